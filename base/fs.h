@@ -1,0 +1,111 @@
+/* fs.h - every file operation of weir goes through here, in one global, counted order.
+ * Why: a crash test is "stop after operation n" for every n (inv 28), a disk is a model that may
+ * lose what was not synced, and a fault is the n-th operation that fails. Nothing else in the
+ * project calls open, read, write, link, rename, unlink, mkdir, fsync or stat.
+ * Two implementations: fs_real (POSIX, fs_real.c) and fs_sim (a disk in memory, fs_sim.h).
+ * Paths are NUL-terminated, borrowed; directories are named without a trailing slash.
+ * Errors name the path. EINTR and short writes are handled inside: a call is whole or an error.
+ * Threads: any thread may call; a handle belongs to one thread at a time. */
+#pragma once
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+enum fs_open {
+	FS_READ,        /* an existing file of any kind (the caller checks fs_stat.kind first if it matters) */
+	FS_CREATE,      /* O_CREAT|O_EXCL|O_RDWR, mode 0644: E_EXISTS when the name is taken */
+	FS_CREATE_PRIVATE, /* the same with mode 0600 */
+};
+
+enum fs_kind { FS_FILE, FS_DIR, FS_OTHER };
+
+struct fs_stat {
+	enum fs_kind kind;
+	uint64_t size_bytes;
+	uint64_t inode, device;
+	uint64_t links;
+	int64_t mtime_us;
+};
+
+/* A sorted list of the names in a directory, without "." and "..". Owner: the caller. */
+struct fs_names {
+	char **name;
+	size_t n;
+	struct mem *mem;
+};
+void fs_names_close(struct fs_names *l); /* legal on the empty value */
+
+/* A handle is a small number, -1 when closed. */
+struct fs;
+struct fs_ops {
+	const char *name;
+	RC (*open)(struct fs *fs, const char *path, enum fs_open how, int *fd, struct err *e);
+	RC (*pread)(struct fs *fs, int fd, void *to, size_t len, uint64_t off, size_t *got,
+		    struct err *e);
+	RC (*pwrite)(struct fs *fs, int fd, const void *from, size_t len, uint64_t off, struct err *e);
+	RC (*sync)(struct fs *fs, int fd, struct err *e);
+	RC (*close)(struct fs *fs, int fd, struct err *e);
+	RC (*fstat)(struct fs *fs, int fd, struct fs_stat *st, struct err *e);
+	RC (*stat)(struct fs *fs, const char *path, struct fs_stat *st, struct err *e);
+	RC (*link)(struct fs *fs, const char *from, const char *to, struct err *e);
+	RC (*rename_new)(struct fs *fs, const char *from, const char *to, struct err *e);
+	RC (*unlink)(struct fs *fs, const char *path, struct err *e);
+	RC (*mkdir)(struct fs *fs, const char *path, bool *made, struct err *e);
+	RC (*rmdir)(struct fs *fs, const char *path, struct err *e);
+	RC (*sync_dir)(struct fs *fs, const char *path, struct err *e);
+	RC (*list)(struct fs *fs, const char *path, struct fs_names *l, struct err *e);
+	RC (*lock)(struct fs *fs, const char *path, int *fd, struct err *e);
+};
+
+struct fs {
+	const struct fs_ops *ops;
+	struct mem *mem;
+	_Atomic uint64_t count; /* operations begun so far: the number crash tests enumerate */
+};
+
+/* Reads up to len bytes at off; *got is less only at the end of the file. */
+RC fs_pread(struct fs *fs, int fd, void *to, size_t len, uint64_t off, size_t *got, struct err *e);
+RC fs_open(struct fs *fs, const char *path, enum fs_open how, int *fd, struct err *e);
+RC fs_pwrite(struct fs *fs, int fd, const void *from, size_t len, uint64_t off, struct err *e);
+/* fdatasync. A sync that failed is never retried: abandon the file (inv 32). */
+RC fs_sync(struct fs *fs, int fd, struct err *e);
+/* Always closes; *fd becomes -1. Legal on -1 (does nothing). */
+RC fs_close(struct fs *fs, int *fd, struct err *e);
+RC fs_fstat(struct fs *fs, int fd, struct fs_stat *st, struct err *e);
+/* Follows symbolic links. E_NOT_FOUND when it is not there. */
+RC fs_stat(struct fs *fs, const char *path, struct fs_stat *st, struct err *e);
+/* E_EXISTS when `to` is taken. On any other error the outcome is unknown: stat both (section 7). */
+RC fs_link(struct fs *fs, const char *from, const char *to, struct err *e);
+/* rename without replacing (RENAME_NOREPLACE): E_EXISTS when `to` is taken, E_NOT_FOUND when `from`
+ * is gone. Where the file system refuses the flag (EINVAL): E_UNREACHABLE is never returned; it is
+ * done as link, fsync of the directory of `to`, unlink. */
+RC fs_rename_new(struct fs *fs, const char *from, const char *to, struct err *e);
+RC fs_unlink(struct fs *fs, const char *path, struct err *e);
+/* OK when it is there already; *made (may be NULL) says whether this call made it. */
+RC fs_mkdir(struct fs *fs, const char *path, bool *made, struct err *e);
+RC fs_rmdir(struct fs *fs, const char *path, struct err *e);
+RC fs_sync_dir(struct fs *fs, const char *path, struct err *e);
+RC fs_list(struct fs *fs, const char *path, struct fs_names *l, struct err *e);
+/* Creates if need be and takes an exclusive lock that ends with the handle or the process:
+ * E_REFUSED when another holds it. Never the proof of ownership, only a convenience on one host. */
+RC fs_lock(struct fs *fs, const char *path, int *fd, struct err *e);
+
+/* Built on the above. */
+
+/* The whole file; limit_bytes bounds it (E_CORRUPT when larger). *data is the caller's (fs->mem). */
+RC fs_read_all(struct fs *fs, const char *path, size_t limit_bytes, uint8_t **data, size_t *len,
+	       struct err *e);
+/* Creates path with these bytes, syncs and closes it. The directory is not synced. */
+RC fs_write_new(struct fs *fs, const char *path, const void *data, size_t len, struct err *e);
+/* mkdir -p; each directory made has its parent synced. */
+RC fs_mkdir_all(struct fs *fs, const char *path, struct err *e);
+/* The folder of a path: "a/b" -> "a", "b" -> ".", "/b" -> "/". Writes at most size bytes. */
+void fs_dirname(const char *path, char *to, size_t size);
+
+/* The real one. Nothing to close. All descriptors are close-on-exec. */
+struct fs_real {
+	struct fs fs;
+};
+void fs_real_init(struct fs_real *r, struct mem *mem);
