@@ -1,0 +1,67 @@
+/* expr.h - SQL expressions as typed column kernels: compiled once, run by the batch.
+ * PostgreSQL is the reference for what they mean; libpg_query parses them (operators/expr_parse.c is
+ * its one door).
+ * Threads: an expr belongs to one task (it holds scratch columns); compile one for each subtask. */
+#pragma once
+#include "base/json.h"
+#include "runtime/batch.h"
+#include "runtime/pool.h"
+
+struct expr;
+
+/* Where in the expression's text an error stands: bytes. len 0: unknown. */
+struct expr_at {
+	size_t offset, len;
+};
+
+/* What the text may be: a value for each row, or a list for each row (flat_map). */
+enum expr_want { EXPR_VALUE, EXPR_LIST };
+
+/* Compiles text against the fields of in. Errors are E_INVALID, with *at (may be NULL) set and a text
+ * such as "unknown field 'wrod'; it reads: word; did you mean 'word'?". Text at most 8 KiB, nesting at
+ * most 100, checked before parsing. */
+RC expr_compile(struct expr **x, const char *text, const struct schema *in, enum expr_want want,
+		struct mem *mem, struct expr_at *at, struct err *e);
+/* The same from a constant of a job file: number, boolean or null (a number option such as "value": 1). */
+RC expr_constant(struct expr **x, const struct json *v, struct mem *mem, struct err *e);
+void expr_close(struct expr *x); /* legal on NULL */
+/* The type of the value, or of a list's elements. */
+enum type expr_type(const struct expr *x);
+bool expr_nullable(const struct expr *x);
+/* Whether the value depends on nothing but its row (now(), random() would not; none exist yet). */
+const char *expr_text(const struct expr *x);
+/* The index of the field if the expression is nothing but a field, else -1 (map shares the column). */
+int expr_field(const struct expr *x);
+
+/* Computes the value for the selected rows of b; the result has b->rows rows of which only selected
+ * ones are meaningful (a shared input column, or one from pool). E_RECORD on an error of a record:
+ * *bad_row (a column row) is the first such row and the text names the expression and what is wrong;
+ * the caller adds the record's origin. E_NO_MEMORY. *out is the caller's reference. */
+RC expr_eval(struct expr *x, const struct batch *b, struct pool *pool, struct column **out,
+	     uint32_t *bad_row, struct err *e);
+
+/* A predicate: writes the rows among b's selected ones for which x is true (not false, not null) into
+ * sel (room for BATCH_ROWS); *n is their count. x's type is T_BOOL. */
+RC expr_filter(struct expr *x, const struct batch *b, struct pool *pool, uint16_t *sel, uint32_t *n,
+	       uint32_t *bad_row, struct err *e);
+
+/* Lists: iterates over the elements of the selected rows of one batch, in order, filling columns of
+ * up to BATCH_ROWS elements. Begin takes no ownership: b must stand until the end. */
+struct expr_list {
+	struct expr *x;
+	const struct batch *b;
+	struct column *arg;     /* the evaluated text, owned */
+	uint32_t next_sel;      /* which selected row is next */
+	uint32_t next_off;      /* how far that row's text was cut */
+	bool row_begun;         /* for separators: an empty last element is still owed */
+	bool done;
+	void *more;             /* for the implementation */
+};
+RC expr_list_begin(struct expr_list *l, struct expr *x, const struct batch *b, struct pool *pool,
+		   uint32_t *bad_row, struct err *e);
+/* Appends elements to *out (a T_STRING column from pool with rows set; created here), and to parent
+ * (room for BATCH_ROWS) the column row each came from. Stops at BATCH_ROWS or the end of the batch
+ * (then l->done). *out is NULL when there was nothing. */
+RC expr_list_next(struct expr_list *l, struct pool *pool, struct column **out, uint16_t *parent,
+		  uint32_t *bad_row, struct err *e);
+void expr_list_end(struct expr_list *l); /* legal on the empty value and twice */
