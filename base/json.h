@@ -48,6 +48,26 @@ struct json_at json_key_where(const struct json *v, size_t i);
  * inside an expression; columns count characters. */
 struct json_at json_where_in_string(const struct json *v, size_t offset, size_t len);
 
+/* --- more than one text: a document whose values were partly given elsewhere (`--set`). --- */
+/* A text that values stand in. name is NULL for the document's own. */
+struct json_text {
+	const char *name, *text;
+	size_t len;
+};
+/* The text v's places (json_where and the others) stand in. Borrowed. */
+const struct json_text *json_text_of(const struct json *v);
+/* Makes `key` of object v the value of JSON text `value`, added or replaced; places inside it count
+ * from the start of `text`, of which value is a part, so that carets show all of it. Copies text and
+ * name. Nodes replaced stay valid until json_close. E_INVALID: as json_parse, v untouched. */
+RC json_put(struct json_doc *doc, const struct json *v, const char *key, const char *name,
+	    const char *text, size_t value_offset, size_t value_len, bool as_string,
+	    struct json_at *at, struct err *e);
+/* Another value for string v, which stands where it stood; json_written gives the old one. from[i],
+ * for i in [0, len], says which byte of the old value byte i came from. */
+RC json_set_string(struct json_doc *doc, const struct json *v, const char *s, size_t len,
+		   const uint32_t *from, struct err *e);
+const char *json_written(const struct json *v, size_t *len);
+
 /* --- writing: appends to a byte buffer; commas and nesting are kept here. --- */
 struct json_out {
 	struct bytes *to;
@@ -70,6 +90,8 @@ void jout_hex64(struct json_out *o, uint64_t v);  /* "0123456789abcdef" */
 void jout_real(struct json_out *o, double v);
 void jout_bool(struct json_out *o, bool v);
 void jout_null(struct json_out *o);
+/* A whole value; as_written: strings as they stood before json_set_string. */
+void jout_json(struct json_out *o, const struct json *v, bool as_written);
 /* key and value at once */
 void jout_kv_string(struct json_out *o, const char *key, const char *s);
 void jout_kv_int(struct json_out *o, const char *key, int64_t v);
