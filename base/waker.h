@@ -13,16 +13,17 @@
 enum { WAKER_AWAKE, WAKER_PREPARED };
 
 struct waker {
-	_Alignas(64) _Atomic int state;
-	_Atomic uint32_t word; /* the futex's word */
-	void (*notify)(void *arg); /* instead of a sleeper: an event loop is poked; may be NULL */
+	_Alignas(64) _Atomic int state; /* WAKER_*; also the word of the futex */
+	void (*notify)(void *arg); /* instead of a sleeper: an event loop is poked; may be NULL.
+				    * Called at most once for each waker_prepare. */
 	void *arg;
 };
 
 void waker_init(struct waker *w);
 void waker_prepare(struct waker *w);
 void waker_cancel(struct waker *w);
-/* At most timeout_us microseconds; UINT64_MAX: until woken. */
+/* At most timeout_us microseconds; UINT64_MAX: until woken. May also return for no reason. With
+ * notify set it returns at once, still prepared: the event loop does the sleeping, then cancels. */
 void waker_sleep(struct waker *w, uint64_t timeout_us);
 void waker_wake_slow(struct waker *w);
 
@@ -30,8 +31,13 @@ void waker_wake_slow(struct waker *w);
  * by the sleeper's second look, or its PREPARED is seen here. */
 static inline void waker_wake(struct waker *w)
 {
+#ifdef __SANITIZE_THREAD__ /* does not know fences: a read-modify-write orders the same */
+	int state = atomic_fetch_add(&w->state, 0);
+#else
 	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&w->state, memory_order_relaxed) == WAKER_PREPARED)
+	int state = atomic_load_explicit(&w->state, memory_order_relaxed);
+#endif
+	if (state == WAKER_PREPARED)
 		waker_wake_slow(w);
 }
 

@@ -1,0 +1,133 @@
+/* waker.c - see waker.h. Sleeping is a futex on the waker's state: the kernel looks at the word again
+ * before it lets the thread sleep, so a wake between prepare and sleep cannot be lost. */
+#include "base/waker.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+void waker_init(struct waker *w)
+{
+	atomic_init(&w->state, WAKER_AWAKE);
+	w->notify = NULL;
+	w->arg = NULL;
+}
+
+void waker_prepare(struct waker *w)
+{
+#ifdef __SANITIZE_THREAD__
+	atomic_exchange(&w->state, WAKER_PREPARED);
+#else
+	atomic_store_explicit(&w->state, WAKER_PREPARED, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
+void waker_cancel(struct waker *w)
+{
+	atomic_store_explicit(&w->state, WAKER_AWAKE, memory_order_relaxed);
+}
+
+void waker_sleep(struct waker *w, uint64_t timeout_us)
+{
+	if (w->notify)
+		return;
+	struct timespec t = {(time_t)(timeout_us / 1000000), (long)(timeout_us % 1000000) * 1000};
+	/* Errors are all reasons to look again: woken meanwhile, timed out, interrupted. */
+	if (atomic_load_explicit(&w->state, memory_order_acquire) == WAKER_PREPARED)
+		syscall(SYS_futex, &w->state, FUTEX_WAIT_PRIVATE, WAKER_PREPARED,
+			timeout_us == UINT64_MAX ? NULL : &t, NULL, 0);
+	/* Acquire: what the waker published before it woke us is seen from here on. */
+	atomic_exchange_explicit(&w->state, WAKER_AWAKE, memory_order_acquire);
+}
+
+void waker_wake_slow(struct waker *w)
+{
+	/* One of several wakers wins the exchange; the others find somebody who is being woken. */
+	if (atomic_exchange_explicit(&w->state, WAKER_AWAKE, memory_order_acq_rel) != WAKER_PREPARED)
+		return;
+	if (w->notify)
+		w->notify(w->arg);
+	else
+		syscall(SYS_futex, &w->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* What a new thread needs to begin; on the starter's stack, which waits until it is read. */
+struct boot {
+	void (*run)(void *arg);
+	void *arg;
+	const char *name;
+	uv_sem_t begun;
+};
+
+static void thread_main(void *arg)
+{
+	struct boot *b = arg;
+	void (*run)(void *) = b->run;
+	void *run_arg = b->arg;
+	char name[16]; /* the kernel's limit; longer names are cut for it */
+	unsigned n = 0;
+	for (; b->name[n] && n + 1 < sizeof name; n++)
+		name[n] = b->name[n];
+	name[n] = '\0';
+	uv_sem_post(&b->begun);
+	pthread_setname_np(pthread_self(), name); /* for top and gdb; a failure harms nobody */
+	run(run_arg);
+}
+
+_Static_assert(sizeof(uv_thread_t) <= sizeof(void *), "a thread's handle fits its pointer");
+
+enum rc thread_start(struct thread *t, void (*run)(void *arg), void *arg, const char *name,
+		     struct err *e)
+{
+	t->handle = NULL;
+	struct boot b = {.run = run, .arg = arg, .name = name};
+	CHECK(uv_sem_init(&b.begun, 0) == 0);
+	uv_thread_t id;
+	int failed = uv_thread_create(&id, thread_main, &b);
+	if (!failed) {
+		uv_sem_wait(&b.begun);
+		t->handle = (void *)id;
+	}
+	uv_sem_destroy(&b.begun);
+	if (failed)
+		return ERR(e, E_LIMIT, "thread '%s': %s", name, uv_strerror(failed));
+	return OK;
+}
+
+void thread_join(struct thread *t)
+{
+	if (!t->handle)
+		return;
+	uv_thread_t id = (uv_thread_t)t->handle;
+	CHECK(uv_thread_join(&id) == 0);
+	t->handle = NULL;
+}
+
+_Static_assert(sizeof(uv_mutex_t) <= sizeof(struct lock), "struct lock holds a mutex");
+
+void lock_init(struct lock *l)
+{
+	CHECK(uv_mutex_init((uv_mutex_t *)l->mutex) == 0);
+}
+
+void lock_close(struct lock *l)
+{
+	uv_mutex_destroy((uv_mutex_t *)l->mutex);
+}
+
+void lock_take(struct lock *l)
+{
+	uv_mutex_lock((uv_mutex_t *)l->mutex);
+}
+
+void lock_drop(struct lock *l)
+{
+	uv_mutex_unlock((uv_mutex_t *)l->mutex);
+}
