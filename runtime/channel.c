@@ -1,0 +1,90 @@
+/* channel.c - see channel.h. A single-producer single-consumer ring (Lamport 1983), each side with
+ * its own cache line and a private copy of the other's index. */
+#include "runtime/channel.h"
+
+#include "base/check.h"
+
+void channel_init(struct channel *ch, uint32_t slots, uint32_t bytes_limit, struct waker *pusher,
+		  struct waker *popper)
+{
+	CHECK(slots > 0 && slots <= CHANNEL_SLOTS);
+	memset(ch, 0, sizeof *ch);
+	ch->slots = slots;
+	ch->bytes_limit = bytes_limit;
+	ch->pusher = pusher;
+	ch->popper = popper;
+}
+
+void channel_close(struct channel *ch)
+{
+	struct item it;
+	ch->pusher = NULL;
+	while (channel_try_pop(ch, &it))
+		if (it.kind == ITEM_BATCH)
+			batch_drop(&it.batch);
+}
+
+static bool channel_bytes_allow(struct channel *ch, uint32_t tail)
+{
+	uint64_t in = atomic_load_explicit(&ch->pushed_bytes, memory_order_relaxed) -
+		      atomic_load_explicit(&ch->popped_bytes, memory_order_acquire);
+	/* An empty channel takes anything, or a record over the limit would never pass. */
+	return in < ch->bytes_limit || tail == atomic_load_explicit(&ch->head, memory_order_acquire);
+}
+
+bool channel_has_room(struct channel *ch)
+{
+	uint32_t tail = atomic_load_explicit(&ch->tail, memory_order_relaxed);
+	if (tail - ch->head_seen >= ch->slots) {
+		ch->head_seen = atomic_load_explicit(&ch->head, memory_order_acquire);
+		if (tail - ch->head_seen >= ch->slots)
+			return false;
+	}
+	return channel_bytes_allow(ch, tail);
+}
+
+static uint64_t item_bytes(const struct item *it)
+{
+	return it->kind == ITEM_BATCH ? batch_bytes(it->batch) : 0;
+}
+
+bool channel_try_push(struct channel *ch, struct item *it)
+{
+	if (!channel_has_room(ch))
+		return false;
+	uint32_t tail = atomic_load_explicit(&ch->tail, memory_order_relaxed);
+	uint64_t bytes = atomic_load_explicit(&ch->pushed_bytes, memory_order_relaxed);
+	atomic_store_explicit(&ch->pushed_bytes, bytes + item_bytes(it), memory_order_relaxed);
+	ch->item[tail % CHANNEL_SLOTS] = *it;
+	atomic_store_explicit(&ch->tail, tail + 1, memory_order_release);
+	if (it->kind == ITEM_BATCH)
+		it->batch = NULL;
+	if (ch->popper)
+		waker_wake(ch->popper);
+	return true;
+}
+
+bool channel_try_pop(struct channel *ch, struct item *it)
+{
+	uint32_t head = atomic_load_explicit(&ch->head, memory_order_relaxed);
+	if (head == ch->tail_seen) {
+		ch->tail_seen = atomic_load_explicit(&ch->tail, memory_order_acquire);
+		if (head == ch->tail_seen)
+			return false;
+	}
+	*it = ch->item[head % CHANNEL_SLOTS];
+	uint64_t bytes = atomic_load_explicit(&ch->popped_bytes, memory_order_relaxed);
+	atomic_store_explicit(&ch->popped_bytes, bytes + item_bytes(it), memory_order_release);
+	atomic_store_explicit(&ch->head, head + 1, memory_order_release);
+	if (ch->pusher)
+		waker_wake(ch->pusher);
+	return true;
+}
+
+uint32_t channel_fill(const struct channel *ch)
+{
+	struct channel *c = (struct channel *)ch;
+	uint32_t tail = atomic_load_explicit(&c->tail, memory_order_relaxed);
+	uint32_t head = atomic_load_explicit(&c->head, memory_order_relaxed);
+	return tail - head > CHANNEL_SLOTS ? 0 : tail - head;
+}

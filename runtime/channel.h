@@ -1,0 +1,68 @@
+/* channel.h - the road for batches and marks from one task's thread to another's.
+ *
+ *     pusher ->  [batch][batch][barrier 7][batch][end]  -> popper
+ *
+ * Why bounded: a slow sink must slow its source, not fill memory. Bounded in slots and in bytes
+ * (PEERS.md: 4-16 slots are enough at 1,024 rows a batch; 64 are slower).
+ * Why marks travel here and not beside: a barrier means "all before me, nothing after me".
+ * Owns: the slots, and each batch from push to pop. Not here: which channel (outlet.c).
+ * Threads: one pusher, one popper. A wake-up costs a system call only when the other side sleeps. */
+#pragma once
+#include "base/waker.h"
+#include "runtime/batch.h"
+
+#define CHANNEL_SLOTS 16
+#define CHANNEL_BYTES (4u << 20) /* by feel: 16 ordinary batches are about 1 MiB; one large record may pass */
+
+enum item_kind {
+	ITEM_BATCH,
+	ITEM_BARRIER,   /* barrier */
+	ITEM_CANCEL,    /* barrier.id */
+	ITEM_WATERMARK, /* watermark */
+	ITEM_IDLE,
+	ITEM_END,       /* end of input; barriers still follow it */
+};
+
+enum { BARRIER_STOP = 1, BARRIER_FINAL = 2, BARRIER_FULL = 4 };
+
+struct barrier {
+	uint64_t id, base_id; /* base 0: none, everything is written */
+	uint32_t options;
+};
+
+struct item {
+	enum item_kind kind;
+	union {
+		struct batch *batch;
+		struct barrier barrier;
+		int64_t watermark;
+	};
+};
+
+struct channel {
+	_Alignas(64) _Atomic uint32_t tail; /* pusher's */
+	_Atomic uint64_t pushed_bytes;
+	uint32_t head_seen;
+	struct waker *popper;               /* woken when something arrives; borrowed, may be NULL */
+	_Alignas(64) _Atomic uint32_t head; /* popper's */
+	_Atomic uint64_t popped_bytes;
+	uint32_t tail_seen;
+	struct waker *pusher;               /* woken when room appears; borrowed, may be NULL */
+	uint32_t slots;                     /* in use: at most CHANNEL_SLOTS */
+	uint32_t bytes_limit;
+	_Alignas(64) struct item item[CHANNEL_SLOTS];
+};
+
+/* slots: 1..CHANNEL_SLOTS. */
+void channel_init(struct channel *ch, uint32_t slots, uint32_t bytes_limit, struct waker *pusher,
+		  struct waker *popper);
+/* Drops what stands in it. Both threads have ended. */
+void channel_close(struct channel *ch);
+/* Pusher: whether an item would be taken now. True stays true until the next push. */
+bool channel_has_room(struct channel *ch);
+/* Pusher: takes the item (and its batch) if true. */
+bool channel_try_push(struct channel *ch, struct item *it);
+/* Popper: *it is the popper's if true. */
+bool channel_try_pop(struct channel *ch, struct item *it);
+/* Anyone: items that stand in it, about. */
+uint32_t channel_fill(const struct channel *ch);

@@ -1,0 +1,153 @@
+/* ioqueue.c - see ioqueue.h. */
+#include "runtime/ioqueue.h"
+
+#include "base/check.h"
+
+struct queue {
+	struct io_job *first, *last; /* linked by mail.next */
+};
+
+struct lane {
+	struct mailbox inbox;
+	struct waker waker;
+	struct queue queue[IO_CLASSES];
+	uint64_t steps;
+};
+
+struct ioqueue {
+	struct fs *fs;
+	struct mem *mem;
+	_Atomic uint64_t under_way;
+	struct lane lane[2];
+};
+
+static enum io_lane lane_of(enum io_class c)
+{
+	return c >= IO_PUBLISH ? LANE_DURABILITY : LANE_BYTES;
+}
+
+RC ioqueue_open(struct ioqueue **q, struct fs *fs, struct mem *mem, struct err *e)
+{
+	*q = mem_get_aligned(mem, 64, sizeof **q);
+	if (!*q)
+		return ERR(e, E_NO_MEMORY, "no memory for the I/O queue");
+	memset(*q, 0, sizeof **q);
+	(*q)->fs = fs;
+	(*q)->mem = mem;
+	for (int i = 0; i < 2; i++) {
+		waker_init(&(*q)->lane[i].waker);
+		mailbox_init(&(*q)->lane[i].inbox, &(*q)->lane[i].waker);
+	}
+	return OK;
+}
+
+void ioqueue_close(struct ioqueue *q)
+{
+	if (!q)
+		return;
+	CHECK(ioqueue_is_idle(q));
+	mem_put(q->mem, q);
+}
+
+static void submit_begun(struct ioqueue *q, struct io_job *j)
+{
+	mailbox_put(&q->lane[lane_of(j->class)].inbox, &j->mail);
+}
+
+void ioqueue_submit(struct ioqueue *q, struct io_job *j)
+{
+	/* A chain is under way as one: its end counts down. */
+	atomic_fetch_add(&q->under_way, 1);
+	j->rc = OK;
+	j->error.code = OK;
+	submit_begun(q, j);
+}
+
+struct waker *ioqueue_waker(struct ioqueue *q, enum io_lane lane)
+{
+	return &q->lane[lane].waker;
+}
+
+bool ioqueue_is_idle(const struct ioqueue *q)
+{
+	return atomic_load(&((struct ioqueue *)q)->under_way) == 0;
+}
+
+static void queue_put(struct queue *u, struct io_job *j)
+{
+	j->mail.next = NULL;
+	if (u->last)
+		u->last->mail.next = &j->mail;
+	else
+		u->first = j;
+	u->last = j;
+}
+
+static struct io_job *queue_take(struct queue *u)
+{
+	struct io_job *j = u->first;
+	u->first = j->mail.next ? CONTAINER_OF(j->mail.next, struct io_job, mail) : NULL;
+	if (!u->first)
+		u->last = NULL;
+	return j;
+}
+
+/* Order of preference for this step: the class that is owed a turn first, then by priority. */
+static struct queue *lane_choose(struct lane *l, enum io_lane which)
+{
+	struct queue *u = l->queue;
+	if (which == LANE_BYTES) {
+		if (l->steps % 16 == 0 && u[IO_MERGE].first)
+			return &u[IO_MERGE];
+		if (l->steps % 4 == 0 && u[IO_PACK].first)
+			return &u[IO_PACK];
+	}
+	for (int c = 0; c < IO_CLASSES; c++)
+		if (u[c].first)
+			return &u[c];
+	return NULL;
+}
+
+/* The submitter may free the job as soon as its letter is put, so what is needed is read before. */
+static void job_done(struct ioqueue *q, struct io_job *j)
+{
+	while (j->then && j->rc != OK) {
+		struct io_job *next = j->then;
+		next->rc = j->rc;
+		next->error = j->error;
+		if (j->reply)
+			mailbox_put(j->reply, &j->mail);
+		j = next;
+	}
+	if (j->then) {
+		struct io_job *next = j->then;
+		next->rc = OK;
+		next->error.code = OK;
+		if (j->reply)
+			mailbox_put(j->reply, &j->mail);
+		submit_begun(q, next);
+		return;
+	}
+	/* Counted down after the letter stands in its box, so that idle means: every letter was put. */
+	struct mailbox *reply = j->reply;
+	if (reply)
+		mailbox_put(reply, &j->mail);
+	atomic_fetch_sub(&q->under_way, 1);
+}
+
+bool ioqueue_step(struct ioqueue *q, enum io_lane which)
+{
+	struct lane *l = &q->lane[which];
+	for (struct mail *m = mailbox_take_all(&l->inbox), *next; m; m = next) {
+		next = m->next;
+		struct io_job *j = CONTAINER_OF(m, struct io_job, mail);
+		queue_put(&l->queue[j->class], j);
+	}
+	l->steps++;
+	struct queue *u = lane_choose(l, which);
+	if (!u)
+		return false;
+	if (u->first->step(u->first, q->fs))
+		job_done(q, queue_take(u));
+	return true;
+}

@@ -1,0 +1,49 @@
+/* ioqueue.h - where every file operation of a running job happens: two lanes, each one thread and
+ * each a step machine like a task.
+ *
+ *   bytes lane:       source reads > sink bytes > packing > merging, in steps of at most 256 KiB;
+ *                     packing gets every 4th step and merging every 16th even under load
+ *   durability lane:  publish and commit > other fsyncs, links, renames > unlinks (sweep)
+ *
+ * Why two: an fsync must not hold up a read. Why jobs are steps: a merge of 160 MB must not hold up a
+ * checkpoint, and the simulation chooses what runs next.
+ * A job is a structure of its submitter with a step function; it comes back as a letter when it is
+ * done. A lane waits on nothing but files. Within one class jobs run in the order submitted.
+ * Threads: submit from anywhere; one thread drives each lane. */
+#pragma once
+#include "base/fs.h"
+#include "runtime/mailbox.h"
+
+enum io_lane { LANE_BYTES, LANE_DURABILITY };
+enum io_class {
+	/* bytes lane */
+	IO_READ, IO_SINK, IO_PACK, IO_MERGE,
+	/* durability lane */
+	IO_PUBLISH, IO_SYNC, IO_UNLINK,
+	IO_CLASSES,
+};
+
+struct io_job {
+	struct mail mail;       /* .kind is the submitter's: what the receiver of `reply` sees */
+	enum io_class class;
+	/* Does at most one bounded piece of work; true when finished, with rc (and error) set.
+	 * Called on the lane's thread only. */
+	bool (*step)(struct io_job *j, struct fs *fs);
+	struct io_job *then;    /* submitted when this one is done with OK; else `then` is finished with
+				 * this one's error without a step, and so on to the end of the chain */
+	struct mailbox *reply;  /* gets mail when done; NULL: nobody is told */
+	enum rc rc;
+	struct err error;
+};
+
+struct ioqueue;
+RC ioqueue_open(struct ioqueue **q, struct fs *fs, struct mem *mem, struct err *e);
+void ioqueue_close(struct ioqueue *q); /* both lanes are drained and not driven any more; NULL is legal */
+/* Takes the job until its letter comes back. */
+void ioqueue_submit(struct ioqueue *q, struct io_job *j);
+/* One step of a lane: false when it had nothing to do. */
+bool ioqueue_step(struct ioqueue *q, enum io_lane lane);
+/* The waker the lane's thread sleeps on. */
+struct waker *ioqueue_waker(struct ioqueue *q, enum io_lane lane);
+/* Whether anything is submitted and not yet done (inv 8: drained before an attempt chooses). */
+bool ioqueue_is_idle(const struct ioqueue *q);
