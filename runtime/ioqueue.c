@@ -3,6 +3,8 @@
 
 #include "base/check.h"
 
+#include <string.h>
+
 struct queue {
 	struct io_job *first, *last; /* linked by mail.next */
 };
