@@ -82,10 +82,11 @@ RC fs_link(struct fs *fs, const char *from, const char *to, struct err *e);
  * is gone. Where the file system refuses the flag (EINVAL): E_UNREACHABLE is never returned; it is
  * done as link, fsync of the directory of `to`, unlink. */
 RC fs_rename_new(struct fs *fs, const char *from, const char *to, struct err *e);
-RC fs_unlink(struct fs *fs, const char *path, struct err *e);
-/* OK when it is there already; *made (may be NULL) says whether this call made it. */
+RC fs_unlink(struct fs *fs, const char *path, struct err *e); /* never a directory */
+/* OK when it is there already, as a directory (else E_EXISTS); *made (may be NULL) says whether this
+ * call made it. Mode 0755. */
 RC fs_mkdir(struct fs *fs, const char *path, bool *made, struct err *e);
-RC fs_rmdir(struct fs *fs, const char *path, struct err *e);
+RC fs_rmdir(struct fs *fs, const char *path, struct err *e); /* E_EXISTS when it is not empty */
 RC fs_sync_dir(struct fs *fs, const char *path, struct err *e);
 RC fs_list(struct fs *fs, const char *path, struct fs_names *l, struct err *e);
 /* Creates if need be and takes an exclusive lock that ends with the handle or the process:
@@ -94,12 +95,15 @@ RC fs_lock(struct fs *fs, const char *path, int *fd, struct err *e);
 
 /* Built on the above. */
 
-/* The whole file; limit_bytes bounds it (E_CORRUPT when larger). *data is the caller's (fs->mem). */
+/* The whole regular file (else E_INVALID); limit_bytes bounds it (E_CORRUPT when larger). *data is
+ * the caller's (fs->mem) and has a zero byte after the last, not counted in *len. */
 RC fs_read_all(struct fs *fs, const char *path, size_t limit_bytes, uint8_t **data, size_t *len,
 	       struct err *e);
-/* Creates path with these bytes, syncs and closes it. The directory is not synced. */
+/* Creates path with these bytes, syncs and closes it. The directory is not synced. On an error a
+ * part of the file may stand: names are never reused (inv 11), and a sweep takes it. */
 RC fs_write_new(struct fs *fs, const char *path, const void *data, size_t len, struct err *e);
-/* mkdir -p; each directory made has its parent synced. */
+/* mkdir -p; each directory made has its parent synced before the next is made, and so has the
+ * deepest one found, whose maker may have crashed in between. E_EXISTS: a part is not a directory. */
 RC fs_mkdir_all(struct fs *fs, const char *path, struct err *e);
 /* The folder of a path: "a/b" -> "a", "b" -> ".", "/b" -> "/". Writes at most size bytes. */
 void fs_dirname(const char *path, char *to, size_t size);
