@@ -1,0 +1,74 @@
+/* fs_sim.h - a disk in memory that may lose what was not synced: the other side of the file seam.
+ * Why: "for a crash at every file operation, in every legal state of the disk after it" (inv 28) can
+ * only be tried on a disk whose losses are chosen by a seed.
+ *
+ * What a power cut keeps (fs_sim_crash), all of it decided by the seed alone:
+ *  - what fs_sync or fs_sync_dir made durable: always (and never a mixture of it with older bytes);
+ *  - of a file, each 4 KiB block written since its last sync: whole, torn or not at all; its length:
+ *    old, new or between; where the length is ahead of the data there are zeros. A block that was
+ *    written several times since the sync survives in its newest form or not at all;
+ *  - of directories, any subset of the changes not yet synced, except that the changes of one name
+ *    keep their order, and the halves of a rename persist together. The content of a new file may
+ *    be durable while its name is not, and the other way round.
+ * A sync that fails leaves the blocks it was to write lost or not, as the power cut will decide; a
+ * later sync that succeeds does not bring them back, though reads still show them (as Linux does).
+ * A failed fs_sync_dir loses nothing: names wait for the next one.
+ *
+ * Not here: symbolic links, permissions, memory mapping, blocks that reach the disk out of their
+ * own accord between two syncs and are overwritten later.
+ * Paths: "/", "." and the empty working directory are one root. Time: mtime is the operation number.
+ * Owns: the whole disk, in memory outside of any budget, so that "fail the n-th allocation" counts
+ * only the code under test. Threads: any; each operation is one step. Determinism: the same calls
+ * and seeds give the same disk, lists and trace hash; no pointer decides anything. */
+#pragma once
+#include "base/fs.h"
+#include "base/rng.h"
+
+#include <stdio.h>
+
+struct fs_sim;
+
+/* *s is the caller's; mem serves fs_list and fs_read_all (as fs->mem), not the disk. */
+RC fs_sim_open(struct fs_sim **s, struct mem *mem, struct err *e);
+void fs_sim_close(struct fs_sim **s); /* legal on NULL */
+struct fs *fs_sim_fs(struct fs_sim *s);
+
+/* Operations begun so far: the numbers below count from 1 for the life of the disk, crashes included. */
+uint64_t fs_sim_count(const struct fs_sim *s);
+
+/* Operation n and all after it return E_CRASHED and change nothing, until fs_sim_crash or
+ * fs_sim_kill. 0: none. */
+void fs_sim_crash_at(struct fs_sim *s, uint64_t n);
+/* The same, but operation n is performed first; its caller does not learn that. */
+void fs_sim_crash_after(struct fs_sim *s, uint64_t n);
+/* Whether the crash that was asked for has come. */
+bool fs_sim_crashed(const struct fs_sim *s);
+
+/* The power is cut and comes back: the disk is one that the rules above allow. Handles of before
+ * answer E_CRASHED, locks are gone, planned crashes and faults are forgotten; operations go on. */
+void fs_sim_crash(struct fs_sim *s, struct rng *r);
+/* kill -9: handles and locks are gone; every write survives, synced or not, and stays as unsynced
+ * as it was. */
+void fs_sim_kill(struct fs_sim *s);
+
+/* Operation n fails with this code (and with persistent all after it, until fs_sim_fault_at(s, 0, OK,
+ * false)). E_NO_SPACE hits only what needs space: create, pwrite, sync, link, rename, mkdir,
+ * sync_dir, lock; any other code hits whatever operation n is. A failing pwrite has written the
+ * first half; a failing close closes; else nothing is done. */
+void fs_sim_fault_at(struct fs_sim *s, uint64_t n, enum rc code, bool persistent);
+/* The same once, but operation n is done and its success reported as this error: a lost answer. */
+void fs_sim_fault_after(struct fs_sim *s, uint64_t n, enum rc code);
+uint64_t fs_sim_faults(const struct fs_sim *s); /* failures given out so far */
+
+/* Bytes of file content, in whole blocks, beyond which there is E_NO_SPACE; 0: no limit. */
+void fs_sim_capacity(struct fs_sim *s, uint64_t bytes);
+uint64_t fs_sim_used_bytes(const struct fs_sim *s);
+
+/* Flips one bit of a file, on the medium and in the cache (inv 33). E_NOT_FOUND; E_INVALID beyond
+ * the end. Not counted as an operation. */
+RC fs_sim_flip(struct fs_sim *s, const char *path, uint64_t bit, struct err *e);
+
+/* A hash of all operations so far with their arguments and results (inv 38). */
+uint64_t fs_sim_trace_hash(const struct fs_sim *s);
+/* Each operation from now on as a line, to see what a failing seed did; NULL: none. Borrowed. */
+void fs_sim_trace(struct fs_sim *s, FILE *to);
