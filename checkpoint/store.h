@@ -1,0 +1,90 @@
+/* store.h - a job's directory as its owner sees it: look, own, publish, sweep.
+ * Why two phases: everything that can refuse (plan, sink paths, sources, memory) is checked by the
+ * caller after the look and before the fence, so a refused start has changed nothing.
+ *
+ *   store_open (look) -> caller's checks -> store_own -> store_publish, store_sweep_* ... -> close
+ *        |                                    | E_EXISTS: the log moved; *out is new: check again
+ *        final: settle its intents, close     |
+ *
+ * Threads: one owner at a time. open and own: whoever starts the job, before it runs; publish,
+ * sweep, discard and read: the durability lane only. The control thread keeps a copy of what
+ * store_start says and never calls in here once the job runs.
+ * After E_FENCED or E_UNKNOWN_OUTCOME every call returns that again without touching a file (inv 27). */
+#pragma once
+#include "checkpoint/slots.h"
+#include "checkpoint/verify.h"
+
+struct store_options {
+	const char *dir;
+	bool fresh;               /* begin a new lineage, whatever lies there */
+	uint32_t retain;          /* checkpoints kept, the newest included; at least 1 */
+	const char *job_text;     /* as submitted; kept in job.json */
+	size_t job_len;
+	const char *new_uuid;     /* the identity, if the directory has none yet (36 characters) */
+	uint32_t new_lineage;     /* random; used when a lineage begins */
+	uint64_t pid;             /* for owner.lock and messages */
+	enum verify_depth verify; /* of the chosen checkpoint, during the look */
+};
+
+/* What the look found. Pointers are borrowed from the store: valid until close, or until store_own
+ * returns E_EXISTS (which refills all of it). */
+struct store_start {
+	const struct manifest *chosen; /* the checkpoint to start from; NULL: from nothing */
+	bool final;                    /* chosen is final: settle its intents, never call store_own */
+	bool existed;                  /* the log had slots */
+	uint64_t below_slot, below_id; /* from nothing, and this state lies below (or SLOT_NONE) */
+	uint64_t next_id;              /* first free checkpoint id */
+	uint64_t epoch;                /* 0 until store_own */
+	uint32_t lineage;              /* of the run that begins */
+	char uuid[UUID_TEXT];
+	const char *job_before;        /* job.json as it stood, or NULL */
+	size_t job_before_len;
+	uint64_t previous_pid;         /* of owner.lock before us, 0: none */
+	int64_t previous_seen_us;      /* wall clock: its last sign of life on disk, 0: none */
+	struct verify_result verified; /* of chosen */
+};
+
+struct store;
+
+/* Phase 1. Makes dir if need be and takes owner.lock; otherwise changes nothing.
+ *   E_REFUSED   another live process holds the directory (its pid is named); or the newest manifest
+ *               is of a later version
+ *   E_CORRUPT   the newest manifest or a file it names is not what was written (the file is named);
+ *               or files without any manifest (inv 24)
+ *   E_IO ...    a read failed: never a start from nothing (inv 15) */
+RC store_open(struct store **s, struct fs *fs, struct mem *mem, const struct store_options *o,
+	      struct store_start *out, struct err *e);
+
+/* Phase 2: makes the top durable and links the fence. Sets out->epoch.
+ *   E_EXISTS    somebody else took the slot: *out holds what stands there now; check and call again
+ *   E_FENCED    lost STORE_TRIES times
+ *   E_REFUSED   no hard links here: says where to put the directory */
+#define STORE_TRIES 8
+RC store_own(struct store *s, struct store_start *out, struct err *e);
+
+/* Publishes a checkpoint: fills in identity, slot, parent and what is retained; syncs parts/ if m
+ * names new files (themselves sealed already, as is every pending piece it lists and its folder);
+ * then slots_publish. m->id must be above every id published. Errors as slots_publish; on OK, m
+ * is what stands in the log. */
+RC store_publish(struct store *s, struct manifest *m, struct err *e);
+
+/* Afterwards: one step of retiring old slots and removing files nobody names, at most one durable
+ * operation a call. attempt: the running one (its unpublished files are left alone). Call until *done; a
+ * new begin restarts it. Errors are reported, harmless, and end this sweep: the next one goes on. */
+RC store_sweep_begin(struct store *s, uint32_t attempt, struct err *e);
+RC store_sweep_step(struct store *s, bool *done, struct err *e);
+
+/* A part of ours that will never be published (aborted checkpoint, dropped merge): the next sweep
+ * removes it. E_NO_MEMORY is harmless (a later start removes it). */
+RC store_discard(struct store *s, const char *part_name, struct err *e);
+
+/* The newest published checkpoint of this line, read again and verified as store_open would: what an
+ * attempt after a failure starts from. *m stays empty (id 0) when there is none. Caller closes it. */
+RC store_newest(struct store *s, struct manifest *m, struct err *e);
+
+uint64_t store_slot(const struct store *s); /* the newest we linked or found */
+const char *store_dir(const struct store *s);
+const char *store_parts_dir(const struct store *s); /* <dir>/parts */
+
+/* Gives up the lock. Legal on NULL. */
+void store_close(struct store *s);

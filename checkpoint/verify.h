@@ -1,0 +1,22 @@
+/* verify.h - is everything there that a manifest names, and is it what was written?
+ * Why: all is verified before any state is touched (inv 3), and `weir checkpoints` says which
+ * checkpoints are intact. Reads only. Memory: one 256 KiB buffer. */
+#pragma once
+#include "checkpoint/manifest.h"
+
+enum verify_depth {
+	VERIFY_LENGTHS, /* every file is there and has its length */
+	VERIFY_HASHES,  /* and its whole-file hash: every byte */
+};
+enum verify_verdict { VERIFY_INTACT, VERIFY_MISSING, VERIFY_CORRUPT };
+
+struct verify_result {
+	enum verify_verdict verdict;
+	char file[LAYOUT_NAME_MAX + 1]; /* the first that is not as it should be */
+	uint64_t bytes;                 /* read */
+	uint32_t files, sections;       /* that were looked at */
+};
+/* OK with a verdict; an error only when reading failed (which is no verdict, inv 15). A caller that
+ * is not the owner believes a bad verdict only if the slot is still there and the top unchanged. */
+RC verify_manifest(struct fs *fs, struct mem *mem, const char *dir, const struct manifest *m,
+		   enum verify_depth depth, struct verify_result *r, struct err *e);
