@@ -1,0 +1,130 @@
+/* intent.c - see intent.h. */
+#include "checkpoint/intent.h"
+
+#include "base/hash.h"
+
+static void put_string(struct bytes *to, const char *s)
+{
+	size_t n = strlen(s);
+	bytes_put_u16(to, (uint16_t)n);
+	bytes_put(to, s, n + 1);
+}
+
+void intent_put(struct bytes *to, const struct intent *in)
+{
+	put_string(to, in->sink);
+	bytes_put_u8(to, (uint8_t)in->kind);
+	put_string(to, in->from);
+	put_string(to, in->to);
+	bytes_put_u64(to, in->offset);
+	bytes_put_u64(to, in->length);
+	bytes_put_u64(to, in->hash);
+}
+
+static char *take_string(struct reader *r)
+{
+	uint16_t n = reader_u16(r);
+	const uint8_t *s = reader_take(r, (size_t)n + 1);
+	return s && s[n] == '\0' ? (char *)s : NULL;
+}
+
+bool intent_next(struct reader *r, struct intent *in)
+{
+	if (!reader_left(r))
+		return false;
+	char *sink = take_string(r);
+	in->kind = reader_u8(r);
+	in->from = take_string(r);
+	in->to = take_string(r);
+	in->offset = reader_u64(r);
+	in->length = reader_u64(r);
+	in->hash = reader_u64(r);
+	if (r->failed || !sink || strlen(sink) >= sizeof in->sink || !in->from || !in->to)
+		return false;
+	strcpy(in->sink, sink);
+	return true;
+}
+
+static RC sync_dir_of(struct fs *fs, const char *path, struct err *e)
+{
+	char dir[INTENT_PATH_MAX];
+	fs_dirname(path, dir, sizeof dir);
+	return fs_sync_dir(fs, dir, e);
+}
+
+static RC file_hash(struct fs *fs, const char *path, uint64_t length, uint64_t *hash, struct err *e)
+{
+	int fd;
+	if (fs_open(fs, path, FS_READ, &fd, e) != OK)
+		return e->code;
+	struct checksum sum;
+	checksum_begin(&sum);
+	enum { PIECE = 64 << 10 };
+	uint8_t *piece = mem_get(fs->mem, PIECE);
+	enum rc rc = piece ? OK : ERR(e, E_NO_MEMORY, "%s: no memory to read it", path);
+	uint64_t at = 0;
+	while (rc == OK) {
+		size_t got;
+		rc = fs_pread(fs, fd, piece, PIECE, at, &got, e);
+		if (rc != OK || !got)
+			break;
+		checksum_add(&sum, piece, got);
+		at += got;
+	}
+	mem_put(fs->mem, piece);
+	struct err ignored = {0};
+	if (fs_close(fs, &fd, rc == OK ? e : &ignored) != OK && rc == OK)
+		rc = e->code;
+	if (rc == OK)
+		*hash = at == length ? checksum_end(&sum) : ~checksum_end(&sum);
+	return rc;
+}
+
+/* Both names stand: a crash between link and unlink, or somebody else's file. */
+static RC settle_both(struct fs *fs, const struct intent *in, struct err *e)
+{
+	uint64_t a, b;
+	if (file_hash(fs, in->from, in->length, &a, e) != OK ||
+	    file_hash(fs, in->to, in->length, &b, e) != OK)
+		return e->code;
+	if (a != in->hash || b != in->hash)
+		return ERR(e, E_CORRUPT,
+			   "%s and %s both exist and differ from what was prepared: one of them is not "
+			   "weir's; move it away",
+			   in->from, in->to);
+	return fs_unlink(fs, in->from, e);
+}
+
+RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *out, struct err *e)
+{
+	if (in->kind != INTENT_RENAME)
+		return ERR(e, E_REFUSED, "sink '%s': an intent of kind %d is not known to this version",
+			   in->sink, (int)in->kind);
+	*out = INTENT_COMMITTED;
+	struct err local = {0};
+	enum rc rc = fs_rename_new(fs, in->from, in->to, &local);
+	if (rc == E_NOT_FOUND) {
+		/* Gone means done; its directories may still owe their sync to a crash. */
+		*out = INTENT_WAS_DONE;
+		struct fs_stat st;
+		err_clear(&local);
+		char dir[INTENT_PATH_MAX];
+		fs_dirname(in->to, dir, sizeof dir);
+		if (fs_stat(fs, dir, &st, &local) == E_NOT_FOUND)
+			return OK; /* the consumer took the whole folder */
+	} else if (rc == E_EXISTS) {
+		*out = INTENT_WAS_DONE;
+		if (settle_both(fs, in, e) != OK)
+			return e->code;
+	} else if (rc != OK) {
+		*e = local;
+		return rc;
+	}
+	if (sync_dir_of(fs, in->to, e) != OK)
+		return e->code;
+	err_clear(&local);
+	rc = sync_dir_of(fs, in->from, &local);
+	if (rc != OK && rc != E_NOT_FOUND)
+		*e = local;
+	return rc == E_NOT_FOUND ? OK : rc;
+}

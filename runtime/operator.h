@@ -1,0 +1,171 @@
+/* operator.h - what an operator is to the runtime: one table of functions over one subtask's self.
+ *
+ *   plan (once a stage, control thread)  ->  begin (once a stage, before the fence)  ->
+ *   per subtask, on its task's thread:  open -> { produce | batch | event }* -> prepare -> snapshot ...
+ *                                       -> end -> ... -> close
+ *
+ * Operators never block, do no I/O (they submit jobs to the I/O queue and get letters back), read no
+ * clock but ctx->now_us, and hold no commit code (they return intents).
+ * A call emits at most one batch; it is made only when every channel behind has room for one. So a
+ * call that has more to give says OP_MORE and is called again with the same arguments. */
+#pragma once
+#include "base/bytes.h"
+#include "base/option.h"
+#include "checkpoint/intent.h"
+#include "runtime/ioqueue.h"
+#include "runtime/keys.h"
+#include "runtime/pool.h"
+#include "state/keyed.h"
+
+enum op_role { OP_SOURCE, OP_TRANSFORM, OP_SINK };
+
+enum op_result {
+	OP_MORE,   /* call again, same arguments */
+	OP_DONE,   /* that is done; a source: its input has ended */
+	OP_WAIT,   /* nothing can be done before ctx->wake_at_us or the next letter */
+	OP_FAILED, /* ctx->error says why: the attempt fails */
+};
+
+/* --- planning ------------------------------------------------------------------------------- */
+
+#define OP_INPUTS_MAX 64 /* stages a union reads; by feel */
+
+/* The plan of one stage. The planner fills the first half, plan() the second. */
+struct op_plan {
+	struct mem *mem;
+	const char *stage;              /* id */
+	const struct json *options;     /* the stage's object, checked against the option table */
+	struct opt_report *report;      /* faults go here, all of them */
+	const char *base_dir;           /* relative paths of the job file are relative to this */
+	uint32_t n_in;
+	const struct schema *in[OP_INPUTS_MAX];
+	uint32_t parallelism, max_parallelism;
+	uint64_t record_limit_bytes;
+
+	struct schema out;              /* sinks: n = 0 */
+	bool keyed;                     /* the input is exchanged by hash of `key` */
+	struct key_spec key;
+	uint32_t value_bytes;           /* of the keyed state: 8 or 16; with keyed only */
+	struct schema key_schema, value_schema; /* of the state, for the section header */
+	uint32_t state_version;         /* of the operator's state; at least 1 */
+	bool one_subtask;               /* works only with parallelism 1 */
+	bool bounded;                   /* a source that ends by itself */
+	bool commits;                   /* a sink whose output is committed by intents */
+	const char *order_dependent;    /* why its output depends on arrival order or a clock; NULL: no */
+	const char *path;               /* the place it reads or writes, for explain and the check that no
+	                                 * two sinks share one; owned by conf; NULL: none */
+	void *conf;                     /* made with mem; shared by the subtasks, read only */
+};
+
+/* Before the fence (control thread; may read files): turns what the chosen checkpoint holds of this
+ * stage's non-keyed state into the new subtasks' states, or makes the first ones. Everything that can
+ * refuse, refuses here. */
+struct op_begin {
+	struct mem *mem;
+	struct fs *fs;
+	const char *stage;
+	const char *uuid;               /* the job's */
+	uint32_t lineage;
+	uint64_t epoch;                 /* 0 while it is not known yet */
+	bool restored;                  /* false: a fresh start */
+	const struct bytes *old;        /* the old subtasks' states, n_old of them */
+	uint32_t n_old, parallelism, max_parallelism;
+	const struct intent *intents;   /* of the chosen checkpoint, all sinks' */
+	size_t n_intents;
+
+	struct bytes *fresh;            /* out: parallelism states, initialised by the caller */
+	struct bytes orphans;           /* out: paths, each NUL-terminated, of prepared files that no manifest
+	                                 * names: unlinked after the first checkpoint of this owner */
+	char says[512];                 /* out: for the recovery report: "words.txt from byte 81,402" */
+};
+
+/* --- running -------------------------------------------------------------------------------- */
+
+struct op_ctx;
+
+/* Sends the batch to every reader of the stage. Takes *b. At most once a call. */
+void op_emit(struct op_ctx *ctx, struct batch **b);
+
+/* What snapshot() gives. */
+struct op_snapshot {
+	uint64_t checkpoint;            /* in: its id */
+	bool final;                     /* in */
+	struct bytes state;             /* out: non-keyed state of this subtask; initialised by the caller */
+	struct bytes intents;           /* out: struct intent, packed by intent_put */
+};
+
+struct op_ctx {
+	/* fixed */
+	const char *stage;
+	uint32_t subtask, parallelism, max_parallelism;
+	const void *conf;               /* op_plan.conf */
+	const struct schema *in, *out;  /* in: of the first input */
+	const struct key_spec *key;
+	uint64_t record_limit_bytes;
+	uint64_t epoch, attempt;
+	uint32_t lineage;
+	const char *uuid;
+	struct mem *mem;
+	struct pool *pool;
+	struct ioqueue *io;
+	struct mailbox *mail;           /* where its I/O jobs reply to: letters of kind >= OP_LETTER */
+	struct mailbox *control;        /* the control thread's: for print (LETTER_PRINT) */
+	struct keyed *state;            /* NULL unless the stage is keyed */
+	/* of this step */
+	uint64_t now_us;                /* monotonic */
+	int64_t wall_us;                /* for created_as only */
+	uint64_t wake_at_us;            /* with OP_WAIT: call again by then; UINT64_MAX: a letter will come */
+	struct err error;               /* with OP_FAILED */
+	/* counted by the operator */
+	uint64_t skipped;
+	uint64_t checksum;              /* sinks with one: order-independent, mod 2^64 */
+	void *task;                     /* the runtime's */
+};
+
+#define OP_LETTER 1000 /* kinds of letters from here up are the operator's own */
+#define LETTER_PRINT 900 /* to the control thread: struct print_letter */
+
+/* Text for standard output, from print_sink to the control loop and back when it is written. */
+struct print_letter {
+	struct mail mail;
+	struct mailbox *reply;
+	int reply_kind;
+	const uint8_t *data;            /* borrowed until the letter is back */
+	size_t len;
+};
+
+struct op_ops {
+	const char *name;               /* "keyed_sum" */
+	const char *summary;            /* one line of help */
+	enum op_role role;
+	bool many_inputs;
+	size_t self_size;               /* zeroed self, allocated by the runtime */
+	const struct opt_def *opts;
+
+	/* False: faults were reported. conf, if any, is freed with conf_close. */
+	bool (*plan)(struct op_plan *p);
+	void (*conf_close)(void *conf, struct mem *mem);
+	RC (*begin)(const void *conf, struct op_begin *b, struct err *e);
+
+	/* state: this subtask's from begin(); empty when there is no begin. */
+	RC (*open)(void *self, struct op_ctx *ctx, const void *state, size_t len, struct err *e);
+	enum op_result (*produce)(void *self, struct op_ctx *ctx);                   /* sources */
+	enum op_result (*batch)(void *self, struct op_ctx *ctx, struct batch *b);    /* others; borrows b */
+	/* A letter of one of its I/O jobs. OP_DONE or OP_FAILED. */
+	enum op_result (*event)(void *self, struct op_ctx *ctx, struct mail *m);
+	/* End of input: what is still owed is emitted. Not for sources. */
+	enum op_result (*end)(void *self, struct op_ctx *ctx);
+	/* Before a barrier is passed on: pending output goes out; inputs are held meanwhile. */
+	enum op_result (*prepare)(void *self, struct op_ctx *ctx, const struct barrier *b);
+	/* After the barrier was passed on: the state as of the barrier. Keyed state is the runtime's. */
+	enum op_result (*snapshot)(void *self, struct op_ctx *ctx, struct op_snapshot *s);
+	/* Whether everything prepared for checkpoint id is written and synced: asked until OP_DONE,
+	 * again after each letter; the acknowledgement waits for it. NULL: at once. */
+	enum op_result (*prepared)(void *self, struct op_ctx *ctx, uint64_t checkpoint);
+	/* The checkpoint is durable and its intents are settled. */
+	void (*committed)(void *self, struct op_ctx *ctx, uint64_t checkpoint);
+	/* Whether a letter is still owed to it; close waits until false. */
+	bool (*busy)(void *self, struct op_ctx *ctx);
+	/* Legal on a self that was never opened. */
+	void (*close)(void *self, struct op_ctx *ctx);
+};
