@@ -56,11 +56,16 @@ struct json_text {
 };
 /* The text v's places (json_where and the others) stand in. Borrowed. */
 const struct json_text *json_text_of(const struct json *v);
-/* Makes `key` of object v the value of JSON text `value`, added or replaced; places inside it count
- * from the start of `text`, of which value is a part, so that carets show all of it. Copies text and
- * name. Nodes replaced stay valid until json_close. E_INVALID: as json_parse, v untouched. */
-RC json_put(struct json_doc *doc, const struct json *v, const char *key, const char *name,
-	    const char *text, size_t value_offset, size_t value_len, bool as_string,
+/* A value given in a text of its own, as in "checkpoint.interval=100ms": where in it the key and the
+ * value stand. as_string: the value is plain text, not JSON. All borrowed during the call. */
+struct json_given {
+	const char *name, *text;
+	size_t key_offset, key_len, value_offset, value_len;
+	bool as_string;
+};
+/* Makes it the value of `key` in object v: added behind the others, or replaced. Nodes replaced stay
+ * valid until json_close. On error v is untouched and *at says where in g->text. */
+RC json_put(struct json_doc *doc, const struct json *v, const char *key, const struct json_given *g,
 	    struct json_at *at, struct err *e);
 /* Another value for string v, which stands where it stood; json_written gives the old one. from[i],
  * for i in [0, len], says which byte of the old value byte i came from. */
