@@ -1,0 +1,58 @@
+/* chunk.h - buffers of raw rows on their way from a table to the packing thread, and their budget.
+ * Why: a snapshot may never hold more than its share of memory; what is spent stops the task's
+ * input, not the process (inv 35).
+ * Owns: a pool owns all its chunks; whoever holds a chunk gives it back with chunk_put.
+ * Threads: chunk_get belongs to the pool's one owner (the task); chunk_put is safe from any. */
+#pragma once
+#include "base/mem.h"
+#include "state/shape.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define CHUNK_BYTES (256u * 1024u) /* the I/O queue's step (DESIGN 2) */
+
+enum chunk_stream {
+	CHUNK_ORDERED, /* rows in table order: the chunks of one freeze make one run, in this order */
+	CHUNK_SAVED,   /* rows in any order: this list of chunks makes a run of its own */
+};
+
+enum row_op { ROW_PUT = 0, ROW_DELETE = 1 };
+
+/* Rows as they lie in data, packed, unaligned:
+ *   KEY_FIX8   key 8 | value (8 or 16) | op 1
+ *   KEY_BYTES  length u32, top bit: op | key | value */
+struct chunk {
+	struct chunk *next; /* of one list: the chunks of a saved run */
+	struct chunk_pool *pool;
+	uint64_t checkpoint;
+	enum chunk_stream stream;
+	uint32_t rows, used_bytes;
+	bool overdraft; /* beyond the budget: freed when put back */
+	_Alignas(16) uint8_t data[CHUNK_BYTES];
+};
+
+struct chunk_pool {
+	struct mem *mem;
+	uint32_t budget;       /* chunks that may be out at once, overdrafts aside */
+	uint32_t made;         /* allocated so far, at most budget */
+	struct chunk *free;    /* the owner's */
+	uint32_t free_count;
+	_Alignas(64) _Atomic(struct chunk *) returned; /* pushed by anyone, taken whole by the owner */
+	_Atomic uint32_t out;  /* chunks that somebody holds */
+};
+
+/* budget: chunks, at least 4. Chunks are allocated when first needed. Cannot fail. */
+void chunk_pool_init(struct chunk_pool *p, struct mem *mem, uint32_t budget);
+/* All chunks must be back. Legal on a zeroed pool and twice. */
+void chunk_pool_close(struct chunk_pool *p);
+/* An empty chunk, or NULL when the budget is spent or memory is short. */
+struct chunk *chunk_get(struct chunk_pool *p);
+/* Beyond the budget if need be; NULL only when memory is short. For what must not wait. */
+struct chunk *chunk_get_overdraft(struct chunk_pool *p);
+/* How many chunk_get would give now (memory permitting). */
+uint32_t chunk_available(struct chunk_pool *p);
+/* Gives back one chunk (its next is not followed). Any thread. NULL is legal. */
+void chunk_put(struct chunk *c);
+/* The same for a whole list. */
+void chunk_put_list(struct chunk *c);
