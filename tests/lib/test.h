@@ -11,9 +11,9 @@
 
 #define TEST(name) static void name(void **test_state __attribute__((unused)))
 #define EXPECT(cond) _assert_true((cond) ? 1 : 0, #cond, __FILE__, __LINE__)
-#define EXPECT_OK(rc, e)                                                                           \
+#define EXPECT_OK(call, e)                                                                          \
 	do {                                                                                       \
-		enum rc test_rc_ = (rc);                                                           \
+		enum rc test_rc_ = (call);                                                         \
 		if (test_rc_ != OK)                                                                \
 			fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, err_name(test_rc_), (e)->text); \
 	} while (0)
