@@ -68,8 +68,9 @@ static struct json_text_at place_of(struct scan *s, const char *p)
 static enum rc wrong(struct scan *s, const char *p, size_t len, const char *says)
 {
 	struct json_text_at t = place_of(s, p);
+	size_t left = (size_t)(s->end - p);
 	if (s->where)
-		*s->where = (struct json_at){t.line, t.column, t.offset, len};
+		*s->where = (struct json_at){t.line, t.column, t.offset, len < left ? len : left};
 	return ERR(s->e, E_INVALID, "%s", says);
 }
 
@@ -241,9 +242,10 @@ static enum rc scan_number(struct scan *s, struct json_mark *m)
 		s->at++;
 	if (!is_digit(s))
 		return wrong(s, start, 1, "a number wants a digit after '-'");
-	if (*s->at == '0' && s->end - s->at > 1 && s->at[1] >= '0' && s->at[1] <= '9')
-		return wrong(s, start, (size_t)(s->at - start) + 1, "a number may not begin with 0");
+	const char *first = s->at;
 	skip_digits(s);
+	if (*first == '0' && s->at - first > 1)
+		return wrong(s, start, (size_t)(s->at - start), "a number may not begin with 0");
 	m->kind = JSON_INT;
 	if (s->at < s->end && *s->at == '.') {
 		m->kind = JSON_REAL;
