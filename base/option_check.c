@@ -1,0 +1,313 @@
+/* option_check.c - an object against its table, every fault told: see option.h. */
+#include "base/check.h"
+#include "base/option.h"
+#include "base/schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define NAMES_MAX 64 /* the largest table has 14 rows; by feel */
+
+/* Is word one of the words in `list`, which spaces separate? */
+static bool word_in(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+	for (const char *p = list; p && *p && len;) {
+		size_t n = strcspn(p, " ");
+		if (n == len && !memcmp(p, word, n))
+			return true;
+		p += n + (p[n] == ' ');
+	}
+	return false;
+}
+
+/* "csv text" -> "'csv' or 'text'" */
+static const char *words_text(const char *list, char *to, size_t size)
+{
+	size_t at = 0;
+	to[0] = '\0';
+	for (const char *p = list; *p && at < size;) {
+		size_t n = strcspn(p, " ");
+		const char *after = p + n + (p[n] == ' ');
+		const char *between = p == list ? "" : *after ? ", " : " or ";
+		int put = snprintf(to + at, size - at, "%s'%.*s'", between, (int)n, p);
+		at += put > 0 ? (size_t)put : 0;
+		p = after;
+	}
+	return to;
+}
+
+/* "a string or a list of strings" */
+static const char *kinds_text(const struct opt_def *d, char *to, size_t size)
+{
+	static const struct {
+		unsigned kind;
+		const char *says;
+	} names[] = {
+		{OPT_STRING, "a string"},
+		{OPT_INT, "a whole number"},
+		{OPT_REAL, "a number"},
+		{OPT_BOOL, "true or false"},
+		{OPT_LIST, "a list of strings"},
+		{OPT_OBJECT, "an object"},
+		{OPT_STRINGS, "an object of strings"},
+		{OPT_DURATION, "a duration such as \"10s\""},
+		{OPT_SIZE, "a size such as \"64MB\""},
+	};
+	size_t at = 0;
+	to[0] = '\0';
+	if (d->one_of && (d->kinds & OPT_STRING)) {
+		words_text(d->one_of, to, size);
+		at = strlen(to);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(names) && at < size; i++) {
+		if (!(d->kinds & names[i].kind) || (at && i == 0 && d->one_of))
+			continue;
+		int put = snprintf(to + at, size - at, "%s%s", at ? " or " : "", names[i].says);
+		at += put > 0 ? (size_t)put : 0;
+	}
+	return to;
+}
+
+static bool in_bounds(const struct opt_def *d, double v)
+{
+	return (!d->min && !d->max) || (v >= (double)d->min && v <= (double)d->max);
+}
+
+static void bounds_text(const struct opt_def *d, unsigned kind, char *to, size_t size)
+{
+	char min[UNIT_TEXT], max[UNIT_TEXT];
+	if (kind == OPT_DURATION) {
+		duration_text((uint64_t)d->min, min);
+		duration_text((uint64_t)d->max, max);
+	} else if (kind == OPT_SIZE) {
+		size_text((uint64_t)d->min, min);
+		size_text((uint64_t)d->max, max);
+	} else {
+		snprintf(min, sizeof min, "%" PRId64, d->min);
+		snprintf(max, sizeof max, "%" PRId64, d->max);
+	}
+	if (d->max == INT64_MAX)
+		snprintf(to, size, "at least %s", min);
+	else
+		snprintf(to, size, "from %s to %s", min, max);
+}
+
+static bool out_of_bounds(const struct opt_def *d, const struct json *v, unsigned kind,
+			  struct opt_report *r)
+{
+	char text[80];
+	bounds_text(d, kind, text, sizeof text);
+	opt_error(r, v, text, "'%s' is out of bounds", d->name);
+	return false;
+}
+
+static bool no_nul(const struct opt_def *d, const struct json *v, struct opt_report *r)
+{
+	size_t len;
+	const char *s = json_string(v, &len);
+	size_t at = strlen(s);
+	if (at == len)
+		return true;
+	opt_error_in(r, v, at, 1, NULL, "'%s' contains a NUL character", d->name);
+	return false;
+}
+
+static bool check_word(const struct opt_def *d, const struct json *v, const char *s,
+		       struct opt_report *r)
+{
+	char text[256];
+	if (word_in(d->later, s)) {
+		words_text(d->one_of ? d->one_of : "", text, sizeof text);
+		char hint[300];
+		snprintf(hint, sizeof hint, "now: %s", text);
+		opt_error(r, v, d->one_of ? hint : NULL, "'%s': '%s' comes with a later version",
+			  d->name, s);
+		return false;
+	}
+	if (!d->one_of || word_in(d->one_of, s))
+		return true;
+	opt_error(r, v, words_text(d->one_of, text, sizeof text), "'%s' cannot be '%.60s'", d->name,
+		  s);
+	return false;
+}
+
+static bool check_text(const struct opt_def *d, const struct json *v, struct opt_report *r)
+{
+	size_t len;
+	json_string(v, &len);
+	if (!no_nul(d, v, r))
+		return false;
+	if (!len && !(d->kinds & OPT_EMPTY)) {
+		opt_error(r, v, d->help, "'%s' is empty", d->name);
+		return false;
+	}
+	return true;
+}
+
+/* A string may be a word, a duration, a size, or any text: the first kind that takes it. */
+static bool check_string(const struct opt_def *d, const struct json *v, struct opt_report *r)
+{
+	if (!(d->kinds & (OPT_DURATION | OPT_SIZE)))
+		return check_text(d, v, r) && check_word(d, v, json_string(v, NULL), r);
+	size_t len;
+	const char *s = json_string(v, &len);
+	if (d->kinds & OPT_STRING && (word_in(d->one_of, s) || word_in(d->later, s)))
+		return check_word(d, v, s, r);
+	struct err e = {0};
+	uint64_t n = 0;
+	unsigned kind = d->kinds & OPT_DURATION ? OPT_DURATION : OPT_SIZE;
+	enum rc rc = kind == OPT_DURATION ? duration_parse(s, len, &n, &e)
+					  : size_parse(s, len, &n, &e);
+	if (rc != OK) {
+		opt_error(r, v, e.text, "'%s' is not a %s", d->name,
+			  kind == OPT_DURATION ? "duration" : "size");
+		return false;
+	}
+	return in_bounds(d, (double)n) || out_of_bounds(d, v, kind, r);
+}
+
+static bool wrong_kind(const struct opt_def *d, const struct json *v, struct opt_report *r)
+{
+	char wants[300], hint[400];
+	kinds_text(d, wants, sizeof wants);
+	bool unit = d->kinds & (OPT_DURATION | OPT_SIZE) && json_kind(v) == JSON_INT;
+	if (unit)
+		snprintf(hint, sizeof hint, "write \"%" PRId64 "%s\"", json_int(v),
+			 d->kinds & OPT_DURATION ? "s" : "MB");
+	else
+		snprintf(hint, sizeof hint, "%s, not %s", wants, json_kind_name(json_kind(v)));
+	opt_error(r, v, hint, unit ? "'%s' wants a unit" : "'%s' has the wrong type", d->name);
+	return false;
+}
+
+static bool check_many(const struct opt_def *d, const struct json *v, struct opt_report *r)
+{
+	size_t n = json_count(v);
+	if (!n && !(d->kinds & OPT_EMPTY)) {
+		opt_error(r, v, d->help, "'%s' is empty", d->name);
+		return false;
+	}
+	bool ok = true;
+	for (size_t i = 0; i < n; i++) {
+		const struct json *item = json_item(v, i);
+		if (json_kind(item) == JSON_STRING) {
+			ok &= check_text(d, item, r);
+			continue;
+		}
+		char hint[80];
+		snprintf(hint, sizeof hint, "a string, not %s", json_kind_name(json_kind(item)));
+		opt_error(r, item, hint, "'%s' holds something that is no string", d->name);
+		ok = false;
+	}
+	return ok;
+}
+
+static unsigned kinds_of(const struct json *v)
+{
+	static const unsigned kinds[] = {
+		[JSON_BOOL] = OPT_BOOL,
+		[JSON_INT] = OPT_INT | OPT_REAL,
+		[JSON_REAL] = OPT_REAL,
+		[JSON_STRING] = OPT_STRING | OPT_DURATION | OPT_SIZE,
+		[JSON_ARRAY] = OPT_LIST,
+		[JSON_OBJECT] = OPT_OBJECT | OPT_STRINGS,
+	};
+	return kinds[json_kind(v)];
+}
+
+static bool check_value(const struct opt_def *d, const struct json *v, struct opt_report *r)
+{
+	unsigned may = kinds_of(v);
+	if (!(d->kinds & may)) {
+		if (!(d->later_kinds & may))
+			return wrong_kind(d, v, r);
+		char hint[300];
+		opt_error(r, v, kinds_text(d, hint, sizeof hint),
+			  "'%s' as %s comes with a later version", d->name,
+			  json_kind_name(json_kind(v)));
+		return false;
+	}
+	switch (json_kind(v)) {
+	case JSON_STRING:
+		return check_string(d, v, r);
+	case JSON_INT:
+	case JSON_REAL:
+		return in_bounds(d, json_real(v)) || out_of_bounds(d, v, OPT_REAL, r);
+	case JSON_ARRAY:
+		return check_many(d, v, r);
+	case JSON_OBJECT:
+		return d->kinds & OPT_OBJECT || check_many(d, v, r);
+	default:
+		return true;
+	}
+}
+
+static const struct opt_def *find(const struct opt_def *defs, const char *name)
+{
+	for (; defs->name; defs++)
+		if (!strcmp(defs->name, name))
+			return defs;
+	return NULL;
+}
+
+static void unknown_key(const struct opt_def *defs, const char *const *also,
+			const struct opt_alias *aliases, const struct json *v, size_t i,
+			struct opt_report *r)
+{
+	const char *names[NAMES_MAX], *key = json_key(v, i), *close = NULL;
+	size_t n = 0;
+	for (; aliases && aliases->theirs; aliases++)
+		if (!strcmp(aliases->theirs, key))
+			close = aliases->ours;
+	for (; also && *also && n < NAMES_MAX; also++)
+		names[n++] = *also;
+	for (const struct opt_def *d = defs; d->name && n < NAMES_MAX; d++)
+		names[n++] = d->name;
+	if (!close)
+		close = closest_name(key, names, n);
+	char hint[400];
+	size_t at = (size_t)snprintf(hint, sizeof hint, close ? "did you mean '%s'?" : "it may have: ",
+				     close);
+	for (size_t k = 0; !close && k < n && at < sizeof hint; k++)
+		at += (size_t)snprintf(hint + at, sizeof hint - at, "%s%s", k ? ", " : "",
+				       names[k]);
+	opt_error_key(r, v, i, hint, "unknown key '%.60s'", key);
+}
+
+bool opt_check(const struct opt_def *defs, const struct json *v, const char *const *also,
+	       const struct opt_alias *aliases, struct opt_report *r)
+{
+	unsigned before = r->errors;
+	for (size_t i = 0; i < json_count(v); i++) {
+		const char *key = json_key(v, i);
+		const struct opt_def *d = find(defs, key);
+		bool known = d != NULL;
+		for (const char *const *a = also; a && *a && !known; a++)
+			known = !strcmp(*a, key);
+		if (!known)
+			unknown_key(defs, also, aliases, v, i, r);
+		else if (d && d->kinds & OPT_LATER)
+			opt_error_key(r, v, i, d->help, "'%s' comes with a later version", key);
+		else if (d)
+			check_value(d, json_value(v, i), r);
+	}
+	for (const struct opt_def *d = defs; d->name; d++)
+		if (d->required && !json_get(v, d->name))
+			opt_error(r, v, d->help, "'%s' is missing", d->name);
+	return r->errors == before;
+}
+
+void opt_document(const struct opt_def *defs, struct bytes *to)
+{
+	for (const struct opt_def *d = defs; d->name; d++) {
+		char kinds[300];
+		if (d->kinds & OPT_LATER)
+			snprintf(kinds, sizeof kinds, "later");
+		else
+			kinds_text(d, kinds, sizeof kinds);
+		bytes_printf(to, "  %-14s %s%s%s%s\n", d->name, kinds,
+			     d->required ? ", required" : "", d->help ? ": " : "",
+			     d->help ? d->help : "");
+	}
+}
