@@ -1,0 +1,84 @@
+/* gate.c - see gate.h. */
+#include "runtime/gate.h"
+
+#include "base/check.h"
+
+void gate_init(struct gate *g, struct channel **in, uint32_t n, bool exactly_once, uint64_t after_id)
+{
+	*g = (struct gate){.in = in, .n = n};
+	aligner_init(&g->aligner, n, exactly_once, ALIGNER_IDS_MAX, after_id);
+}
+
+/* What the last mark led to is handed out before anything else is taken: cancels, then the barrier. */
+static enum gate_got gate_answer(struct gate *g, struct item *it)
+{
+	if (g->cancels_given < g->answer.cancels) {
+		*it = (struct item){.kind = ITEM_CANCEL};
+		it->barrier.id = g->answer.cancel[g->cancels_given++];
+		return GATE_CANCEL;
+	}
+	if (!g->answer.aligned)
+		return GATE_NOTHING;
+	*it = (struct item){.kind = ITEM_BARRIER, .barrier = g->newest};
+	it->barrier.id = g->answer.aligned;
+	g->align_us = g->answer.last_us - g->answer.first_us;
+	g->answer = (struct alignment){0};
+	g->cancels_given = 0;
+	return GATE_BARRIER;
+}
+
+static void gate_see(struct gate *g, const struct barrier *b)
+{
+	if (b->id > g->newest.id)
+		g->newest = *b;
+}
+
+static enum gate_got gate_mark(struct gate *g, uint32_t input, struct item *it, uint64_t now_us)
+{
+	switch (it->kind) {
+	case ITEM_BARRIER:
+		gate_see(g, &it->barrier);
+		aligner_barrier(&g->aligner, input, it->barrier.id, now_us, &g->answer);
+		break;
+	case ITEM_CANCEL:
+		aligner_cancel(&g->aligner, input, it->barrier.id, now_us, &g->answer);
+		break;
+	case ITEM_END:
+		return aligner_end(&g->aligner, input) ? GATE_END : GATE_MARK;
+	default:
+		return GATE_MARK; /* watermarks and idleness come with event time */
+	}
+	g->cancels_given = 0;
+	enum gate_got got = gate_answer(g, it);
+	return got == GATE_NOTHING ? GATE_MARK : got;
+}
+
+enum gate_got gate_next(struct gate *g, uint64_t now_us, struct item *it)
+{
+	enum gate_got got = gate_answer(g, it);
+	if (got != GATE_NOTHING)
+		return got;
+	for (uint32_t tried = 0; tried < g->n; tried++) {
+		uint32_t input = g->turn;
+		g->turn = g->turn + 1 == g->n ? 0 : g->turn + 1;
+		if (aligner_is_held(&g->aligner, input) || !channel_try_pop(g->in[input], it))
+			continue;
+		if (it->kind == ITEM_BATCH)
+			return GATE_BATCH;
+		return gate_mark(g, input, it, now_us);
+	}
+	return GATE_NOTHING;
+}
+
+void gate_abort(struct gate *g, uint64_t id)
+{
+	struct alignment a;
+	aligner_abort(&g->aligner, id, &a);
+	/* An answer being handed out is older than this one; its cancels go first. */
+	if (g->answer.aligned == id)
+		g->answer.aligned = 0;
+	for (uint32_t i = 0; i < a.cancels && g->answer.cancels < ALIGNER_IDS_MAX + 1; i++)
+		g->answer.cancel[g->answer.cancels++] = a.cancel[i];
+	if (a.aligned)
+		g->answer.aligned = a.aligned;
+}

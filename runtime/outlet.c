@@ -1,0 +1,161 @@
+/* outlet.c - see outlet.h. */
+#include "runtime/outlet.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "runtime/pool.h"
+
+struct selection {
+	uint32_t n;
+	uint16_t row[BATCH_ROWS];
+};
+
+const char *edge_kind_name(enum edge_kind k)
+{
+	static const char *const names[] = {"forward", "hash", "rebalance", "broadcast"};
+	return names[k];
+}
+
+RC outlet_open(struct outlet *o, struct edge *edge, uint32_t n_edges, struct pool *pool,
+	       struct mem *mem, struct err *e)
+{
+	*o = (struct outlet){.edge = edge, .n_edges = n_edges, .pool = pool, .mem = mem};
+	keys_init(&o->keys, mem);
+	uint32_t most = 0;
+	for (uint32_t i = 0; i < n_edges; i++)
+		if (edge[i].kind == EDGE_HASH && edge[i].n > most)
+			most = edge[i].n;
+	if (most < 2)
+		return OK;
+	o->pick = mem_get(mem, most * sizeof *o->pick);
+	return o->pick ? OK : ERR(e, E_NO_MEMORY, "no memory for an exchange of %u", most);
+}
+
+void outlet_close(struct outlet *o)
+{
+	if (!o->mem)
+		return;
+	keys_close(&o->keys);
+	mem_put(o->mem, o->pick);
+	*o = (struct outlet){0};
+}
+
+bool outlet_has_room(struct outlet *o)
+{
+	for (uint32_t i = 0; i < o->n_edges; i++)
+		for (uint32_t c = 0; c < o->edge[i].n; c++)
+			if (!channel_has_room(o->edge[i].to[c]))
+				return false;
+	return true;
+}
+
+static void channel_send(struct channel *ch, struct batch *b)
+{
+	struct item it = {.kind = ITEM_BATCH, .batch = b};
+	CHECK(channel_try_push(ch, &it));
+}
+
+static RC no_memory(struct err *e)
+{
+	return ERR(e, E_NO_MEMORY, "no memory to send a batch");
+}
+
+static void pick_rows(struct edge *g, const struct batch *b, struct selection *pick)
+{
+	const uint64_t *hash = (const uint64_t *)b->hash->i64;
+	for (uint32_t c = 0; c < g->n; c++)
+		pick[c].n = 0;
+	uint32_t n = batch_count(b);
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t row = b->selected ? b->sel[i] : (uint16_t)i;
+		uint32_t group = hash_group(hash[row], g->max_parallelism);
+		struct selection *p = &pick[group_owner(group, g->n, g->max_parallelism)];
+		p->row[p->n++] = row;
+	}
+}
+
+static RC send_picked(struct outlet *o, struct edge *g, struct batch *b, struct err *e)
+{
+	pick_rows(g, b, o->pick);
+	uint32_t all = batch_count(b);
+	for (uint32_t c = 0; c < g->n; c++) {
+		const struct selection *p = &o->pick[c];
+		if (!p->n)
+			continue;
+		struct batch *x = batch_share(o->pool, b);
+		if (!x)
+			return no_memory(e);
+		if (p->n < all) {
+			x->selected = true;
+			x->n_sel = p->n;
+			memcpy(x->sel, p->row, p->n * sizeof *p->row);
+		}
+		if (x->selected && x->n_sel < x->rows / 8 && batch_compact(x, o->pool, e) != OK) {
+			batch_drop(&x);
+			return e->code;
+		}
+		channel_send(g->to[c], x);
+	}
+	return OK;
+}
+
+static RC send_copy(struct outlet *o, struct channel *ch, const struct batch *b, struct err *e)
+{
+	struct batch *x = batch_share(o->pool, b);
+	if (!x)
+		return no_memory(e);
+	channel_send(ch, x);
+	return OK;
+}
+
+/* The last receiver of the last edge gets the batch itself; all others share its columns. */
+static RC edge_send(struct outlet *o, struct edge *g, struct batch **b, bool last, struct err *e)
+{
+	uint32_t c = 0;
+	if (g->kind == EDGE_HASH && g->n > 1)
+		return send_picked(o, g, *b, e);
+	if (g->kind == EDGE_REBALANCE)
+		c = g->turn++ % g->n;
+	if (g->kind == EDGE_BROADCAST)
+		for (; c + 1 < g->n; c++)
+			if (send_copy(o, g->to[c], *b, e) != OK)
+				return e->code;
+	if (!last)
+		return send_copy(o, g->to[c], *b, e);
+	channel_send(g->to[c], *b);
+	*b = NULL;
+	return OK;
+}
+
+RC outlet_send(struct outlet *o, struct batch **b, uint32_t *bad_row, struct err *e)
+{
+	uint32_t records = batch_count(*b);
+	o->records += records;
+	if (!records) {
+		batch_drop(b);
+		return OK;
+	}
+	for (uint32_t i = 0; i < o->n_edges; i++) {
+		struct edge *g = &o->edge[i];
+		/* Two edges may be keyed differently: a hash is for one of them. */
+		if (g->kind == EDGE_HASH) {
+			column_drop((*b)->hash);
+			(*b)->hash = NULL;
+			if (keys_hash(&o->keys, g->key, *b, o->pool, bad_row, e) != OK)
+				return e->code;
+		}
+		if (edge_send(o, g, b, i + 1 == o->n_edges, e) != OK)
+			return e->code;
+	}
+	batch_drop(b);
+	return OK;
+}
+
+void outlet_mark(struct outlet *o, const struct item *mark)
+{
+	for (uint32_t i = 0; i < o->n_edges; i++)
+		for (uint32_t c = 0; c < o->edge[i].n; c++) {
+			struct item it = *mark;
+			CHECK(channel_try_push(o->edge[i].to[c], &it));
+		}
+}

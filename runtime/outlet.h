@@ -1,0 +1,50 @@
+/* outlet.h - where a task's batches and marks go: every stage that reads it, every subtask of each.
+ *
+ *   outlet ── edge to stage A ── hash ──> channel to A/0, A/1, A/2
+ *          ── edge to stage B ── forward > channel to B/<same number>
+ *
+ * Exchange copies nothing: each receiver gets the same columns under a selection of its own; below
+ * 1/8 selected the rows are compacted instead.
+ * Owns: its lists and scratch; borrows the channels. Threads: its task's. */
+#pragma once
+#include "runtime/channel.h"
+#include "runtime/keys.h"
+
+enum edge_kind {
+	EDGE_FORWARD,   /* one channel: to the subtask of the same number */
+	EDGE_HASH,      /* by key group */
+	EDGE_REBALANCE, /* batches in turn */
+	EDGE_BROADCAST,
+};
+const char *edge_kind_name(enum edge_kind k);
+
+#define EDGE_CHANNELS_MAX 256 /* parallelism of a stage; by feel */
+
+struct edge {
+	enum edge_kind kind;
+	uint32_t n;
+	struct channel **to;         /* borrowed array of n */
+	const struct key_spec *key;  /* EDGE_HASH */
+	uint32_t max_parallelism;
+	uint32_t turn;               /* EDGE_REBALANCE */
+};
+
+struct outlet {
+	struct edge *edge; /* borrowed array */
+	uint32_t n_edges;
+	struct pool *pool;
+	struct mem *mem;
+	struct keys keys;
+	struct selection *pick; /* scratch of EDGE_HASH with n > 1 */
+	uint64_t records;       /* sent so far, counted once however many read it */
+};
+
+RC outlet_open(struct outlet *o, struct edge *edge, uint32_t n_edges, struct pool *pool,
+	       struct mem *mem, struct err *e);
+void outlet_close(struct outlet *o); /* legal on the empty value */
+/* Every channel has room for one item. True stays true until the next send. */
+bool outlet_has_room(struct outlet *o);
+/* Needs room. Takes *b. E_RECORD with *bad_row when a key cannot be (too long): *b stays. */
+RC outlet_send(struct outlet *o, struct batch **b, uint32_t *bad_row, struct err *e);
+/* To every channel. Needs room. */
+void outlet_mark(struct outlet *o, const struct item *mark);
