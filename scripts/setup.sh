@@ -1,0 +1,52 @@
+#!/bin/sh
+# setup.sh build|test - installs the Debian packages of scripts/packages.txt that are missing.
+# Says what is missing and why before it does anything; as root or with sudo it installs them with
+# apt-get's own progress; without either it names the command to type. Silent when nothing is missing.
+set -eu
+need=${1:-build}
+here=$(dirname "$0")
+
+case $need in
+build) wanted='^build ' ;;
+test) wanted='^(build|test) ' ;;
+*) echo "usage: setup.sh build|test" >&2; exit 2 ;;
+esac
+
+if ! command -v dpkg-query >/dev/null; then
+	echo "setup: this is no Debian system; what is needed stands in scripts/packages.txt" >&2
+	exit 0 # CMake names what it does not find
+fi
+
+packages=$(grep -E "$wanted" "$here/packages.txt" | awk '{print $2}')
+# One question for all: it prints those that are installed.
+installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' $packages 2>/dev/null |
+	awk '/^ii/{print $2}') || true
+missing=
+for p in $packages; do
+	echo "$installed" | grep -qxF "$p" || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+
+echo "These Debian packages are missing:"
+for p in $missing; do
+	grep -E "^(build|test) +$p " "$here/packages.txt" | sed -E 's/^(build|test) +/  /'
+done
+
+if [ "$(id -u)" = 0 ]; then
+	as_root=
+elif command -v sudo >/dev/null; then
+	as_root=sudo
+else
+	echo "To install them, type as root:" >&2
+	echo "  apt-get update && apt-get install -y --no-install-recommends$missing" >&2
+	exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+# The lists of packages are fetched only if they are not there or do not know a package we need.
+if ! apt-get install --simulate --no-install-recommends $missing >/dev/null 2>&1; then
+	echo "+ ${as_root:+$as_root }apt-get update"
+	$as_root apt-get update
+fi
+echo "+ ${as_root:+$as_root }apt-get install -y --no-install-recommends$missing"
+$as_root apt-get install -y --no-install-recommends $missing

@@ -1,0 +1,55 @@
+"""`weir checkpoints DIR`: one line a checkpoint, the same facts as JSON, on a live and a dead directory."""
+import os
+import random
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import weir
+
+FACTS = {"id": int, "kind": str, "trigger": str, "bytes_written": int, "state_bytes": int,
+         "keys_changed": int, "total_ms": (int, float), "sync_us_max": (int, float), "intact": bool}
+
+
+class CheckpointsVerb(weir.Case):
+    def test_it_lists_what_is_retained_while_the_job_runs_and_after(self):
+        weir.text(random.Random(9), self.path("in.txt"), 12000, 6)
+        job = self.write("job.json", weir.word_count_job("in.txt", "out", rate=1500, interval="30ms"))
+        folder = self.path("d")
+        process = self.start("run", job, "--dir", folder)
+        self.until_checkpoint(process, folder, 6)
+        self.assertGreaterEqual(self.newest(folder), 6)
+        process.signal(weir.SIGTERM)
+        self.assertEqual(process.wait(20).code, 0, str(process.result()))
+
+        found = self.checkpoints(folder)
+        ids = [c["id"] for c in found]
+        self.assertEqual(ids, sorted(set(ids)))
+        self.assertEqual(len(found), 3, "retention is 3: %s" % ids)
+        for c in found:
+            for name, kind in FACTS.items():
+                self.assertIsInstance(c.get(name), kind, "%s of %s" % (name, c))
+            self.assertTrue(c["intact"], c)
+            self.assertGreater(c["state_bytes"], 0)
+        self.assertEqual(found[-1]["trigger"], "stop")
+
+        table = self.ok("checkpoints", folder).out
+        for id in ids:
+            self.assertRegex(table, r"(?m)^\W*%d\b" % id)
+        one = self.ok("checkpoints", folder, ids[0]).out
+        self.assertRegex(one, "count")
+
+    def test_a_directory_or_checkpoint_that_is_not_there(self):
+        self.refused(4, ["nowhere"], "checkpoints", self.path("nowhere"))
+        self.write("in.txt", "a\n")
+        job = self.write("job.json", weir.word_count_job("in.txt", "out"))
+        self.ok("run", job, "--dir", self.path("d"))
+        self.refused(4, ["4711"], "checkpoints", self.path("d"), "4711")
+
+    def test_a_folder_that_is_no_jobs(self):
+        os.makedirs(self.path("empty"))
+        self.refused((2, 4), ["empty"], "checkpoints", self.path("empty"))
+
+
+if __name__ == "__main__":
+    unittest.main()
