@@ -35,7 +35,7 @@ struct aligner {
 	uint32_t ids, ids_max;
 	struct aligner_id running[ALIGNER_IDS_MAX]; /* ascending */
 	uint32_t aborts;
-	uint64_t aborted[ALIGNER_IDS_MAX]; /* ascending; the coordinator was faster than the marks */
+	uint64_t aborted[ALIGNER_IDS_MAX]; /* ascending: faster than their marks */
 	uint64_t end_seen[ALIGNER_INPUTS_MAX / 64];
 };
 
@@ -43,9 +43,9 @@ struct aligner {
 struct alignment {
 	uint32_t cancels;
 	uint64_t cancel[ALIGNER_IDS_MAX + 1]; /* ascending: pass these cancel marks on */
-	uint64_t aligned;           /* all inputs delivered this id: forward it and freeze; 0: none */
+	uint64_t aligned;           /* every input delivered it: forward, freeze; 0: none */
 	bool released;              /* inputs that were held no longer are */
-	uint32_t first_input, last_input; /* of the aligned one: the fastest and the slowest input */
+	uint32_t first_input, last_input; /* of the aligned: the fastest, the slowest input */
 	uint64_t first_us, last_us; /* its alignment lasted from first_us to last_us */
 };
 
@@ -68,8 +68,8 @@ bool aligner_end(struct aligner *a, uint32_t input);
 bool aligner_is_ended(const struct aligner *a, uint32_t input);
 /* Nothing may be taken from this input now. Always false in at_least_once. */
 bool aligner_is_held(const struct aligner *a, uint32_t input);
-/* For reports: writes up to n inputs that have not delivered the lowest running id; returns how many
- * they are in all. */
+/* For reports: writes up to n inputs that have not delivered the lowest running id; returns how
+ * many they are in all. */
 uint32_t aligner_missing(const struct aligner *a, uint32_t *inputs, uint32_t n);
 /* CHECKs the invariants that can be seen from the struct. */
 void aligner_check(const struct aligner *a);
