@@ -34,15 +34,15 @@ struct co_config {
 	uint64_t epoch, attempt;
 	uint64_t next_id;            /* above everything ever seen in the directory */
 	uint64_t base_id;            /* the checkpoint restored, 0: none */
-	bool initial;                /* take one before the first record (fresh job, changed plan) */
-	uint64_t resend_us;          /* a trigger that did not get through by then is sent again; 0: never */
-	uint32_t backlog_max;        /* no new one while more old ones wait for deletion; 0: any number */
+	bool initial;                /* one before the first record (fresh job, changed plan) */
+	uint64_t resend_us;          /* a trigger not through by then is sent again; 0: never */
+	uint32_t backlog_max;        /* old ones waiting for deletion stop new ones; 0: never */
 };
 
 enum co_event_kind {
 	CO_EV_START,          /* every task stands ready; nothing flows before CO_RELEASE */
 	CO_EV_TICK,
-	CO_EV_REQUEST,        /* request_kind: manual, savepoint, stop; periodic: another trigger (8) */
+	CO_EV_REQUEST,        /* request_kind: manual, savepoint, stop; periodic (8) */
 	CO_EV_ACK,            /* subtask's sections are in the part; id, epoch, attempt, subtask */
 	CO_EV_DECLINE,        /* subtask cannot: id, subtask, error */
 	CO_EV_FROZEN,         /* subtask has ended encoding id (COORDINATOR 4): id, subtask */
@@ -51,7 +51,7 @@ enum co_event_kind {
 	CO_EV_PUBLISH_UNKNOWN,/* the outcome cannot be told: stop, delete nothing: error */
 	CO_EV_COMMITTED,      /* intents of id, and so of all before it, are settled */
 	CO_EV_COMMIT_FAILED,  /* fails the attempt (20): id, error */
-	CO_EV_INPUTS_ENDED,   /* every task has flushed after its end of input: the final one is due */
+	CO_EV_INPUTS_ENDED,   /* every task has flushed after its end of input (22) */
 	CO_EV_TASK_FAILED,    /* error: the attempt fails (18: a sink's write or prepare too) */
 	CO_EV_BACKLOG,        /* count: old checkpoints that wait to be deleted (4) */
 };
@@ -65,20 +65,20 @@ struct co_event {
 	uint64_t epoch, attempt, id;
 	uint32_t subtask;
 	uint32_t count;
-	uint64_t request;            /* the asker's token, given back with what becomes of it; 0: none */
+	uint64_t request;            /* the asker's token, given back in actions; 0: none */
 	const struct err *error;     /* borrowed during the call */
 };
 
 enum co_action_kind {
-	CO_TRIGGER,      /* send to every source, perhaps again: id, base_id, checkpoint_kind, stop */
+	CO_TRIGGER,      /* send to every source, maybe again: id, base_id, checkpoint_kind, stop */
 	CO_RELEASE,      /* the initial checkpoint, if asked for, is published: sources may read */
 	CO_PUBLISH,      /* all sections are in: write the manifest of id */
-	CO_ABORT,        /* tell every task; release held inputs: id, error (of class quiet: this is no
-			  * failure, it was subsumed or its attempt ended) */
-	CO_COMPLETED,    /* id is durable: notify tasks, commit its intents, then retire and sweep */
+	CO_ABORT,        /* tell every task; release held inputs: id, error (of class quiet: this is
+			  * no failure, it was subsumed or its attempt ended) */
+	CO_COMPLETED,    /* id is durable: notify tasks, commit its intents, retire and sweep */
 	CO_FAIL_ATTEMPT, /* error */
-	CO_HALT,         /* outcome unknown, or fenced: end the process, delete and commit nothing: error */
-	CO_DONE,         /* the stop or final checkpoint id has its intents settled: the job is over */
+	CO_HALT,         /* outcome unknown, or fenced: end the process, delete nothing: error */
+	CO_DONE,         /* the stop or final one's intents are settled: id; the job is over */
 	CO_REFUSED,      /* a request will not be served: request, checkpoint_kind, error */
 };
 const char *co_action_name(enum co_action_kind k); /* "trigger", ... */

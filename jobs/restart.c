@@ -1,0 +1,102 @@
+/* restart.c - see restart.h. */
+#include "jobs/restart.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+#define SECOND_US UINT64_C(1000000)
+
+const struct restart_policy restart_default = {
+	.strategy = RESTART_EXPONENTIAL,
+	.attempts = 3,
+	.initial_us = SECOND_US,
+	.max_us = 60 * SECOND_US,
+	.multiplier = 1.5,
+	.reset_after_us = 3600 * SECOND_US,
+};
+
+static const char *const names[] = {
+	[RESTART_NONE] = "none",
+	[RESTART_FIXED_DELAY] = "fixed_delay",
+	[RESTART_EXPONENTIAL] = "exponential",
+};
+
+const char *restart_strategy_name(enum restart_strategy s)
+{
+	CHECK((size_t)s < ARRAY_LEN(names));
+	return names[s];
+}
+
+bool restart_strategy_parse(const char *name, enum restart_strategy *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(names[i], name) == 0) {
+			*s = (enum restart_strategy)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whether trying again can help at all (DESIGN 2: the class is what the policy reads). */
+static bool may_help(enum rc code)
+{
+	if (code == E_UNKNOWN_OUTCOME) /* a manifest may or may not stand: only a new process can tell */
+		return false;
+	enum err_class class = err_class_of(code);
+	return class == CLASS_TRANSIENT || class == CLASS_RESOURCE;
+}
+
+/* The delay of the restart after `restarts` others in a row, before jitter. */
+static uint64_t next_delay(const struct restart_policy *p, const struct restart_state *s)
+{
+	if (s->restarts == 0)
+		return 0;
+	if (p->strategy == RESTART_FIXED_DELAY)
+		return p->initial_us;
+	uint64_t delay_us = p->initial_us;
+	if (s->restarts > 1) {
+		/* As a double it cannot overflow; the comparison also catches infinity. */
+		double longer = (double)s->delay_us * (p->multiplier > 1 ? p->multiplier : 1);
+		delay_us = longer < (double)p->max_us ? (uint64_t)longer : p->max_us;
+	}
+	return delay_us < p->max_us ? delay_us : p->max_us;
+}
+
+/* A tenth up or down, so that jobs that failed together do not come back together. */
+static uint64_t with_jitter(uint64_t delay_us, uint64_t max_us, uint64_t random)
+{
+	double share = (double)(random >> 11) / (double)(UINT64_C(1) << 53); /* [0, 1) */
+	double us = (double)delay_us * (0.9 + 0.2 * share);
+	return us < (double)max_us ? (uint64_t)us : max_us;
+}
+
+void restart_decide(const struct restart_policy *p, struct restart_state *s, uint64_t now_us,
+		    const struct err *error, uint64_t random, struct restart_decision *d)
+{
+	CHECK(error->code != OK);
+	memset(d, 0, sizeof *d);
+	if (!may_help(error->code) || p->strategy == RESTART_NONE) {
+		d->error = *error;
+		return;
+	}
+	uint64_t ran_us = now_us > s->running_since_us ? now_us - s->running_since_us : 0;
+	if (p->reset_after_us && s->restarts && ran_us >= p->reset_after_us)
+		*s = (struct restart_state){0};
+	if (p->attempts != RESTART_UNLIMITED && s->restarts >= p->attempts) {
+		d->error = *error;
+		if (s->restarts)
+			(void)err_in(&d->error, "gave up after %u restart%s", s->restarts,
+				     s->restarts == 1 ? "" : "s");
+		return;
+	}
+	s->delay_us = next_delay(p, s);
+	d->restart = true;
+	d->after_us = s->delay_us;
+	if (p->strategy == RESTART_EXPONENTIAL)
+		d->after_us = with_jitter(s->delay_us, p->max_us, random);
+	if (s->restarts < RESTART_UNLIMITED - 1)
+		s->restarts++;
+	s->running_since_us = now_us + d->after_us;
+}
