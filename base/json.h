@@ -62,6 +62,7 @@ struct json_given {
 	const char *name, *text;
 	size_t key_offset, key_len, value_offset, value_len;
 	bool as_string;
+	bool as_object; /* an empty object, whatever the text says there */
 };
 /* Makes it the value of `key` in object v: added behind the others, or replaced. Nodes replaced stay
  * valid until json_close. On error v is untouched and *at says where in g->text. */

@@ -34,7 +34,7 @@ RC json_set_string(struct json_doc *doc, const struct json *cv, const char *s, s
 static enum rc parse_given(struct json_doc *doc, const struct json_given *g, struct json_at *at,
 			   struct err *e)
 {
-	if (!g->as_string)
+	if (!g->as_string && !g->as_object)
 		return json_parse_range(doc, g->value_offset, g->value_len, at, e);
 	const char *text = doc->text.text;
 	for (const char *p = text + g->value_offset, *end = p + g->value_len; p < end;) {
@@ -55,6 +55,10 @@ static enum rc parse_given(struct json_doc *doc, const struct json_given *g, str
 	json_at_advance(&first, text, text + g->value_offset);
 	doc->node->at.line = first.line;
 	doc->node->at.column = first.column;
+	if (g->as_object) {
+		doc->node->kind = JSON_OBJECT;
+		return OK;
+	}
 	doc->node->s.p = doc->strings;
 	doc->node->s.len = g->value_len;
 	return OK;

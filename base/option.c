@@ -17,6 +17,12 @@ static void report(struct opt_report *r, const struct json *v, struct json_at at
 	if (n < 0 || n >= (int)sizeof text / 2)
 		n = n < 0 ? 0 : (int)sizeof text / 2 - 1;
 	vsnprintf(text + n, sizeof text - (size_t)n, fmt, ap);
+	const char *source = json_text_of(v)->text + at.offset;
+	if (at.len > 2 && source[0] == '"' && source[at.len - 1] == '"') {
+		at.offset++; /* the caret stands under what is written, not under its quotes */
+		at.column++;
+		at.len -= 2;
+	}
 	r->errors++;
 	r->error(r, v, at, text, hint ? hint : "");
 }
@@ -25,7 +31,10 @@ void opt_error(struct opt_report *r, const struct json *v, const char *hint, con
 {
 	va_list ap;
 	va_start(ap, fmt);
-	report(r, v, json_where(v), hint, fmt, ap);
+	struct json_at at = json_where(v);
+	if (json_kind(v) == JSON_ARRAY || json_kind(v) == JSON_OBJECT)
+		at.len = at.len > 0; /* its first character: it may go on for pages */
+	report(r, v, at, hint, fmt, ap);
 	va_end(ap);
 }
 

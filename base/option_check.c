@@ -118,17 +118,16 @@ static bool check_word(const struct opt_def *d, const struct json *v, const char
 {
 	char text[256];
 	if (word_in(d->later, s)) {
-		words_text(d->one_of ? d->one_of : "", text, sizeof text);
 		char hint[300];
-		snprintf(hint, sizeof hint, "now: %s", text);
-		opt_error(r, v, d->one_of ? hint : NULL, "'%s': '%s' comes with a later version",
-			  d->name, s);
+		snprintf(hint, sizeof hint, "now: %s", kinds_text(d, text, sizeof text));
+		opt_error(r, v, hint, "'%s': '%s' comes with a later version", d->name, s);
 		return false;
 	}
 	if (!d->one_of || word_in(d->one_of, s))
 		return true;
+	/* As written: what came from the environment may be a secret (inv 36). */
 	opt_error(r, v, words_text(d->one_of, text, sizeof text), "'%s' cannot be '%.60s'", d->name,
-		  s);
+		  json_written(v, NULL));
 	return false;
 }
 
@@ -152,8 +151,8 @@ static bool check_string(const struct opt_def *d, const struct json *v, struct o
 		return check_text(d, v, r) && check_word(d, v, json_string(v, NULL), r);
 	size_t len;
 	const char *s = json_string(v, &len);
-	if (d->kinds & OPT_STRING && (word_in(d->one_of, s) || word_in(d->later, s)))
-		return check_word(d, v, s, r);
+	if (d->kinds & OPT_STRING && word_in(d->one_of, s))
+		return true;
 	struct err e = {0};
 	uint64_t n = 0;
 	unsigned kind = d->kinds & OPT_DURATION ? OPT_DURATION : OPT_SIZE;
@@ -219,6 +218,8 @@ static unsigned kinds_of(const struct json *v)
 static bool check_value(const struct opt_def *d, const struct json *v, struct opt_report *r)
 {
 	unsigned may = kinds_of(v);
+	if (json_kind(v) == JSON_STRING && word_in(d->later, json_string(v, NULL)))
+		return check_word(d, v, json_string(v, NULL), r);
 	if (!(d->kinds & may)) {
 		if (!(d->later_kinds & may))
 			return wrong_kind(d, v, r);
@@ -264,11 +265,14 @@ static void unknown_key(const struct opt_def *defs, const char *const *also,
 		names[n++] = *also;
 	for (const struct opt_def *d = defs; d->name && n < NAMES_MAX; d++)
 		names[n++] = d->name;
+	/* What comes later is proposed, but not listed. */
 	if (!close)
 		close = closest_name(key, names, n);
 	char hint[400];
-	size_t at = (size_t)snprintf(hint, sizeof hint, close ? "did you mean '%s'?" : "it may have: ",
-				     close);
+	const struct opt_def *meant = close ? find(defs, close) : NULL;
+	bool later = meant && meant->kinds & OPT_LATER;
+	size_t at = (size_t)snprintf(hint, sizeof hint, close ? "did you mean '%s'?%s" : "it may have: ",
+				     close, later ? " (it comes with a later version)" : "");
 	for (size_t k = 0; !close && k < n && at < sizeof hint; k++)
 		at += (size_t)snprintf(hint + at, sizeof hint - at, "%s%s", k ? ", " : "",
 				       names[k]);
