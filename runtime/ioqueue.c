@@ -110,30 +110,30 @@ static struct queue *lane_choose(struct lane *l, enum io_lane which)
 	return NULL;
 }
 
-/* The submitter may free the job as soon as its letter is put, so what is needed is read before. */
+/* The last touch: afterwards the job is its submitter's, who may free it. */
+static void job_give_back(struct io_job *j)
+{
+	if (j->reply)
+		mailbox_put(j->reply, &j->mail);
+	else if (j->finished)
+		j->finished(j);
+}
+
+/* Counted down after the last letter stands in its box, so that idle means: every letter was put. */
 static void job_done(struct ioqueue *q, struct io_job *j)
 {
-	while (j->then && j->rc != OK) {
+	while (j->then) {
 		struct io_job *next = j->then;
 		next->rc = j->rc;
 		next->error = j->error;
-		if (j->reply)
-			mailbox_put(j->reply, &j->mail);
+		job_give_back(j);
+		if (next->rc == OK) {
+			submit_begun(q, next);
+			return;
+		}
 		j = next;
 	}
-	if (j->then) {
-		struct io_job *next = j->then;
-		next->rc = OK;
-		next->error.code = OK;
-		if (j->reply)
-			mailbox_put(j->reply, &j->mail);
-		submit_begun(q, next);
-		return;
-	}
-	/* Counted down after the letter stands in its box, so that idle means: every letter was put. */
-	struct mailbox *reply = j->reply;
-	if (reply)
-		mailbox_put(reply, &j->mail);
+	job_give_back(j);
 	atomic_fetch_sub(&q->under_way, 1);
 }
 

@@ -32,6 +32,7 @@ struct io_job {
 	struct io_job *then;    /* submitted when this one is done with OK; else `then` is finished with
 				 * this one's error without a step, and so on to the end of the chain */
 	struct mailbox *reply;  /* gets mail when done; NULL: nobody is told */
+	void (*finished)(struct io_job *j); /* without reply: the last touch, on the lane's thread; may free */
 	enum rc rc;
 	struct err error;
 };

@@ -1,0 +1,385 @@
+/* pack.c - see pack.h. */
+#include "runtime/pack.h"
+
+#include "base/check.h"
+
+#include <stdio.h>
+
+/* A checkpoint's part while it is written. */
+struct part_build {
+	struct part_build *next;
+	uint64_t id;
+	uint32_t sections;         /* numbers given so far */
+	struct part_writer *writer;
+};
+
+
+struct pack_job;
+
+struct packing {
+	struct packing_options o;
+	struct part_build *builds;
+	uint64_t over;             /* ids up to this one are finished or abandoned */
+};
+
+/* One run being written: a stream of ordered chunks, or one list of saved ones. */
+struct run_build {
+	struct run_writer *writer;
+	uint32_t section;
+	bool open;                 /* the section has blocks that want a record */
+};
+
+struct pack {
+	struct packing *packing;
+	struct snap *snap;
+	struct keyed_shape shape;
+	struct run_scratch scratch;
+	struct run_build ordered, saved;
+	struct pack_done *done;
+	struct pack_job *end;      /* made at the beginning, so that ending cannot fail */
+	struct mailbox *reply;
+};
+
+/* One chunk or list; with no chunk: the end. */
+struct pack_job {
+	struct io_job job;
+	struct pack *pack;
+	struct chunk *list, *unsorted; /* unsorted: the next of the list to be sorted */
+	bool fed;
+};
+
+RC packing_open(struct packing **p, const struct packing_options *o, struct err *e)
+{
+	*p = mem_get(o->mem, sizeof **p);
+	if (!*p)
+		return ERR(e, E_NO_MEMORY, "no memory for the packer");
+	(*p)->o = *o;
+	return OK;
+}
+
+static void build_close(struct packing *p, struct part_build *b)
+{
+	part_writer_close(b->writer);
+	mem_put(p->o.mem, b);
+}
+
+void packing_close(struct packing *p)
+{
+	if (!p)
+		return;
+	for (struct part_build *b = p->builds, *next; b; b = next) {
+		next = b->next;
+		build_close(p, b);
+	}
+	mem_put(p->o.mem, p);
+}
+
+static RC build_find(struct packing *p, uint64_t id, struct part_build **out, struct err *e)
+{
+	for (struct part_build *b = p->builds; b; b = b->next)
+		if (b->id == id) {
+			*out = b;
+			return OK;
+		}
+	struct part_build *b = mem_get(p->o.mem, sizeof *b);
+	if (!b)
+		return ERR(e, E_NO_MEMORY, "no memory for a part file");
+	b->id = id;
+	struct part_writer_options o = {
+		.parts_dir = p->o.parts_dir,
+		.name = {.lineage = p->o.lineage, .attempt = p->o.attempt, .epoch = p->o.epoch,
+			 .checkpoint_id = id},
+		.codec = CODEC_LZ4,
+	};
+	if (part_writer_open(&b->writer, p->o.fs, p->o.mem, &o, e) != OK) {
+		mem_put(p->o.mem, b);
+		return e->code;
+	}
+	b->next = p->builds;
+	p->builds = b;
+	*out = b;
+	return OK;
+}
+
+static struct part_build *build_take(struct packing *p, uint64_t id)
+{
+	for (struct part_build **at = &p->builds; *at; at = &(*at)->next)
+		if ((*at)->id == id) {
+			struct part_build *b = *at;
+			*at = b->next;
+			return b;
+		}
+	return NULL;
+}
+
+/* ---- one subtask's runs ---- */
+
+static void pack_close(struct pack *k)
+{
+	struct mem *mem = k->packing->o.mem;
+	run_scratch_close(&k->scratch);
+	run_writer_close(k->ordered.writer);
+	run_writer_close(k->saved.writer);
+	mem_put(mem, k);
+}
+
+static RC add_run(struct pack *k, const struct section_ref *ref, struct err *e)
+{
+	struct snap *s = k->snap;
+	struct snap_run *run = mem_resize(s->mem, s->run, (s->n_runs + 1) * sizeof *run);
+	if (!run)
+		return ERR(e, E_NO_MEMORY, "no memory for a run");
+	run[s->n_runs++] = (struct snap_run){.ref = *ref, .delta = !s->full};
+	s->run = run;
+	return OK;
+}
+
+/* Closes the section of r: what follows is another run. */
+static RC run_build_end(struct pack *k, struct part_build *b, struct run_build *r, struct err *e)
+{
+	if (!r->open)
+		return OK;
+	r->open = false;
+	struct section_ref ref;
+	if (part_end_section(b->writer, r->section, &k->snap->head, &ref, e) != OK)
+		return e->code;
+	return add_run(k, &ref, e);
+}
+
+static RC run_build_block(struct part_build *b, struct run_build *r, const struct run_out *out,
+			  struct err *e)
+{
+	if (!out->rows)
+		return OK;
+	if (!r->open) {
+		r->section = b->sections++;
+		r->open = true;
+	}
+	return part_append(b->writer, r->section, out->bytes, out->len, out->rows, out->first_hash,
+			   out->last_hash, e);
+}
+
+/* At most one block's work; *did says whether what was fed is consumed. */
+static RC run_build_step(struct pack *k, struct part_build *b, struct run_build *r, bool *consumed,
+			 struct err *e)
+{
+	struct run_out out;
+	switch (run_step(r->writer, &out)) {
+	case RUN_NEED:
+		*consumed = true;
+		return OK;
+	case RUN_BLOCK:
+		return run_build_block(b, r, &out, e);
+	case RUN_BREAK:
+		if (run_build_block(b, r, &out, e) != OK)
+			return e->code;
+		return run_build_end(k, b, r, e);
+	}
+	return OK;
+}
+
+static RC run_build_finish(struct pack *k, struct part_build *b, struct run_build *r, struct err *e)
+{
+	struct run_out out;
+	if (r->writer && run_finish(r->writer, &out) == RUN_BLOCK &&
+	    run_build_block(b, r, &out, e) != OK)
+		return e->code;
+	return run_build_end(k, b, r, e);
+}
+
+static RC pack_ready(struct pack *k, struct run_build *r, struct err *e)
+{
+	struct mem *mem = k->packing->o.mem;
+	if (!k->scratch.mem && run_scratch_open(&k->scratch, &k->shape, mem, e) != OK)
+		return e->code;
+	return r->writer ? OK : run_writer_open(&r->writer, &k->shape, mem, e);
+}
+
+/* One step of one chunk or list: sort a chunk, or write a block. *consumed when it is through. */
+static RC pack_chunk_step(struct pack_job *j, bool *consumed, struct err *e)
+{
+	struct pack *k = j->pack;
+	bool saved = j->list->stream == CHUNK_SAVED;
+	struct run_build *r = saved ? &k->saved : &k->ordered;
+	if (pack_ready(k, r, e) != OK)
+		return e->code;
+	if (j->unsorted) {
+		run_sort(&k->scratch, j->unsorted);
+		j->unsorted = j->unsorted->next;
+		return OK;
+	}
+	struct part_build *b;
+	if (build_find(k->packing, k->snap->barrier.id, &b, e) != OK)
+		return e->code;
+	if (!j->fed) {
+		run_feed(r->writer, j->list);
+		j->fed = true;
+	}
+	if (run_build_step(k, b, r, consumed, e) != OK || !*consumed)
+		return e->code;
+	return saved ? run_build_finish(k, b, r, e) : OK;
+}
+
+static RC pack_end_step(struct pack *k, struct err *e)
+{
+	if (!k->ordered.writer)
+		return OK;
+	struct part_build *b;
+	if (build_find(k->packing, k->snap->barrier.id, &b, e) != OK)
+		return e->code;
+	return run_build_finish(k, b, &k->ordered, e);
+}
+
+static bool pack_is_over(const struct pack *k)
+{
+	return k->snap->barrier.id <= k->packing->over;
+}
+
+static bool pack_job_step(struct io_job *job, struct fs *fs)
+{
+	(void)fs;
+	struct pack_job *j = CONTAINER_OF(job, struct pack_job, job);
+	struct pack *k = j->pack;
+	struct snap *s = k->snap;
+	bool consumed = false;
+	/* The first fault stands for the whole pack: what follows is only given back. */
+	if (s->rc == OK && !pack_is_over(k)) {
+		s->rc = j->list ? pack_chunk_step(j, &consumed, &s->error)
+				: pack_end_step(k, &s->error);
+		if (j->list && s->rc == OK && !consumed)
+			return false;
+	}
+	return true;
+}
+
+/* The lane's last touch of a chunk's job. */
+static void pack_chunk_finished(struct io_job *job)
+{
+	struct pack_job *j = CONTAINER_OF(job, struct pack_job, job);
+	struct mem *mem = j->pack->packing->o.mem;
+	chunk_put_list(j->list);
+	mem_put(mem, j);
+}
+
+/* Of the end's: the pack is closed, and the task gets its letter. */
+static void pack_end_finished(struct io_job *job)
+{
+	struct pack_job *j = CONTAINER_OF(job, struct pack_job, job);
+	struct pack *k = j->pack;
+	struct pack_done *d = k->done;
+	struct mailbox *reply = k->reply;
+	struct mem *mem = k->packing->o.mem;
+	pack_close(k);
+	mem_put(mem, j);
+	mailbox_put(reply, &d->mail);
+}
+
+static struct pack_job *pack_job_new(struct pack *k, struct chunk *list)
+{
+	struct pack_job *j = mem_get(k->packing->o.mem, sizeof *j);
+	if (!j)
+		return NULL;
+	j->pack = k;
+	j->list = j->unsorted = list;
+	j->job.class = IO_PACK;
+	j->job.step = pack_job_step;
+	j->job.finished = list ? pack_chunk_finished : pack_end_finished;
+	return j;
+}
+
+struct pack *pack_begin(struct packing *p, struct snap *s, const struct keyed_shape *shape)
+{
+	struct pack *k = mem_get(p->o.mem, sizeof *k);
+	if (!k)
+		return NULL;
+	k->packing = p;
+	k->snap = s;
+	k->shape = *shape;
+	k->done = mem_get(s->mem, sizeof *k->done);
+	k->end = pack_job_new(k, NULL);
+	if (!k->done || !k->end) {
+		mem_put(s->mem, k->done);
+		mem_put(p->o.mem, k->end);
+		mem_put(p->o.mem, k);
+		return NULL;
+	}
+	k->done->snap = s;
+	return k;
+}
+
+RC pack_submit(struct pack *k, struct chunk *c, struct err *e)
+{
+	struct pack_job *j = pack_job_new(k, c);
+	if (!j)
+		return ERR(e, E_NO_MEMORY, "no memory to pack a snapshot");
+	ioqueue_submit(k->packing->o.io, &j->job);
+	return OK;
+}
+
+void pack_end(struct pack *k, struct mailbox *reply, int kind)
+{
+	k->done->mail.kind = kind;
+	k->reply = reply;
+	ioqueue_submit(k->packing->o.io, &k->end->job);
+}
+
+void pack_done_close(struct pack_done *d)
+{
+	mem_put(d->snap->mem, d);
+}
+
+/* ---- the part as a whole ---- */
+
+static bool pack_finish_step(struct io_job *job, struct fs *fs)
+{
+	(void)fs;
+	struct pack_finish *f = CONTAINER_OF(job, struct pack_finish, job);
+	struct part_build *b = build_take(f->packing, f->id);
+	f->packing->over = f->id;
+	if (!b)
+		return true;
+	job->rc = part_finish(b->writer, &f->file, &job->error);
+	if (job->rc != OK && part_exists(b->writer))
+		snprintf(f->file.name, sizeof f->file.name, "%s", part_writer_name(b->writer));
+	if (job->rc == OK) {
+		f->writer = b->writer;
+		b->writer = NULL;
+	}
+	build_close(f->packing, b);
+	return true;
+}
+
+static bool pack_abandon_step(struct io_job *job, struct fs *fs)
+{
+	(void)fs;
+	struct pack_finish *f = CONTAINER_OF(job, struct pack_finish, job);
+	struct part_build *b = build_take(f->packing, f->id);
+	f->packing->over = f->id;
+	if (!b)
+		return true;
+	if (part_exists(b->writer))
+		snprintf(f->file.name, sizeof f->file.name, "%s", part_writer_name(b->writer));
+	build_close(f->packing, b);
+	return true;
+}
+
+static void whole_init(struct pack_finish *f, struct packing *p, uint64_t id, struct mailbox *reply,
+		       int kind, bool (*step)(struct io_job *, struct fs *))
+{
+	*f = (struct pack_finish){.packing = p, .id = id};
+	f->job.class = IO_PACK;
+	f->job.step = step;
+	f->job.reply = reply;
+	f->job.mail.kind = kind;
+}
+
+void pack_finish_init(struct pack_finish *f, struct packing *p, uint64_t id, struct mailbox *reply, int kind)
+{
+	whole_init(f, p, id, reply, kind, pack_finish_step);
+}
+
+void pack_abandon_init(struct pack_finish *f, struct packing *p, uint64_t id, struct mailbox *reply,
+		       int kind)
+{
+	whole_init(f, p, id, reply, kind, pack_abandon_step);
+}
