@@ -1,4 +1,5 @@
-"""A changed job file: what fits the state goes on and shows the difference; what does not is refused."""
+"""A changed job file: what fits the state goes on, what does not is refused."""
+
 import json
 import os
 import random
@@ -49,15 +50,21 @@ class ChangedJob(weir.Case):
         self.assertNotRegex(self.ok(*self.args).err, "(?i)changed")
 
     def test_a_stage_without_state_may_be_added(self):
-        self.job["pipeline"].insert(2, {"id": "some", "type": "filter", "expr": "length(word) > 0"})
+        self.job["pipeline"].insert(
+            2, {"id": "some", "type": "filter", "expr": "length(word) > 0"}
+        )
         self.finish(["'?some'?"])
 
     def test_a_key_of_another_type_is_refused(self):
-        self.job["pipeline"].insert(2, {"id": "len", "type": "map", "set": {"word": "length(word)"}})
+        self.job["pipeline"].insert(
+            2, {"id": "len", "type": "map", "set": {"word": "length(word)"}}
+        )
         self.refuse(["'count'", "int64", "string"])
 
     def test_other_key_fields_are_refused(self):
-        self.job["pipeline"].insert(2, {"id": "two", "type": "map", "set": {"len": "length(word)"}})
+        self.job["pipeline"].insert(
+            2, {"id": "two", "type": "map", "set": {"len": "length(word)"}}
+        )
         self.stage("count")["key"] = ["word", "len"]
         self.refuse(["'count'", "len"])
 

@@ -1,4 +1,5 @@
-"""`weir checkpoints DIR`: one line a checkpoint, the same facts as JSON, on a live and a dead directory."""
+"""`weir checkpoints DIR`: one line a checkpoint, and the same facts as JSON."""
+
 import os
 import random
 import sys
@@ -7,14 +8,25 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import weir
 
-FACTS = {"id": int, "kind": str, "trigger": str, "bytes_written": int, "state_bytes": int,
-         "keys_changed": int, "total_ms": (int, float), "sync_us_max": (int, float), "intact": bool}
+FACTS = {
+    "id": int,
+    "kind": str,
+    "trigger": str,
+    "bytes_written": int,
+    "state_bytes": int,
+    "keys_changed": int,
+    "total_ms": (int, float),
+    "sync_us_max": (int, float),
+    "intact": bool,
+}
 
 
 class CheckpointsVerb(weir.Case):
     def test_it_lists_what_is_retained_while_the_job_runs_and_after(self):
         weir.text(random.Random(9), self.path("in.txt"), 12000, 6)
-        job = self.write("job.json", weir.word_count_job("in.txt", "out", rate=1500, interval="30ms"))
+        job = self.write(
+            "job.json", weir.word_count_job("in.txt", "out", rate=1500, interval="30ms")
+        )
         folder = self.path("d")
         process = self.start("run", job, "--dir", folder)
         self.until_checkpoint(process, folder, 6)

@@ -1,8 +1,9 @@
 """Bad input, clear errors: what a job file, a folder or a command line may have wrong.
 
-A table: what is wrong, the exit code, and the words that have to be in the message. Errors of single
-records have their own file, test_record_errors.py.
+A table: what is wrong, the exit code, and the words that have to be in the message. Errors of
+single records have their own file, test_record_errors.py.
 """
+
 import json
 import os
 import random
@@ -32,7 +33,7 @@ def good(**top):
     return job(SOURCE, WORDS, COUNT, SINK, **top)
 
 
-# (what, job text, patterns in the message): all of them exit with 2, from `validate` and from `run`.
+# (what, job text, patterns in the message): all exit with 2, from `validate` and from `run`.
 INVALID = [
     ("empty file", "", ["job.json:1:1"]),
     ("a torn end", '{ "name": "t",', ["job.json:1:"]),
@@ -41,8 +42,11 @@ INVALID = [
     ("not an object", "[1, 2]", ["job.json:1:1", "object"]),
     ("invalid UTF-8", '{"name": "\udcff"}'.encode("utf-8", "surrogateescape"), ["UTF-8"]),
     ("a NUL byte", b'{"name": "a\0b"}', ["job.json:1:"]),
-    ("duplicate JSON keys", '{"name": "t",\n "name": "u", "pipeline": []}',
-     ["job.json:2:", "'?name'?", "twice|duplicate"]),
+    (
+        "duplicate JSON keys",
+        '{"name": "t",\n "name": "u", "pipeline": []}',
+        ["job.json:2:", "'?name'?", "twice|duplicate"],
+    ),
     ("200,000-deep JSON", "[" * 200000 + "]" * 200000, ["job.json:1:", "deep|nest"]),
     ("200,000-deep JSON objects", '{"a":' * 200000, ["job.json:1:", "deep|nest"]),
     ("no name", json.dumps({"pipeline": [SOURCE, SINK]}), ["name"]),
@@ -54,60 +58,150 @@ INVALID = [
     ("a number that is not whole", good(parallelism=1.5), ["parallelism"]),
     ("a number too small", good(parallelism=0), ["parallelism"]),
     ("a number too large", good(parallelism=1000000), ["parallelism"]),
-    ("parallelism over max_parallelism", good(parallelism=5, max_parallelism=4),
-     ["max_parallelism|at most 4"]),
+    (
+        "parallelism over max_parallelism",
+        good(parallelism=5, max_parallelism=4),
+        ["max_parallelism|at most 4"],
+    ),
     ("a bad duration", good(checkpoint={"interval": "1 fortnight"}), ["interval", "fortnight"]),
     ("a bad size", good(limits={"memory": "many"}), ["memory"]),
-    ("an unknown top-level key", good(paralelism=2), ["'paralelism'", "did you mean 'parallelism'"]),
-    ("Flink's name of a key", good(checkpoint={"min-pause": "1s"}),
-     ["'min-pause'", "did you mean 'min_pause'"]),
-    ("an unknown stage key", job(but(SOURCE, pth="x"), WORDS, COUNT, SINK),
-     ["'lines'", "'pth'", "did you mean 'path'"]),
-    ("an unknown stage type", job(but(SOURCE, type="file_sorce"), WORDS, COUNT, SINK),
-     ["'file_sorce'", "did you mean 'file_source'"]),
+    (
+        "an unknown top-level key",
+        good(paralelism=2),
+        ["'paralelism'", "did you mean 'parallelism'"],
+    ),
+    (
+        "Flink's name of a key",
+        good(checkpoint={"min-pause": "1s"}),
+        ["'min-pause'", "did you mean 'min_pause'"],
+    ),
+    (
+        "an unknown stage key",
+        job(but(SOURCE, pth="x"), WORDS, COUNT, SINK),
+        ["'lines'", "'pth'", "did you mean 'path'"],
+    ),
+    (
+        "an unknown stage type",
+        job(but(SOURCE, type="file_sorce"), WORDS, COUNT, SINK),
+        ["'file_sorce'", "did you mean 'file_source'"],
+    ),
     ("no stage type", job(but(SOURCE, type=None), WORDS, COUNT, SINK), ["'lines'", "type"]),
     ("no id", job(but(SOURCE, id=None), WORDS, COUNT, SINK), ["id"]),
     ("a missing option", job(but(SOURCE, path=None), WORDS, COUNT, SINK), ["'lines'", "path"]),
-    ("duplicate ids", job(SOURCE, but(WORDS, id="lines"), COUNT, SINK), ["'lines'", "twice|duplicate|two"]),
-    ("an unknown field", job(SOURCE, WORDS, but(COUNT, key="wrod"), SINK),
-     ["stage 'count'", "'wrod'", "word", "did you mean 'word'"]),
-    ("a key named twice", job(SOURCE, WORDS, but(COUNT, key=["word", "word"]), SINK), ["'count'", "word"]),
-    ("a dangling input", job(SOURCE, but(WORDS, inputs=["nope"]), COUNT, SINK), ["'words'", "'nope'"]),
-    ("a misspelt input", job(SOURCE, but(WORDS, inputs=["line"]), COUNT, SINK),
-     ["'line'", "did you mean 'lines'"]),
+    (
+        "duplicate ids",
+        job(SOURCE, but(WORDS, id="lines"), COUNT, SINK),
+        ["'lines'", "twice|duplicate|two"],
+    ),
+    (
+        "an unknown field",
+        job(SOURCE, WORDS, but(COUNT, key="wrod"), SINK),
+        ["stage 'count'", "'wrod'", "word", "did you mean 'word'"],
+    ),
+    (
+        "a key named twice",
+        job(SOURCE, WORDS, but(COUNT, key=["word", "word"]), SINK),
+        ["'count'", "word"],
+    ),
+    (
+        "a dangling input",
+        job(SOURCE, but(WORDS, inputs=["nope"]), COUNT, SINK),
+        ["'words'", "'nope'"],
+    ),
+    (
+        "a misspelt input",
+        job(SOURCE, but(WORDS, inputs=["line"]), COUNT, SINK),
+        ["'line'", "did you mean 'lines'"],
+    ),
     ("a cycle", job(SOURCE, but(WORDS, inputs=["count"]), COUNT, SINK), ["cycle|circle|loop"]),
-    ("a stage that reads itself", job(SOURCE, but(WORDS, inputs=["words"]), COUNT, SINK),
-     ["'words'", "cycle|circle|itself"]),
+    (
+        "a stage that reads itself",
+        job(SOURCE, but(WORDS, inputs=["words"]), COUNT, SINK),
+        ["'words'", "cycle|circle|itself"],
+    ),
     ("a first stage that needs an input", job(WORDS, COUNT, SINK), ["'words'", "input"]),
-    ("a source with an input", job(SOURCE, but(SOURCE, id="more", inputs=["lines"]), SINK),
-     ["'more'", "input"]),
-    ("reading a sink", job(SOURCE, SINK, but(WORDS, inputs=["out"]), but(SINK, id="o2", path="c2")),
-     ["'out'", "sink"]),
-    ("two sinks on one path", job(SOURCE, SINK, but(SINK, id="again", path="./counts/", inputs=["lines"])),
-     ["'again'", "'out'", "counts"]),
-    ("a union of unequal schemas", job(SOURCE, WORDS, {"id": "u", "type": "union", "inputs": ["lines", "words"]},
-                                       SINK), ["'u'", "lines", "words"]),
-    ("not one statement", job(SOURCE, {"id": "f", "type": "filter", "expr": "true; select 2"}, SINK), ["'f'"]),
-    ("a sub-select", job(SOURCE, {"id": "f", "type": "filter", "expr": "line in (select 1)"}, SINK), ["'f'"]),
-    ("a from clause", job(SOURCE, {"id": "f", "type": "filter", "expr": "line = 'a' from t"}, SINK), ["'f'"]),
-    ("an unknown function", job(SOURCE, {"id": "f", "type": "filter", "expr": "lenght(line) > 1"}, SINK),
-     ["'f'", "lenght", "did you mean 'length'"]),
-    ("a filter that is no bool", job(SOURCE, {"id": "f", "type": "filter", "expr": "length(line)"}, SINK),
-     ["'f'", "bool"]),
-    ("types that do not meet", job(SOURCE, {"id": "f", "type": "filter", "expr": "line > 1"}, SINK), ["'f'"]),
-    ("a syntax error in an expression", job(SOURCE, {"id": "f", "type": "filter", "expr": "line = = 'a'"}, SINK),
-     ["'f'", "job.json:"]),
-    ("an expression of 100,000 terms",
-     job(SOURCE, {"id": "f", "type": "filter", "expr": "length(line) > " + "+".join(["1"] * 100000)}, SINK),
-     ["'f'", "8 ?KiB|long|8,?192"]),
-    ("an expression nested 4,000 deep",
-     job(SOURCE, {"id": "f", "type": "filter", "expr": "(" * 4000 + "true" + ")" * 4000}, SINK),
-     ["'f'", "deep|nest"]),
+    (
+        "a source with an input",
+        job(SOURCE, but(SOURCE, id="more", inputs=["lines"]), SINK),
+        ["'more'", "input"],
+    ),
+    (
+        "reading a sink",
+        job(SOURCE, SINK, but(WORDS, inputs=["out"]), but(SINK, id="o2", path="c2")),
+        ["'out'", "sink"],
+    ),
+    (
+        "two sinks on one path",
+        job(SOURCE, SINK, but(SINK, id="again", path="./counts/", inputs=["lines"])),
+        ["'again'", "'out'", "counts"],
+    ),
+    (
+        "a union of unequal schemas",
+        job(SOURCE, WORDS, {"id": "u", "type": "union", "inputs": ["lines", "words"]}, SINK),
+        ["'u'", "lines", "words"],
+    ),
+    (
+        "not one statement",
+        job(SOURCE, {"id": "f", "type": "filter", "expr": "true; select 2"}, SINK),
+        ["'f'"],
+    ),
+    (
+        "a sub-select",
+        job(SOURCE, {"id": "f", "type": "filter", "expr": "line in (select 1)"}, SINK),
+        ["'f'"],
+    ),
+    (
+        "a from clause",
+        job(SOURCE, {"id": "f", "type": "filter", "expr": "line = 'a' from t"}, SINK),
+        ["'f'"],
+    ),
+    (
+        "an unknown function",
+        job(SOURCE, {"id": "f", "type": "filter", "expr": "lenght(line) > 1"}, SINK),
+        ["'f'", "lenght", "did you mean 'length'"],
+    ),
+    (
+        "a filter that is no bool",
+        job(SOURCE, {"id": "f", "type": "filter", "expr": "length(line)"}, SINK),
+        ["'f'", "bool"],
+    ),
+    (
+        "types that do not meet",
+        job(SOURCE, {"id": "f", "type": "filter", "expr": "line > 1"}, SINK),
+        ["'f'"],
+    ),
+    (
+        "a syntax error in an expression",
+        job(SOURCE, {"id": "f", "type": "filter", "expr": "line = = 'a'"}, SINK),
+        ["'f'", "job.json:"],
+    ),
+    (
+        "an expression of 100,000 terms",
+        job(
+            SOURCE,
+            {"id": "f", "type": "filter", "expr": "length(line) > " + "+".join(["1"] * 100000)},
+            SINK,
+        ),
+        ["'f'", "8 ?KiB|long|8,?192"],
+    ),
+    (
+        "an expression nested 4,000 deep",
+        job(SOURCE, {"id": "f", "type": "filter", "expr": "(" * 4000 + "true" + ")" * 4000}, SINK),
+        ["'f'", "deep|nest"],
+    ),
     # What later versions bring is refused by its name.
     ("a later sink format", job(SOURCE, but(SINK, format="jsonl")), ["'out'", "jsonl"]),
     ("a later sink mode", job(SOURCE, but(SINK, files="single")), ["'out'", "single"]),
-    ("a later emit", job(SOURCE, WORDS, but(COUNT, emit={"every": "1s"}), SINK), ["'count'", "every|emit"]),
-    ("a later on_error", job(SOURCE, but(WORDS, on_error="skip"), COUNT, SINK), ["'words'", "skip"]),
+    (
+        "a later emit",
+        job(SOURCE, WORDS, but(COUNT, emit={"every": "1s"}), SINK),
+        ["'count'", "every|emit"],
+    ),
+    (
+        "a later on_error",
+        job(SOURCE, but(WORDS, on_error="skip"), COUNT, SINK),
+        ["'words'", "skip"],
+    ),
 ]
 
 # (arguments, exit code, patterns). JOB is a good job file, DIR a folder that does not exist.
@@ -140,13 +234,16 @@ class Errors(weir.Case):
 
     def test_the_message_shows_the_line_the_place_and_the_cure(self):
         self.write("words.txt", "a b\n")
-        path = self.write("job.json", """{ "name": "word-count",
+        path = self.write(
+            "job.json",
+            """{ "name": "word-count",
   "pipeline": [
     {"id":"lines","type":"file_source","path":"words.txt"},
     {"id":"words","type":"flat_map","expr":"split(lower(line))","as":"word"},
     {"id":"count","type":"keyed_sum","key":"wrod"},
     {"id":"out","type":"file_sink","path":"counts","format":"csv"} ] }
-""")
+""",
+        )
         err = self.refused(2, [], "validate", path).err.splitlines()
         at = next((i for i, line in enumerate(err) if "wrod" in line), None)
         self.assertIsNotNone(at, err)
@@ -157,8 +254,15 @@ class Errors(weir.Case):
         self.assertEqual(err[at + 1].index("wrod"), err[at + 2].index("^^^^"))
 
     def test_all_errors_are_reported_at_once(self):
-        path = self.write("job.json", job(but(SOURCE, pth=1), but(WORDS, exprr="x"),
-                                          but(COUNT, type="keyed_sun"), paralelism=1))
+        path = self.write(
+            "job.json",
+            job(
+                but(SOURCE, pth=1),
+                but(WORDS, exprr="x"),
+                but(COUNT, type="keyed_sun"),
+                paralelism=1,
+            ),
+        )
         self.refused(2, ["'paralelism'", "'pth'", "'exprr'", "'keyed_sun'"], "validate", path)
 
     def test_wrong_use_of_the_command_line(self):
@@ -176,7 +280,15 @@ class Errors(weir.Case):
     def test_a_source_that_is_no_regular_file(self):
         os.mkfifo(self.path("words.txt"))
         path = self.write("job.json", good())
-        self.refused((1, 2, 4, 5), [r"words\.txt", "regular"], "run", path, "--dir", self.path("d"), timeout=20)
+        self.refused(
+            (1, 2, 4, 5),
+            [r"words\.txt", "regular"],
+            "run",
+            path,
+            "--dir",
+            self.path("d"),
+            timeout=20,
+        )
 
     @unittest.skipIf(os.geteuid() == 0, "root may read everything")
     def test_a_source_that_may_not_be_read(self):
@@ -213,8 +325,15 @@ class Errors(weir.Case):
         other = json.loads(good())
         other["name"] = "another"
         other["pipeline"][3]["path"] = "elsewhere"
-        self.refused((2, 5), ["another", "'t'"], "run", self.write("other.json", other),
-                     "--dir", self.path("d"), timeout=20)
+        self.refused(
+            (2, 5),
+            ["another", "'t'"],
+            "run",
+            self.write("other.json", other),
+            "--dir",
+            self.path("d"),
+            timeout=20,
+        )
 
     def test_a_source_changed_since_it_was_read(self):
         weir.text(random.Random(5), self.path("words.txt"), 12000, 6)

@@ -1,4 +1,5 @@
 """One directory, one process: a second one is refused at once and harms nothing (inv 25)."""
+
 import os
 import random
 import sys

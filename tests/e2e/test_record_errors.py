@@ -1,4 +1,5 @@
-"""Errors of single records fail the job and name file, offset and expression; nothing of them commits."""
+"""Errors of single records fail the job and name file, offset and expression."""
+
 import os
 import sys
 import unittest
@@ -9,7 +10,12 @@ import weir
 # (what, expression over `line`, the line that breaks it, patterns)
 BROKEN = [
     ("a bad cast", "cast(line as bigint)", "12x", ["12x"]),
-    ("a cast out of range", "cast(line as bigint)", "9223372036854775808", ["9223372036854775808"]),
+    (
+        "a cast out of range",
+        "cast(line as bigint)",
+        "9223372036854775808",
+        ["9223372036854775808"],
+    ),
     ("overflow of +", "cast(line as bigint) + 9223372036854775807", "1", ["overflow|range"]),
     ("overflow of *", "cast(line as bigint) * 4611686018427387904", "2", ["overflow|range"]),
     ("overflow of -", "-9223372036854775807 - cast(line as bigint)", "2", ["overflow|range"]),
@@ -21,10 +27,16 @@ BROKEN = [
 class RecordErrors(weir.Case):
     def run_job(self, text, expr, **top):
         self.write("in.txt", text)
-        job = {"name": "t", "restart": {"attempts": 0}, **top, "pipeline": [
-            {"id": "lines", "type": "file_source", "path": "in.txt"},
-            {"id": "calc", "type": "map", "select": {"v": expr}},
-            {"id": "out", "type": "file_sink", "path": "out", "format": "csv"}]}
+        job = {
+            "name": "t",
+            "restart": {"attempts": 0},
+            **top,
+            "pipeline": [
+                {"id": "lines", "type": "file_source", "path": "in.txt"},
+                {"id": "calc", "type": "map", "select": {"v": expr}},
+                {"id": "out", "type": "file_sink", "path": "out", "format": "csv"},
+            ],
+        }
         return ["run", self.write("job.json", job), "--dir", self.path("d")]
 
     def test_a_record_that_breaks_an_expression_fails_the_job_by_name(self):
@@ -40,7 +52,9 @@ class RecordErrors(weir.Case):
                 self.refused(1, patterns, *args)
 
     def test_case_and_coalesce_shield_what_they_do_not_evaluate(self):
-        args = self.run_job("0\n5\n", "case when line = '0' then 0 else 10 / cast(line as bigint) end")
+        args = self.run_job(
+            "0\n5\n", "case when line = '0' then 0 else 10 / cast(line as bigint) end"
+        )
         self.ok(*args)
         self.assertEqual(weir.read_csv(self.path("out"), ["v"]), [("0",), ("2",)])
 

@@ -1,4 +1,5 @@
-"""Word count to its end, over real text: the right counts, and a second run that has nothing to do."""
+"""Word count to its end, over real text: the right counts, and nothing left to do."""
+
 import collections
 import os
 import sys
@@ -17,7 +18,9 @@ def texts():
 
 class WordCount(weir.Case):
     def run_job(self, parallelism, **more):
-        job = self.write("job.json", weir.word_count_job("in", "out", parallelism=parallelism, **more))
+        job = self.write(
+            "job.json", weir.word_count_job("in", "out", parallelism=parallelism, **more)
+        )
         os.makedirs(self.path("in"), exist_ok=True)
         for path in texts():
             os.symlink(path, self.path("in", os.path.basename(path)))

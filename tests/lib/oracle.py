@@ -1,13 +1,14 @@
 """oracle.py - what the answers must be, from Python's standard library alone.
 
-Why: a test that asks weir what weir should have done proves nothing. Small enough to be read whole.
+Why: a test that asks weir what weir should have done proves nothing. Small: read it whole.
 Text is handled as bytes shown as latin-1, so that any byte passes through unchanged.
 """
+
 from collections import Counter, defaultdict
 
 
 def lines(path):
-    """The lines of a file: cut at \\n, one \\r before it cut too; a last line without \\n is one."""
+    """The lines of a file: cut at \\n, one \\r before it cut too; the last \\n may be missing."""
     with open(path, "rb") as f:
         found = f.read().split(b"\n")
     if found[-1] == b"":

@@ -1,9 +1,10 @@
-"""weir.py - drives the binary for the end-to-end tests: starts it, kills it, reads what it committed.
+"""weir.py - drives the binary for the end-to-end tests: start, kill, read what was committed.
 
-The path of the binary is in WEIR (else ./weir of the tree); WEIR_SEED repeats a test's random choices;
-WEIR_KEEP=1 leaves the working folders behind. Times are generous: a test fails for what weir does, not
-for a slow machine. Nothing here knows a byte of the file formats.
+The path of the binary is in WEIR (else ./weir of the tree); WEIR_SEED repeats a test's random
+choices; WEIR_KEEP=1 leaves the working folders behind. Times are generous: a test fails for what
+weir does, not for a slow machine. Of the file formats it knows one thing: a manifest is 64 bytes, then JSON.
 """
+
 import csv
 import glob
 import hashlib
@@ -45,7 +46,11 @@ class Result:
 
     def __str__(self):
         return "%s\nexit code %s\n--- stdout\n%s\n--- stderr\n%s" % (
-            " ".join(self.args), self.code, self.out[-4000:], self.err[-8000:])
+            " ".join(self.args),
+            self.code,
+            self.out[-4000:],
+            self.err[-8000:],
+        )
 
 
 class Process:
@@ -56,8 +61,13 @@ class Process:
         self.out = tempfile.TemporaryFile()
         self.err = tempfile.TemporaryFile()
         self.started = time.monotonic()
-        self.popen = subprocess.Popen(self.args, cwd=cwd, stdin=subprocess.DEVNULL,
-                                      stdout=stdout or self.out, stderr=self.err)
+        self.popen = subprocess.Popen(
+            self.args,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout or self.out,
+            stderr=self.err,
+        )
         self.pid = self.popen.pid
 
     def running(self):
@@ -147,6 +157,29 @@ def slots(folder):
     return sorted(p for p in found if re.fullmatch("[0-9]{20}", os.path.basename(p)))
 
 
+def manifests(folder):
+    """The bodies of the checkpoints in the log, oldest first, each with its path as "path"."""
+    found = []
+    for path in slots(folder):
+        try:
+            with open(path, "rb") as f:
+                body = json.loads(f.read()[64:])
+        except FileNotFoundError:  # retired meanwhile
+            continue
+        if body["is"] == "checkpoint":
+            found.append(dict(body, path=path))
+    return found
+
+
+def restore_bytes(manifest):
+    """What a restore of this checkpoint has to read: all runs and sections it names."""
+    runs = [
+        run for op in manifest["ops"] for state in op.get("keyed", []) for run in state["chain"]
+    ]
+    runs += [section for op in manifest["ops"] for section in op.get("sections", [])]
+    return sum(run["bytes"] if "bytes" in run else len(run["data"]) * 3 // 4 for run in runs)
+
+
 def disk_bytes(folder):
     """What lies below a folder, in bytes."""
     total = 0
@@ -178,8 +211,9 @@ def text(rng, path, words, per_line=8, vocabulary=300):
 
 
 def word_count_job(source, sink, **more):
-    """The job of examples/word-count.json with paths of one's own. Keywords: parallelism, interval,
-    rate, emit, format; others go to the top level of the job."""
+    """The job of examples/word-count.json with paths of one's own.
+
+    Keywords: parallelism, interval, rate, emit; others go to the top level of the job."""
     lines = {"id": "lines", "type": "file_source", "path": source}
     if more.get("rate"):
         lines["rate"] = more["rate"]
@@ -197,8 +231,9 @@ def word_count_job(source, sink, **more):
             {"id": "out", "type": "file_sink", "path": sink, "format": "csv"},
         ],
     }
-    job.update((k, v) for k, v in more.items()
-               if k not in ("rate", "emit", "interval", "parallelism"))
+    job.update(
+        (k, v) for k, v in more.items() if k not in ("rate", "emit", "interval", "parallelism")
+    )
     return job
 
 
@@ -274,28 +309,20 @@ class Case(unittest.TestCase):
 
     def checkpoints(self, folder):
         """What `weir checkpoints` knows, oldest first."""
-        return sorted(self.ok("checkpoints", folder, "--json").json()["checkpoints"],
-                      key=lambda c: c["id"])
+        return self.ok("checkpoints", folder, "--json").json()["checkpoints"]
 
     def newest(self, folder):
         """The newest checkpoint's id, 0 if there is none yet."""
-        if not slots(folder):
-            return 0
-        found = self.checkpoints(folder)
-        return found[-1]["id"] if found else 0
+        return max([m["id"] for m in manifests(folder)], default=0)
 
     def until_checkpoint(self, process, folder, id):
         """Waits until a running process has published checkpoint `id` or a later one."""
-        seen = [None]
 
         def there():
             if not process.running():
                 raise AssertionError("ended before checkpoint %d: %s" % (id, process.result()))
-            now = slots(folder)[-1:]
-            if now == seen[0]:
-                return False
-            seen[0] = now
             return self.newest(folder) >= id
+
         until("checkpoint %d in %s" % (id, folder), there)
 
 
