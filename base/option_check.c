@@ -264,8 +264,12 @@ static void unknown_key(const struct opt_def *defs, const char *const *also,
 	for (; also && *also && n < NAMES_MAX; also++)
 		names[n++] = *also;
 	for (const struct opt_def *d = defs; d->name && n < NAMES_MAX; d++)
-		names[n++] = d->name;
-	/* What comes later is proposed, but not listed. */
+		if (!(d->kinds & OPT_LATER))
+			names[n++] = d->name;
+	size_t listed = n;
+	for (const struct opt_def *d = defs; d->name && n < NAMES_MAX; d++)
+		if (d->kinds & OPT_LATER)
+			names[n++] = d->name; /* proposed, but not listed */
 	if (!close)
 		close = closest_name(key, names, n);
 	char hint[400];
@@ -273,7 +277,7 @@ static void unknown_key(const struct opt_def *defs, const char *const *also,
 	bool later = meant && meant->kinds & OPT_LATER;
 	size_t at = (size_t)snprintf(hint, sizeof hint, close ? "did you mean '%s'?%s" : "it may have: ",
 				     close, later ? " (it comes with a later version)" : "");
-	for (size_t k = 0; !close && k < n && at < sizeof hint; k++)
+	for (size_t k = 0; !close && k < listed && at < sizeof hint; k++)
 		at += (size_t)snprintf(hint + at, sizeof hint - at, "%s%s", k ? ", " : "",
 				       names[k]);
 	opt_error_key(r, v, i, hint, "unknown key '%.60s'", key);

@@ -1,0 +1,102 @@
+/* spec.h - the job file as a checked structure (DESIGN 9): text in, every fault told, defaults set.
+ * Why apart from the plan: what can be said from the text alone is said from the text alone, without
+ * a file opened or an expression compiled; the operators are known here by their tables only.
+ * Strict: what stands in the job file is understood and used, or refused by name.
+ * Owns the parsed document; every string and node below is borrowed from it until spec_close.
+ * Not here: whether expressions, fields and paths make sense (plan). Threads: one owner. */
+#pragma once
+#include "jobs/diag.h"
+
+#define SPEC_STAGES_MAX 1000 /* by feel; each becomes at least one thread */
+#define SPEC_NAME_MAX 64     /* of a job or stage: [A-Za-z0-9_-], so that it can stand in paths */
+#define SPEC_MAX_PARALLELISM 32768
+
+enum spec_role { SPEC_SOURCE, SPEC_TRANSFORM, SPEC_SINK };
+
+/* What the caller tells of an operator. */
+struct spec_type {
+	const char *name;
+	enum spec_role role;
+	bool many_inputs; /* reads several stages, named in `inputs` (union) */
+	const struct opt_def *options;
+};
+
+struct spec_input {
+	const char *name;        /* NULL when it is the stage before */
+	const struct json *json; /* where it is named, for diagnostics; NULL likewise */
+	int stage;               /* its index, -1 when unknown (told) */
+};
+
+struct spec_stage {
+	const char *id;               /* "" when missing or unusable (told) */
+	const struct spec_type *type; /* NULL when unknown (told) */
+	const struct json *json;      /* the stage's object: the operator reads its options here */
+	struct spec_input *inputs;
+	unsigned n_inputs;
+	unsigned n_readers;   /* how many inputs name this stage */
+	unsigned parallelism; /* its own, or the job's */
+	bool ok;              /* id, type, options and inputs are sound; its inputs' may not be */
+};
+
+enum spec_restart { SPEC_RESTART_NONE, SPEC_RESTART_EXPONENTIAL };
+
+struct spec {
+	const char *name; /* "" when missing (told) */
+	unsigned parallelism, max_parallelism;
+	struct {
+		uint64_t interval_us; /* 0: none but at start, at stop and at the end */
+		uint64_t timeout_us;
+		unsigned tolerable_failures, retain;
+		const char *dir; /* as written, NULL when absent: see spec_path */
+	} checkpoint;
+	struct {
+		enum spec_restart strategy;
+		unsigned attempts; /* restarts in a row; 0 with the strategy none */
+		uint64_t initial_us, max_us;
+		double multiplier;
+	} restart;
+	struct {
+		uint64_t memory_bytes; /* 0: no limit */
+		uint64_t record_bytes, stop_us;
+	} limits;
+	struct spec_stage *stages; /* in the order of the file */
+	unsigned n_stages;
+	unsigned *order; /* stage indexes, each after all it reads; valid if has_order */
+	bool has_order;  /* no cycle, and every input is known */
+	struct json_doc *doc;
+	char *folder; /* of the job file: "." or a path */
+	struct mem *mem;
+};
+
+struct spec_source {
+	const char *file; /* as the user named it: its folder is what paths are relative to */
+	const char *text;
+	size_t len;
+	const char *const *sets; /* `--set` arguments: "checkpoint.interval=100ms", in order */
+	size_t n_sets;
+	const char *(*env)(void *arg, const char *name); /* NULL when it is not set */
+	void *env_arg;
+	const struct spec_type *types; /* ends with {0} */
+};
+
+/* Parses and checks. Every fault goes to ds (diags_init with the same file and text). Returns OK iff
+ * there is no error among them; E_INVALID otherwise, and *s then is NULL (not even JSON) or holds what
+ * could be understood, so that the plan can go on finding faults in stages that are ok. What ds
+ * holds may point into *s and into from: print it before closing them. */
+RC spec_parse(struct spec **s, const struct spec_source *from, struct diags *ds, struct mem *mem,
+	      struct err *e);
+void spec_close(struct spec *s); /* legal on NULL */
+
+/* The job as text: overrides in place, ${...} kept as written. What job.json and manifests hold. */
+void spec_write(const struct spec *s, struct bytes *to);
+
+/* A path of the job file as one to open: relative to the job file's folder. NULL: no memory, else the
+ * caller's (mem_put). */
+char *spec_path(const struct spec *s, const char *path);
+
+/* The index of the stage called id, or -1. */
+int spec_find(const struct spec *s, const char *id);
+
+/* Who is speaking of stage i: "stage 'count'", or "stage 3" if it has no id. */
+struct opt_report *spec_report(const struct spec *s, unsigned i, struct diag_report *r,
+			       struct diags *ds);
