@@ -101,7 +101,7 @@ enum rc fs_lock(struct fs *fs, const char *path, int *fd, struct err *e)
 	return count(fs)->lock(fs, path, fd, e);
 }
 
-/* Closes on a way out that has its own result: an error of close counts only when it is the first. */
+/* Closes on a way out that has its own result: an error of close counts only if it is the first. */
 static enum rc close_after(struct fs *fs, int *fd, enum rc rc, struct err *e)
 {
 	enum rc closed = fs_close(fs, fd, rc == OK ? e : NULL);
@@ -138,8 +138,8 @@ static enum rc read_open(struct fs *fs, int fd, const char *path, size_t limit_b
 	return OK;
 }
 
-enum rc fs_read_all(struct fs *fs, const char *path, size_t limit_bytes, uint8_t **data, size_t *len,
-		    struct err *e)
+enum rc fs_read_all(struct fs *fs, const char *path, size_t limit_bytes, uint8_t **data,
+		    size_t *len, struct err *e)
 {
 	*data = NULL;
 	*len = 0;

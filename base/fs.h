@@ -14,8 +14,8 @@
 #include <stddef.h>
 
 enum fs_open {
-	FS_READ,        /* an existing file of any kind (the caller checks fs_stat.kind first if it matters) */
-	FS_CREATE,      /* O_CREAT|O_EXCL|O_RDWR, mode 0644: E_EXISTS when the name is taken */
+	FS_READ,           /* an existing file of any kind (see fs_stat.kind); a pipe never hangs */
+	FS_CREATE,         /* O_CREAT|O_EXCL|O_RDWR, mode 0644: E_EXISTS when the name is taken */
 	FS_CREATE_PRIVATE, /* the same with mode 0600 */
 };
 

@@ -1,5 +1,5 @@
-/* waker.c - see waker.h. Sleeping is a futex on the waker's state: the kernel looks at the word again
- * before it lets the thread sleep, so a wake between prepare and sleep cannot be lost. */
+/* waker.c - see waker.h. Sleeping is a futex on the waker's state: the kernel looks at the word
+ * again before it lets the thread sleep, so a wake between prepare and sleep cannot be lost. */
 #include "base/waker.h"
 
 #include "base/check.h"

@@ -1,0 +1,260 @@
+/* fs_sim.c - planned crashes and faults, handles and the trace of the simulated file system. See
+ * fs_sim.h; what each operation does is in fs_sim_ops.c, the disk itself in fs_sim_disk.c. */
+#include "base/fs_sim_core.h"
+
+#include "base/hash.h"
+
+#include <string.h>
+
+static enum rc crashed(struct op *o)
+{
+	if (o->e && o->e_is_ours)
+		err_clear(o->e);
+	return ERR(o->e, E_CRASHED, "%s '%s': crashed by a test at operation %llu", o->doing, o->what,
+		   (unsigned long long)o->n);
+}
+
+static enum rc injected(struct op *o)
+{
+	o->s->faults++;
+	return ERR(o->e, o->s->fault_code, "%s '%s': %s (by a test, at operation %llu)", o->doing,
+		   o->what, err_says(o->s->fault_code), (unsigned long long)o->n);
+}
+
+static void begin_locked(struct op *o, const char *doing, const char *what, bool needs_space,
+			 struct err *e)
+{
+	struct fs_sim *s = o->s;
+	o->doing = doing;
+	snprintf(o->what, sizeof o->what, "%s", what);
+	o->n = ++s->ops;
+	o->detail = 0;
+	o->e = e;
+	o->e_is_ours = e && e->code == OK;
+	o->rc = OK;
+	s->down |= s->crash_at == o->n;
+	bool hit = s->fault_at && (s->fault_at == o->n || (s->fault_persistent && s->fault_at < o->n));
+	if (s->down)
+		o->rc = crashed(o);
+	else if (hit && (needs_space || s->fault_code != E_NO_SPACE))
+		o->rc = injected(o);
+}
+
+void op_begin(struct op *o, struct fs *fs, const char *doing, const char *what,
+	      bool needs_space, struct err *e)
+{
+	o->s = sim_of(fs);
+	lock_take(&o->s->lock);
+	begin_locked(o, doing, what, needs_space, e);
+}
+
+enum rc op_end(struct op *o)
+{
+	struct fs_sim *s = o->s;
+	if (s->crash_after == o->n && !s->down) {
+		s->down = true;
+		o->rc = crashed(o);
+	}
+	if (s->fault_after == o->n && o->rc == OK)
+		o->rc = injected(o);
+	uint64_t facts[] = {s->trace_hash, o->n, hash_bytes(o->doing, strlen(o->doing)),
+			    hash_bytes(o->what, strlen(o->what)), o->detail, (uint64_t)o->rc};
+	s->trace_hash = hash_bytes(facts, sizeof facts);
+	if (s->trace)
+		fprintf(s->trace, "%6llu %-8s %s %s\n", (unsigned long long)o->n, o->doing, o->what,
+			o->rc == OK ? "" : err_name(o->rc));
+	enum rc rc = o->rc;
+	lock_drop(&s->lock);
+	return rc;
+}
+
+void op_fail(struct op *o, int errnum)
+{
+	if (o->rc == OK)
+		o->rc = err_errno(o->e, errnum, "%s '%s'", o->doing, o->what);
+}
+
+bool op_is_told(const struct op *o)
+{
+	return o->s->crash_after != o->n && o->s->fault_after != o->n;
+}
+
+int64_t op_now_us(const struct op *o)
+{
+	return (int64_t)o->n;
+}
+
+/* Handles. */
+
+static struct handle *handle_find(struct fs_sim *s, int fd)
+{
+	for (size_t i = 0; i < s->handles_n; i++)
+		if (s->handle[i].fd == fd)
+			return &s->handle[i];
+	CHECK(fd <= s->last_fd && fd < s->first_fd_now); /* else: used after close, or never opened */
+	return NULL;
+}
+
+int sim_handle_add(struct fs_sim *s, struct inode *f, const char *path, bool writes, bool locks)
+{
+	s->handle = disk_grown(&s->disk, s->handle, &s->handles_cap, s->handles_n + 1,
+			       sizeof *s->handle);
+	struct handle *h = &s->handle[s->handles_n++];
+	*h = (struct handle){.fd = ++s->last_fd, .ino = f->ino, .writes = writes, .locks = locks};
+	snprintf(h->path, sizeof h->path, "%s", path);
+	f->handles++;
+	f->locked |= locks;
+	return h->fd;
+}
+
+void sim_handle_drop(struct fs_sim *s, struct handle *h)
+{
+	struct inode *f = disk_inode(&s->disk, h->ino);
+	if (h->locks)
+		f->locked = false;
+	disk_release(&s->disk, f);
+	*h = s->handle[--s->handles_n];
+}
+
+void op_begin_fd(struct op *o, struct fs *fs, const char *doing, int fd, bool needs_space,
+		 struct handle **h, struct inode **f, struct err *e)
+{
+	o->s = sim_of(fs);
+	lock_take(&o->s->lock);
+	*h = handle_find(o->s, fd);
+	*f = *h ? disk_inode(&o->s->disk, (*h)->ino) : NULL;
+	begin_locked(o, doing, *h ? (*h)->path : "(opened before the crash)", needs_space, e);
+	if (!*h && o->rc == OK)
+		o->rc = crashed(o);
+}
+
+/* What tests hold in their hands. */
+
+enum rc fs_sim_open(struct fs_sim **out, struct mem *mem, struct err *e)
+{
+	struct fs_sim *s = *out = mem_get_aligned(mem, _Alignof(struct fs_sim), sizeof *s);
+	if (!s)
+		return ERR(e, E_NO_MEMORY, "a simulated disk");
+	memset(s, 0, sizeof *s);
+	s->fs.ops = &fs_sim_ops;
+	s->fs.mem = mem;
+	lock_init(&s->lock);
+	disk_init(&s->disk);
+	return OK;
+}
+
+void fs_sim_close(struct fs_sim **out)
+{
+	struct fs_sim *s = *out;
+	*out = NULL;
+	if (!s)
+		return;
+	mem_put(&s->disk.mem, s->handle);
+	disk_close(&s->disk);
+	lock_close(&s->lock);
+	mem_put(s->fs.mem, s);
+}
+
+struct fs *fs_sim_fs(struct fs_sim *s)
+{
+	return &s->fs;
+}
+
+uint64_t fs_sim_count(const struct fs_sim *s)
+{
+	return s->ops;
+}
+
+void fs_sim_crash_at(struct fs_sim *s, uint64_t n)
+{
+	s->crash_at = n;
+}
+
+void fs_sim_crash_after(struct fs_sim *s, uint64_t n)
+{
+	s->crash_after = n;
+}
+
+bool fs_sim_crashed(const struct fs_sim *s)
+{
+	return s->down;
+}
+
+/* Every process that used the disk is dead; nothing planned for them concerns the next. */
+static void forget_processes(struct fs_sim *s)
+{
+	s->handles_n = 0;
+	s->first_fd_now = s->last_fd + 1;
+	s->crash_at = s->crash_after = s->fault_at = s->fault_after = 0;
+	s->down = false;
+}
+
+void fs_sim_crash(struct fs_sim *s, struct rng *r)
+{
+	lock_take(&s->lock);
+	disk_power_cut(&s->disk, r);
+	forget_processes(s);
+	disk_check(&s->disk);
+	lock_drop(&s->lock);
+}
+
+void fs_sim_kill(struct fs_sim *s)
+{
+	lock_take(&s->lock);
+	disk_kill(&s->disk);
+	forget_processes(s);
+	disk_check(&s->disk);
+	lock_drop(&s->lock);
+}
+
+void fs_sim_fault_at(struct fs_sim *s, uint64_t n, enum rc code, bool persistent)
+{
+	s->fault_at = n;
+	s->fault_code = code;
+	s->fault_persistent = persistent;
+}
+
+void fs_sim_fault_after(struct fs_sim *s, uint64_t n, enum rc code)
+{
+	s->fault_after = n;
+	s->fault_code = code;
+}
+
+uint64_t fs_sim_faults(const struct fs_sim *s)
+{
+	return s->faults;
+}
+
+void fs_sim_capacity(struct fs_sim *s, uint64_t bytes)
+{
+	s->disk.capacity_bytes = bytes;
+}
+
+uint64_t fs_sim_used_bytes(const struct fs_sim *s)
+{
+	return disk_used_bytes(&s->disk);
+}
+
+enum rc fs_sim_flip(struct fs_sim *s, const char *path, uint64_t bit, struct err *e)
+{
+	struct inode *f = disk_find(&s->disk, path);
+	if (!f || f->kind != FS_FILE)
+		return ERR(e, E_NOT_FOUND, "flip: no file '%s'", path);
+	if (bit / 8 >= f->now.size)
+		return ERR(e, E_INVALID, "flip: '%s' has %zu bytes", path, f->now.size);
+	uint8_t mask = (uint8_t)(1u << bit % 8);
+	f->now.data[bit / 8] ^= mask;
+	if (bit / 8 < f->safe.size)
+		f->safe.data[bit / 8] ^= mask;
+	return OK;
+}
+
+uint64_t fs_sim_trace_hash(const struct fs_sim *s)
+{
+	return s->trace_hash;
+}
+
+void fs_sim_trace(struct fs_sim *s, FILE *to)
+{
+	s->trace = to;
+}

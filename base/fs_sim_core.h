@@ -1,0 +1,69 @@
+/* fs_sim_core.h - what the operations of the simulated file system share: begin and end, handles.
+ * Why apart: fs_sim_ops.c says what each operation does, fs_sim.c whether it may and who is told. */
+#pragma once
+#include "base/check.h"
+#include "base/fs_sim.h"
+#include "base/fs_sim_disk.h"
+#include "base/waker.h"
+
+/* Numbers of handles are never used again, so a stale one cannot touch another's file. */
+struct handle {
+	int fd;
+	uint64_t ino;
+	bool writes, locks;
+	char path[128]; /* for messages; cut */
+};
+
+struct fs_sim {
+	struct fs fs;
+	struct lock lock;
+	struct disk disk;
+	struct handle *handle;
+	size_t handles_n, handles_cap;
+	int last_fd, first_fd_now; /* those below first_fd_now died with their process */
+	uint64_t ops;              /* equals fs.count when nobody is inside */
+	uint64_t crash_at, crash_after;
+	bool down;
+	uint64_t fault_at, fault_after;
+	enum rc fault_code;
+	bool fault_persistent;
+	uint64_t faults;
+	uint64_t trace_hash;
+	FILE *trace;
+};
+
+/* One operation, from begin to end. */
+struct op {
+	struct fs_sim *s;
+	const char *doing;
+	char what[128]; /* the path; cut */
+	uint64_t n, detail;
+	struct err *e;
+	bool e_is_ours; /* *e was empty when the operation began */
+	enum rc rc;
+};
+
+static inline struct fs_sim *sim_of(struct fs *fs)
+{
+	return CONTAINER_OF(fs, struct fs_sim, fs);
+}
+
+/* Takes the lock, which op_end drops. o->rc then says whether the operation may happen. */
+void op_begin(struct op *o, struct fs *fs, const char *doing, const char *what, bool needs_space,
+	      struct err *e);
+/* For an operation on a handle; *h and *f are NULL, and rc is not OK, if its process is dead. */
+void op_begin_fd(struct op *o, struct fs *fs, const char *doing, int fd, bool needs_space,
+		 struct handle **h, struct inode **f, struct err *e);
+/* The operation's result as its caller hears it. */
+RC op_end(struct op *o);
+/* Unless it failed already. */
+void op_fail(struct op *o, int errnum);
+/* Whether the caller will hear of a success. */
+bool op_is_told(const struct op *o);
+int64_t op_now_us(const struct op *o);
+
+/* The new handle's number. */
+int sim_handle_add(struct fs_sim *s, struct inode *f, const char *path, bool writes, bool locks);
+void sim_handle_drop(struct fs_sim *s, struct handle *h);
+
+extern const struct fs_ops fs_sim_ops; /* fs_sim_ops.c */

@@ -1,0 +1,142 @@
+/* fs_sim_cut.c - the end of a process and the end of the power on the simulated disk, and the
+ * invariants of what is left. See fs_sim_disk.h. */
+#include "base/fs_sim_disk.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+void disk_kill(struct disk *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		d->inode[i]->handles = 0;
+		d->inode[i]->locked = false;
+	}
+	disk_collect(d);
+}
+
+/* How much of what was not synced survives: the extremes are as likely as the middle, because that
+ * is where the bugs are. */
+enum fate { FATE_NONE, FATE_ALL, FATE_HALF, FATE_BEGINNING, N_FATES };
+
+static void cut_names(struct disk *d, struct rng *r)
+{
+	enum fate fate = (enum fate)rng_below(r, N_FATES);
+	size_t until = (size_t)rng_below(r, d->pending_n + 1);
+	for (size_t k = 0; k < d->pending_n; k++) {
+		bool coin = rng_below(r, 2);
+		d->pending[k].kept = fate == FATE_ALL || (fate == FATE_HALF && coin) ||
+				     (fate == FATE_BEGINNING && k < until);
+	}
+	disk_keep_marked(d);
+	d->pending_n = 0;
+}
+
+/* How many bytes of a block that was written since its last sync reach the disk, counted from its
+ * start: none, all, or up to a sector's border. */
+static size_t bytes_kept(size_t b, enum fate fate, size_t until, struct rng *r)
+{
+	uint64_t coin = rng_below(r, 4), sectors = rng_below(r, DISK_BLOCK / DISK_SECTOR);
+	bool whole = fate == FATE_ALL || (fate == FATE_BEGINNING && b < until) ||
+		     (fate == FATE_HALF && coin < 2);
+	bool torn = (fate == FATE_BEGINNING && b == until) || (fate == FATE_HALF && coin == 2);
+	return whole ? DISK_BLOCK : torn ? (size_t)sectors * DISK_SECTOR : 0;
+}
+
+static void cut_content(struct disk *d, struct inode *f, struct rng *r)
+{
+	struct content *now = &f->now, *safe = &f->safe;
+	enum fate fate = (enum fate)rng_below(r, N_FATES);
+	size_t until = (size_t)rng_below(r, disk_blocks(now->size));
+	uint64_t size_fate = rng_below(r, 3), between = rng_below(r, now->size - safe->size + 1);
+	size_t size = fate == FATE_ALL || size_fate == 0 ? now->size
+		      : size_fate == 1                   ? safe->size
+							 : safe->size + (size_t)between;
+	safe->data = disk_grown(d, safe->data, &safe->cap, size, 1);
+	safe->size = size;
+	for (size_t b = 0; b < disk_blocks(now->size); b++) {
+		size_t at = b * DISK_BLOCK;
+		size_t n = f->block[b] == BLOCK_CLEAN ? 0 : bytes_kept(b, fate, until, r);
+		f->block[b] = BLOCK_CLEAN;
+		if (at < size && n)
+			memcpy(safe->data + at, now->data + at, n < size - at ? n : size - at);
+	}
+	/* The cache is read anew from the disk. */
+	memset(now->data, 0, now->cap);
+	if (size)
+		memcpy(now->data, safe->data, size);
+	now->size = size;
+}
+
+void disk_power_cut(struct disk *d, struct rng *r)
+{
+	cut_names(d, r);
+	for (size_t i = 0; i < d->n; i++) {
+		struct inode *f = d->inode[i];
+		if (f->kind == FS_FILE && f->now.size)
+			cut_content(d, f, r);
+		f->names.n = 0;
+		for (size_t k = 0; k < f->safe_names.n; k++)
+			disk_set_name(d, &f->names, f->safe_names.at[k].name, f->safe_names.at[k].ino);
+		f->links = f->ino == DISK_ROOT;
+	}
+	disk_kill(d);
+	for (size_t i = 0; i < d->n; i++)
+		for (size_t k = 0; k < d->inode[i]->names.n; k++) {
+			struct inode *f = disk_inode(d, d->inode[i]->names.at[k].ino);
+			f->links++;
+			if (f->kind == FS_DIR)
+				f->parent = d->inode[i]->ino;
+		}
+}
+
+static bool is_pending(const struct disk *d, const struct inode *dir, const char *name)
+{
+	for (size_t i = 0; i < d->pending_n; i++)
+		for (unsigned h = 0; h < d->pending[i].n; h++)
+			if (d->pending[i].half[h].dir == dir->ino &&
+			    !strcmp(d->pending[i].half[h].name, name))
+				return true;
+	return false;
+}
+
+/* Each name of a that is not pending stands in b alike. */
+static void check_names(const struct disk *d, const struct inode *dir, const struct entries *a,
+			const struct entries *b)
+{
+	for (size_t k = 0; k < a->n; k++) {
+		CHECK(k == 0 || strcmp(a->at[k - 1].name, a->at[k].name) < 0); /* inv 2 */
+		if (is_pending(d, dir, a->at[k].name))
+			continue;
+		bool same = false;
+		for (size_t m = 0; m < b->n && !same; m++)
+			same = a->at[k].ino == b->at[m].ino && !strcmp(a->at[k].name, b->at[m].name);
+		CHECK(same); /* inv 3 */
+	}
+}
+
+static void check_content(const struct inode *f)
+{
+	for (size_t b = 0; b < disk_blocks(f->now.size); b++) { /* inv 4 */
+		size_t at = b * DISK_BLOCK, end = at + DISK_BLOCK;
+		end = end < f->safe.size ? end : f->safe.size;
+		CHECK(f->block[b] != BLOCK_CLEAN || at >= end ||
+		      !memcmp(f->now.data + at, f->safe.data + at, end - at));
+	}
+}
+
+void disk_check(const struct disk *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		const struct inode *f = d->inode[i];
+		CHECK(i == 0 || d->inode[i - 1]->ino < f->ino); /* inv 1 */
+		check_names(d, f, &f->names, &f->safe_names);
+		check_names(d, f, &f->safe_names, &f->names);
+		check_content(f);
+		uint64_t links = f->ino == DISK_ROOT; /* inv 5 */
+		for (size_t k = 0; k < d->n; k++)
+			for (size_t m = 0; m < d->inode[k]->names.n; m++)
+				links += d->inode[k]->names.at[m].ino == f->ino;
+		CHECK(links == f->links);
+	}
+}
