@@ -44,7 +44,10 @@ enum rc err_in(struct err *e, const char *fmt, ...)
 	size_t have = strlen(context);
 	if (have + 3 > sizeof context)
 		return e->code;
-	snprintf(context + have, sizeof context - have, ": %s", e->text);
+	size_t room = sizeof context - have - 3, len = strnlen(e->text, room);
+	memcpy(context + have, ": ", 2);
+	memcpy(context + have + 2, e->text, len);
+	context[have + 2 + len] = '\0';
 	memcpy(e->text, context, sizeof context);
 	return e->code;
 }
