@@ -38,6 +38,7 @@ struct pack {
 	struct pack_done *done;
 	struct pack_job *end;      /* made at the beginning, so that ending cannot fail */
 	struct mailbox *reply;
+	struct waker *waker;       /* the task's: there is room for chunks again */
 };
 
 /* One chunk or list; with no chunk: the end. */
@@ -257,8 +258,11 @@ static void pack_chunk_finished(struct io_job *job)
 {
 	struct pack_job *j = CONTAINER_OF(job, struct pack_job, job);
 	struct mem *mem = j->pack->packing->o.mem;
+	struct waker *waker = j->pack->waker;
 	chunk_put_list(j->list);
 	mem_put(mem, j);
+	if (waker)
+		waker_wake(waker);
 }
 
 /* Of the end's: the pack is closed, and the task gets its letter. */
@@ -287,7 +291,8 @@ static struct pack_job *pack_job_new(struct pack *k, struct chunk *list)
 	return j;
 }
 
-struct pack *pack_begin(struct packing *p, struct snap *s, const struct keyed_shape *shape)
+struct pack *pack_begin(struct packing *p, struct snap *s, const struct keyed_shape *shape,
+			struct waker *waker)
 {
 	struct pack *k = mem_get(p->o.mem, sizeof *k);
 	if (!k)
@@ -295,6 +300,7 @@ struct pack *pack_begin(struct packing *p, struct snap *s, const struct keyed_sh
 	k->packing = p;
 	k->snap = s;
 	k->shape = *shape;
+	k->waker = waker;
 	k->done = mem_get(s->mem, sizeof *k->done);
 	k->end = pack_job_new(k, NULL);
 	if (!k->done || !k->end) {

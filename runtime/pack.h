@@ -28,9 +28,11 @@ RC packing_open(struct packing **p, const struct packing_options *o, struct err 
 void packing_close(struct packing *p);
 
 /* Per subtask and checkpoint, what the lane keeps between chunks. Made by pack_begin on the task's
- * thread, closed by the lane when the end job is done. NULL: no memory. */
+ * thread, closed by the lane when the end job is done. waker (may be NULL) is woken whenever chunks
+ * went back. NULL: no memory. */
 struct pack;
-struct pack *pack_begin(struct packing *p, struct snap *s, const struct keyed_shape *shape);
+struct pack *pack_begin(struct packing *p, struct snap *s, const struct keyed_shape *shape,
+			struct waker *waker);
 /* Takes the chunk (or list, when its stream is CHUNK_SAVED). E_NO_MEMORY: c stays. */
 RC pack_submit(struct pack *k, struct chunk *c, struct err *e);
 /* The last of this pack: when it is done `reply` gets a letter of this kind (a struct pack_done, to be

@@ -1,0 +1,36 @@
+/* letters.h - every kind of letter between tasks and the control thread, in one place. */
+#pragma once
+#include "runtime/channel.h"
+#include "runtime/mailbox.h"
+
+enum letter_kind {
+	/* control -> task: struct task_letter, allocated by the sender, freed by the task */
+	LETTER_TRIGGER = 1, /* sources: inject this barrier */
+	LETTER_RELEASE,     /* sources: the initial checkpoint is published, read on */
+	LETTER_ABORT,       /* barrier.id was given up */
+	LETTER_COMMITTED,   /* barrier.id is durable and its intents are settled */
+	LETTER_CLOSE,       /* end: finish what is under way, close the operator, say CLOSED */
+	/* lane -> task */
+	LETTER_PACKED,      /* struct pack_done */
+	/* task -> control */
+	LETTER_ACK = 100,   /* struct snap: the control thread's now */
+	LETTER_ENDED,       /* struct task_report: end of input, all flushed and passed on */
+	LETTER_FAILED,      /* struct task_report: rc and error */
+	LETTER_CLOSED,      /* struct task_report */
+	/* lanes -> control: the control thread's own jobs */
+	LETTER_JOB = 200,
+};
+
+struct task_letter {
+	struct mail mail;
+	struct barrier barrier;
+};
+
+/* From a task to the control thread. Embedded in the task: each kind is sent once at most. */
+struct task_report {
+	struct mail mail;
+	uint32_t task;
+	uint64_t attempt;
+	enum rc rc;
+	struct err error;
+};

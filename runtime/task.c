@@ -1,0 +1,432 @@
+/* task.c - see task.h: the steps. What follows a barrier is task_barrier.c. */
+#include "runtime/task_in.h"
+
+#include <stdio.h>
+
+/* ---- building and ending ---- */
+
+RC task_open(struct task **out, const struct task_config *c, struct err *e)
+{
+	struct task *t = *out = mem_get_aligned(c->mem, 64, sizeof *t);
+	if (!t)
+		return ERR(e, E_NO_MEMORY, "stage '%s': no memory for a task", c->stage);
+	memset(t, 0, sizeof *t);
+	t->c = *c;
+	waker_init(&t->waker);
+	mailbox_init(&t->mail, &t->waker);
+	t->phase = c->ops->role == OP_SOURCE ? TASK_WAITING : TASK_RUNNING;
+	t->last_did = TASK_IDLE;
+	t->ended = t->failed = t->bye = (struct task_report){.task = c->number, .attempt = c->attempt};
+	t->ended.mail.kind = LETTER_ENDED;
+	t->failed.mail.kind = LETTER_FAILED;
+	t->bye.mail.kind = LETTER_CLOSED;
+	if (c->n_inputs)
+		gate_init(&t->gate, c->inputs, c->n_inputs, true, c->after_id);
+	t->self = mem_get(c->mem, c->ops->self_size);
+	if (!t->self) {
+		ERR(e, E_NO_MEMORY, "stage '%s': no memory for a task", c->stage);
+		goto fail;
+	}
+	if (pool_open(&t->pool, c->mem, e) != OK ||
+	    outlet_open(&t->outlet, c->edges, c->n_edges, t->pool, c->mem, e) != OK)
+		goto fail;
+	if (c->key) {
+		uint32_t first = group_first(c->subtask, c->parallelism, c->max_parallelism);
+		uint32_t end = group_first(c->subtask + 1, c->parallelism, c->max_parallelism);
+		chunk_pool_init(&t->chunks, c->mem, c->chunk_budget);
+		struct keyed_config k = {.shape = c->shape,
+					 .hash_lo = hash_of_group(first, c->max_parallelism),
+					 .hash_hi = hash_of_group(end, c->max_parallelism) - 1,
+					 .pool = &t->chunks,
+					 .mem = c->mem};
+		t->c.section.hash_first = k.hash_lo;
+		t->c.section.hash_last = k.hash_hi;
+		if (keyed_open(&t->keyed, &k, e) != OK)
+			goto fail;
+	}
+	t->ctx = (struct op_ctx){
+		.stage = c->stage, .subtask = c->subtask, .parallelism = c->parallelism,
+		.max_parallelism = c->max_parallelism, .conf = c->conf, .in = c->in, .out = c->out,
+		.key = c->key, .record_limit_bytes = c->record_limit_bytes, .epoch = c->epoch,
+		.attempt = c->attempt, .lineage = c->lineage, .uuid = c->uuid, .mem = c->mem,
+		.pool = t->pool, .io = c->io, .mail = &t->mail, .control = c->control,
+		.state = t->keyed, .task = t,
+	};
+	return OK;
+fail:
+	task_close(t);
+	task_free(t);
+	*out = NULL;
+	return e->code;
+}
+
+struct keyed *task_keyed(struct task *t)
+{
+	return t->keyed;
+}
+
+RC task_start(struct task *t, const void *state, size_t len, struct err *e)
+{
+	t->opened = true;
+	if (!t->c.ops->open || t->c.ops->open(t->self, &t->ctx, state, len, e) == OK)
+		return OK;
+	return err_in(e, "stage '%s'[%u]", t->c.stage, t->c.subtask);
+}
+
+void task_close(struct task *t)
+{
+	if (!t)
+		return;
+	if (t->opened && t->c.ops->close)
+		t->c.ops->close(t->self, &t->ctx);
+	t->opened = false;
+	batch_drop(&t->batch);
+	for (struct mail *m = mailbox_take_all(&t->mail), *next; m; m = next) {
+		next = m->next;
+		if (m->kind >= LETTER_TRIGGER && m->kind <= LETTER_CLOSE)
+			mem_put(t->c.mem, CONTAINER_OF(m, struct task_letter, mail));
+	}
+	for (uint32_t i = 0; i < t->n_snapping; i++)
+		snap_close(t->snapping[i].snap);
+	t->n_snapping = 0;
+	keyed_close(t->keyed);
+	t->keyed = NULL;
+	outlet_close(&t->outlet);
+	mem_put(t->c.mem, t->self);
+	t->self = NULL;
+}
+
+void task_free(struct task *t)
+{
+	if (!t)
+		return;
+	pool_close(t->pool);
+	chunk_pool_close(&t->chunks);
+	mem_put(t->c.mem, t);
+}
+
+struct mailbox *task_mailbox(struct task *t)
+{
+	return &t->mail;
+}
+
+struct waker *task_waker(struct task *t)
+{
+	return &t->waker;
+}
+
+const struct task_stats *task_stats(const struct task *t)
+{
+	return &t->stats;
+}
+
+const struct task_config *task_config(const struct task *t)
+{
+	return &t->c;
+}
+
+/* ---- faults ---- */
+
+/* Tells the control thread once; afterwards the task only drains letters until it is closed. */
+enum rc task_fail(struct task *t)
+{
+	t->phase = TASK_FAILED;
+	if (t->failed_told)
+		return t->ctx.error.code;
+	t->failed_told = true;
+	CHECK(t->ctx.error.code != OK);
+	err_in(&t->ctx.error, "stage '%s'[%u]", t->c.stage, t->c.subtask);
+	t->failed.rc = t->ctx.error.code;
+	t->failed.error = t->ctx.error;
+	mailbox_put(t->c.control, &t->failed.mail);
+	return t->ctx.error.code;
+}
+
+void op_emit(struct op_ctx *ctx, struct batch **b)
+{
+	struct task *t = ctx->task;
+	uint32_t bad_row = 0;
+	if (!t->outlet.records)
+		atomic_store_explicit(&t->stats.first_record_us, ctx->now_us, memory_order_relaxed);
+	if (outlet_send(&t->outlet, b, &bad_row, &ctx->error) == OK)
+		return;
+	if (ctx->error.code == E_RECORD && *b) {
+		char place[512];
+		batch_origin_text(*b, bad_row, place, sizeof place);
+		err_in(&ctx->error, "%s", place);
+	}
+	batch_drop(b);
+}
+
+/* ---- letters ---- */
+
+static void task_command(struct task *t, struct task_letter *l)
+{
+	switch (l->mail.kind) {
+	case LETTER_TRIGGER:
+		/* A trigger may be sent again (COORDINATOR 8): a second one for an id is none. */
+		if (l->barrier.id > t->newest_barrier &&
+		    !(t->trigger_pending && t->trigger.id >= l->barrier.id)) {
+			t->trigger = l->barrier;
+			t->trigger_pending = true;
+		}
+		break;
+	case LETTER_RELEASE:
+		if (t->phase == TASK_WAITING)
+			t->phase = TASK_RUNNING;
+		break;
+	case LETTER_ABORT:
+		if (t->trigger_pending && t->trigger.id == l->barrier.id)
+			t->trigger_pending = false;
+		if (t->c.n_inputs)
+			gate_abort(&t->gate, l->barrier.id);
+		task_abort(t, l->barrier.id);
+		/* The sources of a stop that was given up go on (COORDINATOR 23). */
+		if (t->phase == TASK_STOPPED && t->barrier.id == l->barrier.id)
+			t->phase = TASK_RUNNING;
+		break;
+	case LETTER_COMMITTED:
+		if (t->c.ops->committed && t->opened)
+			t->c.ops->committed(t->self, &t->ctx, l->barrier.id);
+		break;
+	case LETTER_CLOSE:
+		t->closing = true;
+		break;
+	default:
+		CHECK(!"a letter for a task");
+	}
+}
+
+static void task_letters(struct task *t)
+{
+	for (struct mail *m = mailbox_take_all(&t->mail), *next; m; m = next) {
+		next = m->next;
+		if (m->kind >= OP_LETTER) {
+			if (t->c.ops->event(t->self, &t->ctx, m) == OP_FAILED)
+				task_fail(t);
+		} else if (m->kind == LETTER_PACKED) {
+			task_packed(t, CONTAINER_OF(m, struct pack_done, mail));
+		} else {
+			struct task_letter *l = CONTAINER_OF(m, struct task_letter, mail);
+			task_command(t, l);
+			mem_put(t->c.mem, l);
+		}
+	}
+}
+
+/* ---- work ---- */
+
+static void task_pass(struct task *t, const struct item *mark)
+{
+	outlet_mark(&t->outlet, mark);
+}
+
+static enum task_did did_of(struct task *t, enum op_result r)
+{
+	/* An emit may have failed inside a call that itself went well. */
+	if (r == OP_FAILED || t->ctx.error.code != OK) {
+		task_fail(t);
+		return TASK_BUSY;
+	}
+	return r == OP_WAIT ? TASK_IDLE : TASK_BUSY;
+}
+
+static enum task_did task_end_passed(struct task *t)
+{
+	struct item end = {.kind = ITEM_END};
+	task_pass(t, &end);
+	t->phase = TASK_ENDED;
+	mailbox_put(t->c.control, &t->ended.mail);
+	return TASK_BUSY;
+}
+
+/* prepare, pass the barrier on, freeze: in that order (COORDINATOR 9). */
+static enum task_did task_barrier(struct task *t)
+{
+	if (t->c.ops->prepare && t->phase != TASK_ENDED) {
+		enum op_result r = t->c.ops->prepare(t->self, &t->ctx, &t->barrier);
+		if (r != OP_DONE || t->ctx.error.code != OK)
+			return did_of(t, r);
+		if (!outlet_has_room(&t->outlet))
+			return TASK_BACKPRESSURED;
+	}
+	t->preparing = false;
+	t->newest_barrier = t->barrier.id;
+	struct item mark = {.kind = ITEM_BARRIER, .barrier = t->barrier};
+	task_pass(t, &mark);
+	if (task_snapshot(t) != OK)
+		task_fail(t);
+	else if (t->c.ops->role == OP_SOURCE && (t->barrier.options & BARRIER_STOP) &&
+		 t->phase == TASK_RUNNING)
+		t->phase = TASK_STOPPED;
+	t->sync_step = true;
+	return TASK_BUSY;
+}
+
+static enum task_did task_source(struct task *t)
+{
+	if (t->trigger_pending) {
+		t->trigger_pending = false;
+		t->barrier = t->trigger;
+		t->align_us = 0;
+		t->preparing = true;
+		return task_barrier(t);
+	}
+	if (t->phase != TASK_RUNNING)
+		return TASK_IDLE;
+	enum op_result r = t->c.ops->produce(t->self, &t->ctx);
+	if (r != OP_DONE || t->ctx.error.code != OK)
+		return did_of(t, r);
+	t->phase = TASK_ENDING;
+	return TASK_BUSY;
+}
+
+static enum task_did task_take(struct task *t)
+{
+	struct item it;
+	switch (gate_next(&t->gate, t->ctx.now_us, &it)) {
+	case GATE_NOTHING:
+		return TASK_IDLE;
+	case GATE_BATCH:
+		t->batch = it.batch;
+		atomic_store_explicit(&t->stats.records_in,
+				      atomic_load_explicit(&t->stats.records_in, memory_order_relaxed) +
+					      batch_count(it.batch),
+				      memory_order_relaxed);
+		return TASK_BUSY;
+	case GATE_BARRIER:
+		t->barrier = it.barrier;
+		t->align_us = t->gate.align_us;
+		t->preparing = true;
+		return TASK_BUSY;
+	case GATE_CANCEL:
+		task_pass(t, &it);
+		return TASK_BUSY;
+	case GATE_END:
+		t->phase = TASK_ENDING;
+		return TASK_BUSY;
+	case GATE_MARK:
+		return TASK_BUSY;
+	}
+	return TASK_IDLE;
+}
+
+static enum task_did task_batch(struct task *t)
+{
+	if (t->keyed && !keyed_can_change(t->keyed, batch_count(t->batch), 0))
+		return TASK_BACKPRESSURED; /* by the snapshot: its buffers are spent */
+	enum op_result r = t->c.ops->batch(t->self, &t->ctx, t->batch);
+	if (r == OP_DONE && t->ctx.error.code == OK)
+		batch_drop(&t->batch);
+	return did_of(t, r);
+}
+
+/* Whatever comes next may emit one batch or mark, so there must be room for one. */
+static enum task_did task_work(struct task *t)
+{
+	if (!outlet_has_room(&t->outlet))
+		return TASK_BACKPRESSURED;
+	if (t->batch)
+		return task_batch(t);
+	if (t->preparing)
+		return task_barrier(t);
+	if (t->phase == TASK_ENDING) {
+		if (t->c.ops->role != OP_SOURCE && t->c.ops->end) {
+			enum op_result r = t->c.ops->end(t->self, &t->ctx);
+			if (r != OP_DONE || t->ctx.error.code != OK)
+				return did_of(t, r);
+			if (!outlet_has_room(&t->outlet))
+				return TASK_BACKPRESSURED;
+		}
+		return task_end_passed(t);
+	}
+	return t->c.ops->role == OP_SOURCE ? task_source(t) : task_take(t);
+}
+
+/* ---- closing ---- */
+
+static enum task_did task_closing(struct task *t)
+{
+	for (uint32_t i = 0; i < t->n_snapping; i++)
+		task_abort(t, t->snapping[i].snap->barrier.id);
+	for (uint32_t i = 0; i < t->n_snapping; i++)
+		if (!t->snapping[i].packed)
+			return TASK_IDLE;
+	if (t->opened && t->c.ops->busy && t->c.ops->busy(t->self, &t->ctx))
+		return TASK_IDLE;
+	t->closed = true;
+	mailbox_put(t->c.control, &t->bye.mail);
+	return TASK_CLOSED;
+}
+
+/* ---- the step ---- */
+
+static void add(_Atomic uint64_t *to, uint64_t v)
+{
+	atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + v,
+			      memory_order_relaxed);
+}
+
+/* The time since the last step belongs to what that step did. */
+static void task_account(struct task *t, uint64_t now_us)
+{
+	uint64_t took = t->last_us ? now_us - t->last_us : 0;
+	t->last_us = now_us;
+	add(t->last_did == TASK_BUSY ? &t->stats.busy_us
+	    : t->last_did == TASK_IDLE ? &t->stats.idle_us
+				       : &t->stats.backpressured_us,
+	    took);
+	if (!t->sync_step) {
+		t->sync_us = 0;
+		return;
+	}
+	/* Freeze and slices in a row, without a batch between, are one stop. */
+	t->sync_step = false;
+	t->sync_us += took;
+	if (t->sync_us > atomic_load_explicit(&t->stats.sync_us_max, memory_order_relaxed))
+		atomic_store_explicit(&t->stats.sync_us_max, t->sync_us, memory_order_relaxed);
+	for (uint32_t i = 0; i < t->n_snapping; i++)
+		if (t->sync_us > t->snapping[i].snap->figures.sync_us_max)
+			t->snapping[i].snap->figures.sync_us_max = t->sync_us;
+}
+
+/* Slices and everything else take turns, so that neither starves. */
+static enum task_did task_turn(struct task *t)
+{
+	if (t->phase == TASK_FAILED)
+		return TASK_IDLE;
+	t->slice_turn = !t->slice_turn;
+	if (t->slice_turn && task_slice(t)) {
+		t->sync_step = true;
+		return TASK_BUSY;
+	}
+	enum task_did did = task_work(t);
+	if (did != TASK_BUSY && task_slice(t)) {
+		/* Nothing was kept waiting by this slice. */
+		return TASK_BUSY;
+	}
+	return did;
+}
+
+enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
+{
+	CHECK(!t->closed);
+	task_account(t, now_us);
+	t->ctx.now_us = now_us;
+	t->ctx.wake_at_us = UINT64_MAX;
+	task_letters(t);
+	enum task_did did;
+	if (t->closing) {
+		did = task_closing(t);
+	} else {
+		did = task_turn(t);
+		task_acknowledge(t);
+	}
+	atomic_store_explicit(&t->stats.records_out, t->outlet.records, memory_order_relaxed);
+	atomic_store_explicit(&t->stats.records_skipped, t->ctx.skipped, memory_order_relaxed);
+	atomic_store_explicit(&t->stats.checksum, t->ctx.checksum, memory_order_relaxed);
+	atomic_store_explicit(&t->stats.doing, did, memory_order_relaxed);
+	t->last_did = did;
+	*wake_at_us = t->ctx.wake_at_us;
+	return did;
+}

@@ -1,0 +1,81 @@
+/* task.h - one subtask of one stage as a step machine: letters in, batches in, batches out.
+ *
+ *   letters -> [mark to pass on] -> [slice of a snapshot] -> [batch | barrier | end | produce] -> did
+ *
+ * task_step never blocks, never sleeps, does no I/O, and reads no clock but the one it is given. In
+ * production a thread loops it and parks when it has nothing to do; in simulation a seeded scheduler
+ * picks which task steps next. Same code, two drivers (DESIGN 2.1).
+ *
+ * Order at a barrier (COORDINATOR 9): prepare (pending output goes out, inputs held) -> barrier passed
+ * on -> keyed state frozen -> operator's snapshot -> slices between batches -> packed -> acknowledged.
+ *
+ * Owns: its operator's self, its keyed state, its pool, gate and outlet; borrows channels, I/O queue,
+ * packing, plan. Threads: step from one thread; statistics are read by the control thread. */
+#pragma once
+#include "runtime/gate.h"
+#include "runtime/letters.h"
+#include "runtime/operator.h"
+#include "runtime/outlet.h"
+#include "runtime/pack.h"
+
+enum task_did {
+	TASK_BUSY,          /* something was done: step again */
+	TASK_IDLE,          /* nothing to do before *wake_at_us, a letter or an item */
+	TASK_BACKPRESSURED, /* waits for room downstream */
+	TASK_CLOSED,        /* over: never step again */
+};
+
+/* Relaxed atomics: written by the task, read by anyone. Times in microseconds. */
+struct task_stats {
+	_Atomic uint64_t records_in, records_out, records_skipped;
+	_Atomic uint64_t busy_us, idle_us, backpressured_us;
+	_Atomic uint64_t sync_us_max; /* over all checkpoints */
+	_Atomic uint64_t first_record_us; /* monotonic time of the first batch; 0: none yet */
+	_Atomic uint64_t keys, state_bytes;
+	_Atomic uint64_t checksum;   /* sinks */
+	_Atomic uint32_t doing;      /* enum task_did of the last step */
+};
+
+/* What the builder (jobs/) fills; all borrowed. */
+struct task_config {
+	uint32_t number;             /* among all tasks of the job */
+	const char *stage;
+	uint32_t subtask, parallelism, max_parallelism;
+	const struct op_ops *ops;
+	const void *conf;
+	const struct schema *in, *out;
+	const struct key_spec *key;  /* of its own keyed state; NULL: not keyed */
+	struct keyed_shape shape;    /* with key */
+	struct section section;      /* with key: header of its sections */
+	uint64_t record_limit_bytes;
+	uint64_t epoch, attempt, after_id;
+	uint32_t lineage;
+	const char *uuid;
+	struct channel **inputs;
+	uint32_t n_inputs;
+	struct edge *edges;
+	uint32_t n_edges;
+	uint32_t chunk_budget;       /* chunks of snapshot buffers, at least 4 */
+	struct mem *mem;
+	struct ioqueue *io;
+	struct packing *packing;
+	struct mailbox *control;
+	struct clock *clock;         /* for wall time of created_as only */
+};
+
+struct task;
+RC task_open(struct task **t, const struct task_config *c, struct err *e);
+/* Its keyed state, to be restored before the first step; NULL when it has none. */
+struct keyed *task_keyed(struct task *t);
+/* Opens the operator with its state from begin(); after the keyed state was restored. */
+RC task_start(struct task *t, const void *state, size_t len, struct err *e);
+/* Only a task that is closed or was never started. Its pool is closed by task_free, when no channel
+ * holds anything of it any more. NULL is legal. */
+void task_close(struct task *t);
+void task_free(struct task *t);
+
+enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us);
+struct mailbox *task_mailbox(struct task *t);
+struct waker *task_waker(struct task *t);
+const struct task_stats *task_stats(const struct task *t);
+const struct task_config *task_config(const struct task *t);

@@ -1,0 +1,191 @@
+/* task_barrier.c - what a task does from the moment a barrier was passed on until it acknowledges.
+ *
+ *   freeze -> slices between batches -> chunks to the packing lane -> its letter -> prepared() -> ack
+ *
+ * Every barrier leads to exactly one letter to the control thread, aborted or not: so a sink's intents
+ * of an aborted checkpoint arrive before those of the next (COORDINATOR 19). */
+#include "runtime/task_in.h"
+
+static struct snapping *snapping_of(struct task *t, uint64_t id)
+{
+	for (uint32_t i = 0; i < t->n_snapping; i++)
+		if (t->snapping[i].snap->barrier.id == id)
+			return &t->snapping[i];
+	return NULL;
+}
+
+bool task_is_snapping(const struct task *t)
+{
+	return t->n_snapping > 0;
+}
+
+/* The one whose slices are being encoded: freezes never overlap. */
+static struct snapping *encoding_of(struct task *t)
+{
+	for (uint32_t i = 0; i < t->n_snapping; i++)
+		if (t->snapping[i].encoding)
+			return &t->snapping[i];
+	return NULL;
+}
+
+static void figures_of_state(struct task *t, struct snap *s)
+{
+	if (!t->keyed)
+		return;
+	s->figures.keys = keyed_count(t->keyed);
+	s->figures.state_bytes = keyed_live_bytes(t->keyed);
+	atomic_store_explicit(&t->stats.keys, s->figures.keys, memory_order_relaxed);
+	atomic_store_explicit(&t->stats.state_bytes, s->figures.state_bytes, memory_order_relaxed);
+}
+
+static void freeze(struct task *t, struct snapping *g)
+{
+	struct snap *s = g->snap;
+	struct keyed_frozen f;
+	keyed_freeze(t->keyed, s->barrier.id, s->barrier.base_id,
+		     (s->barrier.options & BARRIER_FULL) != 0, &f);
+	s->full = f.full;
+	s->figures.keys_changed = f.rows;
+	s->head = t->c.section;
+	s->head.checkpoint_id = s->barrier.id;
+	s->head.base_id = f.full ? 0 : s->barrier.base_id;
+	s->head.row_ops = f.full ? ROWS_PUT : ROWS_PUT | ROWS_DELETE;
+	g->encoding = true;
+}
+
+enum rc task_snapshot(struct task *t)
+{
+	struct err *e = &t->ctx.error;
+	CHECK(t->n_snapping < SNAPS_MAX);
+	struct snap *s = snap_open(t->c.mem, &t->barrier);
+	if (!s)
+		return ERR(e, E_NO_MEMORY, "no memory for a snapshot");
+	struct snapping *g = &t->snapping[t->n_snapping];
+	*g = (struct snapping){.snap = s, .packed = true};
+	s->task = t->c.number;
+	s->attempt = t->c.attempt;
+	s->ended = t->phase == TASK_ENDED;
+	s->figures.barrier_us = t->ctx.now_us;
+	s->figures.align_us = t->align_us;
+	figures_of_state(t, s);
+	if (t->keyed) {
+		g->packed = false;
+		g->pack = pack_begin(t->c.packing, s, &t->c.shape, &t->waker);
+		if (!g->pack) {
+			snap_close(s);
+			return ERR(e, E_NO_MEMORY, "no memory for a snapshot");
+		}
+	}
+	t->n_snapping++;
+	if (t->keyed)
+		freeze(t, g);
+	if (!t->c.ops->snapshot)
+		return OK;
+	struct op_snapshot o = {.checkpoint = s->barrier.id,
+				.final = (s->barrier.options & BARRIER_FINAL) != 0};
+	bytes_init(&o.state, t->c.mem);
+	bytes_init(&o.intents, t->c.mem);
+	enum op_result r = t->c.ops->snapshot(t->self, &t->ctx, &o);
+	s->state = o.state;
+	s->intents = o.intents;
+	if (r == OP_FAILED)
+		return e->code;
+	return bytes_ok(&s->state) && bytes_ok(&s->intents)
+		       ? OK
+		       : ERR(e, E_NO_MEMORY, "no memory for a snapshot");
+}
+
+/* Sends what is ready; false when memory is short (the chunks are given back: declined). */
+static bool send_chunks(struct task *t, struct snapping *g)
+{
+	struct snap *s = g->snap;
+	struct chunk *c;
+	while ((c = keyed_take(t->keyed)))
+		if (s->aborted || pack_submit(g->pack, c, &t->ctx.error) != OK) {
+			chunk_put_list(c);
+			if (!s->aborted)
+				return false;
+		}
+	return true;
+}
+
+
+static void encoding_over(struct task *t, struct snapping *g)
+{
+	g->encoding = false;
+	g->snap->figures.encoded_us = t->ctx.now_us;
+	pack_end(g->pack, &t->mail, LETTER_PACKED);
+	g->pack = NULL;
+}
+
+bool task_slice(struct task *t)
+{
+	struct snapping *g = encoding_of(t);
+	if (!g)
+		return false;
+	enum keyed_slice at;
+	if (keyed_slice(t->keyed, SLICE_ROWS, &at, &t->ctx.error) != OK || !send_chunks(t, g)) {
+		/* The checkpoint is declined, the task goes on. */
+		g->snap->rc = t->ctx.error.code;
+		g->snap->error = t->ctx.error;
+		err_clear(&t->ctx.error);
+		keyed_abort(t->keyed);
+		encoding_over(t, g);
+		return true;
+	}
+	if (at == KEYED_DONE)
+		encoding_over(t, g);
+	return at != KEYED_NO_ROOM;
+}
+
+void task_packed(struct task *t, struct pack_done *d)
+{
+	struct snapping *g = snapping_of(t, d->snap->barrier.id);
+	CHECK(g && g->snap == d->snap);
+	g->packed = true;
+	g->snap->figures.packed_us = t->ctx.now_us;
+	pack_done_close(d);
+}
+
+void task_abort(struct task *t, uint64_t id)
+{
+	struct snapping *g = snapping_of(t, id);
+	if (!g)
+		return;
+	g->snap->aborted = true;
+	if (g->encoding) {
+		keyed_abort(t->keyed);
+		encoding_over(t, g);
+	}
+}
+
+/* Whether the operator's prepared pieces are written and synced. A failed sink fails the attempt. */
+static bool operator_is_prepared(struct task *t, const struct snapping *g)
+{
+	if (!t->c.ops->prepared)
+		return true;
+	switch (t->c.ops->prepared(t->self, &t->ctx, g->snap->barrier.id)) {
+	case OP_DONE:
+		return true;
+	case OP_FAILED:
+		task_fail(t);
+		return false;
+	default:
+		return false;
+	}
+}
+
+void task_acknowledge(struct task *t)
+{
+	/* In order: one acknowledgement never overtakes an earlier one. */
+	while (t->n_snapping && t->snapping[0].packed && t->phase != TASK_FAILED &&
+	       operator_is_prepared(t, &t->snapping[0])) {
+		struct snap *s = t->snapping[0].snap;
+		s->figures.done_us = t->ctx.now_us;
+		t->n_snapping--;
+		for (uint32_t i = 0; i < t->n_snapping; i++)
+			t->snapping[i] = t->snapping[i + 1];
+		s->mail.kind = LETTER_ACK;
+		mailbox_put(t->c.control, &s->mail);
+	}
+}

@@ -1,0 +1,73 @@
+/* task_in.h - the inside of a task, shared by task.c (steps), task_barrier.c (snapshots) only. */
+#pragma once
+#include "runtime/task.h"
+
+#include "base/check.h"
+
+#define SNAPS_MAX 16 /* checkpoints of one task under way: max_concurrent and aborted ones draining */
+#define SLICE_ROWS 2048 /* about 25 us: far below the promised longest stop */
+
+enum task_phase {
+	TASK_WAITING, /* a source before its release */
+	TASK_RUNNING,
+	TASK_ENDING,  /* end of input: the operator's end() is emptied */
+	TASK_ENDED,   /* the mark was passed on; barriers still come */
+	TASK_STOPPED, /* a source after a stop barrier */
+	TASK_FAILED,
+};
+
+/* A snapshot of this task that has not been acknowledged yet. */
+struct snapping {
+	struct snap *snap;
+	struct pack *pack;  /* NULL: nothing keyed, or the end was submitted */
+	bool packed;        /* sections are in the part (or there are none) */
+	bool encoding;      /* slices are still owed */
+};
+
+struct task {
+	struct task_config c;
+	struct waker waker;
+	struct mailbox mail;
+	struct op_ctx ctx;
+	void *self;
+	bool opened;
+	enum task_phase phase;
+	struct pool *pool;
+	struct gate gate;
+	struct outlet outlet;
+	struct keyed *keyed;
+	struct chunk_pool chunks;
+
+	struct batch *batch;      /* being worked on */
+	bool preparing;           /* barrier waits for prepare() */
+	struct barrier barrier;   /* being prepared, or just passed on */
+	uint64_t align_us;
+	bool trigger_pending;     /* a source's next barrier */
+	struct barrier trigger;
+	uint64_t newest_barrier;
+
+	struct snapping snapping[SNAPS_MAX];
+	uint32_t n_snapping;
+	bool slice_turn;          /* slices and batches take turns */
+	bool sync_step;           /* the step before did nothing but snapshot work */
+	uint64_t sync_us;         /* ... for this long without a batch between */
+
+	bool closing, closed;
+	bool failed_told;
+	struct task_report ended, failed, bye;
+	struct task_stats stats;
+	uint64_t last_us;
+	enum task_did last_did;
+};
+
+/* task_barrier.c */
+/* Freezes and takes the operator's snapshot: everything up to the acknowledgement goes on by itself. */
+enum rc task_snapshot(struct task *t);
+/* One slice, or nothing (false). */
+bool task_slice(struct task *t);
+/* Acknowledges what is complete. */
+void task_acknowledge(struct task *t);
+void task_packed(struct task *t, struct pack_done *d);
+void task_abort(struct task *t, uint64_t id);
+bool task_is_snapping(const struct task *t);
+enum rc task_fail(struct task *t);
