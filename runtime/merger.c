@@ -1,0 +1,142 @@
+/* merger.c - see merger.h. */
+#include "runtime/merger.h"
+
+#include "base/check.h"
+#include "runtime/runs_in.h"
+
+bool merge_choose(const uint64_t *rows, uint32_t n, uint32_t *first, uint32_t *count)
+{
+	if (n <= CHAIN_RUNS_MAX / 2)
+		return false;
+	uint64_t taken = rows[n - 1];
+	uint32_t at = n - 1;
+	while (at > 0 && (rows[at - 1] <= 2 * taken || (n - at < 2 && n >= CHAIN_RUNS_MAX)))
+		taken += rows[--at];
+	if (n - at < 2) {
+		/* The newest is small and the one below large: the smallest neighbours are joined. */
+		uint32_t best = n - 1;
+		for (uint32_t i = 1; i < n; i++)
+			if (rows[i - 1] + rows[i] < rows[best - 1] + rows[best])
+				best = i;
+		*first = best - 1;
+		*count = 2;
+		return true;
+	}
+	*first = at;
+	*count = n - at;
+	return true;
+}
+
+static RC merger_begin(struct merger *g, struct err *e)
+{
+	struct mem *mem = g->o.mem;
+	const struct manifest_keyed *k = &g->inputs.op[0].keyed[0];
+	g->runs = mem_get(mem, sizeof *g->runs);
+	if (!g->runs)
+		return ERR(e, E_NO_MEMORY, "no memory to merge");
+	runs_in_init(g->runs, mem);
+	for (uint32_t i = 0; i < k->n_runs; i++)
+		if (runs_in_add(g->runs, g->o.fs, g->o.parts_dir, &g->inputs, &k->run[i], g->o.hash_first,
+				g->o.hash_last, e) != OK)
+			return e->code;
+	struct part_writer_options w = {.parts_dir = g->o.parts_dir, .name = g->o.name,
+					.codec = CODEC_LZ4};
+	if (merge_open(&g->merge, &g->o.shape, g->runs->range, g->runs->n, g->o.at_bottom, mem, e) != OK)
+		return e->code;
+	return part_writer_open(&g->writer, g->o.fs, mem, &w, e);
+}
+
+static RC merger_end(struct merger *g, struct err *e)
+{
+	if (part_bytes(g->writer) == 0)
+		return OK;
+	if (part_end_section(g->writer, 0, &g->o.head, &g->ref, e) != OK)
+		return e->code;
+	return part_finish(g->writer, &g->file, e);
+}
+
+/* At most one block is read or written. */
+static RC merger_step(struct merger *g, bool *done, struct err *e)
+{
+	if (!g->merge)
+		return merger_begin(g, e);
+	struct merge_span span;
+	switch (merge_step(g->merge, &span, e)) {
+	case MERGE_WANT:
+		return runs_in_feed(g->runs, g->merge, span.input, e);
+	case MERGE_BLOCK:
+		return part_append(g->writer, 0, span.out.bytes, span.out.len, span.out.rows,
+				   span.out.first_hash, span.out.last_hash, e);
+	case MERGE_END:
+		*done = true;
+		return merger_end(g, e);
+	default:
+		return e->code;
+	}
+}
+
+static bool merger_job_step(struct io_job *job, struct fs *fs)
+{
+	(void)fs;
+	struct merger *g = CONTAINER_OF(job, struct merger, job);
+	bool done = false;
+	job->rc = merger_step(g, &done, &job->error);
+	return done || job->rc != OK;
+}
+
+static bool merger_seal_step(struct io_job *job, struct fs *fs)
+{
+	(void)fs;
+	struct merger *g = CONTAINER_OF(job, struct merger, seal);
+	if (g->file.length)
+		job->rc = part_seal(g->writer, &job->error);
+	return true;
+}
+
+RC merger_open(struct merger **out, const struct merger_options *o, const struct manifest *m,
+	       const struct manifest_run *const *run, uint32_t count, struct mailbox *reply, int kind,
+	       struct err *e)
+{
+	struct merger *g = *out = mem_get(o->mem, sizeof *g);
+	if (!g)
+		return ERR(e, E_NO_MEMORY, "no memory to merge");
+	g->o = *o;
+	manifest_init(&g->inputs, o->mem);
+	struct manifest_op *op = manifest_add_op(&g->inputs, o->stage, o->head.op_type, 1);
+	struct manifest_keyed *k = op ? manifest_add_keyed(&g->inputs, op) : NULL;
+	enum rc rc = k ? OK : ERR(e, E_NO_MEMORY, "no memory to merge");
+	for (uint32_t i = 0; i < count && rc == OK; i++)
+		rc = manifest_carry_run(&g->inputs, k, m, run[i], e);
+	if (rc != OK) {
+		merger_close(g);
+		*out = NULL;
+		return rc;
+	}
+	g->delta = !o->at_bottom;
+	g->job.class = IO_MERGE;
+	g->job.step = merger_job_step;
+	g->job.then = &g->seal;
+	g->seal.class = IO_SYNC;
+	g->seal.step = merger_seal_step;
+	g->seal.reply = reply;
+	g->seal.mail.kind = kind;
+	return OK;
+}
+
+void merger_submit(struct merger *g, struct ioqueue *q)
+{
+	ioqueue_submit(q, &g->job);
+}
+
+void merger_close(struct merger *g)
+{
+	if (!g)
+		return;
+	merge_close(g->merge);
+	if (g->runs)
+		runs_in_close(g->runs);
+	mem_put(g->o.mem, g->runs);
+	part_writer_close(g->writer);
+	manifest_close(&g->inputs);
+	mem_put(g->o.mem, g);
+}

@@ -1,0 +1,50 @@
+/* merger.h - the bridge that shortens chains: neighbouring runs of one subtask's chain become one.
+ * Why: a restore reads at most about twice the live state, and a chain has at most CHAIN_RUNS_MAX runs.
+ * merge_choose is pure: which runs, by size. The job reads, merges and writes in bounded steps on the
+ * bytes lane, seals on the durability lane, and comes back as a letter. Its result is used only where
+ * the chain still has exactly those runs; else the file is discarded.
+ * Owns: copies of what it needs of the manifest. Threads: made and taken back by the control thread. */
+#pragma once
+#include "checkpoint/manifest.h"
+#include "checkpoint/part.h"
+#include "runtime/ioqueue.h"
+#include "state/keyed.h"
+
+#define CHAIN_RUNS_MAX 8
+
+/* Of a chain's runs, bottom first, with these sizes: merges [*first, *first + *count). False: nothing to
+ * do. Takes runs from the top while the next one below is at most twice what is taken already (so each
+ * row is rewritten about log(live / delta) times); only chains of more than CHAIN_RUNS_MAX / 2 runs. */
+bool merge_choose(const uint64_t *rows, uint32_t n, uint32_t *first, uint32_t *count);
+
+struct merger_options {
+	struct fs *fs;
+	struct mem *mem;
+	const char *parts_dir;      /* borrowed until the letter is back */
+	struct part_name name;      /* of the file it writes */
+	const char *stage;          /* borrowed */
+	struct section head;        /* for the merged section */
+	struct keyed_shape shape;
+	uint64_t hash_first, hash_last;
+	bool at_bottom;             /* nothing lies below: deletions go */
+};
+
+struct merger {
+	struct io_job job, seal;    /* the letter is seal's */
+	struct merger_options o;
+	struct manifest inputs;     /* one op, one state: the runs to be merged, bottom first */
+	struct runs_in *runs;
+	struct merge *merge;
+	struct part_writer *writer;
+	/* out, with seal.rc OK: */
+	struct section_ref ref;     /* .file not set */
+	struct part_file file;      /* length 0: nothing was left (all deleted, at the bottom) */
+	bool delta;                 /* the merged run: whether it has something below */
+};
+
+/* The runs [first, first + count) of the state are copied. The letter has this kind. */
+RC merger_open(struct merger **g, const struct merger_options *o, const struct manifest *m,
+	       const struct manifest_run *const *run, uint32_t count, struct mailbox *reply, int kind,
+	       struct err *e);
+void merger_submit(struct merger *g, struct ioqueue *q);
+void merger_close(struct merger *g); /* after its letter; NULL is legal */

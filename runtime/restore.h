@@ -1,0 +1,19 @@
+/* restore.h - the bridge from a checkpoint's sections to a task's keyed state: the chain of runs in the
+ * manifest, those that touch the subtask's hash range, merged newest first into the table, in order.
+ * Every block is verified before its rows are touched. Constant memory: one block a run.
+ * Threads: blocking; a thread of its own for each subtask in production (they share nothing), one after
+ * the other in simulation. Before the task's first step. */
+#pragma once
+#include "checkpoint/manifest.h"
+#include "state/keyed.h"
+
+struct restored {
+	uint64_t keys, rows_read, bytes_read; /* rows of all runs that were looked at, live or not */
+	uint32_t full_runs, delta_runs;
+};
+
+/* Fills k (empty, owning [hash_first, hash_last]) from state s of manifest m. expected: keys. */
+RC restore_keyed(struct fs *fs, struct mem *mem, const char *parts_dir, const struct manifest *m,
+		 const struct manifest_keyed *s, const struct keyed_shape *shape, uint64_t hash_first,
+		 uint64_t hash_last, uint64_t expected, struct keyed *k, struct restored *out,
+		 struct err *e);
