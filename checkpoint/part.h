@@ -36,7 +36,7 @@ struct part_writer_options {
 RC part_writer_open(struct part_writer **w, struct fs *fs, struct mem *mem,
 		    const struct part_writer_options *o, struct err *e);
 /* Adds a block to section section_no, a number of the caller's choice, unique within the part.
- * Borrows raw (raw_len <= BLOCK_RAW_MAX) during the call. Blocks of one section must rise in hash.
+ * Borrows raw (1 to BLOCK_RAW_MAX bytes) during the call. Blocks of one section must rise in hash.
  * The first error stands: every later call returns it, and the file is abandoned (inv 32). */
 RC part_append(struct part_writer *w, uint32_t section_no, const void *raw, size_t raw_len,
 	       uint32_t rows, uint64_t first_hash, uint64_t last_hash, struct err *e);

@@ -19,7 +19,7 @@ enum section_kind {
 const char *section_kind_name(enum section_kind k); /* "keyed" */
 bool section_kind_parse(const char *name, enum section_kind *k);
 
-enum row_ops { ROW_PUT = 1, ROW_DELETE = 2 }; /* bits: which operations rows may carry */
+enum row_ops { ROWS_PUT = 1, ROWS_DELETE = 2 }; /* bits: which operations rows may carry */
 
 #define SECTION_NAME_MAX 127 /* bytes of a stage id, a state name, an operator type */
 

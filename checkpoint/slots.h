@@ -23,14 +23,14 @@ RC slots_read(struct fs *fs, struct mem *mem, const char *dir, uint64_t slot, st
 /* fsync of the slot's file and of both folders: a start does so before it believes the top. */
 RC slots_durable(struct fs *fs, const char *dir, uint64_t slot, struct err *e);
 
-/* Publishes m->slot: temporary (O_EXCL, named by epoch), fsync, link, the outcome read, fsync of the
- * folder, temporary unlinked. *seq numbers temporaries and is advanced.
- *   OK                 visible and durable.
- *   E_FENCED           another's slot: nothing of ours is visible, and never will be.
- *   E_UNKNOWN_OUTCOME  it may or may not stand: stop, delete nothing, commit nothing.
- *   else               not visible; the next try may take the slot. */
-RC slots_publish(struct fs *fs, struct mem *mem, const char *dir, struct manifest *m, uint64_t *seq,
-		 struct err *e);
+/* Puts data (an encoded manifest) into slot: temporary (O_EXCL, named by epoch and *seq, which is
+ * advanced), fsync, link, the outcome read, fsync of the folder, temporary unlinked.
+ *   OK                 visible and durable
+ *   E_FENCED           another's slot: nothing of ours is visible, and never will be
+ *   E_UNKNOWN_OUTCOME  it may or may not stand: stop, delete nothing, commit nothing
+ *   else               not visible; a later try may take the slot */
+RC slots_publish(struct fs *fs, const char *dir, uint64_t slot, uint64_t epoch, const void *data,
+		 size_t len, uint64_t *seq, struct err *e);
 
 /* What `weir checkpoints` shows: every slot, readable or not, newest first. */
 struct slot_entry {

@@ -1,0 +1,79 @@
+/* verify.c - see verify.h. */
+#include "checkpoint/verify.h"
+
+#include "base/hash.h"
+
+/* The hash of a whole file, read in pieces through buf of PART_WRITE_MAX bytes. */
+static enum rc hash_file(struct fs *fs, int fd, uint64_t length, uint8_t *buf, uint64_t *hash,
+			 struct err *e)
+{
+	struct checksum sum;
+	checksum_begin(&sum);
+	for (uint64_t off = 0; off < length;) {
+		size_t want = length - off < PART_WRITE_MAX ? (size_t)(length - off) : PART_WRITE_MAX;
+		size_t got;
+		enum rc rc = fs_pread(fs, fd, buf, want, off, &got, e);
+		if (rc != OK)
+			return rc;
+		if (!got)
+			break; /* shorter than a moment ago: the hash will say so */
+		checksum_add(&sum, buf, got);
+		off += got;
+	}
+	*hash = checksum_end(&sum);
+	return OK;
+}
+
+static enum rc verify_file(struct fs *fs, const char *dir, const struct part_file *f,
+			   enum verify_depth depth, uint8_t *buf, struct verify_result *r,
+			   struct err *e)
+{
+	char path[LAYOUT_PATH_MAX];
+	if (!layout_path(path, dir, LAYOUT_PARTS, f->name))
+		return ERR(e, E_INVALID, "the path of '%s' is too long", dir);
+	int fd;
+	struct fs_stat st;
+	struct err why = {OK};
+	enum rc rc = fs_open(fs, path, FS_READ, &fd, &why);
+	if (rc == E_NOT_FOUND) {
+		r->verdict = VERIFY_MISSING;
+		return OK;
+	}
+	if (rc != OK)
+		return ERR(e, rc, "%s", why.text);
+	uint64_t hash = f->hash;
+	rc = fs_fstat(fs, fd, &st, e);
+	if (rc == OK && (st.kind != FS_FILE || st.size_bytes != f->length))
+		r->verdict = VERIFY_CORRUPT;
+	else if (rc == OK && depth == VERIFY_HASHES)
+		rc = hash_file(fs, fd, f->length, buf, &hash, e);
+	if (rc == OK && hash != f->hash)
+		r->verdict = VERIFY_CORRUPT;
+	if (rc == OK && depth == VERIFY_HASHES && r->verdict == VERIFY_INTACT)
+		r->bytes += f->length;
+	(void)!fs_close(fs, &fd, NULL); /* nothing was written */
+	return rc;
+}
+
+enum rc verify_manifest(struct fs *fs, struct mem *mem, const char *dir, const struct manifest *m,
+			enum verify_depth depth, struct verify_result *r, struct err *e)
+{
+	*r = (struct verify_result){.verdict = VERIFY_INTACT};
+	uint8_t *buf = depth == VERIFY_HASHES && m->n_files ? mem_get(mem, PART_WRITE_MAX) : NULL;
+	if (depth == VERIFY_HASHES && m->n_files && !buf)
+		return ERR(e, E_NO_MEMORY, "no memory to verify with");
+	enum rc rc = OK;
+	for (uint32_t i = 0; i < m->n_files && rc == OK && r->verdict == VERIFY_INTACT; i++) {
+		rc = verify_file(fs, dir, &m->file[i], depth, buf, r, e);
+		r->files++;
+		if (r->verdict != VERIFY_INTACT)
+			memcpy(r->file, m->file[i].name, sizeof r->file);
+	}
+	for (uint32_t o = 0; o < m->n_ops; o++) {
+		r->sections += m->op[o].n_sections;
+		for (uint32_t k = 0; k < m->op[o].n_keyed; k++)
+			r->sections += m->op[o].keyed[k].n_runs;
+	}
+	mem_put(mem, buf);
+	return rc;
+}
