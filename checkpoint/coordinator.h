@@ -71,7 +71,8 @@ struct co_event {
 
 enum co_action_kind {
 	CO_TRIGGER,      /* send to every source, maybe again: id, base_id, checkpoint_kind, stop */
-	CO_RELEASE,      /* the initial checkpoint, if asked for, is published: sources may read */
+	CO_RELEASE,      /* the initial checkpoint, if asked for, is published: sources may read.
+			  * Not given when a stop was asked for before */
 	CO_PUBLISH,      /* all sections are in: write the manifest of id */
 	CO_ABORT,        /* tell every task; release held inputs: id, error (of class quiet: this is
 			  * no failure, it was subsumed or its attempt ended) */
@@ -88,7 +89,8 @@ struct co_action {
 	uint64_t id, base_id;        /* base 0: none, everything is written */
 	enum co_kind checkpoint_kind;
 	bool stop;                   /* sources emit nothing after this barrier (23) */
-	uint64_t request;            /* of the request that asked for it, 0: none */
+	uint64_t request;            /* of the request that asked for it, 0: none; a stop is tried
+				      * again after an abort, with the same request */
 	struct err error;
 };
 

@@ -1,0 +1,164 @@
+/* pending.c - see pending.h. */
+#include "checkpoint/pending.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+static const unsigned may[] = {
+	[PENDING_FREE] = IN(PENDING_TRIGGERED),
+	[PENDING_TRIGGERED] = IN(PENDING_COMPLETE) | IN(PENDING_FREE),
+	[PENDING_COMPLETE] = IN(PENDING_PUBLISHING) | IN(PENDING_FREE),
+	[PENDING_PUBLISHING] = IN(PENDING_COMMITTING) | IN(PENDING_FREE),
+	[PENDING_COMMITTING] = IN(PENDING_FREE),
+};
+
+static uint32_t words_of(const struct pending_table *t)
+{
+	return (t->subtasks + 63) / 64;
+}
+
+RC pending_open(struct pending_table *t, uint32_t max_concurrent, uint32_t subtasks,
+		struct mem *mem, struct err *e)
+{
+	memset(t, 0, sizeof *t);
+	t->subtasks = subtasks;
+	t->places = 2 * max_concurrent;
+	CHECK(t->places > 0 && t->places <= ARRAY_LEN(t->place) && subtasks > 0);
+	size_t words = words_of(t);
+	t->bits = mem_get(mem, 2 * words * t->places * sizeof *t->bits);
+	if (!t->bits)
+		return ERR(e, E_NO_MEMORY, "checkpoints of %u subtasks", subtasks);
+	for (uint32_t i = 0; i < t->places; i++) {
+		t->place[i].acked = t->bits + 2 * words * i;
+		t->place[i].frozen = t->bits + 2 * words * i + words;
+	}
+	return OK;
+}
+
+void pending_close(struct pending_table *t, struct mem *mem)
+{
+	mem_put(mem, t->bits);
+	memset(t, 0, sizeof *t);
+}
+
+uint32_t pending_count(const struct pending_table *t, unsigned states)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < t->places; i++)
+		n += (states & IN(t->place[i].state)) != 0;
+	return n;
+}
+
+struct pending *pending_oldest(struct pending_table *t, unsigned states, uint64_t above)
+{
+	struct pending *found = NULL;
+	for (uint32_t i = 0; i < t->places; i++) {
+		struct pending *p = &t->place[i];
+		if ((states & IN(p->state)) && p->id > above && (!found || p->id < found->id))
+			found = p;
+	}
+	return found;
+}
+
+struct pending *pending_find(struct pending_table *t, uint64_t id, unsigned states)
+{
+	for (uint32_t i = 0; i < t->places; i++)
+		if (t->place[i].id == id && (states & IN(t->place[i].state)))
+			return &t->place[i];
+	return NULL;
+}
+
+bool pending_is_freezing(const struct pending_table *t)
+{
+	for (uint32_t i = 0; i < t->places; i++)
+		if (t->place[i].state == PENDING_TRIGGERED && t->place[i].unfrozen)
+			return true;
+	return false;
+}
+
+struct pending *pending_begin(struct pending_table *t, enum co_kind kind, uint64_t id,
+			      uint64_t now_us)
+{
+	struct pending *p = NULL;
+	for (uint32_t i = 0; !p && i < t->places; i++)
+		if (t->place[i].state == PENDING_FREE)
+			p = &t->place[i];
+	CHECK(p);
+	pending_move(p, PENDING_TRIGGERED);
+	p->kind = kind;
+	p->id = id;
+	p->base_id = p->request = 0;
+	p->created_us = p->sent_us = now_us;
+	p->unacked = p->unfrozen = t->subtasks;
+	memset(p->acked, 0, words_of(t) * sizeof *p->acked);
+	memset(p->frozen, 0, words_of(t) * sizeof *p->frozen);
+	return p;
+}
+
+void pending_move(struct pending *p, enum pending_state to)
+{
+	CHECK(may[p->state] & IN(to));
+	p->state = to;
+}
+
+static bool bit_take(uint64_t *bits, uint32_t i)
+{
+	uint64_t bit = (uint64_t)1 << (i % 64);
+	bool was_clear = !(bits[i / 64] & bit);
+	bits[i / 64] |= bit;
+	return was_clear;
+}
+
+bool pending_ack(struct pending *p, uint32_t subtask)
+{
+	if (!bit_take(p->acked, subtask))
+		return false;
+	p->unacked--;
+	(void)pending_freeze(p, subtask); /* who acknowledges has ended encoding */
+	return true;
+}
+
+bool pending_freeze(struct pending *p, uint32_t subtask)
+{
+	if (!bit_take(p->frozen, subtask))
+		return false;
+	p->unfrozen--;
+	return true;
+}
+
+uint32_t pending_missing(const struct pending_table *t, const struct pending *p,
+			 uint32_t *subtasks, uint32_t n)
+{
+	uint32_t missing = 0;
+	for (uint32_t i = 0; i < t->subtasks; i++) {
+		if (p->acked[i / 64] >> (i % 64) & 1)
+			continue;
+		if (missing < n)
+			subtasks[missing] = i;
+		missing++;
+	}
+	return missing;
+}
+
+void pending_check(const struct pending_table *t)
+{
+	uint32_t freezing = 0, publishing = 0;
+	uint64_t committing = 0, publish = UINT64_MAX;
+	for (uint32_t i = 0; i < t->places; i++) {
+		const struct pending *p = &t->place[i];
+		if (p->state == PENDING_FREE)
+			continue;
+		CHECK(p->id > 0 && p->base_id < p->id);
+		CHECK(p->unfrozen <= p->unacked && p->unacked <= t->subtasks);
+		CHECK((p->state == PENDING_TRIGGERED) == (p->unacked > 0));
+		freezing += p->unfrozen > 0;
+		publishing += p->state == PENDING_PUBLISHING;
+		if (p->state == PENDING_COMMITTING && p->id > committing)
+			committing = p->id;
+		else if (p->state != PENDING_COMMITTING && p->id < publish)
+			publish = p->id;
+	}
+	CHECK(freezing <= 1 && publishing <= 1);
+	CHECK(committing < publish);
+}

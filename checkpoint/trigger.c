@@ -1,0 +1,176 @@
+/* trigger.c - when a checkpoint begins: requests, the interval, the initial and the last one.
+ * See coordinator.h; numbers in brackets are those of COORDINATOR.md. */
+#include <string.h>
+
+#include "base/check.h"
+#include "checkpoint/coordinator_parts.h"
+
+static void refuse(struct coordinator *co, enum co_kind kind, uint64_t token, enum rc rc,
+		   const char *why)
+{
+	struct co_action *a = co_emit(co, CO_REFUSED);
+	a->checkpoint_kind = kind;
+	a->request = token;
+	(void)ERR(&a->error, rc, "%s", why);
+	co->stats.refused_requests++;
+}
+
+void co_refuse_waiting(struct coordinator *co, const char *why)
+{
+	for (uint32_t i = 0; i < co->requests; i++)
+		refuse(co, co->request[i].kind, co->request[i].token, E_REFUSED, why);
+	co->requests = 0;
+}
+
+/* (22, 23) Nothing but stop and final checkpoints comes any more. */
+static bool is_ending(const struct coordinator *co)
+{
+	return co->stop_asked || co->inputs_ended;
+}
+
+void co_release(struct coordinator *co)
+{
+	co_phase_move(co, RUNNING);
+	if (!co->stop_asked)
+		co_emit(co, CO_RELEASE);
+	if (co->cfg.interval_us)
+		co->periodic_at_us = co_later(co->now_us, co->cfg.interval_us);
+}
+
+void co_request(struct coordinator *co, enum co_kind kind, uint64_t token)
+{
+	CHECK(kind == CO_PERIODIC || kind == CO_MANUAL || kind == CO_SAVEPOINT || kind == CO_STOP);
+	if (!co_is_live(co)) {
+		refuse(co, kind, token, E_REFUSED, "the attempt is over");
+	} else if (co->stop_asked) {
+		refuse(co, kind, token, E_REFUSED, "the job is being stopped");
+	} else if (co->inputs_ended) {
+		refuse(co, kind, token, E_REFUSED, "the job is taking its final checkpoint");
+	} else if (kind == CO_PERIODIC) {
+		if (co->periodic_at_us > co->now_us)
+			co->periodic_at_us = co->now_us;
+	} else if (kind == CO_STOP) {
+		co->stop_asked = true;
+		co->stop_request = token;
+		co_refuse_waiting(co, "the job is being stopped");
+	} else if (co->requests == CO_REQUESTS_MAX) {
+		refuse(co, kind, token, E_LIMIT, "too many requests wait already"); /* (3) */
+	} else {
+		uint32_t at = co->requests++;
+		for (; at > 0 && co->request[at - 1].kind < kind; at--)
+			co->request[at] = co->request[at - 1];
+		co->request[at] = (struct request){kind, token};
+	}
+}
+
+/* (8) While any task has not frozen, the barrier may have got lost at a source. */
+void co_send_again(struct coordinator *co)
+{
+	if (!co_is_live(co) || !co->cfg.resend_us)
+		return;
+	for (uint64_t above = 0;;) {
+		struct pending *p = pending_oldest(&co->table, IN(PENDING_TRIGGERED), above);
+		if (!p)
+			return;
+		above = p->id;
+		if (!p->unfrozen || co->now_us < co_later(p->sent_us, co->cfg.resend_us))
+			continue;
+		p->sent_us = co->now_us;
+		co_emit_about(co, CO_TRIGGER, p);
+	}
+}
+
+/* (4) A place must be free too: a slow commit delays the next checkpoint, not memory. */
+static bool may_trigger(const struct coordinator *co)
+{
+	if (!(TO(co->phase) & (TO(INITIAL) | TO(RUNNING))))
+		return false;
+	const struct pending_table *t = &co->table;
+	if (pending_count(t, IN_UNDECIDED) >= co->cfg.max_concurrent)
+		return false;
+	if (pending_is_freezing(t) || !pending_count(t, IN(PENDING_FREE)))
+		return false;
+	bool is_must = co->phase == INITIAL || is_ending(co);
+	return is_must || !co->cfg.backlog_max || co->backlog <= co->cfg.backlog_max;
+}
+
+static uint64_t trigger(struct coordinator *co, enum co_kind kind, uint64_t token)
+{
+	uint64_t id = co->next_id++; /* (5) consumed, whatever becomes of it */
+	struct pending *p = pending_begin(&co->table, kind, id, co->now_us);
+	p->base_id = co->newest; /* DESIGN 6: published, of this attempt's own line */
+	p->request = token;
+	co->stats.triggered++;
+	co_emit_about(co, CO_TRIGGER, p);
+	return id;
+}
+
+/* (22, 23) At once, before all that waits, and again until one is through: when the end of input
+ * is known it is a final one, also after a stop that came through without knowing it. */
+static void trigger_ending(struct coordinator *co)
+{
+	enum co_kind kind = co->inputs_ended ? CO_FINAL : CO_STOP;
+	if (co->ending_id) {
+		bool is_pending = pending_find(&co->table, co->ending_id, IN_UNDECIDED);
+		if (is_pending || co->ending_kind == kind)
+			return;
+	}
+	co->ending_kind = kind;
+	co->ending_id = trigger(co, kind, co->stop_request);
+}
+
+/* (1, 2) min_pause counts from the newest completion; one that comes too early is not queued. */
+static void trigger_periodic(struct coordinator *co)
+{
+	if (co->now_us < co->periodic_at_us)
+		return;
+	if (co->now_us < co->pause_until_us) {
+		co->periodic_at_us = co->pause_until_us;
+		co->stats.skipped_triggers++;
+		return;
+	}
+	uint64_t interval_us = co->cfg.interval_us ? co->cfg.interval_us : NEVER;
+	uint64_t next_us = co_later(co->periodic_at_us, interval_us);
+	co->periodic_at_us = next_us > co->now_us ? next_us : co_later(co->now_us, interval_us);
+	trigger(co, CO_PERIODIC, 0);
+}
+
+void co_trigger_next(struct coordinator *co)
+{
+	if (!may_trigger(co))
+		return;
+	if (co->phase == INITIAL) {
+		if (!pending_count(&co->table, IN_UNDECIDED)) /* (7) none beside it */
+			trigger(co, CO_INITIAL, 0);
+	} else if (is_ending(co)) {
+		trigger_ending(co);
+	} else if (co->requests) {
+		struct request r = co->request[0];
+		memmove(&co->request[0], &co->request[1], --co->requests * sizeof r);
+		trigger(co, r.kind, r.token);
+	} else {
+		trigger_periodic(co);
+	}
+}
+
+uint64_t co_wake_at(const struct coordinator *co)
+{
+	uint64_t at_us = NEVER;
+	if (!co_is_live(co))
+		return at_us;
+	for (uint32_t i = 0; i < co->table.places; i++) {
+		const struct pending *p = &co->table.place[i];
+		if (p->state != PENDING_TRIGGERED)
+			continue;
+		uint64_t expiry_us = co_later(p->created_us, co->cfg.timeout_us);
+		if (co->cfg.timeout_us && expiry_us < at_us)
+			at_us = expiry_us;
+		uint64_t resend_us = co_later(p->sent_us, co->cfg.resend_us);
+		if (co->cfg.resend_us && p->unfrozen && resend_us < at_us)
+			at_us = resend_us;
+	}
+	/* What is due but may not begin waits for an event, not for the clock. */
+	if (co->phase == RUNNING && !is_ending(co) && may_trigger(co) && co->periodic_at_us < at_us)
+		at_us = co->periodic_at_us;
+	return at_us;
+}
