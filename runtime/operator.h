@@ -82,6 +82,7 @@ struct op_begin {
 /* --- running -------------------------------------------------------------------------------- */
 
 struct op_ctx;
+struct barrier; /* channel.h */
 
 /* Sends the batch to every reader of the stage. Takes *b. At most once a call. */
 void op_emit(struct op_ctx *ctx, struct batch **b);
