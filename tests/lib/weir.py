@@ -2,7 +2,8 @@
 
 The path of the binary is in WEIR (else ./weir of the tree); WEIR_SEED repeats a test's random
 choices; WEIR_KEEP=1 leaves the working folders behind. Times are generous: a test fails for what
-weir does, not for a slow machine. Of the file formats it knows one thing: a manifest is 64 bytes, then JSON.
+weir does, not for a slow machine. Of the file formats it knows one thing: a manifest is 64 bytes,
+then JSON.
 """
 
 import csv
