@@ -1,0 +1,168 @@
+/* test_hash.c - the hashes of the format, frozen (inv 6). The vectors of XXH3 were computed by another
+ * build of xxhash (0.8.4), those of hash_fold64 by arithmetic on whole numbers in another language.
+ * A vector that fails means that every directory ever written is unreadable: change the code back. */
+#include "base/hash.h"
+#include "base/rng.h"
+#include "tests/lib/test.h"
+
+/* Byte i of the input is 31 i + 7, modulo 256. The lengths lie at the borders of XXH3's branches. */
+static const struct {
+	size_t len;
+	uint64_t hash, checksum;
+} golden[] = {
+	{0, 0x2D06800538D394C2u, 0x63764ECD112890E1u},
+	{1, 0x4C5CCA45D0F4811Fu, 0xC245D5715FD6C727u},
+	{3, 0x15F7093B173D005Cu, 0xFE071E48038360E1u},
+	{4, 0xDCA012F95811B6B9u, 0xAAAAC9B2699E8E6Fu},
+	{8, 0xDEC6A9A43575982Eu, 0xBDBF6344A4CB00C4u},
+	{9, 0xCBE393399F17FFBDu, 0x8800C4AB6CB538FBu},
+	{16, 0x7E484C18D74895D0u, 0x353A422054519086u},
+	{17, 0x208BDE5EE2BED407u, 0x6F22D1AC5AAE479Fu},
+	{64, 0xDD30702AB46B3745u, 0x3401E3C96F76A0CEu},
+	{128, 0xF92B70EAA21A6288u, 0x907B520290599ABAu},
+	{129, 0xF8F76713F2BB60FAu, 0x02AB18362F5F9E0Cu},
+	{240, 0xCCC7375172C41F03u, 0xD907BE5F96DEB1C1u},
+	{241, 0x0B3B630948CE4A00u, 0xE7315464EBDAF87Bu},
+	{512, 0xEFC2E52D1C2FFBAAu, 0x2496A8325CD30535u},
+	{1024, 0x23BC880EBF0D29C6u, 0x413D4026669C2337u},
+	{1025, 0xC09FDFBC398C7D82u, 0x0398ABB3A7D048C3u},
+	{4999, 0x00710881668D48EBu, 0xCAC0D25E48B93C18u},
+};
+
+static const struct {
+	uint64_t key, hash;
+} golden_fold[] = {
+	{0, 0x148C90966B74A25Bu},
+	{1, 0x566E11DE02DD697Eu},
+	{2, 0x80BA3A302CB18362u},
+	{42, 0x12CE318855BE146Fu},
+	{UINT64_MAX, 0xF3FAC8147080B747u},
+	{0x8000000000000000u, 0xA3E64D479B895931u},
+	{0x0123456789ABCDEFu, 0x6722C25E419CAD3Cu},
+	{0x2D358DCCAA6C78A5u, 0x3841F612376719ECu},
+};
+
+#define EACH(i, array) for (size_t i = 0; i < sizeof(array) / sizeof(array)[0]; i++)
+
+static void fill(unsigned char *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		data[i] = (unsigned char)(31 * i + 7);
+}
+
+TEST(inv6_hash_bytes_is_frozen)
+{
+	unsigned char data[5000];
+	fill(data, sizeof data);
+	EACH(i, golden)
+		EXPECT(hash_bytes(data, golden[i].len) == golden[i].hash);
+}
+
+TEST(inv6_hash_fold64_is_frozen)
+{
+	EACH(i, golden_fold)
+		EXPECT(hash_fold64(golden_fold[i].key) == golden_fold[i].hash);
+}
+
+TEST(checksum64_is_frozen_and_is_no_key_hash)
+{
+	unsigned char data[5000];
+	fill(data, sizeof data);
+	EACH(i, golden) {
+		EXPECT(checksum64(data, golden[i].len) == golden[i].checksum);
+		EXPECT(golden[i].checksum != golden[i].hash);
+	}
+}
+
+TEST(a_checksum_in_pieces_equals_that_of_the_whole)
+{
+	unsigned char data[5000];
+	fill(data, sizeof data);
+	struct rng r;
+	rng_seed(&r, 6);
+	for (unsigned round = 0; round < 200; round++) {
+		struct checksum c;
+		checksum_begin(&c);
+		size_t len = (size_t)rng_below(&r, sizeof data + 1);
+		for (size_t at = 0, n; at < len; at += n) {
+			n = 1 + (size_t)rng_below(&r, len - at);
+			checksum_add(&c, data + at, n);
+			checksum_add(&c, NULL, 0);
+			if (n % 3 == 0) /* a look in between changes nothing */
+				EXPECT(checksum_end(&c) == checksum64(data, at + n));
+		}
+		EXPECT(checksum_end(&c) == checksum64(data, len));
+	}
+}
+
+/* The group of a hash by definition, in the widest arithmetic at hand. */
+static uint32_t slow_group(uint64_t hash, uint32_t max_parallelism)
+{
+	return (uint32_t)(((unsigned __int128)(hash >> 32) * max_parallelism) / ((uint64_t)1 << 32));
+}
+
+static const uint32_t max_parallelisms[] = {1, 2, 3, 7, 100, 128, 1000, 32768};
+
+TEST(inv6_each_hash_lies_between_the_borders_of_its_group)
+{
+	struct rng r;
+	rng_seed(&r, 7);
+	EACH(i, max_parallelisms) {
+		uint32_t max = max_parallelisms[i];
+		for (unsigned k = 0; k < 2000; k++) {
+			uint64_t hash = rng_next(&r);
+			uint32_t group = hash_group(hash, max);
+			EXPECT(group < max && group == slow_group(hash, max));
+			EXPECT(hash >= hash_of_group(group, max));
+			EXPECT(group + 1 == max || hash < hash_of_group(group + 1, max));
+		}
+		EXPECT(hash_group(0, max) == 0 && hash_group(UINT64_MAX, max) == max - 1);
+	}
+}
+
+TEST(groups_are_monotone_in_the_hash_and_their_borders_exact)
+{
+	EACH(i, max_parallelisms) {
+		uint32_t max = max_parallelisms[i];
+		EXPECT(hash_of_group(0, max) == 0 && hash_of_group(max, max) == 0);
+		for (uint32_t group = 1; group < max; group++) {
+			uint64_t border = hash_of_group(group, max);
+			EXPECT(hash_group(border, max) == group);
+			EXPECT(hash_group(border - 1, max) == group - 1);
+		}
+	}
+}
+
+TEST(each_group_is_owned_once_and_owner_agrees_with_first)
+{
+	EACH(i, max_parallelisms) {
+		uint32_t max = max_parallelisms[i];
+		for (uint32_t n = 1; n <= max && n <= 130; n++) {
+			uint32_t next = 0;
+			for (uint32_t s = 0; s < n; s++) {
+				EXPECT(group_first(s, n, max) == next);
+				uint32_t end = group_first(s + 1, n, max);
+				EXPECT(end > next); /* nobody is idle while n <= max */
+				for (; next < end; next++)
+					EXPECT(group_owner(next, n, max) == s);
+				uint32_t fair = max / n;
+				EXPECT(end - group_first(s, n, max) - fair <= 1);
+			}
+			EXPECT(next == max);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(inv6_hash_bytes_is_frozen),
+		T(inv6_hash_fold64_is_frozen),
+		T(checksum64_is_frozen_and_is_no_key_hash),
+		T(a_checksum_in_pieces_equals_that_of_the_whole),
+		T(inv6_each_hash_lies_between_the_borders_of_its_group),
+		T(groups_are_monotone_in_the_hash_and_their_borders_exact),
+		T(each_group_is_owned_once_and_owner_agrees_with_first),
+	};
+	return RUN(tests);
+}
