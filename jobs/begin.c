@@ -1,0 +1,252 @@
+/* begin.c - see begin.h. */
+#include "jobs/begin.h"
+
+#include <stdio.h>
+
+/* ---- does it fit ---- */
+
+struct misfits {
+	struct bytes text;
+	unsigned n;
+};
+
+static void misfit(struct misfits *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void misfit(struct misfits *m, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	if (m->n++)
+		bytes_put_text(&m->text, "; ");
+	bytes_put_text(&m->text, line);
+}
+
+static bool op_has_state(const struct manifest_op *op)
+{
+	return op->n_keyed || op->n_sections;
+}
+
+static void fit_keyed(struct misfits *mf, const struct plan_stage *st, const struct manifest_op *op)
+{
+	char before[256], now[256];
+	if (!op->n_keyed)
+		return;
+	const struct manifest_keyed *k = &op->keyed[0];
+	if (!st->p.keyed) {
+		misfit(mf, "stage '%s' has keyed state, which the job now has no use for", op->id);
+		return;
+	}
+	if (!schema_equal(&k->key, &st->p.key_schema)) {
+		schema_text(&k->key, before, sizeof before);
+		schema_text(&st->p.key_schema, now, sizeof now);
+		misfit(mf, "stage '%s' was keyed by (%s), now by (%s)", op->id, before, now);
+	}
+	if (!schema_equal(&k->value, &st->p.value_schema)) {
+		schema_text(&k->value, before, sizeof before);
+		schema_text(&st->p.value_schema, now, sizeof now);
+		misfit(mf, "stage '%s' kept (%s), now (%s)", op->id, before, now);
+	}
+	if (op->max_parallelism != st->p.max_parallelism)
+		misfit(mf, "max_parallelism was %u and is now %u: it is fixed for the life of the state",
+		       op->max_parallelism, st->p.max_parallelism);
+}
+
+RC begin_fits(const struct plan *p, const struct manifest *m, struct err *e)
+{
+	struct misfits mf = {0};
+	bytes_init(&mf.text, p->mem);
+	for (uint32_t i = 0; i < m->n_ops; i++) {
+		const struct manifest_op *op = &m->op[i];
+		const struct plan_stage *st = plan_find(p, op->id);
+		if (!st && op_has_state(op))
+			misfit(&mf, "stage '%s' has state, and the job has no stage of this id any more",
+			       op->id);
+		else if (st && strcmp(st->ops->name, op->type))
+			misfit(&mf, "stage '%s' was a %s and is now a %s", op->id, op->type,
+			       st->ops->name);
+		else if (st && op_has_state(op) && op->state_version > st->p.state_version)
+			misfit(&mf, "stage '%s' has state of version %u, this weir knows %u", op->id,
+			       op->state_version, st->p.state_version);
+		else if (st)
+			fit_keyed(&mf, st, op);
+	}
+	enum rc rc = OK;
+	if (mf.n)
+		rc = ERR(e, E_REFUSED,
+			 "the state of checkpoint %llu does not fit the changed job: %s. Change the job "
+			 "back, or begin anew with --fresh, or in another --dir",
+			 (unsigned long long)m->id, bytes_text(&mf.text));
+	bytes_close(&mf.text);
+	return rc;
+}
+
+/* ---- who gets what ---- */
+
+/* The bytes of a section that is no run: inline, or its blocks one behind the other. */
+static RC section_bytes(struct env *env, const struct manifest *m, const struct manifest_section *s,
+			const char *parts_dir, struct bytes *to, struct err *e)
+{
+	if (s->ref.file == SECTION_INLINE) {
+		bytes_put(to, s->data, s->ref.bytes);
+		return bytes_ok(to) ? OK : ERR(e, E_NO_MEMORY, "no memory for a state");
+	}
+	struct part_reader *part = NULL;
+	struct section_reader *section = NULL;
+	struct block_view v = {0};
+	enum rc rc = part_reader_open(&part, env->fs, env->mem, parts_dir, &m->file[s->ref.file], e);
+	if (rc == OK)
+		rc = section_open(&section, part, &s->ref, 0, UINT64_MAX, e);
+	while (rc == OK && (rc = section_next(section, &v, e)) == OK && v.raw)
+		bytes_put(to, v.raw, v.len);
+	if (rc == OK && !bytes_ok(to))
+		rc = ERR(e, E_NO_MEMORY, "no memory for a state");
+	section_close(section);
+	part_reader_close(part);
+	return rc;
+}
+
+static RC old_states(struct env *env, const struct manifest *m, const struct manifest_op *op,
+		     const char *parts_dir, struct bytes *old, struct err *e)
+{
+	for (uint32_t i = 0; i < op->n_sections; i++) {
+		const struct manifest_section *s = &op->section[i];
+		if (s->subtask >= op->parallelism)
+			return ERR(e, E_CORRUPT, "stage '%s': a section of subtask %u of %u", op->id,
+				   s->subtask, op->parallelism);
+		if (section_bytes(env, m, s, parts_dir, &old[s->subtask], e) != OK)
+			return e->code;
+	}
+	return OK;
+}
+
+static void bytes_close_all(struct bytes *b, uint32_t n, struct mem *mem)
+{
+	for (uint32_t i = 0; b && i < n; i++)
+		bytes_close(&b[i]);
+	mem_put(mem, b);
+}
+
+static struct bytes *bytes_of(uint32_t n, struct mem *mem)
+{
+	struct bytes *b = mem_get(mem, (n ? n : 1) * sizeof *b);
+	for (uint32_t i = 0; b && i < n; i++)
+		bytes_init(&b[i], mem);
+	return b;
+}
+
+static struct intent *intents_of(const struct manifest *m, struct mem *mem)
+{
+	struct intent *in = mem_get(mem, (m->n_intents + 1) * sizeof *in);
+	for (uint32_t i = 0; in && i < m->n_intents; i++) {
+		const struct manifest_intent *x = &m->intent[i];
+		snprintf(in[i].sink, sizeof in[i].sink, "%s", x->sink);
+		in[i].kind = INTENT_RENAME;
+		in[i].from = (char *)x->from;
+		in[i].to = (char *)x->to;
+		in[i].offset = x->offset;
+		in[i].length = x->length;
+		in[i].hash = x->hash;
+	}
+	return in;
+}
+
+static RC begin_stage(struct begun *b, uint32_t i, struct env *env, const struct plan *p,
+		      const struct manifest *m, const char *parts_dir, struct op_begin *ob,
+		      struct err *e)
+{
+	const struct plan_stage *st = &p->stage[i];
+	struct begun_stage *bs = &b->stage[i];
+	const struct manifest_op *op = m ? manifest_find_op(m, st->spec->id) : NULL;
+	bs->n = st->parallelism;
+	bs->state = bytes_of(bs->n, b->mem);
+	ob->n_old = op && op->n_sections ? op->parallelism : 0;
+	struct bytes *old = bytes_of(ob->n_old, b->mem);
+	enum rc rc = bs->state && old ? OK : ERR(e, E_NO_MEMORY, "no memory for the job's states");
+	if (rc == OK && ob->n_old)
+		rc = old_states(env, m, op, parts_dir, old, e);
+	ob->stage = st->spec->id;
+	ob->restored = op != NULL;
+	ob->old = old;
+	ob->parallelism = st->parallelism;
+	ob->max_parallelism = st->p.max_parallelism;
+	ob->fresh = bs->state;
+	ob->says[0] = '\0';
+	if (rc == OK && st->ops->begin)
+		rc = st->ops->begin(st->p.conf, ob, e);
+	memcpy(bs->says, ob->says, sizeof bs->says);
+	bytes_close_all(old, ob->n_old, b->mem);
+	return rc == OK ? OK : err_in(e, "stage '%s'", st->spec->id);
+}
+
+RC begin_stages(struct begun *b, struct env *env, const struct plan *p, const struct manifest *m,
+		const char *parts_dir, const char *uuid, uint32_t lineage, struct err *e)
+{
+	*b = (struct begun){.mem = env->mem, .n = p->n_stages};
+	bytes_init(&b->orphans, env->mem);
+	b->stage = mem_get(env->mem, (p->n_stages + 1) * sizeof *b->stage);
+	struct intent *intents = m ? intents_of(m, env->mem) : NULL;
+	struct op_begin ob = {.mem = env->mem, .fs = env->fs, .uuid = uuid, .lineage = lineage,
+			      .intents = intents, .n_intents = m ? m->n_intents : 0};
+	bytes_init(&ob.orphans, env->mem);
+	enum rc rc = b->stage && (intents || !m) ? OK : ERR(e, E_NO_MEMORY, "no memory for the states");
+	for (uint32_t i = 0; i < p->n_stages && rc == OK; i++)
+		rc = begin_stage(b, i, env, p, m, parts_dir, &ob, e);
+	if (rc == OK && !bytes_ok(&ob.orphans))
+		rc = ERR(e, E_NO_MEMORY, "no memory for the states");
+	b->orphans = ob.orphans;
+	mem_put(env->mem, intents);
+	if (rc != OK)
+		begun_close(b);
+	return rc;
+}
+
+void begun_close(struct begun *b)
+{
+	if (!b->mem)
+		return;
+	for (uint32_t i = 0; b->stage && i < b->n; i++)
+		bytes_close_all(b->stage[i].state, b->stage[i].n, b->mem);
+	mem_put(b->mem, b->stage);
+	bytes_close(&b->orphans);
+	*b = (struct begun){0};
+}
+
+/* ---- what changed in the job file ---- */
+
+static size_t line_len(const char *at, const char *end)
+{
+	const char *nl = memchr(at, '\n', (size_t)(end - at));
+	return (size_t)((nl ? nl : end) - at);
+}
+
+static bool text_has_line(const char *text, const char *end, const char *line, size_t len)
+{
+	while (text < end) {
+		size_t n = line_len(text, end);
+		if (n == len && !memcmp(text, line, len))
+			return true;
+		text += n + 1;
+	}
+	return false;
+}
+
+static void lines_only_in(const char *a, size_t a_len, const char *b, size_t b_len, char sign,
+			  struct bytes *to)
+{
+	const char *end = a + a_len;
+	while (a < end) {
+		size_t n = line_len(a, end);
+		if (n && !text_has_line(b, b + b_len, a, n))
+			bytes_printf(to, "  %c %.*s\n", sign, (int)(n < 200 ? n : 200), a);
+		a += n + 1;
+	}
+}
+
+void job_difference(const char *before, size_t before_len, const char *after, size_t after_len,
+		    struct bytes *to)
+{
+	lines_only_in(before, before_len, after, after_len, '-', to);
+	lines_only_in(after, after_len, before, before_len, '+', to);
+}

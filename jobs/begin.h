@@ -1,0 +1,31 @@
+/* begin.h - what a checkpoint means for a plan: does its state fit, and who gets what of it.
+ * Before the fence: everything that can refuse refuses here, and nothing was changed yet.
+ * Threads: the control thread, before tasks exist. Reads files. */
+#pragma once
+#include "base/env.h"
+#include "checkpoint/manifest.h"
+#include "jobs/plan.h"
+
+struct begun_stage {
+	struct bytes *state; /* one a subtask */
+	uint32_t n;
+	char says[512];      /* for the recovery report */
+};
+
+struct begun {
+	struct mem *mem;
+	struct begun_stage *stage; /* as plan->stage */
+	uint32_t n;
+	struct bytes orphans;      /* paths, NUL-terminated: unlinked after the first checkpoint */
+};
+
+/* E_REFUSED when the state of m cannot be the plan's: a stage with state is gone, of another type, of
+ * another key, or max_parallelism changed. All reasons stand in the text. */
+RC begin_fits(const struct plan *p, const struct manifest *m, struct err *e);
+/* m NULL: a fresh start. */
+RC begin_stages(struct begun *b, struct env *env, const struct plan *p, const struct manifest *m,
+		const char *parts_dir, const char *uuid, uint32_t lineage, struct err *e);
+void begun_close(struct begun *b); /* legal on the empty value */
+/* What a line-by-line reader would say changed between two job texts; empty: nothing. */
+void job_difference(const char *before, size_t before_len, const char *after, size_t after_len,
+		    struct bytes *to);
