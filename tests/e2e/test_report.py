@@ -124,14 +124,15 @@ class Report(weir.Case):
             folder = self.path("killed" if kill else "calm")
             job["pipeline"][-1]["path"] = folder + "-out"
             path = self.write("job.json", job)
-            args = ["run", path, "--dir", folder, "--report", self.path("report.json")]
+            report = folder + "-report.json"
+            args = ["run", path, "--dir", folder, "--report", report]
             if kill:
                 process = self.start(*args)
                 self.until_checkpoint(process, folder, 4)
                 process.kill9()
-                self.assertFalse(os.path.exists(self.path("killed-report.json")))
+                self.assertFalse(os.path.exists(report), "a report of a run that did not end")
             self.ok(*args)
-            r = self.report(self.path("report.json"))
+            r = self.report(report)
             if kill:
                 self.assertGreaterEqual(r["restored_from"], 4)
                 self.assertGreater(r["recovery_ms"], 0)

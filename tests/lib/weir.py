@@ -93,6 +93,12 @@ class Process:
             raise AssertionError("still running after %d s: %s" % (timeout, self.result()))
         return self.result()
 
+    def close(self):
+        if self.running():
+            self.kill9()
+        self.out.close()
+        self.err.close()
+
     def result(self):
         texts = []
         for f in (self.out, self.err):
@@ -254,8 +260,7 @@ class Case(unittest.TestCase):
 
     def tearDown(self):
         for p in self.processes:
-            if p.running():
-                p.kill9()
+            p.close()
         if os.environ.get("WEIR_KEEP"):
             print("kept: %s" % self.dir, file=sys.stderr)
         else:

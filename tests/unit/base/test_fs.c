@@ -3,8 +3,14 @@
 #include "base/fs_sim.h"
 #include "tests/lib/test.h"
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What a claim gets; paths are below dir. */
@@ -390,6 +396,62 @@ TEST(opening_a_pipe_nobody_writes_to_does_not_hang)
 	world_end(&w);
 }
 
+/* From now on this process's kernel does not know renameat2's flag. False: it will not be told so. */
+static bool forget_rename_flag(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {4, code};
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+enum { CANNOT_FORGET = 77 };
+
+/* In a child, because the filter stays. Its exit code: which step went wrong. */
+static int rename_without_the_flag(struct world *w)
+{
+	if (!forget_rename_flag())
+		return CANNOT_FORGET;
+	char a[128], b[128], c[128];
+	snprintf(a, sizeof a, "%s/a", w->dir);
+	snprintf(b, sizeof b, "%s/b", w->dir);
+	snprintf(c, sizeof c, "%s/c", w->dir);
+	struct fs_stat before, after;
+	if (fs_stat(w->fs, a, &before, NULL) != OK)
+		return 1;
+	if (fs_rename_new(w->fs, a, b, NULL) != E_EXISTS)
+		return 2;
+	if (fs_rename_new(w->fs, a, c, NULL) != OK || fs_stat(w->fs, a, &after, NULL) == OK)
+		return 3;
+	if (fs_stat(w->fs, c, &after, NULL) != OK || before.inode != after.inode)
+		return 4;
+	return fs_rename_new(w->fs, a, c, NULL) == E_NOT_FOUND && after.links == 1 ? 0 : 5;
+}
+
+TEST(rename_new_works_where_the_flag_is_unknown)
+{
+	struct world w;
+	int status = 0;
+	world_begin(&w, false);
+	put(&w, "a", "A");
+	put(&w, "b", "B");
+	pid_t child = fork();
+	if (!child)
+		_exit(rename_without_the_flag(&w));
+	EXPECT(child > 0 && waitpid(child, &status, 0) == child);
+	world_end(&w);
+	EXPECT(WIFEXITED(status));
+	if (WEXITSTATUS(status) == CANNOT_FORGET)
+		skip(); /* a sandbox that allows no filters */
+	if (WEXITSTATUS(status))
+		fail_msg("step %d", WEXITSTATUS(status));
+}
+
 TEST(dirname_is_the_folder_of_a_path)
 {
 	static const char *const pairs[][2] = {{"a/b", "a"},      {"b", "."},     {"/b", "/"},
@@ -412,6 +474,7 @@ int main(void)
 		CLAIMS(X)
 #undef X
 			T(opening_a_pipe_nobody_writes_to_does_not_hang),
+		T(rename_new_works_where_the_flag_is_unknown),
 		T(dirname_is_the_folder_of_a_path),
 	};
 	return RUN(tests);

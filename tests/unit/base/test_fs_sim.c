@@ -340,6 +340,25 @@ TEST(a_reader_may_make_a_dead_writers_file_durable)
 	}
 }
 
+TEST(reading_is_no_change_and_the_rest_is)
+{
+	struct world w;
+	world_begin(&w, 1);
+	uint8_t *data;
+	size_t len;
+	static const bool change[] = {true, true, true, false, false, false, false, false, true, true};
+	MUST(w, fs_write_new(w.fs, "f", "1", 1, &w.e)); /* create, write, sync, close */
+	MUST(w, fs_read_all(w.fs, "f", 9, &data, &len, &w.e)); /* open, fstat, read, close */
+	mem_put(&w.mem, data);
+	MUST(w, fs_unlink(w.fs, "f", &w.e));
+	MUST(w, fs_sync_dir(w.fs, ".", &w.e));
+	EXPECT(fs_sim_count(w.sim) == 10);
+	for (uint64_t n = 1; n <= 10; n++)
+		EXPECT(fs_sim_was_change(w.sim, n) == change[n - 1]);
+	EXPECT(!fs_sim_was_change(w.sim, 0) && !fs_sim_was_change(w.sim, 11));
+	world_end(&w);
+}
+
 TEST(locks_end_with_their_process)
 {
 	struct world w;
@@ -606,6 +625,7 @@ int main(void)
 		T(a_crash_after_an_operation_has_done_it),
 		T(kill_9_loses_nothing_and_makes_nothing_durable),
 		T(a_reader_may_make_a_dead_writers_file_durable),
+		T(reading_is_no_change_and_the_rest_is),
 		T(locks_end_with_their_process),
 		T(a_fault_hits_one_operation_or_all_from_it_on),
 		T(inv19_an_answer_may_be_lost_after_the_deed),
