@@ -29,6 +29,7 @@ static void begin_locked(struct op *o, const char *doing, const char *what, bool
 	snprintf(o->what, sizeof o->what, "%s", what);
 	o->n = ++s->ops;
 	o->detail = 0;
+	o->changes = needs_space;
 	o->e = e;
 	o->e_is_ours = e && e->code == OK;
 	o->rc = OK;
@@ -60,6 +61,8 @@ enum rc op_end(struct op *o)
 	uint64_t facts[] = {s->trace_hash, o->n, hash_bytes(o->doing, strlen(o->doing)),
 			    hash_bytes(o->what, strlen(o->what)), o->detail, (uint64_t)o->rc};
 	s->trace_hash = hash_bytes(facts, sizeof facts);
+	s->changed = disk_grown(&s->disk, s->changed, &s->changed_cap, (size_t)o->n + 1, 1);
+	s->changed[o->n] = o->changes;
 	if (s->trace)
 		fprintf(s->trace, "%6llu %-8s %s %s\n", (unsigned long long)o->n, o->doing, o->what,
 			o->rc == OK ? "" : err_name(o->rc));
@@ -91,7 +94,7 @@ static struct handle *handle_find(struct fs_sim *s, int fd)
 	for (size_t i = 0; i < s->handles_n; i++)
 		if (s->handle[i].fd == fd)
 			return &s->handle[i];
-	CHECK(fd <= s->last_fd && fd < s->first_fd_now); /* else: used after close, or never opened */
+	CHECK(fd > 0 && fd < s->first_fd_now); /* else: used after close, or never opened */
 	return NULL;
 }
 
@@ -150,6 +153,7 @@ void fs_sim_close(struct fs_sim **out)
 	if (!s)
 		return;
 	mem_put(&s->disk.mem, s->handle);
+	mem_put(&s->disk.mem, s->changed);
 	disk_close(&s->disk);
 	lock_close(&s->lock);
 	mem_put(s->fs.mem, s);
@@ -163,6 +167,11 @@ struct fs *fs_sim_fs(struct fs_sim *s)
 uint64_t fs_sim_count(const struct fs_sim *s)
 {
 	return s->ops;
+}
+
+bool fs_sim_was_change(const struct fs_sim *s, uint64_t n)
+{
+	return n && n <= s->ops && s->changed[n];
 }
 
 void fs_sim_crash_at(struct fs_sim *s, uint64_t n)

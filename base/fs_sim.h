@@ -33,8 +33,12 @@ RC fs_sim_open(struct fs_sim **s, struct mem *mem, struct err *e);
 void fs_sim_close(struct fs_sim **s); /* legal on NULL */
 struct fs *fs_sim_fs(struct fs_sim *s);
 
-/* Operations begun so far: the numbers below count from 1 for the life of the disk, crashes included. */
+/* Operations begun so far: the numbers below count from 1 for the life of the disk, whatever
+ * crashes. */
 uint64_t fs_sim_count(const struct fs_sim *s);
+/* Whether operation n was of a kind that changes cache or disk. A crash at another (read, stat, list,
+ * close, opening to read) leaves what a crash at the next change leaves: enumerations may skip it. */
+bool fs_sim_was_change(const struct fs_sim *s, uint64_t n);
 
 /* Operation n and all after it return E_CRASHED and change nothing, until fs_sim_crash or
  * fs_sim_kill. 0: none. */

@@ -22,6 +22,8 @@ struct fs_sim {
 	size_t handles_n, handles_cap;
 	int last_fd, first_fd_now; /* those below first_fd_now died with their process */
 	uint64_t ops;              /* equals fs.count when nobody is inside */
+	uint8_t *changed;          /* of each operation: whether it may change the disk */
+	size_t changed_cap;
 	uint64_t crash_at, crash_after;
 	bool down;
 	uint64_t fault_at, fault_after;
@@ -39,6 +41,7 @@ struct op {
 	char what[128]; /* the path; cut */
 	uint64_t n, detail;
 	struct err *e;
+	bool changes;
 	bool e_is_ours; /* *e was empty when the operation began */
 	enum rc rc;
 };

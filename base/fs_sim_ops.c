@@ -181,6 +181,7 @@ static enum rc remove_name(struct fs *fs, const char *doing, const char *path, e
 {
 	struct op o;
 	op_begin(&o, fs, doing, path, false, e);
+	o.changes = true;
 	char name[DISK_NAME];
 	struct disk *d = &o.s->disk;
 	struct inode *dir = o.rc == OK ? disk_find_parent(d, path, name) : NULL;
