@@ -44,7 +44,8 @@ struct fs_ops {
 	RC (*open)(struct fs *fs, const char *path, enum fs_open how, int *fd, struct err *e);
 	RC (*pread)(struct fs *fs, int fd, void *to, size_t len, uint64_t off, size_t *got,
 		    struct err *e);
-	RC (*pwrite)(struct fs *fs, int fd, const void *from, size_t len, uint64_t off, struct err *e);
+	RC (*pwrite)(struct fs *fs, int fd, const void *from, size_t len, uint64_t off,
+		     struct err *e);
 	RC (*sync)(struct fs *fs, int fd, struct err *e);
 	RC (*close)(struct fs *fs, int fd, struct err *e);
 	RC (*fstat)(struct fs *fs, int fd, struct fs_stat *st, struct err *e);
@@ -83,8 +84,8 @@ RC fs_link(struct fs *fs, const char *from, const char *to, struct err *e);
  * done as link, fsync of the directory of `to`, unlink. */
 RC fs_rename_new(struct fs *fs, const char *from, const char *to, struct err *e);
 RC fs_unlink(struct fs *fs, const char *path, struct err *e); /* never a directory */
-/* OK when it is there already, as a directory (else E_EXISTS); *made (may be NULL) says whether this
- * call made it. Mode 0755. */
+/* OK when it is there already, as a directory (else E_EXISTS); *made (may be NULL) says whether
+ * this call made it. Mode 0755. */
 RC fs_mkdir(struct fs *fs, const char *path, bool *made, struct err *e);
 RC fs_rmdir(struct fs *fs, const char *path, struct err *e); /* E_EXISTS when it is not empty */
 RC fs_sync_dir(struct fs *fs, const char *path, struct err *e);
@@ -103,7 +104,7 @@ RC fs_read_all(struct fs *fs, const char *path, size_t limit_bytes, uint8_t **da
  * part of the file may stand: names are never reused (inv 11), and a sweep takes it. */
 RC fs_write_new(struct fs *fs, const char *path, const void *data, size_t len, struct err *e);
 /* mkdir -p; each directory made has its parent synced before the next is made, and so has the
- * deepest one found, whose maker may have crashed in between. E_EXISTS: a part is not a directory. */
+ * deepest one found, whose maker may have crashed in between. E_EXISTS: a part is no directory. */
 RC fs_mkdir_all(struct fs *fs, const char *path, struct err *e);
 /* The folder of a path: "a/b" -> "a", "b" -> ".", "/b" -> "/". Writes at most size bytes. */
 void fs_dirname(const char *path, char *to, size_t size);

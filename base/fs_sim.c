@@ -10,8 +10,8 @@ static enum rc crashed(struct op *o)
 {
 	if (o->e && o->e_is_ours)
 		err_clear(o->e);
-	return ERR(o->e, E_CRASHED, "%s '%s': crashed by a test at operation %llu", o->doing, o->what,
-		   (unsigned long long)o->n);
+	return ERR(o->e, E_CRASHED, "%s '%s': crashed by a test at operation %llu", o->doing,
+		   o->what, (unsigned long long)o->n);
 }
 
 static enum rc injected(struct op *o)
@@ -34,7 +34,8 @@ static void begin_locked(struct op *o, const char *doing, const char *what, bool
 	o->e_is_ours = e && e->code == OK;
 	o->rc = OK;
 	s->down |= s->crash_at == o->n;
-	bool hit = s->fault_at && (s->fault_at == o->n || (s->fault_persistent && s->fault_at < o->n));
+	bool hit = s->fault_at == o->n ||
+		   (s->fault_persistent && s->fault_at && s->fault_at < o->n);
 	if (s->down)
 		o->rc = crashed(o);
 	else if (hit && (needs_space || s->fault_code != E_NO_SPACE))

@@ -1,12 +1,12 @@
 /* fs_sim.h - a disk in memory that may lose what was not synced: the other side of the file seam.
- * Why: "for a crash at every file operation, in every legal state of the disk after it" (inv 28) can
- * only be tried on a disk whose losses are chosen by a seed.
+ * Why: "for a crash at every file operation, in every legal state of the disk after it" (inv 28)
+ * can only be tried on a disk whose losses are chosen by a seed.
  *
  * What a power cut keeps (fs_sim_crash), all of it decided by the seed alone:
  *  - what fs_sync or fs_sync_dir made durable: always (and never a mixture of it with older bytes);
- *  - of a file, each 4 KiB block written since its last sync: whole, torn or not at all; its length:
- *    old, new or between; where the length is ahead of the data there are zeros. A block that was
- *    written several times since the sync survives in its newest form or not at all;
+ *  - of a file, each 4 KiB block written since its last sync: whole, torn or not at all; its
+ *    length: old, new or between; where the length is ahead of the data there are zeros. A block
+ *    that was written several times since the sync survives in its newest form or not at all;
  *  - of directories, any subset of the changes not yet synced, except that the changes of one name
  *    keep their order, and the halves of a rename persist together. The content of a new file may
  *    be durable while its name is not, and the other way round.
@@ -16,7 +16,7 @@
  *
  * Not here: symbolic links, permissions, memory mapping, blocks that reach the disk out of their
  * own accord between two syncs and are overwritten later.
- * Paths: "/", "." and the empty working directory are one root. Time: mtime is the operation number.
+ * Paths: "/", "." and the working directory are one root. Time: mtime is the operation number.
  * Owns: the whole disk, in memory outside of any budget, so that "fail the n-th allocation" counts
  * only the code under test. Threads: any; each operation is one step. Determinism: the same calls
  * and seeds give the same disk, lists and trace hash; no pointer decides anything. */
@@ -36,8 +36,9 @@ struct fs *fs_sim_fs(struct fs_sim *s);
 /* Operations begun so far: the numbers below count from 1 for the life of the disk, whatever
  * crashes. */
 uint64_t fs_sim_count(const struct fs_sim *s);
-/* Whether operation n was of a kind that changes cache or disk. A crash at another (read, stat, list,
- * close, opening to read) leaves what a crash at the next change leaves: enumerations may skip it. */
+/* Whether operation n was of a kind that changes cache or disk. A crash at another (read, stat,
+ * list, close, opening to read) leaves what a crash at the next change leaves: an enumeration may
+ * skip it. */
 bool fs_sim_was_change(const struct fs_sim *s, uint64_t n);
 
 /* Operation n and all after it return E_CRASHED and change nothing, until fs_sim_crash or
@@ -55,10 +56,10 @@ void fs_sim_crash(struct fs_sim *s, struct rng *r);
  * as it was. */
 void fs_sim_kill(struct fs_sim *s);
 
-/* Operation n fails with this code (and with persistent all after it, until fs_sim_fault_at(s, 0, OK,
- * false)). E_NO_SPACE hits only what needs space: create, pwrite, sync, link, rename, mkdir,
- * sync_dir, lock; any other code hits whatever operation n is. A failing pwrite has written the
- * first half; a failing close closes; else nothing is done. */
+/* Operation n fails with this code (and with persistent all after it, until
+ * fs_sim_fault_at(s, 0, OK, false)). E_NO_SPACE hits only what needs space: create, pwrite, sync,
+ * link, rename, mkdir, sync_dir, lock; any other code hits whatever operation n is. A failing pwrite
+ * has written the first half; a failing close closes; else nothing is done. */
 void fs_sim_fault_at(struct fs_sim *s, uint64_t n, enum rc code, bool persistent);
 /* The same once, but operation n is done and its success reported as this error: a lost answer. */
 void fs_sim_fault_after(struct fs_sim *s, uint64_t n, enum rc code);

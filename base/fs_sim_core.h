@@ -1,5 +1,5 @@
 /* fs_sim_core.h - what the operations of the simulated file system share: begin and end, handles.
- * Why apart: fs_sim_ops.c says what each operation does, fs_sim.c whether it may and who is told. */
+ * Why apart: fs_sim_ops.c says what each operation does, fs_sim.c whether it may, who is told. */
 #pragma once
 #include "base/check.h"
 #include "base/fs_sim.h"

@@ -76,8 +76,9 @@ void disk_power_cut(struct disk *d, struct rng *r)
 		if (f->kind == FS_FILE && f->now.size)
 			cut_content(d, f, r);
 		f->names.n = 0;
-		for (size_t k = 0; k < f->safe_names.n; k++)
-			disk_set_name(d, &f->names, f->safe_names.at[k].name, f->safe_names.at[k].ino);
+		const struct entries *safe = &f->safe_names;
+		for (size_t k = 0; k < safe->n; k++)
+			disk_set_name(d, &f->names, safe->at[k].name, safe->at[k].ino);
 		f->links = f->ino == DISK_ROOT;
 	}
 	disk_kill(d);
@@ -110,7 +111,8 @@ static void check_names(const struct disk *d, const struct inode *dir, const str
 			continue;
 		bool same = false;
 		for (size_t m = 0; m < b->n && !same; m++)
-			same = a->at[k].ino == b->at[m].ino && !strcmp(a->at[k].name, b->at[m].name);
+			same = a->at[k].ino == b->at[m].ino &&
+			       !strcmp(a->at[k].name, b->at[m].name);
 		CHECK(same); /* inv 3 */
 	}
 }

@@ -232,7 +232,8 @@ static void change_half(struct disk *d, struct change *c, struct inode *dir, con
 
 static void change_push(struct disk *d, const struct change *c)
 {
-	d->pending = disk_grown(d, d->pending, &d->pending_cap, d->pending_n + 1, sizeof *d->pending);
+	d->pending = disk_grown(d, d->pending, &d->pending_cap, d->pending_n + 1,
+				sizeof *d->pending);
 	d->pending[d->pending_n++] = *c;
 }
 
@@ -304,9 +305,10 @@ void disk_keep_marked(struct disk *d)
 	size_t left = 0;
 	for (size_t k = 0; k < d->pending_n; k++) {
 		struct change *c = &d->pending[k];
-		for (unsigned h = 0; c->kept && h < c->n; h++)
-			disk_set_name(d, &disk_inode(d, c->half[h].dir)->safe_names, c->half[h].name,
-				    c->half[h].ino);
+		for (unsigned h = 0; c->kept && h < c->n; h++) {
+			struct inode *dir = disk_inode(d, c->half[h].dir);
+			disk_set_name(d, &dir->safe_names, c->half[h].name, c->half[h].ino);
+		}
 		if (!c->kept)
 			d->pending[left++] = *c;
 	}

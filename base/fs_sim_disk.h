@@ -1,5 +1,5 @@
 /* fs_sim_disk.h - the medium under fs_sim: what is in the cache, what is on the disk, and which of
- * the difference a power cut keeps. Knows no operation numbers, faults or handles' names (fs_sim.c).
+ * the difference a power cut keeps. Knows no operation numbers, faults or handles (fs_sim.c).
  * Invariants (disk_check):
  *  1. Inodes stand by number, numbers are never used again.
  *  2. Names in a directory stand bytewise and once.
@@ -18,7 +18,7 @@ enum { DISK_BLOCK = 4096, DISK_SECTOR = 512, DISK_NAME = 256, DISK_ROOT = 1 };
 enum block_state {
 	BLOCK_CLEAN, /* on disk as it is in the cache */
 	BLOCK_DIRTY, /* the next sync writes it */
-	BLOCK_GONE,  /* a sync of it failed: the cache calls it clean, the disk may have it or not */
+	BLOCK_GONE,  /* a sync of it failed: clean in the cache, on disk or not */
 };
 
 struct content {
@@ -76,8 +76,8 @@ void disk_check(const struct disk *d);
 
 /* NULL: not there. */
 struct inode *disk_find(struct disk *d, const char *path);
-/* The directory that holds, or would hold, the last name of path; name becomes "" for a root and for
- * ".". NULL: not there. */
+/* The directory that holds, or would hold, the last name of path; name becomes "" for the root.
+ * NULL: not there. */
 struct inode *disk_find_parent(struct disk *d, const char *path, char name[DISK_NAME]);
 struct inode *disk_child(struct disk *d, const struct inode *dir, const char *name);
 bool disk_is_within(struct disk *d, const struct inode *dir, const struct inode *ancestor);

@@ -20,7 +20,7 @@ void rng_seed_system(struct rng *r)
 	do {
 		got = getrandom(r->s, sizeof r->s, 0);
 	} while (got < 0 && errno == EINTR);
-	CHECK(got == (ssize_t)sizeof r->s); /* 32 bytes are never cut, and the kernel has the call */
+	CHECK(got == (ssize_t)sizeof r->s); /* 32 bytes are never cut */
 	r->s[0] |= !(r->s[0] | r->s[1] | r->s[2] | r->s[3]);
 }
 

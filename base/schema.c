@@ -42,7 +42,7 @@ enum rc schema_add(struct schema *s, const char *name, enum type type, bool null
 	if (!len)
 		return ERR(e, E_INVALID, "a field name is empty");
 	if (len > FIELD_NAME_MAX)
-		return ERR(e, E_INVALID, "field name '%.20s...' has %zu bytes, at most %d are allowed",
+		return ERR(e, E_INVALID, "field name '%.20s...' has %zu bytes, at most %d may be",
 			   name, len, FIELD_NAME_MAX);
 	if (schema_find(s, name) >= 0)
 		return ERR(e, E_INVALID, "field '%s' is there already", name);

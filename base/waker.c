@@ -50,7 +50,8 @@ void waker_sleep(struct waker *w, uint64_t timeout_us)
 void waker_wake_slow(struct waker *w)
 {
 	/* One of several wakers wins the exchange; the others find somebody who is being woken. */
-	if (atomic_exchange_explicit(&w->state, WAKER_AWAKE, memory_order_acq_rel) != WAKER_PREPARED)
+	int was = atomic_exchange_explicit(&w->state, WAKER_AWAKE, memory_order_acq_rel);
+	if (was != WAKER_PREPARED)
 		return;
 	if (w->notify)
 		w->notify(w->arg);

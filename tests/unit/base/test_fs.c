@@ -1,5 +1,6 @@
 /* test_fs.c - one set of claims, held against both file systems: POSIX's in a fresh directory under
- * /tmp, and the simulated disk. What holds for one holds for the other, or simulation proves nothing. */
+ * /tmp, and the simulated disk. What holds for one holds for the other, or simulation proves
+ * nothing. */
 #include "base/fs_sim.h"
 #include "tests/lib/test.h"
 
@@ -51,7 +52,8 @@ static void expect_text(struct world *w, const char *name, const char *text)
 static enum rc failing(struct world *w, enum rc rc)
 {
 	EXPECT(rc != OK && w->e.code == rc);
-	EXPECT(strstr(w->e.text, w->path[w->last]) || strstr(w->e.text, w->path[(w->last + 3) % 4]));
+	EXPECT(strstr(w->e.text, w->path[w->last]) ||
+	       strstr(w->e.text, w->path[(w->last + 3) % 4]));
 	err_clear(&w->e);
 	return rc;
 }
@@ -396,7 +398,7 @@ TEST(opening_a_pipe_nobody_writes_to_does_not_hang)
 	world_end(&w);
 }
 
-/* From now on this process's kernel does not know renameat2's flag. False: it will not be told so. */
+/* From now on the kernel seems not to know renameat2. False: it does not take filters. */
 static bool forget_rename_flag(void)
 {
 	struct sock_filter code[] = {

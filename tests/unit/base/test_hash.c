@@ -1,11 +1,11 @@
-/* test_hash.c - the hashes of the format, frozen (inv 6). The vectors of XXH3 were computed by another
- * build of xxhash (0.8.4), those of hash_fold64 by arithmetic on whole numbers in another language.
- * A vector that fails means that every directory ever written is unreadable: change the code back. */
+/* test_hash.c - the hashes of the format, frozen (inv 6). The vectors of XXH3 were computed by
+ * another build of xxhash (0.8.4), those of hash_fold64 by arithmetic in another language. A vector
+ * that fails means that every directory ever written is unreadable: change the code back. */
 #include "base/hash.h"
 #include "base/rng.h"
 #include "tests/lib/test.h"
 
-/* Byte i of the input is 31 i + 7, modulo 256. The lengths lie at the borders of XXH3's branches. */
+/* Byte i of the input is 31 i + 7, modulo 256. The lengths are the borders of XXH3's branches. */
 static const struct {
 	size_t len;
 	uint64_t hash, checksum;
@@ -98,7 +98,8 @@ TEST(a_checksum_in_pieces_equals_that_of_the_whole)
 /* The group of a hash by definition, in the widest arithmetic at hand. */
 static uint32_t slow_group(uint64_t hash, uint32_t max_parallelism)
 {
-	return (uint32_t)(((unsigned __int128)(hash >> 32) * max_parallelism) / ((uint64_t)1 << 32));
+	unsigned __int128 product = (unsigned __int128)(hash >> 32) * max_parallelism;
+	return (uint32_t)(product / ((uint64_t)1 << 32));
 }
 
 static const uint32_t max_parallelisms[] = {1, 2, 3, 7, 100, 128, 1000, 32768};

@@ -87,7 +87,7 @@ TEST(the_closest_name_is_what_was_meant)
 		{"inetrvla", "interval"},   /* two of eight */
 		{"wxyz", NULL},             {"cnut", NULL}, /* two steps of four letters */
 		{"", NULL},                 {"timeout", NULL},
-		{"a_word_of_more_than_sixty_four_letters_is_not_a_slip_of_the_fingers_at_all", NULL},
+		{"a_word_of_more_than_sixty_four_letters_is_no_slip_of_the_fingers_at_all", NULL},
 	};
 	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		const char *found = closest_name(cases[i].word, names, 5);

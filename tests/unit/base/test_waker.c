@@ -1,5 +1,5 @@
-/* test_waker.c - no wake-up is lost, and none is paid for when nobody sleeps. Run under TSan too: what
- * was published before a wake must be seen by the woken without any lock between them. */
+/* test_waker.c - no wake-up is lost, and a wake that comes too early is kept. Run under TSan too:
+ * what was published before a wake must be seen by the woken without any lock between them. */
 #include "base/waker.h"
 #include "tests/lib/test.h"
 
