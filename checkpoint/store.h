@@ -18,7 +18,7 @@ struct store_options {
 	const char *dir;
 	bool fresh;               /* begin a new lineage, whatever lies there */
 	uint32_t retain;          /* checkpoints kept, the newest included; at least 1 */
-	const char *job_text;     /* as submitted; kept in job.json */
+	const char *job_text;     /* as submitted; kept in job.json; borrowed until store_own is OK */
 	size_t job_len;
 	const char *new_uuid;     /* the identity, if the directory has none yet (36 characters) */
 	uint32_t new_lineage;     /* random; used when a lineage begins */
@@ -26,8 +26,8 @@ struct store_options {
 	enum verify_depth verify; /* of the chosen checkpoint, during the look */
 };
 
-/* What the look found. Pointers are borrowed from the store: valid until close, or until store_own
- * returns E_EXISTS (which refills all of it). */
+/* What the look found. Pointers are borrowed from the store: valid until the first store_publish, or
+ * until store_own returns E_EXISTS (which refills all of it). */
 struct store_start {
 	const struct manifest *chosen; /* the checkpoint to start from; NULL: from nothing */
 	bool final;                    /* chosen is final: settle its intents, never call store_own */

@@ -1,0 +1,226 @@
+/* sweep.c - clearing an owner's directory, one operation a step. See store.h; retention.c decides.
+ *
+ *   LIST -> READ* -> SLOTS* -> SYNC -> LIST_PARTS -> PARTS* -> TEMPORARIES* -> DONE
+ *
+ * A crash may stop it anywhere: a manifest goes, durably, before the files that only it names, so no
+ * manifest ever stands without its files; what is left has no name in any slot and is found by the
+ * next sweep's lists. Before anything goes, the log is listed: a slot above ours is a successor's. */
+#include "base/check.h"
+#include "checkpoint/store_parts.h"
+
+#include <stdio.h>
+
+enum rc store_sweep_begin(struct store *s, uint32_t attempt, struct err *e)
+{
+	enum rc rc = store_dead(s, e);
+	if (rc != OK)
+		return rc;
+	CHECK(s->epoch);
+	sweep_close(s);
+	s->sweep.attempt = attempt;
+	/* Until a checkpoint stands above our fence, all that was alive still is. */
+	s->sweep.at = s->top->slot_kind == SLOT_CHECKPOINT ? SWEEP_LIST : SWEEP_DONE;
+	return OK;
+}
+
+void sweep_close(struct store *s)
+{
+	if (s->sweep.slots.mem)
+		fs_names_close(&s->sweep.slots);
+	if (s->sweep.parts.mem)
+		fs_names_close(&s->sweep.parts);
+	s->sweep = (struct sweep){.at = SWEEP_DONE};
+}
+
+static void next(struct store *s)
+{
+	s->sweep.at++;
+	s->sweep.i = 0;
+}
+
+/* live is memory of s->mem. */
+static struct retention_facts facts_of(struct store *s, const struct manifest **live, size_t n_live)
+{
+	return (struct retention_facts){
+		.epoch = s->epoch, .attempt = s->sweep.attempt, .unreadable = s->unreadable,
+		.top = s->top, .live = live, .n_live = n_live,
+		.dropped = (const char *const *)s->dropped, .n_dropped = s->n_dropped,
+	};
+}
+
+static enum rc list_slots(struct store *s, struct err *e)
+{
+	enum rc rc = fs_list(s->fs, s->manifest_dir, &s->sweep.slots, e);
+	for (size_t i = 0; rc == OK && i < s->sweep.slots.n; i++) {
+		uint64_t slot;
+		if (!layout_slot_parse(s->sweep.slots.name[i], &slot) || slot <= s->top_slot)
+			continue;
+		struct err why = {OK};
+		ERR(&why, E_FENCED, "'%s' was taken over: slot %llu stands above ours", s->dir,
+		    (unsigned long long)slot);
+		return store_died(s, E_FENCED, &why, e);
+	}
+	if (rc == OK)
+		next(s);
+	return rc;
+}
+
+/* Learns what one slot holds that nobody has read yet: fences of old, and dead checkpoints. */
+static enum rc read_next(struct store *s, struct err *e)
+{
+	struct known *k = NULL;
+	for (size_t i = s->sweep.i; i < s->n_known && !k; i++)
+		if (s->known[i].is == SLOT_UNREAD)
+			k = &s->known[i];
+	if (!k) {
+		next(s);
+		return OK;
+	}
+	s->sweep.i = (size_t)(k - s->known);
+	struct manifest *m = mem_get(s->mem, sizeof *m);
+	if (!m)
+		return ERR(e, E_NO_MEMORY, "no memory for a manifest");
+	struct err why = {OK};
+	enum rc rc = slots_read(s->fs, s->mem, s->dir, k->slot, m, &why);
+	if (rc == OK && m->slot_kind == SLOT_CHECKPOINT) {
+		k->is = SLOT_IS_CHECKPOINT;
+		k->m = m;
+		return OK;
+	}
+	if (rc == OK)
+		k->is = SLOT_IS_FENCE;
+	manifest_close(m);
+	mem_put(s->mem, m);
+	if (rc == E_NOT_FOUND) {
+		store_forget_slot(s, k);
+		return OK;
+	}
+	if (rc == E_CORRUPT || rc == E_REFUSED) {
+		k->is = SLOT_UNREADABLE;
+		s->unreadable = true;
+		return OK;
+	}
+	return rc == OK ? OK : ERR(e, rc, "%s", why.text);
+}
+
+/* Its names first: if one cannot be remembered, the slot stays and the next sweep does it. */
+static enum rc retire(struct store *s, struct known *k, struct err *e)
+{
+	char name[LAYOUT_NAME_MAX + 1], path[LAYOUT_PATH_MAX];
+	enum rc rc = OK;
+	for (uint32_t i = 0; i < k->m->n_files && rc == OK; i++)
+		rc = store_drop_name(s, k->m->file[i].name, e);
+	if (rc != OK)
+		return rc;
+	layout_slot(name, k->slot);
+	CHECK(layout_path(path, s->manifest_dir, NULL, name));
+	struct err why = {OK};
+	rc = fs_unlink(s->fs, path, &why);
+	if (rc != OK && rc != E_NOT_FOUND)
+		return ERR(e, rc, "%s", why.text);
+	s->unlinks_unsynced = true;
+	store_forget_slot(s, k);
+	return OK;
+}
+
+static enum rc retire_next(struct store *s, struct err *e)
+{
+	struct retention_facts f = facts_of(s, NULL, 0);
+	for (; s->sweep.i < s->n_known; s->sweep.i++) {
+		struct known *k = &s->known[s->sweep.i];
+		if (retention_slot(&f, k->slot, k->is == SLOT_IS_CHECKPOINT ? k->m : NULL) == FATE_REMOVE)
+			return retire(s, k, e);
+	}
+	next(s);
+	return OK;
+}
+
+/* Removes the next name of l that may go; with a name remembered as dropped, that is done with. */
+static enum rc remove_next(struct store *s, const struct fs_names *l, const char *dir,
+			   enum fate (*fate)(const struct retention_facts *, const char *),
+			   struct err *e)
+{
+	size_t n_live;
+	const struct manifest **live = store_live(s, &n_live);
+	if (!live)
+		return ERR(e, E_NO_MEMORY, "no memory to sweep with");
+	struct retention_facts f = facts_of(s, live, n_live);
+	while (s->sweep.i < l->n && fate(&f, l->name[s->sweep.i]) == FATE_KEEP)
+		s->sweep.i++;
+	mem_put(s->mem, live);
+	if (s->sweep.i == l->n) {
+		next(s);
+		return OK;
+	}
+	char path[LAYOUT_PATH_MAX];
+	if (!layout_path(path, dir, NULL, l->name[s->sweep.i]))
+		return ERR(e, E_INVALID, "the path of '%s' is too long", l->name[s->sweep.i]);
+	struct err why = {OK};
+	enum rc rc = fs_unlink(s->fs, path, &why);
+	s->sweep.i++;
+	return rc == OK || rc == E_NOT_FOUND ? OK : ERR(e, rc, "%s", why.text);
+}
+
+/* Forgets dropped names that are in parts/ no more. */
+static void forget_dropped(struct store *s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->n_dropped; i++) {
+		bool there = false;
+		for (size_t j = 0; j < s->sweep.parts.n && !there; j++)
+			there = !strcmp(s->sweep.parts.name[j], s->dropped[i]);
+		if (there)
+			s->dropped[n++] = s->dropped[i];
+		else
+			mem_put(s->mem, s->dropped[i]);
+	}
+	s->n_dropped = n;
+}
+
+static enum rc step(struct store *s, struct err *e)
+{
+	enum rc rc = OK;
+	switch (s->sweep.at) {
+	case SWEEP_LIST:
+		return list_slots(s, e);
+	case SWEEP_READ:
+		return read_next(s, e);
+	case SWEEP_SLOTS:
+		return retire_next(s, e);
+	case SWEEP_SYNC:
+		if (s->unlinks_unsynced)
+			rc = fs_sync_dir(s->fs, s->manifest_dir, e);
+		if (rc != OK)
+			return rc;
+		s->unlinks_unsynced = false;
+		next(s);
+		return OK;
+	case SWEEP_LIST_PARTS:
+		rc = fs_list(s->fs, s->parts_dir, &s->sweep.parts, e);
+		if (rc != OK)
+			return rc;
+		forget_dropped(s);
+		next(s);
+		return OK;
+	case SWEEP_PARTS:
+		return remove_next(s, &s->sweep.parts, s->parts_dir, retention_part, e);
+	case SWEEP_TEMPORARIES:
+		return remove_next(s, &s->sweep.slots, s->manifest_dir, retention_temporary, e);
+	case SWEEP_DONE:
+		break;
+	}
+	return OK;
+}
+
+enum rc store_sweep_step(struct store *s, bool *done, struct err *e)
+{
+	*done = true;
+	enum rc rc = store_dead(s, e);
+	if (rc != OK)
+		return rc;
+	rc = step(s, e);
+	if (rc != OK)
+		sweep_close(s);
+	*done = s->sweep.at == SWEEP_DONE;
+	return rc;
+}
