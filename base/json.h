@@ -74,6 +74,9 @@ RC json_set_string(struct json_doc *doc, const struct json *v, const char *s, si
 		   const uint32_t *from, struct err *e);
 const char *json_written(const struct json *v, size_t *len);
 
+/* The bytes of the UTF-8 character at p (1 to 4), or 0 if it is none. end > p. */
+unsigned utf8_len(const char *p, const char *end);
+
 /* --- writing: appends to a byte buffer; commas and nesting are kept here. --- */
 struct json_out {
 	struct bytes *to;

@@ -32,7 +32,5 @@ RC json_scan(struct json_marks *m, const char *text, size_t from, size_t len, st
 	     struct err *e);
 void json_marks_close(struct json_marks *m);
 
-/* The bytes of the UTF-8 character at p (1 to 4), or 0 if it is none. end > p. */
-unsigned utf8_len(const char *p, const char *end);
 /* The next line and column after the bytes [from, to). */
 void json_at_advance(struct json_text_at *at, const char *from, const char *to);

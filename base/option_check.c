@@ -21,6 +21,18 @@ static bool word_in(const char *list, const char *word)
 	return false;
 }
 
+/* The word of `list` most like `word`, in `to`; NULL: none is. */
+static const char *closest_word(const char *list, const char *word, char *to, size_t size)
+{
+	const char *words[NAMES_MAX];
+	size_t n = 0;
+	snprintf(to, size, "%s", list);
+	char *save = NULL;
+	for (char *w = strtok_r(to, " ", &save); w && n < NAMES_MAX; w = strtok_r(NULL, " ", &save))
+		words[n++] = w;
+	return closest_name(word, words, n);
+}
+
 /* "csv text" -> "'csv' or 'text'" */
 static const char *words_text(const char *list, char *to, size_t size)
 {
@@ -125,9 +137,14 @@ static bool check_word(const struct opt_def *d, const struct json *v, const char
 	}
 	if (!d->one_of || word_in(d->one_of, s))
 		return true;
+	char hint[300];
+	const char *close = closest_word(d->one_of, s, text, sizeof text);
+	if (close)
+		snprintf(hint, sizeof hint, "did you mean '%s'?", close);
+	else
+		snprintf(hint, sizeof hint, "it may be %s", words_text(d->one_of, text, sizeof text));
 	/* As written: what came from the environment may be a secret (inv 36). */
-	opt_error(r, v, words_text(d->one_of, text, sizeof text), "'%s' cannot be '%.60s'", d->name,
-		  json_written(v, NULL));
+	opt_error(r, v, hint, "'%s' cannot be '%.60s'", d->name, json_written(v, NULL));
 	return false;
 }
 
@@ -159,8 +176,10 @@ static bool check_string(const struct opt_def *d, const struct json *v, struct o
 	enum rc rc = kind == OPT_DURATION ? duration_parse(s, len, &n, &e)
 					  : size_parse(s, len, &n, &e);
 	if (rc != OK) {
-		opt_error(r, v, e.text, "'%s' is not a %s", d->name,
-			  kind == OPT_DURATION ? "duration" : "size");
+		char wants[300];
+		bool from_file = json_written(v, NULL) == s; /* else it may be a secret (inv 36) */
+		opt_error(r, v, from_file ? e.text : kinds_text(d, wants, sizeof wants),
+			  "'%s' is not a %s", d->name, kind == OPT_DURATION ? "duration" : "size");
 		return false;
 	}
 	return in_bounds(d, (double)n) || out_of_bounds(d, v, kind, r);

@@ -33,7 +33,8 @@ static const struct unit sizes[] = {
 #define DURATION_UNITS "units: us ms s m h d"
 #define SIZE_UNITS "units: B kB MB GB TB (1000s), KiB MiB GiB TiB (1024s)"
 
-/* Digits and perhaps a fraction, at least one digit on each side of the point. *end is behind it. */
+/* Digits and perhaps a fraction, at least one digit on each side of the point. *end is behind it.
+ * What overflows is UINT64_MAX. */
 static bool read_number(const char *p, size_t len, size_t *end, uint64_t *whole, uint64_t *fraction,
 			uint64_t *scale)
 {
@@ -41,9 +42,10 @@ static bool read_number(const char *p, size_t len, size_t *end, uint64_t *whole,
 	*whole = *fraction = 0;
 	*scale = 1;
 	for (; i < len && p[i] >= '0' && p[i] <= '9'; i++)
-		if (__builtin_mul_overflow(*whole, 10, whole) ||
-		    __builtin_add_overflow(*whole, (uint64_t)(p[i] - '0'), whole))
-			return false;
+		if (*whole > (UINT64_MAX - 9) / 10)
+			*whole = UINT64_MAX;
+		else
+			*whole = *whole * 10 + (uint64_t)(p[i] - '0');
 	if (!i)
 		return false;
 	if (i < len && p[i] == '.') {
@@ -64,11 +66,11 @@ static enum rc parse_with(const struct unit *units, size_t n, const char *exampl
 {
 	size_t end = 0;
 	uint64_t whole, fraction, scale, part;
-	if (len > 40 || !read_number(text, len, &end, &whole, &fraction, &scale))
+	if (!read_number(text, len, &end, &whole, &fraction, &scale))
 		return ERR(e, E_INVALID, "write it as \"%s\"; %s", example, list);
 	const char *unit = text + end;
 	size_t unit_len = len - end;
-	int number = (int)end;
+	int number = end > 40 ? 40 : (int)end;
 	if (!unit_len)
 		return ERR(e, E_INVALID, "a unit is missing; write \"%.*s%s\"", number, text,
 			   example + strspn(example, "0123456789"));
@@ -90,7 +92,7 @@ static enum rc parse_with(const struct unit *units, size_t n, const char *exampl
 			return ERR(e, E_INVALID, "too large");
 		part = fraction / scale;
 		if (fraction % scale)
-			return ERR(e, E_INVALID, "finer than %s", units[0].name);
+			return ERR(e, E_INVALID, "finer than 1%s", units[0].name);
 		if (__builtin_add_overflow(whole, part, value) || *value > INT64_MAX)
 			return ERR(e, E_INVALID, "too large");
 		return OK;

@@ -168,9 +168,14 @@ static size_t characters(const char *p, const char *end)
 /* The line's bytes as a terminal may see them. */
 static void put_tamed(struct bytes *to, const char *p, const char *end)
 {
-	for (; p < end; p++) {
-		bool plain = (unsigned char)*p >= 0x20 && *p != 0x7F;
-		bytes_put_u8(to, plain ? (uint8_t)*p : *p == '\t' ? ' ' : '?');
+	while (p < end) {
+		unsigned n = utf8_len(p, end);
+		bool plain = n && (unsigned char)*p >= 0x20 && *p != 0x7F;
+		if (plain)
+			bytes_put(to, p, n);
+		else
+			bytes_put_u8(to, *p == '\t' ? ' ' : '?');
+		p += n ? n : 1;
 	}
 }
 
