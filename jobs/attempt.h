@@ -1,0 +1,94 @@
+/* attempt.h - one start of a job within an epoch: its tasks, channels and coordinator, from the build to
+ * the last letter. The control thread's half: letters in, coordinator's actions out.
+ *
+ *   build -> restore -> start -> { control_step }* -> over: closed, failed or halted -> close
+ *
+ * A step machine like a task: attempt_step never blocks and does no I/O; who drives it (threads and
+ * libuv, or a seeded scheduler) is not its business.
+ * Owns: tasks, channels, coordinator, packing; borrows plan, store (used by the durability lane only),
+ * I/O queue. Threads: the control thread; attempt_restore_task may run on threads of its own. */
+#pragma once
+#include "base/log.h"
+#include "checkpoint/coordinator.h"
+#include "checkpoint/history.h"
+#include "checkpoint/store.h"
+#include "jobs/begin.h"
+#include "jobs/plan.h"
+#include "runtime/restore.h"
+#include "runtime/task.h"
+
+/* What became of one checkpoint; the same facts stand in report, history and screen. */
+struct checkpoint_record {
+	uint64_t id;
+	enum co_kind kind;
+	bool completed;
+	char error[256];           /* of a failed one */
+	int64_t wall_us;
+	uint64_t bytes_written, state_bytes, keys, keys_changed;
+	uint64_t align_us, sync_us_max, async_us, total_us;
+};
+
+/* Heard on the control thread; pointers are borrowed for the call. */
+struct attempt_listener {
+	void (*checkpoint)(void *arg, const struct checkpoint_record *r);
+	/* Text for standard output; give the letter back with mailbox_put(l->reply) under kind
+	 * l->reply_kind when it is written. NULL: it is thrown away. */
+	void (*print)(void *arg, struct print_letter *l);
+	void *arg;
+};
+
+struct attempt_config {
+	struct env *env;
+	struct log *log;
+	const struct plan *plan;
+	struct store *store;
+	struct history *history;     /* NULL: none */
+	const char *parts_dir;
+	const char *uuid;
+	uint32_t lineage, attempt;
+	uint64_t epoch, next_id;
+	const struct manifest *from; /* restored; NULL: a fresh start. Copied where it must last */
+	const struct begun *begun;
+	struct ioqueue *io;
+	struct mailbox *control;     /* where all letters to this thread go; its taker calls attempt_letter */
+	struct attempt_listener listen;
+};
+
+struct attempt;
+/* Builds everything; nothing flows yet. */
+RC attempt_open(struct attempt **a, const struct attempt_config *c, struct err *e);
+uint32_t attempt_tasks(const struct attempt *a);
+struct task *attempt_task(const struct attempt *a, uint32_t i);
+/* Fills the keyed state of task i from the checkpoint (nothing to do for most). Any thread, each i once. */
+RC attempt_restore_task(struct attempt *a, uint32_t i, struct restored *out, struct err *e);
+/* After all are restored: opens the operators and starts the coordinator. */
+RC attempt_start(struct attempt *a, uint64_t now_us, struct err *e);
+
+/* One letter of the control mailbox. */
+void attempt_letter(struct attempt *a, struct mail *m, uint64_t now_us);
+/* Performs what is due. *wake_at_us: when to call again if no letter comes. */
+void attempt_step(struct attempt *a, uint64_t now_us, uint64_t *wake_at_us);
+
+/* A checkpoint and then the end; a second call changes nothing. */
+void attempt_stop(struct attempt *a, uint64_t now_us);
+/* Fails the attempt from outside (a thread that could not be started; a second signal). */
+void attempt_fail(struct attempt *a, const struct err *e, uint64_t now_us);
+
+/* Every task is closed and no job of this attempt is under way: threads may be joined. */
+bool attempt_is_over(const struct attempt *a);
+enum attempt_end {
+	ATTEMPT_RUNNING,
+	ATTEMPT_FINISHED, /* the input ended; its final checkpoint is committed */
+	ATTEMPT_STOPPED,  /* as asked; its stop checkpoint is committed */
+	ATTEMPT_FAILED,   /* attempt_error */
+	ATTEMPT_HALTED,   /* fenced, or an outcome is unknown: end the process, touch nothing */
+};
+enum attempt_end attempt_end_of(const struct attempt *a);
+const struct err *attempt_error(const struct attempt *a);
+
+const struct co_stats *attempt_co_stats(const struct attempt *a);
+uint64_t attempt_next_id(const struct attempt *a);
+/* Monotonic time of the first record that left a source; 0: none yet. */
+uint64_t attempt_first_record_us(const struct attempt *a);
+/* Everything was joined and drained. NULL is legal. */
+void attempt_close(struct attempt *a);

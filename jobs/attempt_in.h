@@ -1,0 +1,117 @@
+/* attempt_in.h - the inside of an attempt: shared by build.c (makes it), attempt.c (steps), assemble.c
+ * (acknowledgements -> manifest), publish.c (jobs for the durability lane), chains.c (merging) only. */
+#pragma once
+#include "jobs/attempt.h"
+#include "jobs/chain.h"
+#include "runtime/letters.h"
+#include "runtime/merger.h"
+
+#include "base/check.h"
+
+/* Kinds of the control thread's own letters. */
+enum {
+	JOB_FINISHED_PART = LETTER_JOB,
+	JOB_ABANDONED,
+	JOB_PUBLISHED,
+	JOB_COMMITTED,
+	JOB_SWEPT,
+	JOB_MERGED,
+	JOB_NOTED,
+};
+
+/* A published manifest, shared by what still reads it; freed when nobody does. */
+struct published {
+	struct manifest m;
+	uint32_t users;
+};
+
+/* A checkpoint between its trigger and its outcome. */
+struct pending {
+	struct pending *next;
+	uint64_t id, base_id;
+	enum co_kind kind;
+	bool decided;              /* given up: waits only for its own jobs to come back */
+	uint64_t triggered_us;
+	struct snap **snap;        /* one a task; NULL: not acknowledged yet */
+	uint32_t acknowledged;
+	struct pack_finish part;   /* on the bytes lane, then the finished part */
+	bool part_under_way;
+	struct published *made;    /* the manifest, once assembled */
+};
+
+/* A merge on its way, or done and waiting for the next manifest. */
+struct merging {
+	struct merging *next;
+	struct merger *g;
+	uint32_t stage, subtask;
+	bool done;
+};
+
+struct attempt {
+	struct attempt_config c;
+	struct mem *mem;
+	struct published *base;    /* the newest published, or restored; NULL: none */
+	struct packing *packing;
+	struct coordinator *co;
+	struct task **task;
+	uint32_t n_tasks;
+	struct channel *channel;   /* one array of all */
+	uint32_t n_channels;
+	struct channel **ins, **outs; /* what tasks borrow */
+	struct edge *edges;
+	struct pending *pending;   /* newest first */
+	struct merging *merging;
+	uint32_t merge_seq;
+	bool started, released;
+	uint32_t ended, closed;    /* tasks that said so */
+	bool *task_closed;
+	bool closing;              /* LETTER_CLOSE was sent */
+	uint32_t jobs_out;         /* the control thread's own jobs under way */
+	bool sweeping, sweep_again, orphans_gone;
+	bool stop_asked;
+	enum attempt_end end, ending; /* ending: what it will be when all is closed */
+	struct err error;
+	uint64_t now_us;
+};
+
+/* build.c */
+enum rc build_graph(struct attempt *a, struct err *e);
+void build_close(struct attempt *a);
+uint64_t subtask_hash_first(const struct plan_stage *st, uint32_t subtask);
+uint64_t subtask_hash_last(const struct plan_stage *st, uint32_t subtask);
+
+/* assemble.c */
+/* Which of the operators' states do not fit inline: given to the part before it is finished. */
+enum rc assemble_blobs(struct attempt *a, struct pending *p, struct err *e);
+/* The manifest of p from its acknowledgements and the base. */
+enum rc assemble(struct attempt *a, struct pending *p, struct err *e);
+void assemble_record(struct attempt *a, const struct pending *p, struct checkpoint_record *r);
+
+/* publish.c: each submits a job whose letter comes back under a JOB_ kind */
+enum rc publish_submit(struct attempt *a, struct pending *p, struct err *e);
+enum rc commit_submit(struct attempt *a, struct err *e);
+void sweep_submit(struct attempt *a);
+void discard_submit(struct attempt *a, const char *part_name);
+void note_submit(struct attempt *a, const struct checkpoint_record *r);
+/* What a letter of the above says; closes the job. */
+struct publish_outcome {
+	uint64_t id;
+	enum rc rc;
+	struct err error;
+};
+void publish_outcome(struct attempt *a, struct mail *m, struct publish_outcome *o);
+void published_use(struct published *p);
+void published_drop(struct published *p);
+
+/* chains.c */
+/* After a publication: starts merges, tells tasks how long their chains are. */
+void chains_look(struct attempt *a);
+void chains_merged(struct attempt *a, struct mail *m);
+/* Puts what was merged into the chain of this stage; used ones are marked by used[]. */
+enum rc chains_apply(struct attempt *a, uint32_t stage, struct chain *c, struct err *e);
+/* The manifest holding the results was published: they are its now. */
+void chains_settle(struct attempt *a, bool published);
+void chains_close(struct attempt *a);
+
+/* attempt.c */
+void attempt_event(struct attempt *a, const struct co_event *ev);

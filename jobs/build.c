@@ -1,0 +1,203 @@
+/* build.c - the physical graph: channels, edges and tasks of an attempt.
+ *
+ *   plan edge A -> B (hash, 2 x 3)    = 6 channels, A/i's outlet has 3 of them, B/j's gate has 2
+ *             A -> B (forward, 2 x 2) = 2 channels, one each */
+#include "jobs/attempt_in.h"
+
+#include <stdio.h>
+
+uint64_t subtask_hash_first(const struct plan_stage *st, uint32_t subtask)
+{
+	return hash_of_group(group_first(subtask, st->parallelism, st->p.max_parallelism),
+			     st->p.max_parallelism);
+}
+
+uint64_t subtask_hash_last(const struct plan_stage *st, uint32_t subtask)
+{
+	return hash_of_group(group_first(subtask + 1, st->parallelism, st->p.max_parallelism),
+			     st->p.max_parallelism) -
+	       1;
+}
+
+static uint32_t edge_channels(const struct plan *p, const struct plan_edge *g)
+{
+	uint32_t from = p->stage[g->from].parallelism, to = p->stage[g->to].parallelism;
+	return g->kind == EDGE_FORWARD ? from : from * to;
+}
+
+/* Channel of plan edge g from subtask i to subtask j; channels of one edge stand together. */
+static uint32_t channel_at(const struct plan *p, const struct plan_edge *g, uint32_t first, uint32_t i,
+			   uint32_t j)
+{
+	return g->kind == EDGE_FORWARD ? first + i : first + i * p->stage[g->to].parallelism + j;
+}
+
+static uint32_t readers_of(const struct plan *p, uint32_t stage)
+{
+	uint32_t n = 0;
+	for (uint32_t g = 0; g < p->n_edges; g++)
+		n += p->edge[g].from == stage;
+	return n;
+}
+
+/* The task's inputs: for each plan edge into its stage, the channels that end at it. */
+static uint32_t gather_inputs(struct attempt *a, const uint32_t *first, uint32_t stage, uint32_t j,
+			      struct channel **to)
+{
+	const struct plan *p = a->c.plan;
+	uint32_t n = 0;
+	for (uint32_t g = 0; g < p->n_edges; g++) {
+		const struct plan_edge *x = &p->edge[g];
+		if (x->to != stage)
+			continue;
+		for (uint32_t i = 0; i < p->stage[x->from].parallelism; i++)
+			if (x->kind != EDGE_FORWARD || i == j)
+				to[n++] = &a->channel[channel_at(p, x, first[g], i, j)];
+	}
+	return n;
+}
+
+static uint32_t gather_edges(struct attempt *a, const uint32_t *first, uint32_t stage, uint32_t i,
+			     struct edge *edges, struct channel **outs, uint32_t *n_outs)
+{
+	const struct plan *p = a->c.plan;
+	uint32_t n = 0;
+	for (uint32_t g = 0; g < p->n_edges; g++) {
+		const struct plan_edge *x = &p->edge[g];
+		if (x->from != stage)
+			continue;
+		const struct plan_stage *to = &p->stage[x->to];
+		struct edge *y = &edges[n++];
+		*y = (struct edge){.kind = x->kind, .to = outs + *n_outs, .key = &to->p.key,
+				   .max_parallelism = to->p.max_parallelism};
+		y->n = x->kind == EDGE_FORWARD ? 1 : to->parallelism;
+		for (uint32_t j = 0; j < y->n; j++)
+			outs[(*n_outs)++] = &a->channel[channel_at(
+				p, x, first[g], i, x->kind == EDGE_FORWARD ? i : j)];
+	}
+	return n;
+}
+
+static void keyed_section(const struct attempt *a, const struct plan_stage *st, uint32_t subtask,
+			 struct section *s)
+{
+	*s = (struct section){
+		.kind = SECTION_KEYED, .state_version = st->p.state_version, .subtask = subtask,
+		.lineage = a->c.lineage, .attempt = a->c.attempt, .epoch = a->c.epoch,
+		.key = st->p.key_schema, .value = st->p.value_schema,
+		.hash_id = shape_hash_id(&st->shape), .codec = CODEC_LZ4,
+	};
+	snprintf(s->stage, sizeof s->stage, "%s", st->spec->id);
+	snprintf(s->op_type, sizeof s->op_type, "%s", st->ops->name);
+}
+
+/* A quarter of the job's memory may stand in snapshot buffers, shared by the keyed subtasks; at least
+ * 4, at most 32 chunks (8 MiB) each. */
+static uint32_t chunk_budget(const struct attempt *a)
+{
+	uint64_t keyed = 0, limit = a->c.plan->spec->limits.memory_bytes;
+	for (uint32_t i = 0; i < a->c.plan->n_stages; i++)
+		if (a->c.plan->stage[i].p.keyed)
+			keyed += a->c.plan->stage[i].parallelism;
+	uint64_t each = limit && keyed ? limit / 4 / keyed / CHUNK_BYTES : 32;
+	return each < 4 ? 4 : each > 32 ? 32 : (uint32_t)each;
+}
+
+static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, uint32_t i,
+		     uint32_t *at_in, uint32_t *at_out, uint32_t *at_edge, struct err *e)
+{
+	const struct plan *p = a->c.plan;
+	const struct plan_stage *st = &p->stage[stage];
+	struct task_config c = {
+		.number = st->first_task + i, .stage = st->spec->id, .subtask = i,
+		.parallelism = st->parallelism, .max_parallelism = st->p.max_parallelism,
+		.ops = st->ops, .conf = st->p.conf, .in = st->p.n_in ? st->p.in[0] : NULL,
+		.out = &st->p.out, .record_limit_bytes = st->p.record_limit_bytes,
+		.epoch = a->c.epoch, .attempt = a->c.attempt,
+		.after_id = a->base ? a->base->m.id : 0, .lineage = a->c.lineage,
+		.uuid = a->c.uuid, .chunk_budget = chunk_budget(a), .mem = a->mem, .io = a->c.io,
+		.packing = a->packing, .control = a->c.control, .clock = a->c.env->clock,
+	};
+	c.inputs = a->ins + *at_in;
+	c.n_inputs = gather_inputs(a, first, stage, i, c.inputs);
+	*at_in += c.n_inputs;
+	c.edges = a->edges + *at_edge;
+	c.n_edges = gather_edges(a, first, stage, i, c.edges, a->outs, at_out);
+	*at_edge += c.n_edges;
+	if (st->p.keyed) {
+		c.key = &st->p.key;
+		c.shape = st->shape;
+		keyed_section(a, st, i, &c.section);
+	}
+	if (c.n_inputs > ALIGNER_INPUTS_MAX)
+		return ERR(e, E_INVALID, "stage '%s' has %u input channels a subtask; %u are possible",
+			   st->spec->id, c.n_inputs, ALIGNER_INPUTS_MAX);
+	return task_open(&a->task[c.number], &c, e);
+}
+
+/* Wakers exist only when both tasks do. */
+static void build_wakers(struct attempt *a)
+{
+	for (uint32_t t = 0; t < a->n_tasks; t++) {
+		const struct task_config *c = task_config(a->task[t]);
+		for (uint32_t i = 0; i < c->n_inputs; i++)
+			c->inputs[i]->popper = task_waker(a->task[t]);
+		for (uint32_t g = 0; g < c->n_edges; g++)
+			for (uint32_t k = 0; k < c->edges[g].n; k++)
+				c->edges[g].to[k]->pusher = task_waker(a->task[t]);
+	}
+}
+
+enum rc build_graph(struct attempt *a, struct err *e)
+{
+	const struct plan *p = a->c.plan;
+	uint32_t n_edges = 0, at_in = 0, at_out = 0, at_edge = 0;
+	uint32_t *first = mem_get(a->mem, (p->n_edges + 1) * sizeof *first);
+	if (!first)
+		goto no_memory;
+	for (uint32_t g = 0; g < p->n_edges; g++) {
+		first[g] = a->n_channels;
+		a->n_channels += edge_channels(p, &p->edge[g]);
+	}
+	for (uint32_t s = 0; s < p->n_stages; s++)
+		n_edges += readers_of(p, s) * p->stage[s].parallelism;
+	a->n_tasks = p->n_tasks;
+	a->channel = mem_get_aligned(a->mem, 64, (a->n_channels + 1) * sizeof *a->channel);
+	a->ins = mem_get(a->mem, (a->n_channels + 1) * sizeof *a->ins);
+	a->outs = mem_get(a->mem, (a->n_channels + 1) * sizeof *a->outs);
+	a->edges = mem_get(a->mem, (n_edges + 1) * sizeof *a->edges);
+	a->task = mem_get(a->mem, (p->n_tasks + 1) * sizeof *a->task);
+	a->task_closed = mem_get(a->mem, p->n_tasks + 1);
+	if (!a->channel || !a->ins || !a->outs || !a->edges || !a->task || !a->task_closed)
+		goto no_memory;
+	for (uint32_t i = 0; i < a->n_channels; i++)
+		channel_init(&a->channel[i], CHANNEL_SLOTS, CHANNEL_BYTES, NULL, NULL);
+	enum rc rc = OK;
+	for (uint32_t s = 0; s < p->n_stages && rc == OK; s++)
+		for (uint32_t i = 0; i < p->stage[s].parallelism && rc == OK; i++)
+			rc = build_task(a, first, s, i, &at_in, &at_out, &at_edge, e);
+	if (rc == OK)
+		build_wakers(a);
+	mem_put(a->mem, first);
+	return rc;
+no_memory:
+	mem_put(a->mem, first);
+	return ERR(e, E_NO_MEMORY, "no memory for the job's tasks");
+}
+
+/* Tasks first, then what stands in channels, then the pools all of it came from. */
+void build_close(struct attempt *a)
+{
+	for (uint32_t i = 0; a->task && i < a->n_tasks; i++)
+		task_close(a->task[i]);
+	for (uint32_t i = 0; a->channel && i < a->n_channels; i++)
+		channel_close(&a->channel[i]);
+	for (uint32_t i = 0; a->task && i < a->n_tasks; i++)
+		task_free(a->task[i]);
+	mem_put(a->mem, a->task_closed);
+	mem_put(a->mem, a->task);
+	mem_put(a->mem, a->edges);
+	mem_put(a->mem, a->outs);
+	mem_put(a->mem, a->ins);
+	mem_put(a->mem, a->channel);
+}
