@@ -23,7 +23,8 @@ enum row_op { ROW_PUT = 0, ROW_DELETE = 1 };
  *   KEY_FIX8   key 8 | value (8 or 16) | op 1
  *   KEY_BYTES  length u32, top bit: op | key | value */
 struct chunk {
-	struct chunk *next; /* of one list: the chunks of a saved run */
+	struct chunk *next;      /* of one list: the chunks of a saved run */
+	struct chunk *next_list; /* the table's own queue of lists */
 	struct chunk_pool *pool;
 	uint64_t checkpoint;
 	enum chunk_stream stream;

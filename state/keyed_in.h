@@ -1,0 +1,150 @@
+/* keyed_in.h - inside struct keyed: what keyed.c, grow.c, lists.c, snapshot.c and restore.c share.
+ *
+ * Invariants (keyed_check verifies them):
+ *  K1. While growing, an entry stands in t iff its hash < moved_hash, else in old, at or after
+ *      old's moved_slot. Otherwise all stand in t.
+ *  K2. An entry stands at or after home(hash), with no empty slot between. Nothing is removed in
+ *      place: slots become empty only by moving to another table.
+ *  K3. A tag names a list that is not free; count[l] and dead[l] are the exact numbers of entries
+ *      and of deleted entries whose tag names l; a group's sum has bit l for each l in it.
+ *  K4. list[l].id ascends with age: every frozen list after a base b holds exactly changes made
+ *      after b was frozen (or, where lists were joined, possibly some before: harmless).
+ *
+ * Owed. While freeze F runs, with cursor hash c: an entry is owed iff hash >= c and its tag is one of
+ * F's (owed_tag). F's tags are those of the lists frozen after the base (delta), or every tag but
+ * those of the list opened at F (full). No mark is needed beyond that:
+ *  - an entry that changes after F gets the newest list, which is not one of F's: never owed again;
+ *    had it been owed, its row was saved first;
+ *  - an entry below c was encoded, or did not exist, or was saved: slices end where every entry
+ *    before has hash < c;
+ *  - moving (growth) keeps hash and tag, so it changes neither side;
+ *  - a tag rewritten in passing (dropped -> clean, joined -> its heir) keeps its side: dropped and
+ *    clean are both in F iff F is full; a list and its heir both stand after the base or neither.
+ * Encoding does not touch tags: so an abort loses nothing; the tag goes when its list is dropped. */
+#pragma once
+#include "state/arena.h"
+#include "state/keyed.h"
+#include "state/table.h"
+
+#define LISTS 16u          /* numbers a tag can name; 0: clean */
+#define LISTS_FROZEN_MAX 8 /* more are joined: leaves numbers to clear in passing, by feel */
+
+/* FREE -> OPEN -> FROZEN -> DROPPED -> FREE (all its tags rewritten)
+ *                   |`--> JOINED  -> FREE (the same)
+ * Exactly one is OPEN: the list that changes go to. */
+enum list_state { LIST_FREE, LIST_OPEN, LIST_FROZEN, LIST_DROPPED, LIST_JOINED };
+
+struct list {
+	enum list_state state;
+	uint64_t id; /* FROZEN: the checkpoint that froze it (the newest, of joined ones) */
+	uint64_t count, dead;
+};
+
+struct freeze {
+	bool running, full;
+	uint64_t id;
+	uint64_t cursor;        /* all entries below are done */
+	uint16_t owed_lists;    /* bit l: entries of l are owed */
+	uint16_t clearing;      /* numbers that are free once this pass has seen every tag */
+	uint8_t owed_tag[256];  /* by tag: must be written if not yet below the cursor */
+	struct chunk *ordered;  /* being filled by slices */
+	struct chunk *saved;    /* being filled by changes; then the full ones of the same run */
+	uint32_t saved_count;
+	struct chunk *ready, **ready_end; /* lists, by next_list */
+};
+
+struct keyed {
+	struct keyed_shape shape;
+	uint32_t slot_bytes, row_bytes; /* row_bytes: of a KEY_FIX8 row in a chunk */
+	uint64_t lo, hi;
+	struct mem *mem;
+	struct chunk_pool *pool;
+
+	struct table t, old; /* old.block: growing */
+	uint64_t moved_slot, moved_hash;
+	uint64_t overflow; /* slots beyond cap for the next table */
+	struct arena texts, old_texts;
+	bool copy_texts;   /* this growth copies texts from old_texts to texts */
+
+	uint64_t live, dead, live_key_bytes, dead_text_bytes;
+	struct list list[LISTS];
+	uint8_t becomes[LISTS]; /* what a tag's list number means now: itself, its heir, or 0 */
+	uint8_t open_list;
+	uint64_t floor;         /* the newest base that dropped lists, or the restored checkpoint */
+	uint64_t last_id;
+	struct freeze f;
+
+	bool restoring;
+	uint64_t restore_next; /* slot */
+	uint64_t restore_last_hash;
+};
+
+static inline bool keyed_growing(const struct keyed *k)
+{
+	return k->old.block != NULL;
+}
+
+/* The table that holds, or would hold, this hash. */
+static inline struct table *keyed_table(struct keyed *k, uint64_t hash)
+{
+	return keyed_growing(k) && hash >= k->moved_hash ? &k->old : &k->t;
+}
+
+static inline uint64_t keyed_slot_hash(const struct keyed *k, const uint8_t *slot)
+{
+	uint32_t len;
+	const uint8_t *key = slot_key(slot, k->shape.form, &len);
+	return shape_hash(&k->shape, key, len);
+}
+
+static inline bool keyed_is_owed(const struct keyed *k, uint8_t tag, uint64_t hash)
+{
+	return k->f.running && k->f.owed_tag[tag] && hash >= k->f.cursor;
+}
+
+/* --- lists.c --- */
+void lists_init(struct keyed *k);
+/* Writes a tag and keeps counts and sums (K3). */
+static inline void lists_retag(struct keyed *k, struct table *t, uint64_t slot, uint8_t tag)
+{
+	uint8_t was = t->tags[slot];
+	k->list[was & TAG_LIST].count--;
+	k->list[was & TAG_LIST].dead -= was >> 5;
+	k->list[tag & TAG_LIST].count++;
+	k->list[tag & TAG_LIST].dead += tag >> 5;
+	t->sums[slot / GROUP_SLOTS] |= (uint16_t)(1u << (tag & TAG_LIST));
+	t->tags[slot] = tag;
+}
+static inline void lists_add(struct keyed *k, struct table *t, uint64_t slot, uint8_t tag)
+{
+	k->list[tag & TAG_LIST].count++;
+	k->list[tag & TAG_LIST].dead += tag >> 5;
+	t->sums[slot / GROUP_SLOTS] |= (uint16_t)(1u << (tag & TAG_LIST));
+	t->tags[slot] = tag;
+}
+/* What the tag means now: dropped lists read as clean, joined ones as their heir. */
+static inline uint8_t lists_meaning(const struct keyed *k, uint8_t tag)
+{
+	return (uint8_t)((tag & ~TAG_LIST) | k->becomes[tag & TAG_LIST]);
+}
+/* Rewrites the tags of one group to what they mean; its sum becomes exact. */
+void lists_clean_group(struct keyed *k, struct table *t, uint64_t group);
+/* Drops lists up to base, freezes the open one as id, opens another; returns how many rows a delta on
+ * base has, UINT64_MAX when none is possible; *owed: its lists. */
+uint64_t lists_freeze(struct keyed *k, uint64_t id, uint64_t base, uint16_t *owed);
+/* Numbers whose tags are all rewritten once a pass over the table has cleaned every group. */
+uint16_t lists_clearing(const struct keyed *k);
+void lists_cleared(struct keyed *k, uint16_t numbers);
+uint64_t lists_dead(const struct keyed *k); /* deleted entries still named by a list that counts */
+
+/* --- grow.c --- */
+/* Room for n more keys; moves a bounded number of entries of a growing table. The only place where
+ * entries change slots, so pointers to values hold until the next call. */
+RC grow_for(struct keyed *k, uint64_t n, struct err *e);
+/* Makes a table of this capacity and moves everything at once. */
+RC grow_to(struct keyed *k, uint64_t cap, struct err *e);
+uint64_t grow_cap_for(uint64_t keys); /* a capacity that holds this many keys without growing */
+
+/* --- snapshot.c --- */
+/* The entry is about to change: its row goes to the saved ones. E_NO_MEMORY: it must not change. */
+RC snapshot_save(struct keyed *k, const uint8_t *slot, uint8_t tag, struct err *e);

@@ -1,0 +1,251 @@
+/* merge.c - see merge.h. Inputs are few, so the least head is found by looking at all; what makes it
+ * fast is that a winner's rows go out as one span up to the next other head: merging a large run with
+ * small ones costs little more than decoding it. */
+#include "state/merge.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+struct merge_head {
+	uint64_t lo, hi;
+	struct run_block block;
+	uint32_t at, end;      /* rows still to come of the block */
+	bool ended;            /* no further blocks */
+	bool any;
+	uint64_t last_hash;    /* of the block before */
+	struct bytes last_key;
+};
+
+struct merge {
+	struct mem *mem;
+	struct keyed_shape shape;
+	bool at_bottom;
+	uint32_t n;
+	struct merge_head *head;
+	uint64_t in, out;
+	struct run_writer *w;   /* merge_step: opened when first needed */
+	struct merge_span span; /* merge_step: rows on their way into w */
+};
+
+RC merge_open(struct merge **to, const struct keyed_shape *shape, const struct merge_input *inputs,
+	      uint32_t n, bool at_bottom, struct mem *mem, struct err *e)
+{
+	struct merge *m = *to = mem_get(mem, sizeof *m);
+	if (!m)
+		return ERR(e, E_NO_MEMORY, "no memory for a merge");
+	m->mem = mem;
+	m->shape = *shape;
+	m->at_bottom = at_bottom;
+	if (n > MERGE_INPUTS) {
+		(void)ERR(e, E_LIMIT, "a merge of %u runs, at most %u are possible", n,
+			  MERGE_INPUTS);
+		goto fail;
+	}
+	m->head = mem_get(mem, (n ? n : 1) * sizeof *m->head);
+	if (!m->head) {
+		(void)ERR(e, E_NO_MEMORY, "no memory for a merge of %u runs", n);
+		goto fail;
+	}
+	for (; m->n < n; m->n++) {
+		struct merge_head *h = &m->head[m->n];
+		h->lo = inputs[m->n].lo;
+		h->hi = inputs[m->n].hi;
+		h->ended = h->lo > h->hi;
+		bytes_init(&h->last_key, mem);
+		if (run_block_open(&h->block, shape, mem, e) != OK)
+			goto fail;
+	}
+	return OK;
+fail:;
+	enum rc rc = n > MERGE_INPUTS ? E_LIMIT : E_NO_MEMORY;
+	merge_close(m);
+	*to = NULL;
+	return rc;
+}
+
+void merge_close(struct merge *m)
+{
+	if (!m)
+		return;
+	for (uint32_t i = 0; i < m->n; i++) {
+		run_block_close(&m->head[i].block);
+		bytes_close(&m->head[i].last_key);
+	}
+	run_writer_close(m->w);
+	mem_put(m->mem, m->head);
+	mem_put(m->mem, m);
+}
+
+static int head_compare(const struct merge_head *a, const struct merge_head *b)
+{
+	uint64_t x = a->block.hash[a->at], y = b->block.hash[b->at];
+	if (x != y)
+		return x < y ? -1 : 1;
+	uint32_t al, bl;
+	const uint8_t *ak = run_key(&a->block, a->at, &al), *bk = run_key(&b->block, b->at, &bl);
+	return key_compare(ak, al, bk, bl);
+}
+
+static bool merge_wants(const struct merge *m, uint32_t *input)
+{
+	for (uint32_t i = 0; i < m->n; i++)
+		if (m->head[i].at == m->head[i].end && !m->head[i].ended) {
+			*input = i;
+			return true;
+		}
+	return false;
+}
+
+/* The winner's rows from its head up to where another input has something to say. */
+static uint32_t span_end(const struct merge *m, uint32_t winner)
+{
+	const struct merge_head *w = &m->head[winner];
+	uint64_t before = UINT64_MAX; /* rows with a lower hash are the winner's alone */
+	bool others = false;
+	for (uint32_t i = 0; i < m->n; i++) {
+		const struct merge_head *h = &m->head[i];
+		if (i == winner || h->at == h->end)
+			continue;
+		others = true;
+		if (h->block.hash[h->at] < before)
+			before = h->block.hash[h->at];
+	}
+	uint32_t to = w->at + 1;
+	if (!others)
+		to = w->end;
+	while (to < w->end && w->block.hash[to] < before)
+		to++;
+	return to;
+}
+
+enum merge_did merge_rows(struct merge *m, struct merge_span *span, struct err *e)
+{
+	(void)e; /* what can be wrong is found when blocks are fed */
+	for (;;) {
+		if (merge_wants(m, &span->input))
+			return MERGE_WANT;
+		uint32_t winner = m->n;
+		for (uint32_t i = 0; i < m->n; i++) {
+			if (m->head[i].at == m->head[i].end)
+				continue;
+			/* Equal keys: the newest, which has the highest number. */
+			if (winner == m->n || head_compare(&m->head[i], &m->head[winner]) <= 0)
+				winner = i;
+		}
+		if (winner == m->n)
+			return MERGE_END;
+		struct merge_head *w = &m->head[winner];
+		uint32_t from = w->at, to = span_end(m, winner);
+		for (uint32_t i = 0; i < winner; i++) {
+			struct merge_head *h = &m->head[i];
+			if (h->at == h->end || head_compare(h, w) != 0)
+				continue;
+			h->at++;
+			m->in++;
+		}
+		if (m->at_bottom) {
+			/* Deletions part spans; a span of them is nothing. */
+			uint32_t same = from + 1;
+			while (same < to && w->block.op[same] == w->block.op[from])
+				same++;
+			to = same;
+		}
+		w->at = to;
+		m->in += to - from;
+		if (m->at_bottom && w->block.op[from] == ROW_DELETE)
+			continue;
+		m->out += to - from;
+		span->input = winner;
+		span->block = &w->block;
+		span->from = from;
+		span->to = to;
+		return MERGE_ROWS;
+	}
+}
+
+enum merge_did merge_step(struct merge *m, struct merge_span *span, struct err *e)
+{
+	struct merge_span *s = &m->span;
+	if (!m->w && run_writer_open(&m->w, &m->shape, m->mem, e) != OK)
+		return MERGE_FAULT;
+	for (;;) {
+		while (s->from < s->to) {
+			const struct run_block *b = s->block;
+			uint32_t row = s->from++, len;
+			const uint8_t *key = run_key(b, row, &len);
+			const uint8_t *value = b->value + (size_t)row * m->shape.value_bytes;
+			if (run_add(m->w, b->hash[row], b->op[row], key, len, value, &span->out) ==
+			    RUN_BLOCK)
+				return MERGE_BLOCK;
+		}
+		enum merge_did did = merge_rows(m, s, e);
+		if (did == MERGE_ROWS)
+			continue;
+		s->from = s->to = 0;
+		span->input = s->input;
+		if (did != MERGE_END)
+			return did;
+		return run_finish(m->w, &span->out) == RUN_BLOCK ? MERGE_BLOCK : MERGE_END;
+	}
+}
+
+/* The first row at or above hash. */
+static uint32_t row_at_least(const struct run_block *b, uint64_t hash)
+{
+	uint32_t from = 0, to = b->rows;
+	while (from < to) {
+		uint32_t mid = from + (to - from) / 2;
+		if (b->hash[mid] < hash)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+RC merge_feed(struct merge *m, uint32_t input, const uint8_t *bytes, size_t len, struct err *e)
+{
+	struct merge_head *h = &m->head[input];
+	CHECK(input < m->n && h->at == h->end && !h->ended);
+	h->at = h->end = 0;
+	if (run_decode(&h->block, bytes, len, e) != OK)
+		return E_CORRUPT;
+	uint32_t rows = h->block.rows, key_len;
+	const uint8_t *key = run_key(&h->block, 0, &key_len);
+	bool ascends = !h->any || h->block.hash[0] > h->last_hash ||
+		       (h->block.hash[0] == h->last_hash &&
+			key_compare(h->last_key.data, h->last_key.len, key, key_len) < 0);
+	if (!ascends)
+		return ERR(e, E_CORRUPT, "a block of keyed state does not ascend from the last one");
+	h->any = true;
+	h->last_hash = h->block.hash[rows - 1];
+	key = run_key(&h->block, rows - 1, &key_len);
+	bytes_clear(&h->last_key);
+	bytes_put(&h->last_key, key, key_len);
+	if (!bytes_ok(&h->last_key))
+		return ERR(e, E_NO_MEMORY, "no memory for a key of %u bytes", key_len);
+	h->at = row_at_least(&h->block, h->lo);
+	h->end = h->hi == UINT64_MAX ? rows : row_at_least(&h->block, h->hi + 1);
+	if (h->end < h->at)
+		h->end = h->at;
+	if (h->last_hash > h->hi)
+		h->ended = true;
+	return OK;
+}
+
+void merge_feed_end(struct merge *m, uint32_t input)
+{
+	CHECK(input < m->n && m->head[input].at == m->head[input].end);
+	m->head[input].ended = true;
+}
+
+uint64_t merge_rows_in(const struct merge *m)
+{
+	return m->in;
+}
+
+uint64_t merge_rows_out(const struct merge *m)
+{
+	return m->out;
+}

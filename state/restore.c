@@ -1,0 +1,141 @@
+/* restore.c - filling an empty table from merged runs, in order, and walking a table.
+ * Rows come in hash order, which is slot order: each goes to its home or to the next free slot, and
+ * memory is written forward once. No probing: keys are distinct, for the order is strict. */
+#include "state/keyed_in.h"
+
+RC keyed_restore_begin(struct keyed *k, uint64_t expected, struct err *e)
+{
+	CHECK(k->live + k->dead == 0 && !k->f.running && !k->restoring);
+	k->restoring = true;
+	k->restore_next = 0;
+	k->restore_last_hash = 0;
+	return expected ? keyed_reserve(k, expected, e) : OK;
+}
+
+/* More keys than expected: a larger table, at once; the next slot is behind the last entry. */
+static RC restore_grow(struct keyed *k, struct err *e)
+{
+	if (grow_to(k, grow_cap_for(k->live * 2 + 1), e) != OK)
+		return E_NO_MEMORY;
+	uint64_t s = k->t.total;
+	while (s > 0 && k->t.tags[s - 1] == TAG_EMPTY)
+		s--;
+	k->restore_next = s;
+	return OK;
+}
+
+static RC restore_one(struct keyed *k, const struct run_block *b, uint32_t row, struct err *e)
+{
+	uint64_t hash = b->hash[row];
+	if (hash - k->lo > k->hi - k->lo || (k->live && hash < k->restore_last_hash))
+		return ERR(e, E_CORRUPT, "a row's hash is out of %s",
+			   hash - k->lo > k->hi - k->lo ? "this subtask's range" : "order");
+	if (k->t.used >= k->t.cap / 8 * 7 && restore_grow(k, e) != OK)
+		return E_NO_MEMORY;
+	uint64_t s = table_home(&k->t, hash);
+	if (s < k->restore_next)
+		s = k->restore_next;
+	while (s >= k->t.total)
+		if (!table_extend(&k->t, k->hi))
+			return ERR(e, E_NO_MEMORY, "no memory for overflow slots");
+	uint8_t *slot = table_slot(&k->t, s);
+	uint32_t len;
+	const uint8_t *key = run_key(b, row, &len);
+	if (k->shape.form == KEY_FIX8) {
+		memcpy(slot, key, 8);
+	} else {
+		struct slot_key sk = {.len = len};
+		memcpy(sk.first, key, len < 4 ? len : 4);
+		if (len > KEY_INLINE_BYTES) {
+			sk.text = arena_add(&k->texts, key, len);
+			if (!sk.text)
+				return ERR(e, E_NO_MEMORY, "no memory for a key of %u bytes", len);
+		} else if (len > 4) {
+			memcpy(sk.rest, key + 4, len - 4);
+		}
+		memcpy(slot, &sk, sizeof sk);
+	}
+	memcpy(slot_value(slot, k->shape.form), b->value + (size_t)row * k->shape.value_bytes,
+	       k->shape.value_bytes);
+	k->t.tags[s] = TAG_LIVE;
+	k->t.sums[s / GROUP_SLOTS] |= 1;
+	table_took(&k->t, s);
+	k->list[0].count++;
+	k->restore_next = s + 1;
+	k->restore_last_hash = hash;
+	k->live++;
+	k->live_key_bytes += len;
+	return OK;
+}
+
+RC keyed_restore_rows(struct keyed *k, const struct run_block *b, uint32_t from, uint32_t to,
+		      struct err *e)
+{
+	CHECK(k->restoring && to <= b->rows);
+	for (uint32_t row = from; row < to; row++) {
+		if (b->op[row] == ROW_DELETE)
+			continue;
+		enum rc rc = restore_one(k, b, row, e);
+		if (rc != OK)
+			return rc;
+	}
+	return OK;
+}
+
+void keyed_restore_end(struct keyed *k, uint64_t checkpoint)
+{
+	CHECK(k->restoring);
+	k->restoring = false;
+	k->floor = checkpoint;
+	k->last_id = checkpoint;
+}
+
+/* --- walking --- */
+
+uint32_t keyed_next(const struct keyed *k, struct keyed_iter *it, struct keyed_entry *out,
+		    uint32_t max)
+{
+	uint32_t n = 0;
+	/* While growing, all hashes of the new table are below those of the old one. */
+	for (; it->table < 2 && n < max; it->table++, it->slot = 0) {
+		const struct table *t = it->table ? &k->old : &k->t;
+		if (it->table && it->slot < k->moved_slot)
+			it->slot = k->moved_slot;
+		for (; it->slot < t->total && n < max; it->slot++) {
+			if (!(t->tags[it->slot] & TAG_LIVE))
+				continue;
+			uint8_t *slot = table_slot(t, it->slot);
+			out[n].key = slot_key(slot, k->shape.form, &out[n].key_len);
+			out[n].value = slot_value(slot, k->shape.form);
+			n++;
+		}
+		if (it->slot < t->total)
+			break;
+	}
+	return n;
+}
+
+uint64_t keyed_checksum(const struct keyed *k)
+{
+	struct keyed_iter it = {0};
+	struct keyed_entry x[64];
+	uint64_t sum = 0;
+	uint32_t n;
+	while ((n = keyed_next(k, &it, x, ARRAY_LEN(x))))
+		for (uint32_t i = 0; i < n; i++) {
+			uint8_t row[256 + 16];
+			uint64_t h;
+			if (x[i].key_len <= 256) {
+				memcpy(row, x[i].key, x[i].key_len);
+				memcpy(row + x[i].key_len, x[i].value, k->shape.value_bytes);
+				h = hash_bytes(row, x[i].key_len + k->shape.value_bytes);
+			} else { /* a long key stands for itself by its hash */
+				h = hash_bytes(x[i].key, x[i].key_len);
+				memcpy(row, &h, 8);
+				memcpy(row + 8, x[i].value, k->shape.value_bytes);
+				h = hash_bytes(row, 8 + k->shape.value_bytes);
+			}
+			sum += h;
+		}
+	return sum;
+}

@@ -1,0 +1,414 @@
+/* snapshot.c - freezing, slices, saves: a consistent picture of a table that goes on changing.
+ * The argument why nothing is lost or written twice with different values stands in keyed_in.h.
+ *
+ * The ordered stream: rows in slot order are in hash order except within a cluster (a stretch without
+ * an empty slot), so chunks are cut only at empty slots and sorted one by one later: together they
+ * are one run. Where a chunk fills up inside a cluster, the cluster's rows are taken back out and
+ * begin the next chunk. A cluster larger than a chunk is sorted here, by slot numbers. */
+#include "state/keyed_in.h"
+
+#include <stdlib.h>
+
+#define AHEAD 64u          /* rows fetched into the cache before they are copied */
+#define GROUPS_A_ROW 16u   /* groups passed over that cost as much as a row, by feel */
+#define GROUP_ROWS_COST 4u /* looking at every tag of a group costs as much as these rows */
+#define SAVED_CHUNKS_MAX 32u /* of one run; at most RUN_LISTS */
+
+_Static_assert(SAVED_CHUNKS_MAX <= RUN_LISTS, "a saved run must be mergeable in one go");
+
+void keyed_freeze(struct keyed *k, uint64_t id, uint64_t base, bool full, struct keyed_frozen *f)
+{
+	struct freeze *z = &k->f;
+	CHECK(k->pool && !z->running && !z->ready && !z->ordered && !z->saved);
+	CHECK(id > k->last_id && base < id);
+	uint64_t rows = lists_freeze(k, id, base, &z->owed_lists);
+	k->last_id = id;
+	z->full = full || rows == UINT64_MAX || rows > (k->live + lists_dead(k)) / 2;
+	if (z->full)
+		z->owed_lists = (uint16_t)~(1u << k->open_list);
+	for (unsigned tag = 0; tag < 256; tag++)
+		z->owed_tag[tag] = ((tag & TAG_LIVE) || ((tag & TAG_DEAD) && !z->full)) &&
+				   (z->owed_lists >> (tag & TAG_LIST) & 1);
+	z->id = id;
+	z->cursor = k->lo;
+	z->clearing = lists_clearing(k);
+	z->running = true;
+	f->full = z->full;
+	f->rows = z->full ? k->live : rows;
+}
+
+bool keyed_is_freezing(const struct keyed *k)
+{
+	return k->f.running;
+}
+
+static void ready_add(struct freeze *z, struct chunk *list, enum chunk_stream stream)
+{
+	for (struct chunk *c = list; c; c = c->next) {
+		c->stream = stream;
+		c->checkpoint = z->id;
+	}
+	list->next_list = NULL;
+	*z->ready_end = list;
+	z->ready_end = &list->next_list;
+}
+
+static void ordered_close(struct freeze *z)
+{
+	if (z->ordered && z->ordered->rows)
+		ready_add(z, z->ordered, CHUNK_ORDERED);
+	else
+		chunk_put(z->ordered);
+	z->ordered = NULL;
+}
+
+static void saved_close(struct freeze *z)
+{
+	if (z->saved)
+		ready_add(z, z->saved, CHUNK_SAVED);
+	z->saved = NULL;
+	z->saved_count = 0;
+}
+
+struct chunk *keyed_take(struct keyed *k)
+{
+	struct freeze *z = &k->f;
+	struct chunk *c = z->ready;
+	if (!c)
+		return NULL;
+	z->ready = c->next_list;
+	if (!z->ready)
+		z->ready_end = &z->ready;
+	c->next_list = NULL;
+	return c;
+}
+
+void keyed_abort(struct keyed *k)
+{
+	struct freeze *z = &k->f;
+	struct chunk *c;
+	chunk_put(z->ordered);
+	chunk_put_list(z->saved);
+	z->ordered = z->saved = NULL;
+	z->saved_count = 0;
+	while ((c = keyed_take(k)))
+		chunk_put_list(c);
+	z->running = false;
+}
+
+/* --- rows --- */
+
+static uint32_t row_size(const struct keyed *k, const uint8_t *slot)
+{
+	if (k->shape.form == KEY_FIX8)
+		return k->row_bytes;
+	return 4 + ((const struct slot_key *)slot)->len + k->shape.value_bytes;
+}
+
+static void row_put(const struct keyed *k, struct chunk *c, const uint8_t *slot, uint8_t tag)
+{
+	uint8_t *to = c->data + c->used_bytes;
+	uint32_t op = tag & TAG_DEAD ? ROW_DELETE : ROW_PUT;
+	if (k->shape.form == KEY_FIX8) {
+		memcpy(to, slot, k->slot_bytes);
+		to[k->slot_bytes] = (uint8_t)op;
+		c->used_bytes += k->row_bytes;
+	} else {
+		uint32_t len, head;
+		const uint8_t *key = slot_key(slot, KEY_BYTES, &len);
+		head = len | op << 31;
+		memcpy(to, &head, 4);
+		memcpy(to + 4, key, len);
+		memcpy(to + 4 + len, slot + 16, k->shape.value_bytes);
+		c->used_bytes += 4 + len + k->shape.value_bytes;
+	}
+	c->rows++;
+}
+
+RC snapshot_save(struct keyed *k, const uint8_t *slot, uint8_t tag, struct err *e)
+{
+	struct freeze *z = &k->f;
+	if (!z->saved || CHUNK_BYTES - z->saved->used_bytes < row_size(k, slot)) {
+		if (z->saved_count == SAVED_CHUNKS_MAX)
+			saved_close(z);
+		struct chunk *c = chunk_get_overdraft(k->pool);
+		if (!c)
+			return ERR(e, E_NO_MEMORY, "no memory to save a row for checkpoint %llu",
+				   (unsigned long long)z->id);
+		c->next = z->saved;
+		z->saved = c;
+		z->saved_count++;
+	}
+	row_put(k, z->saved, slot, tag);
+	return OK;
+}
+
+bool keyed_can_change(struct keyed *k, uint32_t rows, uint64_t key_bytes)
+{
+	struct freeze *z = &k->f;
+	if (!z->running)
+		return true;
+	uint64_t bytes, waste = 0; /* waste: a row never stands in two chunks */
+	if (k->shape.form == KEY_FIX8) {
+		bytes = (uint64_t)rows * k->row_bytes;
+		waste = k->row_bytes;
+	} else {
+		bytes = (uint64_t)rows * (4 + k->shape.value_bytes) + key_bytes;
+		waste = bytes < KEY_MAX_BYTES + 20 ? bytes : KEY_MAX_BYTES + 20;
+	}
+	uint64_t here = z->saved ? CHUNK_BYTES - z->saved->used_bytes : 0;
+	if (here >= bytes)
+		return true;
+	/* One chunk stays free for the slices: they are what ends the freeze. */
+	uint64_t need = (bytes + CHUNK_BYTES - waste - 1) / (CHUNK_BYTES - waste) + !z->ordered;
+	if (chunk_available(k->pool) >= need)
+		return true;
+	saved_close(z);
+	return false;
+}
+
+/* --- slices --- */
+
+/* A chunk for further ordered rows: true if there is one. What the saved rows hold goes on its way
+ * first when chunks are short. */
+static bool ordered_chunk(struct keyed *k)
+{
+	struct freeze *z = &k->f;
+	if (!z->ordered)
+		z->ordered = chunk_get(k->pool);
+	if (!z->ordered)
+		saved_close(z);
+	return z->ordered != NULL;
+}
+
+struct scan {
+	struct table *t;
+	uint64_t at, end;      /* slots still to look at now */
+	uint64_t region_end;   /* where the entries of this table end, an empty slot or total */
+	uint64_t begin;        /* where this scan began: home of the cursor */
+	uint64_t checked_from; /* entries from here on have hash >= cursor: no need to look */
+};
+
+static bool scan_owes(const struct keyed *k, const struct scan *s, uint64_t slot)
+{
+	return k->f.owed_tag[s->t->tags[slot]] &&
+	       (slot >= s->checked_from ||
+		keyed_slot_hash(k, table_slot(s->t, slot)) >= k->f.cursor);
+}
+
+/* Rows of slots [from, to) that stand at the end of the chunk leave it again. */
+static void rows_take_back(struct keyed *k, const struct scan *s, uint64_t from, uint64_t to)
+{
+	for (uint64_t i = from; i < to; i++)
+		if (scan_owes(k, s, i)) {
+			k->f.ordered->rows--;
+			k->f.ordered->used_bytes -= row_size(k, table_slot(s->t, i));
+		}
+}
+
+struct place {
+	uint64_t hash, slot;
+};
+
+struct place_order {
+	const struct keyed *k;
+	const struct table *t;
+};
+
+static int place_compare(const void *x, const void *y, void *arg)
+{
+	const struct place *a = x, *b = y;
+	const struct place_order *o = arg;
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	uint32_t al, bl;
+	const uint8_t *ak = slot_key(table_slot(o->t, a->slot), o->k->shape.form, &al);
+	const uint8_t *bk = slot_key(table_slot(o->t, b->slot), o->k->shape.form, &bl);
+	return key_compare(ak, al, bk, bl);
+}
+
+/* A cluster that no chunk holds: its slots [from, to) are sorted, and its rows go out in order. The
+ * cursor can stand between two hashes of it; keys of equal hash are not parted (beyond the budget
+ * if they must). *done: the whole cluster is written, else chunks ran out. */
+static RC cluster_write(struct keyed *k, const struct scan *s, uint64_t from, uint64_t to,
+			bool *done, struct err *e)
+{
+	struct freeze *z = &k->f;
+	struct place *places = mem_get_aligned(k->mem, 16, (to - from) * sizeof *places);
+	uint64_t n = 0, i;
+	if (!places)
+		return ERR(e, E_NO_MEMORY, "no memory to sort %llu slots",
+			   (unsigned long long)(to - from));
+	for (uint64_t slot = from; slot < to; slot++) {
+		uint64_t hash = keyed_slot_hash(k, table_slot(s->t, slot));
+		if (z->owed_tag[s->t->tags[slot]] && hash >= z->cursor)
+			places[n++] = (struct place){hash, slot};
+	}
+	struct place_order order = {k, s->t};
+	qsort_r(places, n, sizeof *places, place_compare, &order);
+	for (i = 0; i < n; i++) {
+		const uint8_t *slot = table_slot(s->t, places[i].slot);
+		if (z->ordered && CHUNK_BYTES - z->ordered->used_bytes < row_size(k, slot))
+			ordered_close(z);
+		bool parted = i && places[i].hash == places[i - 1].hash;
+		if (!ordered_chunk(k) && parted) {
+			z->ordered = chunk_get_overdraft(k->pool);
+			if (!z->ordered) {
+				mem_put(k->mem, places);
+				return ERR(e, E_NO_MEMORY, "no memory for keys of equal hash");
+			}
+		}
+		if (!z->ordered)
+			break;
+		row_put(k, z->ordered, slot, s->t->tags[places[i].slot]);
+	}
+	*done = i == n;
+	if (i < n)
+		z->cursor = places[i].hash;
+	mem_put(k->mem, places);
+	return OK;
+}
+
+/* Everything before this slot, which begins a cluster, is done. False: so is everything. */
+static bool cursor_to(struct keyed *k, const struct scan *s, uint64_t slot)
+{
+	uint64_t hash;
+	if (!table_hash_at(s->t, k->hi, slot, &hash))
+		return false;
+	if (hash > k->f.cursor)
+		k->f.cursor = hash;
+	return true;
+}
+
+/* The table and slots where the cursor stands. While growing, the new table ends for this purpose at
+ * the first empty slot at or after home(moved_hash): so a cut before it never lies above moved_hash. */
+static void scan_begin(struct keyed *k, struct scan *s)
+{
+	s->t = keyed_table(k, k->f.cursor);
+	s->begin = s->at = table_home(s->t, k->f.cursor);
+	s->checked_from = table_empty_from(s->t, s->at);
+	s->region_end = s->t->total;
+	if (keyed_growing(k) && s->t == &k->t)
+		s->region_end = table_empty_from(s->t, table_home(s->t, k->moved_hash));
+	s->end = s->region_end;
+}
+
+/* Slots whose rows are to be written, up to AHEAD of them, fetched into the cache. Cleans the groups
+ * it passes. *work: what this cost, in rows. */
+static uint32_t scan_ahead(struct keyed *k, struct scan *s, uint64_t *slots, uint64_t *work)
+{
+	const struct freeze *z = &k->f;
+	const uint16_t looks_at = (uint16_t)(z->owed_lists | z->clearing);
+	uint32_t n = 0;
+	uint64_t groups = 0;
+	for (; s->at < s->end && n < AHEAD && groups < AHEAD * GROUPS_A_ROW; groups++) {
+		uint64_t group = s->at / GROUP_SLOTS, next = (group + 1) * GROUP_SLOTS;
+		if (next > s->end)
+			next = s->end;
+		if (!z->full && !(s->t->sums[group] & looks_at)) {
+			s->at = next;
+			continue;
+		}
+		if (s->t->sums[group] & z->clearing)
+			lists_clean_group(k, s->t, group);
+		*work += GROUP_ROWS_COST;
+		for (; s->at < next && n < AHEAD; s->at++)
+			if (scan_owes(k, s, s->at)) {
+				__builtin_prefetch(table_slot(s->t, s->at));
+				slots[n++] = s->at;
+			}
+	}
+	*work += n + groups / GROUPS_A_ROW + 1;
+	return n;
+}
+
+/* The row of `slot` has no room: the chunk ends before its cluster; s->at is where to go on. *room:
+ * whether there is another chunk; if not, the cursor says where to go on. */
+static RC chunk_full(struct keyed *k, struct scan *s, uint64_t slot, bool *room, struct err *e)
+{
+	struct freeze *z = &k->f;
+	uint64_t from = slot;
+	while (from > s->begin && s->t->tags[from - 1] != TAG_EMPTY)
+		from--;
+	rows_take_back(k, s, from, slot);
+	bool alone = z->ordered->rows == 0; /* this cluster fills a chunk */
+	ordered_close(z);
+	s->at = from;
+	if (alone) {
+		s->at = table_empty_from(s->t, slot);
+		return cluster_write(k, s, from, s->at, room, e);
+	}
+	(void)cursor_to(k, s, from);
+	*room = ordered_chunk(k);
+	return OK;
+}
+
+/* Rows of the slots found; stops where a chunk is full. */
+static RC scan_write(struct keyed *k, struct scan *s, const uint64_t *slots, uint32_t n, bool *room,
+		     struct err *e)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const uint8_t *slot = table_slot(s->t, slots[i]);
+		if (!k->f.ordered && !ordered_chunk(k)) {
+			/* Not one row of this cluster, or of any after it, is in a chunk. */
+			*room = false;
+			return OK;
+		}
+		if (CHUNK_BYTES - k->f.ordered->used_bytes < row_size(k, slot))
+			return chunk_full(k, s, slots[i], room, e);
+		row_put(k, k->f.ordered, slot, s->t->tags[slots[i]]);
+	}
+	return OK;
+}
+
+static void freeze_end(struct keyed *k)
+{
+	ordered_close(&k->f);
+	saved_close(&k->f);
+	lists_cleared(k, k->f.clearing);
+	k->f.running = false;
+}
+
+RC keyed_slice(struct keyed *k, uint32_t max_rows, enum keyed_slice *at, struct err *e)
+{
+	uint64_t slots[AHEAD], work = 0;
+	struct scan s;
+	bool room = true;
+	*at = KEYED_DONE;
+	if (!k->f.running)
+		return OK;
+	if (!k->t.block) {
+		freeze_end(k);
+		return OK;
+	}
+	scan_begin(k, &s);
+	for (;;) {
+		uint32_t n = scan_ahead(k, &s, slots, &work);
+		if (scan_write(k, &s, slots, n, &room, e) != OK)
+			return E_NO_MEMORY;
+		if (!room) {
+			*at = KEYED_NO_ROOM;
+			return OK;
+		}
+		/* Enough: on to the end of the cluster, where the cursor can stand. */
+		if (s.at < s.end && work >= max_rows)
+			s.end = table_empty_from(s.t, s.at);
+		if (s.at < s.end)
+			continue;
+		if (s.end < s.region_end) {
+			if (!cursor_to(k, &s, s.end))
+				break;
+		} else {
+			if (!keyed_growing(k) || s.t == &k->old)
+				break;
+			k->f.cursor = k->moved_hash;
+		}
+		if (work >= max_rows) {
+			*at = KEYED_MORE;
+			return OK;
+		}
+		scan_begin(k, &s);
+	}
+	freeze_end(k);
+	return OK;
+}

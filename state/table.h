@@ -1,0 +1,105 @@
+/* table.h - one array of slots in hash order, with linear probing, a tag a slot and a sum a group.
+ * Why in hash order: home() is monotone in the hash at every capacity, so table order, run order and
+ * key group order are one (DESIGN 6): snapshots come out almost sorted, restores write forward, and
+ * while a table grows one comparison of hashes tells which of two tables holds a key.
+ *
+ *      0            home(h)                        cap          total
+ *      |--- slots ----|--------------------------- | - overflow - |
+ *
+ * There is no wrap-around: what runs over stands in the overflow slots, which are extended when they
+ * run out. The tag at [total] is always empty, so every probe ends.
+ * Owns: one block of memory with slots, tags and sums. One owner. Not here: what tags mean for
+ * snapshots (lists.c), when to grow (grow.c). */
+#pragma once
+#include "base/check.h"
+#include "base/mem.h"
+#include "state/shape.h"
+
+#include <string.h>
+
+enum {
+	TAG_EMPTY = 0,
+	TAG_LIST = 0x0F, /* the newest change list that names the entry; 0: clean */
+	TAG_LIVE = 0x10,
+	TAG_DEAD = 0x20, /* deleted; keeps its slot until its list is dropped and the table rebuilt */
+};
+
+#define GROUP_SLOTS 64u
+
+struct table {
+	struct mem *mem;
+	uint8_t *block; /* NULL: there is no table */
+	uint8_t *slots;
+	uint8_t *tags;  /* total + 1 */
+	uint16_t *sums; /* one a group of 64 slots: bit l set if some tag of it may name list l */
+	uint64_t cap, total, used; /* used: slots not empty */
+	uint64_t tail;             /* at least cap; from here on every slot is empty */
+	uint64_t lo, mult;
+	uint32_t shift;
+	uint32_t slot_bytes;
+	size_t block_bytes;
+	size_t released_bytes; /* of slots, given back to the system from the front */
+};
+
+/* A key as a slot holds it (KEY_BYTES). The first 8 bytes are the same for short and long keys. */
+struct slot_key {
+	uint32_t len;
+	char first[4];
+	union {
+		char rest[8]; /* len <= 12, zero padded */
+		const uint8_t *text;
+	};
+};
+
+/* False when memory is short (*t is then empty). total is cap + overflow, rounded up. */
+bool table_open(struct table *t, struct mem *mem, uint32_t slot_bytes, uint64_t lo, uint64_t hi,
+		uint64_t cap, uint64_t overflow);
+void table_close(struct table *t); /* legal on the zeroed one */
+/* Doubles the overflow slots; every entry keeps its slot number, pointers change. */
+bool table_extend(struct table *t, uint64_t hi);
+/* The slots before this one are no longer needed: returns their pages to the system. */
+void table_release(struct table *t, uint64_t slot);
+/* The lowest hash whose home is at or after slot; false when there is none up to hi. */
+bool table_hash_at(const struct table *t, uint64_t hi, uint64_t slot, uint64_t *hash);
+
+static inline uint64_t table_home(const struct table *t, uint64_t hash)
+{
+	return (uint64_t)(((unsigned __int128)((hash - t->lo) << t->shift) * t->mult) >> 64);
+}
+
+static inline uint8_t *table_slot(const struct table *t, uint64_t slot)
+{
+	return t->slots + slot * t->slot_bytes;
+}
+
+/* An empty slot was filled. */
+static inline void table_took(struct table *t, uint64_t slot)
+{
+	t->used++;
+	if (slot >= t->tail)
+		t->tail = slot + 1;
+}
+
+/* The first empty slot at or after slot (total counts as empty). */
+static inline uint64_t table_empty_from(const struct table *t, uint64_t slot)
+{
+	while (t->tags[slot] != TAG_EMPTY)
+		slot++;
+	return slot;
+}
+
+static inline const uint8_t *slot_key(const uint8_t *slot, enum key_form form, uint32_t *len)
+{
+	if (form == KEY_FIX8) {
+		*len = 8;
+		return slot;
+	}
+	const struct slot_key *sk = (const struct slot_key *)slot;
+	*len = sk->len;
+	return sk->len <= KEY_INLINE_BYTES ? (const uint8_t *)sk->first : sk->text;
+}
+
+static inline uint8_t *slot_value(uint8_t *slot, enum key_form form)
+{
+	return slot + (form == KEY_FIX8 ? 8 : 16);
+}
