@@ -1,0 +1,150 @@
+/* expr_list.c - split(): the elements of a batch's texts, as columns of up to BATCH_ROWS elements.
+ * Elements are views into the texts that are split; only words longer than a view whose case is
+ * changed are copied, once a column, into a text of its own. */
+#include "operators/kernels.h"
+#include "operators/simd.h"
+
+/* A column that is the same in every row, for a constant. */
+static enum rc spread(const struct val *v, uint32_t rows, struct pool *pool, struct column **out,
+		      struct err *e)
+{
+	struct column *c = pool_column(pool, T_STRING);
+	if (!c)
+		return ERR(e, E_NO_MEMORY, "no memory for the texts to be split");
+	c->rows = rows;
+	c->has_valid = val_is_null(v, 0);
+	if (c->has_valid)
+		memset(c->valid, 0, sizeof c->valid);
+	texts_share(c, v);
+	for (uint32_t i = 0; i < rows; i++)
+		c->str[i] = v->str[0];
+	*out = c;
+	return OK;
+}
+
+RC expr_list_begin(struct expr_list *l, struct expr *x, const struct batch *b, struct pool *pool,
+		   uint32_t *bad_row, struct err *e)
+{
+	struct val v;
+	*l = (struct expr_list){.x = x, .b = b};
+	CHECK(x->is_list);
+	enum rc rc = expr_run(x, x->root, b, pool, &v, bad_row, e);
+	if (rc == OK && val_is_const(&v)) {
+		rc = spread(&v, b->rows, pool, &l->arg, e);
+		val_drop(&v);
+	} else if (rc == OK) {
+		l->arg = v.col;
+	}
+	if (rc == OK && x->list_sep)
+		rc = expr_run(x, x->list_sep, b, pool, &x->list_by, bad_row, e);
+	if (rc != OK)
+		expr_list_end(l);
+	return rc;
+}
+
+/* One row's words from l->next_off on; true when the row is done. */
+static bool words_of(struct expr_list *l, uint32_t row, struct column *out, uint16_t *parent)
+{
+	const struct strview *s = &l->arg->str[row];
+	uint8_t room[STRVIEW_INLINE + 16 + 16];
+	const uint8_t *p = room;
+	if (s->len <= STRVIEW_INLINE)
+		memcpy(room, s->inl, STRVIEW_INLINE);
+	else
+		p = l->arg->text[s->text]->data + s->off;
+	out->rows = split_words(p, s->len, &l->next_off, *s, l->x->list_case, (uint16_t)row, out->str,
+				parent, out->rows);
+	return l->next_off == s->len;
+}
+
+/* The same for pieces between separators: one more than there are separators. */
+static bool pieces_of(struct expr_list *l, uint32_t row, struct column *out, uint16_t *parent)
+{
+	const struct val v = val_of_column(l->arg), *by = &l->x->list_by;
+	const struct strview *s = &l->arg->str[row], *sep = &by->str[row & by->mask];
+	const uint8_t *p = view_bytes(&v, s), *sep_p = view_bytes(by, sep);
+	if (val_is_null(by, row))
+		return true;
+	while (out->rows < BATCH_ROWS) {
+		uint32_t from = l->next_off, left = s->len - from;
+		const uint8_t *at = !sep->len || left < sep->len ? NULL
+				    : sep->len == 1		 ? memchr(p + from, sep_p[0], left)
+								 : memmem(p + from, left, sep_p, sep->len);
+		uint32_t len = at ? (uint32_t)(at - p) - from : left;
+		parent[out->rows] = (uint16_t)row;
+		out->str[out->rows++] = view_part(&v, s, from, len);
+		l->next_off = from + len + (at ? sep->len : 0);
+		if (!at)
+			return true;
+	}
+	return false;
+}
+
+/* Long words are still as they were: copies them, in the case asked for, into a text of out's own. */
+static enum rc map_long(struct expr_list *l, struct pool *pool, struct column *out, struct err *e)
+{
+	uint64_t total = 0;
+	for (uint32_t i = 0; i < out->rows; i++)
+		total += out->str[i].len > STRVIEW_INLINE ? out->str[i].len : 0;
+	if (!total)
+		return OK;
+	struct text_out t;
+	struct run r = {.x = l->x, .b = l->b, .pool = pool, .e = e, .n_rows = out->rows};
+	if (text_out_begin(&r, &t, out, total + 16) != OK)
+		return E_NO_MEMORY;
+	for (uint32_t i = 0; i < out->rows; i++) {
+		struct strview *s = &out->str[i];
+		if (s->len <= STRVIEW_INLINE)
+			continue;
+		const uint8_t *from = l->arg->text[s->text]->data + s->off;
+		uint8_t *to = text_out_room(&t, s->len); /* the last step may write 15 bytes more */
+		for (uint32_t at = 0; at < s->len; at += 16)
+			simd_store(to + at, simd_case(simd_load(from + at), l->x->list_case));
+		*s = text_out_view(&t, s->len);
+	}
+	return OK;
+}
+
+RC expr_list_next(struct expr_list *l, struct pool *pool, struct column **out, uint16_t *parent,
+		  uint32_t *bad_row, struct err *e)
+{
+	(void)bad_row;
+	*out = NULL;
+	if (l->done)
+		return OK;
+	struct column *c = pool_column(pool, T_STRING);
+	if (!c)
+		return ERR(e, E_NO_MEMORY, "no memory for the elements of a list");
+	bool words = !l->x->list_sep;
+	uint32_t rows = batch_count(l->b);
+	for (; l->next_sel < rows && c->rows < BATCH_ROWS; l->next_sel++) {
+		uint32_t row = l->b->selected ? l->b->sel[l->next_sel] : l->next_sel;
+		if (!column_is_null(l->arg, row) &&
+		    !(words ? words_of(l, row, c, parent) : pieces_of(l, row, c, parent)))
+			break; /* full within the row */
+		l->next_off = 0;
+	}
+	l->done = l->next_sel == rows;
+	if (l->x->list_case && map_long(l, pool, c, e) != OK) {
+		column_drop(c);
+		return E_NO_MEMORY;
+	}
+	if (!l->x->list_case) {
+		struct val v = val_of_column(l->arg);
+		texts_share(c, &v);
+	}
+	if (c->rows)
+		*out = c;
+	else
+		column_drop(c);
+	return OK;
+}
+
+void expr_list_end(struct expr_list *l)
+{
+	if (l->x)
+		val_drop(&l->x->list_by);
+	column_drop(l->arg);
+	l->arg = NULL;
+	l->done = true;
+}
