@@ -58,8 +58,8 @@ void fs_sim_kill(struct fs_sim *s);
 
 /* Operation n fails with this code (and with persistent all after it, until
  * fs_sim_fault_at(s, 0, OK, false)). E_NO_SPACE hits only what needs space: create, pwrite, sync,
- * link, rename, mkdir, sync_dir, lock; any other code hits whatever operation n is. A failing pwrite
- * has written the first half; a failing close closes; else nothing is done. */
+ * link, rename, mkdir, sync_dir, lock; any other code hits whatever operation n is. A failing
+ * pwrite has written the first half; a failing close closes; else nothing is done. */
 void fs_sim_fault_at(struct fs_sim *s, uint64_t n, enum rc code, bool persistent);
 /* The same once, but operation n is done and its success reported as this error: a lost answer. */
 void fs_sim_fault_after(struct fs_sim *s, uint64_t n, enum rc code);
