@@ -76,8 +76,8 @@ enum co_action_kind {
 	CO_PUBLISH,      /* all sections are in: write the manifest of id */
 	CO_ABORT,        /* tell every task; release held inputs: id, error (of class quiet: this is
 			  * no failure, it was subsumed or its attempt ended) */
-	CO_COMPLETED,    /* id is durable: notify tasks, commit its intents (none: CO_EV_COMMITTED at
-			  * once; the next checkpoints wait for it), retire and sweep */
+	CO_COMPLETED,    /* id is durable: notify tasks, commit its intents (none: CO_EV_COMMITTED
+			  * at once; the next ones wait for it), retire and sweep */
 	CO_FAIL_ATTEMPT, /* error */
 	CO_HALT,         /* outcome unknown, or fenced: end the process, delete nothing: error */
 	CO_DONE,         /* the stop or final one's intents are settled: id; the job is over */

@@ -343,8 +343,8 @@ TEST(rule3_savepoint_before_manual_before_periodic_each_in_order)
 	ask(&f, CO_MANUAL, 12);
 	ask(&f, CO_SAVEPOINT, 21);
 	f.now_us = 100 * MS;
-	static const char *const then[] = {"C1 T2<1 savepoint", "C2 T3<2 savepoint", "C3 T4<3 manual",
-					   "C4 T5<4 manual", "C5 T6<5 periodic"};
+	static const char *const then[] = {"C1 T2<1 savepoint", "C2 T3<2 savepoint",
+					   "C3 T4<3 manual", "C4 T5<4 manual", "C5 T6<5 periodic"};
 	for (uint64_t id = 1; id <= ARRAY_LEN(then); id++) {
 		ack_all(&f, id);
 		SAYS(published(&f, id), then[id - 1]);
