@@ -91,7 +91,8 @@ RC fs_rmdir(struct fs *fs, const char *path, struct err *e); /* E_EXISTS when it
 RC fs_sync_dir(struct fs *fs, const char *path, struct err *e);
 RC fs_list(struct fs *fs, const char *path, struct fs_names *l, struct err *e);
 /* Creates if need be and takes an exclusive lock that ends with the handle or the process:
- * E_REFUSED when another holds it. Never the proof of ownership, only a convenience on one host. */
+ * E_REFUSED when another holds it. The handle reads and writes; what the file held stays. Never the
+ * proof of ownership, only a convenience on one host. */
 RC fs_lock(struct fs *fs, const char *path, int *fd, struct err *e);
 
 /* Built on the above. */

@@ -283,7 +283,7 @@ static enum rc sim_lock(struct fs *fs, const char *path, int *fd, struct err *e)
 	else if (!f)
 		f = disk_make(d, FS_FILE, dir, name, op_now_us(&o));
 	if (o.rc == OK && op_is_told(&o))
-		*fd = sim_handle_add(o.s, f, path, false, true);
+		*fd = sim_handle_add(o.s, f, path, true, true);
 	return op_end(&o);
 }
 
