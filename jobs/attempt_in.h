@@ -44,7 +44,7 @@ struct merging {
 	struct merging *next;
 	struct merger *g;
 	uint32_t stage, subtask;
-	bool done;
+	bool done, used;           /* used: the manifest being published names it */
 };
 
 struct attempt {
@@ -64,7 +64,7 @@ struct attempt {
 	uint32_t merge_seq;
 	bool started, released;
 	uint32_t ended, closed;    /* tasks that said so */
-	bool *task_closed;
+	uint8_t *task_told;        /* LETTER_CLOSE was put */
 	bool closing;              /* LETTER_CLOSE was sent */
 	uint32_t jobs_out;         /* the control thread's own jobs under way */
 	bool sweeping, sweep_again, orphans_gone;
@@ -107,9 +107,10 @@ void published_drop(struct published *p);
 /* After a publication: starts merges, tells tasks how long their chains are. */
 void chains_look(struct attempt *a);
 void chains_merged(struct attempt *a, struct mail *m);
-/* Puts what was merged into the chain of this stage; used ones are marked by used[]. */
+/* Puts what was merged into the chain of this stage, and marks it used. */
 enum rc chains_apply(struct attempt *a, uint32_t stage, struct chain *c, struct err *e);
-/* The manifest holding the results was published: they are its now. */
+/* After a publication: used ones are the manifest's, the others were for nothing. Not published: used
+ * ones wait for the next. */
 void chains_settle(struct attempt *a, bool published);
 void chains_close(struct attempt *a);
 

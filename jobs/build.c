@@ -167,8 +167,8 @@ enum rc build_graph(struct attempt *a, struct err *e)
 	a->outs = mem_get(a->mem, (a->n_channels + 1) * sizeof *a->outs);
 	a->edges = mem_get(a->mem, (n_edges + 1) * sizeof *a->edges);
 	a->task = mem_get(a->mem, (p->n_tasks + 1) * sizeof *a->task);
-	a->task_closed = mem_get(a->mem, p->n_tasks + 1);
-	if (!a->channel || !a->ins || !a->outs || !a->edges || !a->task || !a->task_closed)
+	a->task_told = mem_get(a->mem, p->n_tasks + 1);
+	if (!a->channel || !a->ins || !a->outs || !a->edges || !a->task || !a->task_told)
 		goto no_memory;
 	for (uint32_t i = 0; i < a->n_channels; i++)
 		channel_init(&a->channel[i], CHANNEL_SLOTS, CHANNEL_BYTES, NULL, NULL);
@@ -194,7 +194,7 @@ void build_close(struct attempt *a)
 		channel_close(&a->channel[i]);
 	for (uint32_t i = 0; a->task && i < a->n_tasks; i++)
 		task_free(a->task[i]);
-	mem_put(a->mem, a->task_closed);
+	mem_put(a->mem, a->task_told);
 	mem_put(a->mem, a->task);
 	mem_put(a->mem, a->edges);
 	mem_put(a->mem, a->outs);

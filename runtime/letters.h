@@ -9,6 +9,7 @@ enum letter_kind {
 	LETTER_RELEASE,     /* sources: the initial checkpoint is published, read on */
 	LETTER_ABORT,       /* barrier.id was given up */
 	LETTER_COMMITTED,   /* barrier.id is durable and its intents are settled */
+	LETTER_CHAIN,       /* chain_rows, chain_runs: how long the published chain is */
 	LETTER_CLOSE,       /* end: finish what is under way, close the operator, say CLOSED */
 	/* lane -> task */
 	LETTER_PACKED,      /* struct pack_done */
@@ -24,6 +25,8 @@ enum letter_kind {
 struct task_letter {
 	struct mail mail;
 	struct barrier barrier;
+	uint64_t chain_rows;
+	uint32_t chain_runs;
 };
 
 /* From a task to the control thread. Embedded in the task: each kind is sent once at most. */

@@ -336,15 +336,41 @@ void pack_done_close(struct pack_done *d)
 
 /* ---- the part as a whole ---- */
 
+#define BLOB_BLOCK (128u << 10)
+
+/* Blocks of one section rise in "hash": a blob's are numbered. */
+static RC blob_write(struct part_build *b, struct pack_blob *x, struct err *e)
+{
+	uint32_t section = b->sections++;
+	const uint8_t *data = x->data;
+	for (size_t at = 0, n = 0; at < x->len; at += BLOB_BLOCK, n++) {
+		size_t len = x->len - at < BLOB_BLOCK ? x->len - at : BLOB_BLOCK;
+		if (part_append(b->writer, section, data + at, len, 1, n, n, e) != OK)
+			return e->code;
+	}
+	return part_end_section(b->writer, section, &x->head, &x->ref, e);
+}
+
+static RC blobs_write(struct pack_finish *f, struct err *e)
+{
+	struct part_build *b;
+	for (uint32_t i = 0; i < f->n_blobs; i++)
+		if (build_find(f->packing, f->id, &b, e) != OK || blob_write(b, &f->blob[i], e) != OK)
+			return e->code;
+	return OK;
+}
+
 static bool pack_finish_step(struct io_job *job, struct fs *fs)
 {
 	(void)fs;
 	struct pack_finish *f = CONTAINER_OF(job, struct pack_finish, job);
+	job->rc = blobs_write(f, &job->error);
 	struct part_build *b = build_take(f->packing, f->id);
 	f->packing->over = f->id;
 	if (!b)
 		return true;
-	job->rc = part_finish(b->writer, &f->file, &job->error);
+	if (job->rc == OK)
+		job->rc = part_finish(b->writer, &f->file, &job->error);
 	if (job->rc != OK && part_exists(b->writer))
 		snprintf(f->file.name, sizeof f->file.name, "%s", part_writer_name(b->writer));
 	if (job->rc == OK) {

@@ -44,11 +44,21 @@ struct pack_done {
 void pack_end(struct pack *k, struct mailbox *reply, int kind);
 void pack_done_close(struct pack_done *d);
 
+/* A section that is no run: bytes as they are. */
+struct pack_blob {
+	struct section head;
+	const void *data;          /* borrowed until the letter is back */
+	size_t len;
+	struct section_ref ref;    /* out */
+};
+
 /* The part of id: finished, its writer handed over. A letter of `kind` when done. */
 struct pack_finish {
 	struct io_job job;
 	struct packing *packing;
 	uint64_t id;
+	struct pack_blob *blob;    /* added before the end; the caller's, set after init */
+	uint32_t n_blobs;
 	/* out: */
 	struct part_writer *writer; /* the caller's now; NULL when nothing was packed */
 	struct part_file file;      /* length 0: there is no file */

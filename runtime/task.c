@@ -189,6 +189,10 @@ static void task_command(struct task *t, struct task_letter *l)
 		if (t->c.ops->committed && t->opened)
 			t->c.ops->committed(t->self, &t->ctx, l->barrier.id);
 		break;
+	case LETTER_CHAIN:
+		t->chain_rows = l->chain_rows;
+		t->chain_runs = l->chain_runs;
+		break;
 	case LETTER_CLOSE:
 		t->closing = true;
 		break;

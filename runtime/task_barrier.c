@@ -6,6 +6,11 @@
  * of an aborted checkpoint arrive before those of the next (COORDINATOR 19). */
 #include "runtime/task_in.h"
 
+#include "runtime/merger.h"
+
+/* Small states may pile up some deltas before they are worth rewriting: about 64 KiB. */
+#define FULL_SLACK_ROWS 4096
+
 static struct snapping *snapping_of(struct task *t, uint64_t id)
 {
 	for (uint32_t i = 0; i < t->n_snapping; i++)
@@ -38,12 +43,22 @@ static void figures_of_state(struct task *t, struct snap *s)
 	atomic_store_explicit(&t->stats.state_bytes, s->figures.state_bytes, memory_order_relaxed);
 }
 
+/* A chain that would be read for more than twice the live state, or has too many runs because merging
+ * did not keep up, is replaced as a whole (DESIGN 6, "Bounded"). */
+static bool wants_full(struct task *t, const struct barrier *b)
+{
+	if (b->options & BARRIER_FULL || t->chain_runs >= 2 * CHAIN_RUNS_MAX)
+		return true;
+	uint64_t changed = keyed_changed(t->keyed, b->base_id);
+	return changed == UINT64_MAX ||
+	       t->chain_rows + changed > 2 * keyed_count(t->keyed) + FULL_SLACK_ROWS;
+}
+
 static void freeze(struct task *t, struct snapping *g)
 {
 	struct snap *s = g->snap;
 	struct keyed_frozen f;
-	keyed_freeze(t->keyed, s->barrier.id, s->barrier.base_id,
-		     (s->barrier.options & BARRIER_FULL) != 0, &f);
+	keyed_freeze(t->keyed, s->barrier.id, s->barrier.base_id, wants_full(t, &s->barrier), &f);
 	s->full = f.full;
 	s->figures.keys_changed = f.rows;
 	s->head = t->c.section;
@@ -57,6 +72,9 @@ enum rc task_snapshot(struct task *t)
 {
 	struct err *e = &t->ctx.error;
 	CHECK(t->n_snapping < SNAPS_MAX);
+	/* A barrier while an earlier one is encoded: that one was aborted, and its letter is under way. */
+	if (encoding_of(t))
+		task_abort(t, encoding_of(t)->snap->barrier.id);
 	struct snap *s = snap_open(t->c.mem, &t->barrier);
 	if (!s)
 		return ERR(e, E_NO_MEMORY, "no memory for a snapshot");

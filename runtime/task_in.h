@@ -45,6 +45,8 @@ struct task {
 	bool trigger_pending;     /* a source's next barrier */
 	struct barrier trigger;
 	uint64_t newest_barrier;
+	uint64_t chain_rows;      /* of the newest published chain of this subtask */
+	uint32_t chain_runs;
 
 	struct snapping snapping[SNAPS_MAX];
 	uint32_t n_snapping;

@@ -1,0 +1,169 @@
+/* chains.c - keeping the chains short while the job runs: which merges to start after a publication,
+ * what of theirs goes into the next manifest, and who is told to write everything next time. */
+#include "jobs/attempt_in.h"
+
+#define LINKS_MAX 512
+
+static struct merging *merging_of(struct attempt *a, uint32_t stage, uint32_t subtask)
+{
+	for (struct merging *g = a->merging; g; g = g->next)
+		if (g->stage == stage && g->subtask == subtask)
+			return g;
+	return NULL;
+}
+
+static void merging_close(struct attempt *a, struct merging *g)
+{
+	for (struct merging **at = &a->merging; *at; at = &(*at)->next)
+		if (*at == g) {
+			*at = g->next;
+			break;
+		}
+	merger_close(g->g);
+	mem_put(a->mem, g);
+}
+
+static void merge_start(struct attempt *a, const struct manifest_keyed *k, const uint32_t *link,
+			uint32_t first, uint32_t count, uint32_t stage, uint32_t subtask)
+{
+	const struct plan_stage *st = &a->c.plan->stage[stage];
+	const struct manifest_run *run[LINKS_MAX];
+	struct err e = {0};
+	struct merging *g = mem_get(a->mem, sizeof *g);
+	if (!g)
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		run[i] = &k->run[link[first + i]];
+	struct merger_options o = {
+		.fs = a->c.env->fs, .mem = a->mem, .parts_dir = a->c.parts_dir, .stage = st->spec->id,
+		.name = {.lineage = a->c.lineage, .attempt = a->c.attempt, .epoch = a->c.epoch,
+			 .checkpoint_id = a->base->m.id, .merge = ++a->merge_seq},
+		.head = task_config(a->task[st->first_task + subtask])->section,
+		.shape = st->shape, .hash_first = subtask_hash_first(st, subtask),
+		.hash_last = subtask_hash_last(st, subtask), .at_bottom = first == 0,
+	};
+	o.head.hash_first = o.hash_first;
+	o.head.hash_last = o.hash_last;
+	o.head.checkpoint_id = a->base->m.id;
+	o.head.row_ops = o.at_bottom ? ROWS_PUT : ROWS_PUT | ROWS_DELETE;
+	if (merger_open(&g->g, &o, &a->base->m, run, count, a->c.control, JOB_MERGED, &e) != OK) {
+		mem_put(a->mem, g);
+		return; /* merging is never owed: the chain's bound is kept by writing everything */
+	}
+	g->stage = stage;
+	g->subtask = subtask;
+	g->next = a->merging;
+	a->merging = g;
+	a->jobs_out++;
+	merger_submit(g->g, a->c.io);
+}
+
+static uint64_t links_rows(const struct manifest_keyed *k, const uint32_t *link, uint32_t n, uint64_t *rows)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		rows[i] = k->run[link[i]].ref.rows;
+		sum += rows[i];
+	}
+	return sum;
+}
+
+static uint32_t runs_within(const struct manifest_keyed *k, uint64_t lo, uint64_t hi, uint32_t *link)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < k->n_runs && n < LINKS_MAX; i++)
+		if (k->run[i].hash_last >= lo && k->run[i].hash_first <= hi)
+			link[n++] = i;
+	return n;
+}
+
+static void tell_chain(struct attempt *a, uint32_t task, uint64_t rows, uint32_t runs)
+{
+	struct task_letter *l = mem_get(a->mem, sizeof *l);
+	if (!l)
+		return;
+	l->mail.kind = LETTER_CHAIN;
+	l->chain_rows = rows;
+	l->chain_runs = runs;
+	mailbox_put(task_mailbox(a->task[task]), &l->mail);
+}
+
+void chains_look(struct attempt *a)
+{
+	const struct plan *p = a->c.plan;
+	uint32_t link[LINKS_MAX], first, count;
+	uint64_t rows[LINKS_MAX];
+	for (uint32_t s = 0; s < p->n_stages; s++) {
+		const struct plan_stage *st = &p->stage[s];
+		const struct manifest_op *op = st->p.keyed ? manifest_find_op(&a->base->m, st->spec->id)
+							    : NULL;
+		for (uint32_t i = 0; op && op->n_keyed && i < st->parallelism; i++) {
+			const struct manifest_keyed *k = &op->keyed[0];
+			uint32_t n = runs_within(k, subtask_hash_first(st, i), subtask_hash_last(st, i),
+						 link);
+			tell_chain(a, st->first_task + i, links_rows(k, link, n, rows), n);
+			if (!a->closing && n < LINKS_MAX && !merging_of(a, s, i) &&
+			    merge_choose(rows, n, &first, &count))
+				merge_start(a, k, link, first, count, s, i);
+		}
+	}
+}
+
+void chains_merged(struct attempt *a, struct mail *m)
+{
+	struct merger *done = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct merger, seal);
+	a->jobs_out--;
+	for (struct merging *g = a->merging; g; g = g->next) {
+		if (g->g != done)
+			continue;
+		if (done->seal.rc == OK && !a->closing) {
+			g->done = true;
+			return;
+		}
+		if (done->seal.rc != OK && a->c.log)
+			log_line(a->c.log, LOG_WARN, "merge of stage '%s' given up: %s",
+				 a->c.plan->stage[g->stage].spec->id, done->seal.error.text);
+		discard_submit(a, done->file.name);
+		merging_close(a, g);
+		return;
+	}
+	CHECK(!"a merge nobody knows");
+}
+
+/* Only what the manifest's chain still has exactly is replaced; else the merge was for nothing. */
+enum rc chains_apply(struct attempt *a, uint32_t stage, struct chain *c, struct err *e)
+{
+	for (struct merging *g = a->merging, *next; g; g = next) {
+		next = g->next;
+		if (g->stage != stage || !g->done)
+			continue;
+		const struct merger *x = g->g;
+		bool done = false;
+		if (chain_replace(c, &x->inputs, &x->inputs.op[0].keyed[0],
+				  x->file.length ? &x->ref : NULL, &x->file, x->o.hash_first,
+				  x->o.hash_last, x->delta, &done, e) != OK)
+			return e->code;
+		g->used = done;
+	}
+	return OK;
+}
+
+void chains_settle(struct attempt *a, bool published)
+{
+	for (struct merging *g = a->merging, *next; g; g = next) {
+		next = g->next;
+		if (!g->done || (!published && g->used)) {
+			g->used = false;
+			continue;
+		}
+		if (!g->used)
+			discard_submit(a, g->g->file.name);
+		merging_close(a, g);
+	}
+}
+
+void chains_close(struct attempt *a)
+{
+	while (a->merging)
+		merging_close(a, a->merging);
+}

@@ -1,0 +1,229 @@
+/* publish.c - the control thread's jobs for the durability lane: seal and publish, commit, sweep,
+ * discard, a line of history. Each is one structure that owns what it needs until its letter is back. */
+#include "jobs/attempt_in.h"
+
+#include <stdio.h>
+
+void published_use(struct published *p)
+{
+	p->users++;
+}
+
+void published_drop(struct published *p)
+{
+	if (!p || --p->users)
+		return;
+	struct mem *mem = p->m.mem;
+	manifest_close(&p->m);
+	mem_put(mem, p);
+}
+
+struct durable_job {
+	struct io_job job;
+	struct attempt *a;
+	uint64_t id;
+	struct published *manifest; /* a reference */
+	struct part_writer *writer; /* to be sealed; NULL: no part */
+	uint32_t at;                /* commit: next intent; sweep: next orphan */
+	bool begun;
+	char part_name[LAYOUT_NAME_MAX + 1];
+	char *line;
+	size_t len;
+};
+
+static struct durable_job *durable_job(struct attempt *a, enum io_class class, int kind,
+				       bool (*step)(struct io_job *, struct fs *))
+{
+	struct durable_job *d = mem_get(a->mem, sizeof *d);
+	if (!d)
+		return NULL;
+	d->a = a;
+	d->job.class = class;
+	d->job.step = step;
+	d->job.reply = a->c.control;
+	d->job.mail.kind = kind;
+	return d;
+}
+
+static void durable_submit(struct durable_job *d)
+{
+	d->a->jobs_out++;
+	ioqueue_submit(d->a->c.io, &d->job);
+}
+
+/* ---- publish ---- */
+
+static bool publish_step(struct io_job *job, struct fs *fs)
+{
+	(void)fs;
+	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
+	if (d->writer && !d->begun) {
+		d->begun = true;
+		job->rc = part_seal(d->writer, &job->error);
+		return job->rc != OK;
+	}
+	job->rc = store_publish(d->a->c.store, &d->manifest->m, &job->error);
+	return true;
+}
+
+enum rc publish_submit(struct attempt *a, struct pending *p, struct err *e)
+{
+	struct durable_job *d = durable_job(a, IO_PUBLISH, JOB_PUBLISHED, publish_step);
+	if (!d)
+		return ERR(e, E_NO_MEMORY, "no memory to publish checkpoint %llu",
+			   (unsigned long long)p->id);
+	d->id = p->id;
+	d->manifest = p->made;
+	published_use(p->made);
+	d->writer = p->part.writer;
+	p->part.writer = NULL;
+	durable_submit(d);
+	return OK;
+}
+
+/* ---- commit ---- */
+
+static bool commit_step(struct io_job *job, struct fs *fs)
+{
+	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
+	const struct manifest *m = &d->manifest->m;
+	if (d->at == m->n_intents)
+		return true;
+	const struct manifest_intent *x = &m->intent[d->at++];
+	struct intent in = {.kind = INTENT_RENAME, .from = (char *)x->from, .to = (char *)x->to,
+			    .offset = x->offset, .length = x->length, .hash = x->hash};
+	snprintf(in.sink, sizeof in.sink, "%s", x->sink);
+	enum intent_outcome out;
+	job->rc = intent_settle(fs, &in, &out, &job->error);
+	if (job->rc != OK)
+		err_in(&job->error, "stage '%s': commit of checkpoint %llu", in.sink,
+		       (unsigned long long)m->id);
+	return job->rc != OK || d->at == m->n_intents;
+}
+
+enum rc commit_submit(struct attempt *a, struct err *e)
+{
+	struct durable_job *d = durable_job(a, IO_PUBLISH, JOB_COMMITTED, commit_step);
+	if (!d)
+		return ERR(e, E_NO_MEMORY, "no memory to commit a checkpoint");
+	d->id = a->base->m.id;
+	d->manifest = a->base;
+	published_use(a->base);
+	durable_submit(d);
+	return OK;
+}
+
+/* ---- sweep ---- */
+
+/* Orphans of sinks first (once), then the store's own. Every fault is reported and ends this sweep. */
+static bool sweep_step(struct io_job *job, struct fs *fs)
+{
+	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
+	const struct bytes *orphans = &d->a->c.begun->orphans;
+	if (!d->a->orphans_gone && d->at < orphans->len) {
+		const char *path = (const char *)orphans->data + d->at;
+		d->at += (uint32_t)strlen(path) + 1;
+		enum rc rc = fs_unlink(fs, path, &job->error);
+		if (rc == E_NOT_FOUND)
+			err_clear(&job->error);
+		else
+			job->rc = rc;
+		return job->rc != OK;
+	}
+	bool done = false;
+	if (!d->begun)
+		job->rc = store_sweep_begin(d->a->c.store, d->a->c.attempt, &job->error);
+	else
+		job->rc = store_sweep_step(d->a->c.store, &done, &job->error);
+	d->begun = true;
+	return done || job->rc != OK;
+}
+
+void sweep_submit(struct attempt *a)
+{
+	if (a->sweeping) {
+		a->sweep_again = true;
+		return;
+	}
+	struct durable_job *d = durable_job(a, IO_UNLINK, JOB_SWEPT, sweep_step);
+	if (!d)
+		return; /* the next checkpoint's sweep does it */
+	a->sweeping = true;
+	durable_submit(d);
+}
+
+/* ---- discard ---- */
+
+static bool discard_step(struct io_job *job, struct fs *fs)
+{
+	(void)fs;
+	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
+	job->rc = store_discard(d->a->c.store, d->part_name, &job->error);
+	return true;
+}
+
+void discard_submit(struct attempt *a, const char *part_name)
+{
+	struct durable_job *d;
+	if (!part_name[0] || !(d = durable_job(a, IO_SYNC, JOB_NOTED, discard_step)))
+		return;
+	snprintf(d->part_name, sizeof d->part_name, "%s", part_name);
+	durable_submit(d);
+}
+
+/* ---- history ---- */
+
+static bool note_step(struct io_job *job, struct fs *fs)
+{
+	(void)fs;
+	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
+	job->rc = history_append(d->a->c.history, d->line, d->len, &job->error);
+	return true;
+}
+
+void note_submit(struct attempt *a, const struct checkpoint_record *r)
+{
+	if (!a->c.history)
+		return;
+	struct durable_job *d = durable_job(a, IO_UNLINK, JOB_NOTED, note_step);
+	if (!d)
+		return;
+	struct bytes text;
+	bytes_init(&text, a->mem);
+	struct json_out o;
+	jout_begin(&o, &text, false);
+	jout_object(&o);
+	jout_kv_uint(&o, "id", r->id);
+	jout_kv_string(&o, "kind", co_kind_name(r->kind));
+	jout_kv_string(&o, "state", r->completed ? "completed" : "failed");
+	if (!r->completed)
+		jout_kv_string(&o, "error", r->error);
+	jout_kv_int(&o, "wall_us", r->wall_us);
+	jout_kv_uint(&o, "epoch", a->c.epoch);
+	jout_kv_uint(&o, "attempt", a->c.attempt);
+	jout_kv_uint(&o, "bytes_written", r->bytes_written);
+	jout_kv_uint(&o, "keys_changed", r->keys_changed);
+	jout_kv_uint(&o, "total_us", r->total_us);
+	jout_object_end(&o);
+	if (!bytes_ok(&text)) {
+		bytes_close(&text);
+		mem_put(a->mem, d);
+		return;
+	}
+	d->line = (char *)text.data;
+	d->len = text.len;
+	durable_submit(d);
+}
+
+/* ---- letters ---- */
+
+void publish_outcome(struct attempt *a, struct mail *m, struct publish_outcome *o)
+{
+	struct durable_job *d = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct durable_job, job);
+	*o = (struct publish_outcome){.id = d->id, .rc = d->job.rc, .error = d->job.error};
+	part_writer_close(d->writer);
+	published_drop(d->manifest);
+	mem_put(a->mem, d->line);
+	mem_put(a->mem, d);
+	a->jobs_out--;
+}
