@@ -271,31 +271,47 @@ static const struct opt_def *find(const struct opt_def *defs, const char *name)
 	return NULL;
 }
 
+/* What key may have meant: a name of the table, or "block.name" for one inside a block of it. */
+static const char *meant_by(const char *key, const struct opt_alias *aliases,
+			    const char *const *names, size_t n)
+{
+	for (; aliases && aliases->theirs; aliases++)
+		if (!strcmp(aliases->theirs, key))
+			return aliases->ours;
+	size_t block = strcspn(key, ".");
+	for (size_t i = 0; i < n && key[block] && key[block + 1]; i++)
+		if (strlen(names[i]) == block && !memcmp(names[i], key, block))
+			return key;
+	return closest_name(key, names, n);
+}
+
 static void unknown_key(const struct opt_def *defs, const char *const *also,
 			const struct opt_alias *aliases, const struct json *v, size_t i,
 			struct opt_report *r)
 {
-	const char *names[NAMES_MAX], *key = json_key(v, i), *close = NULL;
+	const char *names[NAMES_MAX], *key = json_key(v, i);
 	size_t n = 0;
-	for (; aliases && aliases->theirs; aliases++)
-		if (!strcmp(aliases->theirs, key))
-			close = aliases->ours;
 	for (; also && *also && n < NAMES_MAX; also++)
 		names[n++] = *also;
 	for (const struct opt_def *d = defs; d->name && n < NAMES_MAX; d++)
 		if (!(d->kinds & OPT_LATER))
 			names[n++] = d->name;
-	size_t listed = n;
+	size_t listed = n, at = 0;
 	for (const struct opt_def *d = defs; d->name && n < NAMES_MAX; d++)
 		if (d->kinds & OPT_LATER)
 			names[n++] = d->name; /* proposed, but not listed */
-	if (!close)
-		close = closest_name(key, names, n);
-	char hint[400];
+	const char *close = meant_by(key, aliases, names, n);
 	const struct opt_def *meant = close ? find(defs, close) : NULL;
-	bool later = meant && meant->kinds & OPT_LATER;
-	size_t at = (size_t)snprintf(hint, sizeof hint, close ? "did you mean '%s'?%s" : "it may have: ",
-				     close, later ? " (it comes with a later version)" : "");
+	int block = close ? (int)strcspn(close, ".") : 0;
+	char hint[400];
+	if (close && close[block])
+		snprintf(hint, sizeof hint, "write \"%.*s\": {\"%s\": ...}", block, close,
+			 close + block + 1);
+	else if (close)
+		snprintf(hint, sizeof hint, "did you mean '%s'?%s", close,
+			 meant && meant->kinds & OPT_LATER ? " (it comes with a later version)" : "");
+	else
+		at = (size_t)snprintf(hint, sizeof hint, "it may have: ");
 	for (size_t k = 0; !close && k < listed && at < sizeof hint; k++)
 		at += (size_t)snprintf(hint + at, sizeof hint - at, "%s%s", k ? ", " : "",
 				       names[k]);
