@@ -353,6 +353,29 @@ TEST(rule3_savepoint_before_manual_before_periodic_each_in_order)
 	close_fix(&f);
 }
 
+TEST(rule3_requests_of_one_kind_are_served_in_the_order_asked)
+{
+	static const uint64_t want[] = {1, 20, 21, 22, 11, 12};
+	struct fix f = fix();
+	open_fix(&f);
+	start(&f);
+	ask(&f, CO_MANUAL, 1);
+	ask(&f, CO_MANUAL, 11);
+	for (uint64_t i = 20; i <= 22; i++)
+		ask(&f, CO_SAVEPOINT, i);
+	ask(&f, CO_MANUAL, 12);
+	for (uint64_t id = 1; id <= ARRAY_LEN(want); id++) {
+		struct co_action a;
+		ack_all(&f, id);
+		struct co_event ev = event(&f, CO_EV_PUBLISHED, id);
+		co_event(f.co, 0, &ev);
+		EXPECT(co_next(f.co, &a) && a.kind == CO_COMPLETED && a.request == want[id - 1]);
+		read_actions(&f);
+		committed(&f, id);
+	}
+	close_fix(&f);
+}
+
 TEST(rule3_a_full_queue_refuses_with_a_reason)
 {
 	struct fix f = fix();
@@ -1068,6 +1091,22 @@ TEST(a_final_follows_a_stop_during_which_the_inputs_ended)
 	}
 }
 
+TEST(a_stop_settled_after_the_inputs_ended_is_not_the_end)
+{
+	struct fix f = fix();
+	open_fix(&f);
+	start(&f);
+	at(&f, 100 * MS);
+	ack_all(&f, 1);
+	published(&f, 1);
+	SAYS(ask(&f, CO_STOP, 6), "T2<1 stop!");
+	ack_all(&f, 2);
+	SAYS(published(&f, 2), "C2");
+	SAYS(ended(&f), ""); /* two commit: the final has no place yet */
+	SAYS(committed(&f, 2), "T3<2 final");
+	close_fix(&f);
+}
+
 TEST(a_stop_asked_for_during_the_final_is_refused_as_under_way)
 {
 	struct fix f = fix();
@@ -1165,6 +1204,7 @@ int main(void)
 		T(rule4_a_period_that_ends_while_one_is_pending_follows_it_at_once),
 		T(a_clock_that_goes_back_stands_still),
 		T(rule3_savepoint_before_manual_before_periodic_each_in_order),
+		T(rule3_requests_of_one_kind_are_served_in_the_order_asked),
 		T(rule3_a_full_queue_refuses_with_a_reason),
 		T(a_request_comes_back_with_its_checkpoint),
 		T(rule4_freezing_never_overlaps_but_writing_does),
@@ -1203,6 +1243,7 @@ int main(void)
 		T(a_stop_before_the_start_is_remembered),
 		T(a_stop_that_waits_when_the_inputs_end_becomes_the_final),
 		T(a_final_follows_a_stop_during_which_the_inputs_ended),
+		T(a_stop_settled_after_the_inputs_ended_is_not_the_end),
 		T(a_stop_asked_for_during_the_final_is_refused_as_under_way),
 		T(bounds_of_the_config_are_named),
 		T(inv31_opening_survives_each_failed_allocation),
