@@ -11,7 +11,7 @@ set(CMAKE_C_FLAGS_DEBUG "-O1 -g")
 set(WEIR_SANITIZE "" CACHE STRING "sanitizers, as in -fsanitize=")
 add_compile_definitions(_GNU_SOURCE XXH_INLINE_ALL)
 add_compile_options(-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-                    -Wvla -Wpointer-arith -Wno-missing-field-initializers -fno-strict-aliasing
+                    -Wvla -Wpointer-arith -Wno-missing-field-initializers -Wno-format-truncation -fno-strict-aliasing
                     -fno-omit-frame-pointer)
 if(WEIR_SANITIZE)
   add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all)

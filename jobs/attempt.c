@@ -304,8 +304,8 @@ static void act_abort(struct attempt *a, const struct co_action *x)
 	record(a, p, &x->error);
 	p->decided = true;
 	chains_settle(a, false);
-	if (p->part_under_way)
-		return; /* its letter discards it */
+	if (p->part_under_way || p->publishing)
+		return; /* its letter ends it; a manifest that may yet stand keeps its part */
 	if (p->part.file.name[0] && p->part.job.mail.kind == JOB_FINISHED_PART) {
 		discard_submit(a, p->part.file.name);
 		pending_close(a, p);
@@ -442,6 +442,11 @@ static void letter_published(struct attempt *a, struct mail *m)
 {
 	struct publish_outcome o;
 	publish_outcome(a, m, &o);
+	struct pending *p = pending_of(a, o.id);
+	CHECK(p && p->publishing);
+	p->publishing = false;
+	if (p->decided)
+		pending_close(a, p);
 	if (o.rc == OK)
 		attempt_event(a, &(struct co_event){.kind = CO_EV_PUBLISHED, .id = o.id});
 	else

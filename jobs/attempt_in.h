@@ -35,7 +35,7 @@ struct pending {
 	struct snap **snap;        /* one a task; NULL: not acknowledged yet */
 	uint32_t acknowledged;
 	struct pack_finish part;   /* on the bytes lane, then the finished part */
-	bool part_under_way;
+	bool part_under_way, publishing;
 	struct published *made;    /* the manifest, once assembled */
 };
 

@@ -77,6 +77,7 @@ enum rc publish_submit(struct attempt *a, struct pending *p, struct err *e)
 	published_use(p->made);
 	d->writer = p->part.writer;
 	p->part.writer = NULL;
+	p->publishing = true;
 	durable_submit(d);
 	return OK;
 }

@@ -100,8 +100,8 @@ def sizes(names):
         if len(lines) - 1 > FILE_LINES:
             yield "%s:1: %d lines; a file is a concept" % (name, len(lines) - 1)
         for i, line in enumerate(lines, 1):
-            if len(line.expandtabs(8)) > LINE_COLUMNS:
-                yield "%s:%d: %d columns" % (name, i, len(line.expandtabs(8)))
+            if len(line.expandtabs(4)) > LINE_COLUMNS:
+                yield "%s:%d: %d columns" % (name, i, len(line.expandtabs(4)))
     for name, limit in (("README.md", README_LINES), ("docs/ARCHITECTURE.md", ARCHITECTURE_LINES)):
         if name in names and text(name).count("\n") > limit:
             yield "%s:1: %d lines, %d at most" % (name, text(name).count("\n"), limit)
