@@ -81,7 +81,7 @@ static void cut(struct world *w)
 TEST(synced_bytes_survive_and_unsynced_ones_may_not)
 {
 	struct world w;
-	unsigned old = 0, all = 0, zeros = 0, torn = 0;
+	unsigned old = 0, all = 0, between = 0, zeros = 0, torn = 0;
 	EACH_SEED(w, seed) {
 		int fd = create(&w, "f");
 		write_fill(&w, fd, 'A', 10000, 0);
@@ -96,11 +96,12 @@ TEST(synced_bytes_survive_and_unsynced_ones_may_not)
 		EXPECT(b + count_of(data + 10000, len - 10000, 0) == len - 10000);
 		old += len == 10000;
 		all += len == 20000 && b == 10000;
+		between += len > 10000 && len < 20000;
 		zeros += len > 10000 && b == 0;
 		torn += b > 0 && b % 4096 != 2288 && b < len - 10000; /* 2288 end the block begun */
 		mem_put(&w.mem, data);
 	}
-	EXPECT(old && all && zeros && torn);
+	EXPECT(old && all && between && zeros && torn);
 }
 
 TEST(an_overwritten_block_is_old_or_new_or_torn_at_a_sector)

@@ -56,12 +56,11 @@ TEST(rng_below_is_uniform_and_below)
 			EXPECT(off > -400 && off < 400);
 		}
 	}
-	/* Two thirds of 2^64: a plain remainder would fall below the half too often. */
-	uint64_t big = 0xAAAAAAAAAAAAAAAAu;
-	unsigned low = 0;
+	/* Three quarters of 2^64: without drawing again, each third result would come twice. */
+	unsigned third = 0;
 	for (unsigned i = 0; i < 10000; i++)
-		low += rng_below(&r, big) < big / 2;
-	EXPECT(low > 4700 && low < 5300);
+		third += rng_below(&r, 0xC000000000000000u) % 3 == 0;
+	EXPECT(third > 3000 && third < 3700);
 }
 
 TEST(a_uuid_has_its_form_and_two_differ)

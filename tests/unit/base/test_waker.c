@@ -3,7 +3,9 @@
 #include "base/waker.h"
 #include "tests/lib/test.h"
 
-enum { ROUNDS = 20000, WAKERS = 3 };
+#include <sched.h>
+
+enum { ROUNDS = 20000, DUELS = 100000, WAKERS = 3 };
 
 /* One sleeper and one waker take turns; payload is not atomic, so TSan sees a missing edge. */
 struct turns {
@@ -93,6 +95,64 @@ TEST(many_wakers_lose_no_wake)
 	EXPECT(done == (uint64_t)WAKERS * ROUNDS && atomic_load(&c.work) == 0);
 }
 
+/* The heart of it without any sleep: in each round both sides go at once, and either the sleeper's
+ * second look sees the work or the waker sees it prepared. Fails without the fences, on x86 too. */
+struct duel {
+	struct waker w;
+	_Alignas(64) _Atomic unsigned work;
+	_Alignas(64) _Atomic unsigned begun, ended;
+	_Atomic unsigned notified;
+};
+
+static void note(void *arg)
+{
+	struct duel *d = arg;
+	atomic_fetch_add(&d->notified, 1);
+}
+
+static void spin_until(_Atomic unsigned *what, unsigned at_least)
+{
+	for (unsigned i = 1; atomic_load_explicit(what, memory_order_acquire) < at_least; i++)
+		if (i % 1000 == 0)
+			sched_yield(); /* the other side may need this core */
+}
+
+static void duel_waker(void *arg)
+{
+	struct duel *d = arg;
+	for (unsigned i = 1; i <= DUELS; i++) {
+		spin_until(&d->begun, i);
+		atomic_store_explicit(&d->work, i, memory_order_release);
+		waker_wake(&d->w);
+		atomic_store_explicit(&d->ended, i, memory_order_release);
+	}
+}
+
+TEST(either_the_sleeper_sees_the_work_or_the_waker_sees_the_sleeper)
+{
+	static struct duel d;
+	struct thread th;
+	struct err e = {OK};
+	waker_init(&d.w);
+	d.w.notify = note;
+	d.w.arg = &d;
+	EXPECT_OK(thread_start(&th, duel_waker, &d, "duel", &e), &e);
+	unsigned missed = 0;
+	for (unsigned i = 1; i <= DUELS; i++) {
+		atomic_store(&d.notified, 0);
+		atomic_store_explicit(&d.begun, i, memory_order_release);
+		for (unsigned k = 0; k < i * 7 % 1024; k++) /* so that the two meet in some round */
+			atomic_signal_fence(memory_order_seq_cst);
+		waker_prepare(&d.w);
+		bool saw = atomic_load_explicit(&d.work, memory_order_acquire) == i;
+		spin_until(&d.ended, i);
+		missed += !saw && !atomic_load(&d.notified);
+		waker_cancel(&d.w);
+	}
+	thread_join(&th);
+	EXPECT(missed == 0);
+}
+
 TEST(a_wake_between_prepare_and_sleep_is_kept)
 {
 	struct waker w;
@@ -172,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(each_turn_wakes_the_other_side),
 		T(many_wakers_lose_no_wake),
+		T(either_the_sleeper_sees_the_work_or_the_waker_sees_the_sleeper),
 		T(a_wake_between_prepare_and_sleep_is_kept),
 		T(a_sleep_ends_with_its_time),
 		T(notify_is_called_once_for_each_prepare),
