@@ -286,11 +286,11 @@ RC spec_parse(struct spec **out, const struct spec_source *from, struct diags *d
 		spec_close(s);
 		return E_INVALID;
 	}
-	if (rc == OK && !read_all(s, from, ds))
-		rc = E_NO_MEMORY;
 	if (rc != OK)
 		goto fail;
-	*out = s;
+	*out = s; /* without memory too: ds may point into it */
+	if (!read_all(s, from, ds))
+		return ERR(e, E_NO_MEMORY, "no memory for a job file");
 	if (ds->errors)
 		return ERR(e, E_INVALID, "%s: %u error%s", from->file, ds->errors,
 			   ds->errors > 1 ? "s" : "");

@@ -81,8 +81,8 @@ struct spec_source {
 
 /* Parses and checks. Every fault goes to ds (diags_init with the same file and text). Returns OK iff
  * there is no error among them; E_INVALID otherwise, and *s then is NULL (not even JSON) or holds what
- * could be understood, so that the plan can go on finding faults in stages that are ok. What ds
- * holds may point into *s and into from: print it before closing them. */
+ * could be understood, so that the plan can go on finding faults in stages that are ok; E_NO_MEMORY.
+ * What ds holds may point into *s and into from: print it before closing them, whatever came back. */
 RC spec_parse(struct spec **s, const struct spec_source *from, struct diags *ds, struct mem *mem,
 	      struct err *e);
 void spec_close(struct spec *s); /* legal on NULL */
