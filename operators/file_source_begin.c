@@ -139,8 +139,9 @@ RC file_source_begin(const void *conf, struct op_begin *b, struct err *e)
 	struct splits all, share;
 	splits_init(&all, b->mem, b->max_parallelism);
 	splits_init(&share, b->mem, b->max_parallelism);
-	enum rc rc = b->restored ? splits_restore(c, b, &all, e)
-				 : files_list(b->fs, c->base_dir, c->path, &all, e);
+	/* A stage that the chosen checkpoint does not know begins like a fresh one. */
+	enum rc rc = b->restored && b->n_old ? splits_restore(c, b, &all, e)
+					     : files_list(b->fs, c->base_dir, c->path, &all, e);
 	for (uint32_t i = 0; i < b->parallelism && rc == OK; i++) {
 		rc = splits_assign(&all, i, b->parallelism, &share, e);
 		splits_encode(&share, 0, &b->fresh[i]);

@@ -1,0 +1,96 @@
+/* field_text.c - see field_text.h. */
+#include "operators/field_text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536"
+			    "37383940414243444546474849505152535455565758596061626364656667686970717273"
+			    "7475767778798081828384858687888990919293949596979899";
+
+static char *uint64_put(char *to, uint64_t v)
+{
+	char digits[20], *p = digits + sizeof digits;
+	while (v >= 100) {
+		p -= 2;
+		memcpy(p, pairs + v % 100 * 2, 2);
+		v /= 100;
+	}
+	if (v >= 10) {
+		p -= 2;
+		memcpy(p, pairs + v * 2, 2);
+	} else {
+		*--p = (char)('0' + v);
+	}
+	size_t n = (size_t)(digits + sizeof digits - p);
+	memcpy(to, p, n);
+	return to + n;
+}
+
+char *int64_put(char *to, int64_t v)
+{
+	if (v >= 0)
+		return uint64_put(to, (uint64_t)v);
+	*to++ = '-';
+	return uint64_put(to, -(uint64_t)v);
+}
+
+static char *word_put(char *to, const char *word)
+{
+	size_t n = strlen(word);
+	memcpy(to, word, n);
+	return to + n;
+}
+
+char *float64_put(char *to, double v)
+{
+	if (isnan(v))
+		return word_put(to, "NaN");
+	if (isinf(v))
+		return word_put(to, v < 0 ? "-Infinity" : "Infinity");
+	/* Whole numbers that 15 digits hold are what most columns of figures are made of. */
+	if (fabs(v) < 1e15 && v == (double)(int64_t)v && !(v == 0 && signbit(v)))
+		return int64_put(to, (int64_t)v);
+	char text[FLOAT64_TEXT_MAX];
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, sizeof text, "%.*g", digits, v);
+		if (digits == 17 || strtod(text, NULL) == v)
+			break;
+	}
+	return word_put(to, text);
+}
+
+/* Days since 1970-01-01 to a date of the Gregorian calendar: Hinnant, "chrono-compatible low-level
+ * date algorithms" (2014), civil_from_days. */
+static void date_of(int64_t days, int64_t *year, unsigned *month, unsigned *day)
+{
+	days += 719468;
+	int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+	unsigned doe = (unsigned)(days - era * 146097);
+	unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	unsigned mp = (5 * doy + 2) / 153;
+	*day = doy - (153 * mp + 2) / 5 + 1;
+	*month = mp < 10 ? mp + 3 : mp - 9;
+	*year = (int64_t)yoe + era * 400 + (*month <= 2);
+}
+
+char *timestamp_put(char *to, int64_t us)
+{
+	const int64_t day_us = 86400000000;
+	int64_t days = us / day_us, rest = us % day_us, year;
+	if (rest < 0) {
+		rest += day_us;
+		days--;
+	}
+	unsigned month, day, second = (unsigned)(rest / 1000000);
+	date_of(days, &year, &month, &day);
+	char text[64];
+	int n = snprintf(text, sizeof text, "%s%04lld-%02u-%02uT%02u:%02u:%02u.%06uZ", year < 0 ? "-" : "",
+			 (long long)(year < 0 ? -year : year), month, day, second / 3600,
+			 second / 60 % 60, second % 60, (unsigned)(rest % 1000000));
+	memcpy(to, text, (size_t)n);
+	return to + n;
+}

@@ -1,0 +1,118 @@
+/* file_sink_begin.c - before the fence: whether the folder may be used, and what a crash left in it.
+ * Makes directories, deletes nothing: what is left over is listed for the first sweep (inv 14). */
+#include "operators/file_sink.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* "part-<8 hex>-<20 digits>-..." */
+static bool is_part(const char *name, uint32_t *lineage)
+{
+	if (strncmp(name, "part-", 5))
+		return false;
+	const char *p = name + 5;
+	for (int i = 0; i < 8; i++)
+		if (!isxdigit((unsigned char)p[i]))
+			return false;
+	for (int i = 9; i < 29; i++)
+		if (p[8] != '-' || !isdigit((unsigned char)p[i]))
+			return false;
+	*lineage = (uint32_t)strtoul(p, NULL, 16);
+	return p[29] == '-';
+}
+
+static RC lineage_check(const struct file_sink_conf *c, struct op_begin *b, struct err *e)
+{
+	struct fs_names names;
+	if (fs_list(b->fs, c->path, &names, e) != OK)
+		return err_in(e, "%s cannot be used", c->shown);
+	enum rc rc = OK;
+	size_t foreign = 0;
+	const char *first = NULL;
+	for (size_t i = 0; i < names.n; i++) {
+		uint32_t lineage;
+		if (!is_part(names.name[i], &lineage) || lineage == b->lineage)
+			continue;
+		first = first ? first : names.name[i];
+		foreign++;
+	}
+	if (foreign)
+		rc = ERR(e, E_REFUSED,
+			 "%s holds %zu file%s of another run (%s, ...): give `path` a folder of its own, or "
+			 "move them away: mv %s/%.13s* ELSEWHERE",
+			 c->shown, foreign, foreign == 1 ? "" : "s", first, c->shown, first);
+	fs_names_close(&names);
+	return rc;
+}
+
+/* The epoch in a pending file's name; false: not one of ours. */
+static bool pending_epoch(const char *name, uint64_t *epoch)
+{
+	char *end;
+	if (!isdigit((unsigned char)name[0]))
+		return false;
+	*epoch = strtoull(name, &end, 10);
+	return *end == '-' && isdigit((unsigned char)end[1]);
+}
+
+static bool is_named(const struct op_begin *b, const char *path)
+{
+	for (size_t i = 0; i < b->n_intents; i++)
+		if (!strcmp(b->intents[i].from, path))
+			return true;
+	return false;
+}
+
+/* Files that no intent names, of this epoch or older: a newer owner's are not ours to judge. */
+static RC orphans_list(struct op_begin *b, const char *dir, struct err *e)
+{
+	struct fs_names names;
+	if (fs_list(b->fs, dir, &names, e) != OK)
+		return e->code;
+	enum rc rc = OK;
+	size_t found = 0;
+	for (size_t i = 0; i < names.n && rc == OK; i++) {
+		char path[PATH_TEXT_MAX];
+		uint64_t epoch;
+		rc = path_join(dir, names.name[i], path, e);
+		if (rc != OK || !pending_epoch(names.name[i], &epoch) ||
+		    (b->epoch && epoch > b->epoch) || is_named(b, path))
+			continue;
+		bytes_put(&b->orphans, path, strlen(path) + 1);
+		found++;
+	}
+	fs_names_close(&names);
+	if (rc == OK && !bytes_ok(&b->orphans))
+		rc = ERR(e, E_NO_MEMORY, "no memory for a list of files");
+	if (found)
+		snprintf(b->says, sizeof b->says, "%zu uncommitted file%s dropped", found,
+			 found == 1 ? "" : "s");
+	else
+		snprintf(b->says, sizeof b->says, b->restored ? "committed files in place" : "no files yet");
+	return rc;
+}
+
+RC file_sink_begin(const void *conf, struct op_begin *b, struct err *e)
+{
+	const struct file_sink_conf *c = conf;
+	struct fs_stat st;
+	struct err why = {OK};
+	char pending[PATH_TEXT_MAX], dir[PATH_TEXT_MAX];
+	enum rc rc = fs_stat(b->fs, c->path, &st, &why);
+	if (rc == OK && st.kind != FS_DIR)
+		return ERR(e, E_REFUSED, "%s is a file: `path` is the folder that files are made in",
+			   c->shown);
+	if (rc != OK && rc != E_NOT_FOUND)
+		return ERR(e, rc, "%s cannot be used: %s", c->shown, why.text);
+	if (rc == OK && lineage_check(c, b, e) != OK)
+		return e->code;
+	if (path_join(c->path, PENDING_DIR, pending, e) != OK ||
+	    path_join(pending, b->uuid, dir, e) != OK)
+		return e->code;
+	/* Also where it is there: its maker may have crashed before its name was durable. */
+	if (fs_mkdir_all(b->fs, dir, e) != OK)
+		return err_in(e, "%s cannot be written", c->shown);
+	return orphans_list(b, dir, e);
+}
