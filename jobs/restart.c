@@ -98,5 +98,5 @@ void restart_decide(const struct restart_policy *p, struct restart_state *s, uin
 		d->after_us = with_jitter(s->delay_us, p->max_us, random);
 	if (s->restarts < RESTART_UNLIMITED - 1)
 		s->restarts++;
-	s->running_since_us = now_us + d->after_us;
+	s->running_since_us = d->after_us < UINT64_MAX - now_us ? now_us + d->after_us : UINT64_MAX;
 }
