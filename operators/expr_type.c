@@ -209,6 +209,7 @@ static enum rc unify(struct typer *t, struct node **arg, uint32_t n, uint32_t st
 		     enum type *type)
 {
 	const struct node *first = NULL;
+	*type = T_STRING; /* of literals only */
 	for (uint32_t i = 0; i < n; i += step) {
 		if (!arg[i] || arg[i]->untyped)
 			continue;
@@ -226,8 +227,6 @@ static enum rc unify(struct typer *t, struct node **arg, uint32_t n, uint32_t st
 		if (arg[i]->type == T_FLOAT64)
 			*type = T_FLOAT64;
 	}
-	if (!first)
-		*type = T_STRING;
 	for (uint32_t i = 0; i < n; i += step)
 		if (arg[i] && coerce(t, &arg[i], *type, who) != OK)
 			return t->e->code;
@@ -338,22 +337,6 @@ static enum rc resolve_concat(struct typer *t, const struct ast *a, struct node 
 	return OK;
 }
 
-static enum rc resolve_nullif(struct typer *t, const struct ast *a, struct node **arg,
-			      struct node **to)
-{
-	enum type type;
-	struct node *three[3] = {arg[0], arg[1], arg[0]};
-	bool untyped = arg[0]->untyped;
-	if (unify(t, three, 2, 1, "nullif", &type) != OK)
-		return t->e->code;
-	if (untyped)
-		three[2] = three[0];
-	if (make_control(t, control_nullif, 0, three[2]->type, a->at, three, 3, to) != OK)
-		return t->e->code;
-	(*to)->nullable = true;
-	return OK;
-}
-
 /* Calls whose typing is not a list of types; *known is false if it is none of these. */
 static enum rc resolve_special(struct typer *t, const struct ast *a, struct node **arg, bool *known,
 			       struct node **to)
@@ -420,8 +403,13 @@ static enum rc resolve_special(struct typer *t, const struct ast *a, struct node
 			(*to)->nullable &= arg[i]->nullable;
 		return OK;
 	}
-	if (!strcmp(name, "nullif"))
-		return resolve_nullif(t, a, arg, to);
+	if (!strcmp(name, "nullif")) { /* of the type both are compared as, like PostgreSQL's */
+		if (unify(t, arg, 2, 1, name, &type) != OK ||
+		    make_control(t, control_nullif, 0, type, a->at, arg, 2, to) != OK)
+			return t->e->code;
+		(*to)->nullable = true;
+		return OK;
+	}
 	if (!strcmp(name, "concat") || !strcmp(name, "||"))
 		return resolve_concat(t, a, arg, name[0] == 'c', to);
 	if (!strncmp(name, "is distinct", 11) || !strncmp(name, "is not distinct", 15)) {

@@ -216,8 +216,7 @@ enum rc control_extreme(struct run *r, const struct node *n, struct rows rows, s
 	return OK;
 }
 
-/* nullif(a, b): a, but null where a = b. arg[2] is what to give, of a's own type; arg[0] and arg[1]
- * are a and b brought to one type. */
+/* nullif(a, b): a, but null where a = b. */
 enum rc control_nullif(struct run *r, const struct node *n, struct rows rows, struct val *to)
 {
 	struct val a = {0}, b = {0};
@@ -228,7 +227,7 @@ enum rc control_nullif(struct run *r, const struct node *n, struct rows rows, st
 	if (rc == OK)
 		rc = node_run(r, n->arg[1], rows, &b);
 	if (rc == OK)
-		rc = put_side(r, n->arg[2], rows, out);
+		rc = merge_put(r, out, rows, &a);
 	if (rc == OK)
 		FOR_ROWS(i, rows)
 			if (!val_is_null(&a, i) && !val_is_null(&b, i) && val_compare(&a, i, &b, i) == 0)
