@@ -50,6 +50,7 @@ static void settle(struct aligner *a, struct alignment *out)
 	while (a->ids && a->running[0].cancelled) {
 		CHECK(out->cancels < sizeof out->cancel / sizeof out->cancel[0]);
 		out->cancel[out->cancels++] = a->running[0].id;
+		out->cancels_before += !out->aligned;
 		out->released |= a->exactly_once && a->running[0].delivered > 0;
 		take_out(a, 0);
 	}
@@ -122,7 +123,7 @@ void aligner_barrier(struct aligner *a, uint32_t input, uint64_t id, uint64_t no
 	out->last_input = input;
 	out->last_us = now_us;
 	take_out(a, 0);
-	settle(a, out);
+	settle(a, out); /* higher ones that were cancelled while this one ran */
 }
 
 void aligner_cancel(struct aligner *a, uint32_t input, uint64_t id, uint64_t now_us,

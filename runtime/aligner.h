@@ -39,9 +39,9 @@ struct aligner {
 	uint64_t end_seen[ALIGNER_INPUTS_MAX / 64];
 };
 
-/* What one event led to; do it in this order. */
+/* What one event led to, in this order: cancels_before of the cancels, the aligned one, the rest. */
 struct alignment {
-	uint32_t cancels;
+	uint32_t cancels, cancels_before; /* equal in exactly_once: then no cancel comes after */
 	uint64_t cancel[ALIGNER_IDS_MAX + 1]; /* ascending: pass these cancel marks on */
 	uint64_t aligned;           /* every input delivered it: forward, freeze; 0: none */
 	bool released;              /* inputs that were held no longer are */
