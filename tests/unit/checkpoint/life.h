@@ -1,0 +1,191 @@
+/* life.h - an owner's life as the store's tests live it: look, own, then checkpoints, each followed
+ * by a sweep; and what must be true of the directory whatever happened. */
+#pragma once
+#include "job.h"
+
+#include "checkpoint/retention.h"
+
+#define DIR "jobs/wc"
+enum { CHAIN = 3 }; /* runs a chain keeps in these lives: older files fall out of use */
+
+/* What the world outside knows: it outlives owners. */
+struct witness {
+	uint64_t acked;   /* highest id whose publish returned OK */
+	uint64_t maybe;   /* highest id whose publish has no answer */
+	uint64_t offered; /* highest id anybody tried to publish */
+};
+
+struct owner {
+	struct fs *fs;
+	struct mem *mem;
+	struct store *s;
+	struct store_start start;
+	struct manifest last; /* the newest of the line, or empty */
+	uint64_t next_id;
+};
+
+static inline void owner_close(struct owner *o)
+{
+	store_close(o->s);
+	if (o->mem)
+		manifest_close(&o->last);
+	o->s = NULL;
+}
+
+/* What a checkpoint of that id must say: enough that a mixture would be seen. */
+static inline void expect_whole(const struct manifest *m)
+{
+	EXPECT(m->job_hash == 0x1122334455667788 && m->figures.bytes_written == 300 + m->id);
+	EXPECT(m->wall_us == 1700000000000000 + (int64_t)m->id && m->n_ops == 3);
+	EXPECT(m->op[1].keyed[0].n_runs >= 1 && m->op[1].keyed[0].n_runs <= CHAIN);
+}
+
+static inline enum rc owner_begin(struct owner *o, struct fs *fs, struct mem *mem, bool fresh,
+				  struct err *e)
+{
+	struct store_options so = store_options_of(DIR);
+	so.fresh = fresh;
+	so.new_lineage += fresh;
+	*o = (struct owner){.fs = fs, .mem = mem};
+	manifest_init(&o->last, mem);
+	enum rc rc = store_open(&o->s, fs, mem, &so, &o->start, e);
+	if (rc != OK)
+		return rc;
+	do {
+		struct err why = {OK};
+		rc = store_own(o->s, &o->start, &why);
+		if (rc != OK && rc != E_EXISTS)
+			return ERR(e, rc, "%s", why.text);
+	} while (rc != OK);
+	o->next_id = o->start.next_id;
+	return store_newest(o->s, &o->last, e);
+}
+
+/* One checkpoint: a new part, the chain of before but its oldest. */
+static inline enum rc owner_checkpoint(struct owner *o, struct witness *w, struct err *e)
+{
+	struct part_name n = {.lineage = o->start.lineage, .epoch = o->start.epoch, .attempt = 1,
+			      .checkpoint_id = o->next_id++};
+	struct part_file file;
+	struct section_ref ref[1];
+	w->offered = n.checkpoint_id > w->offered ? n.checkpoint_id : w->offered;
+	enum rc rc = write_part(o->fs, o->mem, store_parts_dir(o->s), &n, CODEC_LZ4, 1, 2, &file, ref, e);
+	if (rc != OK) {
+		char name[LAYOUT_NAME_MAX + 1];
+		layout_part(name, &n);
+		if (store_discard(o->s, name, NULL) == E_CRASHED)
+			return E_CRASHED;
+		return rc;
+	}
+	struct manifest m;
+	make_checkpoint(&m, o->mem, n.checkpoint_id, NULL, NULL, 0);
+	struct manifest_keyed *k = &m.op[1].keyed[0];
+	if (o->last.id) {
+		const struct manifest_keyed *from = &o->last.op[1].keyed[0];
+		for (uint32_t i = from->n_runs < CHAIN ? 0 : 1; i < from->n_runs && rc == OK; i++)
+			rc = manifest_carry_run(&m, k, &o->last, &from->run[i], e);
+	}
+	struct manifest_run *run = manifest_add_run(&m, k);
+	*run = (struct manifest_run){.ref = ref[0], .hash_last = UINT64_MAX, .delta = true};
+	run->ref.file = manifest_file(&m, &file);
+	rc = store_publish(o->s, &m, e);
+	if (rc == OK) {
+		EXPECT(n.checkpoint_id > w->acked); /* inv 10 */
+		w->acked = n.checkpoint_id;
+		manifest_close(&o->last);
+		o->last = m;
+		return OK;
+	}
+	if (rc == E_UNKNOWN_OUTCOME || rc == E_CRASHED)
+		w->maybe = n.checkpoint_id;
+	if (rc != E_FENCED && rc != E_UNKNOWN_OUTCOME && rc != E_CRASHED)
+		(void)!store_discard(o->s, file.name, NULL);
+	manifest_close(&m);
+	return rc;
+}
+
+static inline enum rc owner_sweep(struct owner *o, struct err *e)
+{
+	bool done = false;
+	enum rc rc = store_sweep_begin(o->s, 1, e);
+	while (rc == OK && !done)
+		rc = store_sweep_step(o->s, &done, e);
+	return rc;
+}
+
+/* Checkpoints and sweeps; errors that a job survives are survived. Stops at the first other. */
+static inline enum rc live(struct owner *o, struct witness *w, int checkpoints, struct err *e)
+{
+	for (int i = 0; i < checkpoints; i++) {
+		struct err why = {OK};
+		enum rc rc = owner_checkpoint(o, w, &why);
+		if (rc == OK)
+			rc = owner_sweep(o, &why);
+		if (rc == E_CRASHED || rc == E_FENCED || rc == E_UNKNOWN_OUTCOME)
+			return ERR(e, rc, "%s", why.text);
+	}
+	return OK;
+}
+
+/* Looks at the directory and gives the lock back. The newest must be what was acknowledged last, or
+ * one whose answer was lost; whole; and everything it and its retained slots name intact. */
+static inline void expect_sound(struct fs *fs, struct mem *mem, const struct witness *w)
+{
+	struct store *s;
+	struct store_start start;
+	struct err e = {OK};
+	struct store_options so = store_options_of(DIR);
+	EXPECT_OK(store_open(&s, fs, mem, &so, &start, &e), &e);
+	uint64_t id = start.chosen ? start.chosen->id : 0;
+	if (id != w->acked && !(id > w->acked && id == w->maybe))
+		fail_msg("found %llu, acknowledged %llu, perhaps %llu", (unsigned long long)id,
+			 (unsigned long long)w->acked, (unsigned long long)w->maybe);
+	EXPECT(start.next_id > id);
+	struct slot_entries l;
+	EXPECT_OK(slots_read_all(fs, mem, DIR, &l, &e), &e);
+	uint64_t below = UINT64_MAX;
+	for (size_t i = 0; i < l.n; i++) {
+		struct verify_result r;
+		EXPECT(l.entry[i].rc == OK);
+		if (l.entry[i].m.slot_kind == SLOT_FENCE || !l.entry[i].live)
+			continue;
+		expect_whole(&l.entry[i].m);
+		EXPECT(l.entry[i].m.id < below); /* inv 10: ids rise with slots */
+		below = l.entry[i].m.id;
+		EXPECT_OK(verify_manifest(fs, mem, DIR, &l.entry[i].m, VERIFY_HASHES, &r, &e), &e);
+		EXPECT(r.verdict == VERIFY_INTACT);
+	}
+	slot_entries_close(&l);
+	store_close(s);
+}
+
+/* inv 14: in parts/ stands what live slots name, and nothing else. */
+static inline void expect_no_orphans(struct fs *fs, struct mem *mem)
+{
+	struct slot_entries l;
+	struct fs_names names;
+	struct err e = {OK};
+	EXPECT_OK(slots_read_all(fs, mem, DIR, &l, &e), &e);
+	EXPECT_OK(fs_list(fs, DIR "/parts", &names, &e), &e);
+	for (size_t i = 0; i < names.n; i++) {
+		bool named = false;
+		for (size_t j = 0; j < l.n; j++)
+			for (uint32_t f = 0; l.entry[j].live && f < l.entry[j].m.n_files; f++)
+				named |= !strcmp(l.entry[j].m.file[f].name, names.name[i]);
+		if (!named)
+			fail_msg("orphan: %s", names.name[i]);
+	}
+	fs_names_close(&names);
+	size_t checkpoints = 0;
+	for (size_t j = 0; j < l.n; j++)
+		checkpoints += l.entry[j].m.slot_kind == SLOT_CHECKPOINT;
+	EXPECT(checkpoints <= 3);
+	slot_entries_close(&l);
+	EXPECT_OK(fs_list(fs, DIR "/manifest", &names, &e), &e);
+	for (size_t i = 0; i < names.n; i++) {
+		uint64_t slot;
+		if (!layout_slot_parse(names.name[i], &slot))
+			fail_msg("temporary left: %s", names.name[i]);
+	}
+	fs_names_close(&names);
+}

@@ -1,0 +1,510 @@
+/* test_store.c - a job's directory: starting, publishing, keeping, refusing. */
+#include "life.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct disk {
+	struct mem mem;
+	struct fs_sim *sim;
+	struct fs *fs;
+	struct witness w;
+	struct err e;
+};
+
+static void disk_open(struct disk *d)
+{
+	memset(d, 0, sizeof *d);
+	mem_init(&d->mem, 0);
+	EXPECT_OK(fs_sim_open(&d->sim, &d->mem, &d->e), &d->e);
+	d->fs = fs_sim_fs(d->sim);
+}
+
+static void disk_close(struct disk *d)
+{
+	fs_sim_close(&d->sim);
+	EXPECT(d->mem.used_bytes == 0);
+}
+
+/* A whole life that ends well. */
+static void live_once(struct disk *d, int checkpoints)
+{
+	struct owner o;
+	EXPECT_OK(owner_begin(&o, d->fs, &d->mem, false, &d->e), &d->e);
+	for (int i = 0; i < checkpoints; i++) {
+		EXPECT_OK(owner_checkpoint(&o, &d->w, &d->e), &d->e);
+		EXPECT_OK(owner_sweep(&o, &d->e), &d->e);
+	}
+	owner_close(&o);
+}
+
+static enum rc look_at(struct disk *d, bool fresh, struct store **s, struct store_start *start,
+		       struct err *e)
+{
+	struct store_options so = store_options_of(DIR);
+	so.fresh = fresh;
+	return store_open(s, d->fs, &d->mem, &so, start, e);
+}
+
+TEST(a_new_directory_begins_with_a_fence)
+{
+	struct disk d;
+	disk_open(&d);
+	struct owner o;
+	EXPECT_OK(owner_begin(&o, d.fs, &d.mem, false, &d.e), &d.e);
+	EXPECT(!o.start.existed && !o.start.chosen && o.start.epoch == 1 && o.start.next_id == 1);
+	EXPECT(o.start.lineage == 0xfeed0001 && !strcmp(o.start.uuid, TEST_UUID));
+	EXPECT(!o.start.job_before && !o.start.previous_pid);
+	owner_close(&o);
+	struct manifest m;
+	EXPECT_OK(slots_read(d.fs, &d.mem, DIR, 1, &m, &d.e), &d.e);
+	EXPECT(m.slot_kind == SLOT_FENCE && m.parent == SLOT_NONE && m.n_retained == 0);
+	manifest_close(&m);
+	disk_close(&d);
+}
+
+TEST(a_refused_start_has_changed_nothing)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 2);
+	struct store *s;
+	struct store_start start;
+	struct slot_list before, after;
+	EXPECT_OK(slots_list(d.fs, &d.mem, DIR, &before, &d.e), &d.e);
+	EXPECT_OK(look_at(&d, false, &s, &start, &d.e), &d.e);
+	EXPECT(start.chosen && start.chosen->id == 2 && start.verified.files == 2);
+	EXPECT(start.previous_pid == 4211 && start.previous_seen_us > 0);
+	EXPECT(start.job_before_len == 2 && !memcmp(start.job_before, "{}", 2));
+	store_close(s);
+	EXPECT_OK(slots_list(d.fs, &d.mem, DIR, &after, &d.e), &d.e);
+	EXPECT(before.n == after.n);
+	slot_list_close(&before);
+	slot_list_close(&after);
+	disk_close(&d);
+}
+
+TEST(inv10_ids_and_epochs_rise_through_lives)
+{
+	struct disk d;
+	disk_open(&d);
+	uint64_t epoch = 0;
+	for (int life = 0; life < 5; life++) {
+		struct owner o;
+		EXPECT_OK(owner_begin(&o, d.fs, &d.mem, false, &d.e), &d.e);
+		EXPECT(o.start.epoch > epoch && o.start.next_id == d.w.acked + 1);
+		EXPECT(o.last.id == d.w.acked);
+		epoch = o.start.epoch;
+		EXPECT_OK(live(&o, &d.w, 3, &d.e), &d.e);
+		owner_close(&o);
+		expect_sound(d.fs, &d.mem, &d.w);
+		expect_no_orphans(d.fs, &d.mem);
+	}
+	EXPECT(d.w.acked == 15);
+	disk_close(&d);
+}
+
+TEST(inv10_an_id_in_a_name_is_not_used_again)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 1);
+	EXPECT_OK(fs_write_new(d.fs, DIR "/parts/feed0001-1-1-00000000000000000041.part", "x", 1, &d.e),
+		  &d.e);
+	struct owner o;
+	EXPECT_OK(owner_begin(&o, d.fs, &d.mem, false, &d.e), &d.e);
+	EXPECT(o.next_id == 42);
+	EXPECT_OK(live(&o, &d.w, 1, &d.e), &d.e);
+	owner_close(&o);
+	expect_no_orphans(d.fs, &d.mem); /* inv 14: and the orphan is gone */
+	disk_close(&d);
+}
+
+TEST(inv13_fences_stay_while_checkpoints_retire)
+{
+	struct disk d;
+	disk_open(&d);
+	for (int life = 0; life < 3; life++)
+		live_once(&d, 5);
+	struct slot_entries l;
+	EXPECT_OK(slots_read_all(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	size_t fences = 0, checkpoints = 0;
+	for (size_t i = 0; i < l.n; i++) {
+		fences += l.entry[i].m.slot_kind == SLOT_FENCE;
+		checkpoints += l.entry[i].m.slot_kind == SLOT_CHECKPOINT;
+		EXPECT(l.entry[i].live == (l.entry[i].m.slot_kind == SLOT_CHECKPOINT));
+	}
+	EXPECT(fences == 3 && checkpoints == 3);
+	slot_entries_close(&l);
+	disk_close(&d);
+}
+
+TEST(inv25_a_second_process_is_refused_and_told_who_has_it)
+{
+	struct disk d;
+	disk_open(&d);
+	struct owner o;
+	EXPECT_OK(owner_begin(&o, d.fs, &d.mem, false, &d.e), &d.e);
+	struct store *s;
+	struct store_start start;
+	struct err e = {OK};
+	EXPECT(look_at(&d, false, &s, &start, &e) == E_REFUSED);
+	EXPECT(strstr(e.text, "4211") && strstr(e.text, "since") && strstr(e.text, DIR));
+	EXPECT(!s && err_exit_code(E_REFUSED) == 5);
+	owner_close(&o);
+	EXPECT_OK(look_at(&d, false, &s, &start, &d.e), &d.e);
+	store_close(s);
+	disk_close(&d);
+}
+
+TEST(a_finished_job_is_said_to_be_finished_and_no_fence_is_linked)
+{
+	struct disk d;
+	disk_open(&d);
+	struct owner o;
+	EXPECT_OK(owner_begin(&o, d.fs, &d.mem, false, &d.e), &d.e);
+	EXPECT_OK(live(&o, &d.w, 1, &d.e), &d.e);
+	struct manifest m;
+	make_checkpoint(&m, &d.mem, o.next_id, NULL, NULL, 0);
+	m.final = true;
+	m.kind = CHECKPOINT_FINAL;
+	EXPECT_OK(manifest_carry_run(&m, &m.op[1].keyed[0], &o.last, &o.last.op[1].keyed[0].run[0],
+				     &d.e), &d.e);
+	EXPECT_OK(store_publish(o.s, &m, &d.e), &d.e);
+	manifest_close(&m);
+	owner_close(&o);
+	struct store *s;
+	struct store_start start;
+	EXPECT_OK(look_at(&d, false, &s, &start, &d.e), &d.e);
+	EXPECT(start.final && start.chosen->id == 2 && start.chosen->n_intents == 1);
+	store_close(s);
+	EXPECT_OK(look_at(&d, true, &s, &start, &d.e), &d.e); /* unless it begins anew */
+	EXPECT(!start.final && !start.chosen && start.below_id == 2);
+	store_close(s);
+	disk_close(&d);
+}
+
+TEST(fresh_begins_a_lineage_and_the_old_state_goes_only_after_a_checkpoint)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 3);
+	struct owner o;
+	EXPECT_OK(owner_begin(&o, d.fs, &d.mem, true, &d.e), &d.e);
+	EXPECT(!o.start.chosen && o.start.existed && o.start.below_id == 3 && o.start.next_id == 4);
+	EXPECT(o.start.lineage == 0xfeed0002 && !strcmp(o.start.uuid, TEST_UUID) && o.last.id == 0);
+	EXPECT_OK(owner_sweep(&o, &d.e), &d.e); /* nothing published: nothing goes */
+	owner_close(&o);
+	struct slot_entries l;
+	EXPECT_OK(slots_read_all(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	for (size_t i = 0; i < l.n; i++) {
+		struct verify_result r;
+		EXPECT_OK(verify_manifest(d.fs, &d.mem, DIR, &l.entry[i].m, VERIFY_HASHES, &r, &d.e),
+			  &d.e);
+		EXPECT(r.verdict == VERIFY_INTACT);
+	}
+	EXPECT(l.n == 5);
+	slot_entries_close(&l);
+	/* The next start, without --fresh, goes on with the new lineage. */
+	EXPECT_OK(owner_begin(&o, d.fs, &d.mem, false, &d.e), &d.e);
+	EXPECT(!o.start.chosen && o.start.lineage == 0xfeed0002 && o.start.below_id == 3);
+	EXPECT_OK(live(&o, &d.w, 1, &d.e), &d.e);
+	EXPECT(o.last.parent == SLOT_NONE && o.last.n_retained == 0);
+	owner_close(&o);
+	expect_sound(d.fs, &d.mem, &d.w);
+	expect_no_orphans(d.fs, &d.mem);
+	disk_close(&d);
+}
+
+TEST(a_changed_job_file_is_kept_beside_the_one_before)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 1);
+	struct store_options so = store_options_of(DIR);
+	so.job_text = "{\"name\":\"new\"}";
+	so.job_len = strlen(so.job_text);
+	struct store *s;
+	struct store_start start;
+	EXPECT_OK(store_open(&s, d.fs, &d.mem, &so, &start, &d.e), &d.e);
+	EXPECT(start.job_before_len == 2);
+	EXPECT_OK(store_own(s, &start, &d.e), &d.e);
+	store_close(s);
+	EXPECT_OK(look_at(&d, false, &s, &start, &d.e), &d.e);
+	EXPECT(start.job_before_len == so.job_len && !memcmp(start.job_before, so.job_text, so.job_len));
+	store_close(s);
+	disk_close(&d);
+}
+
+static void newest_slot_path(struct disk *d, char path[LAYOUT_PATH_MAX])
+{
+	struct slot_list l;
+	char name[LAYOUT_NAME_MAX + 1];
+	EXPECT_OK(slots_list(d->fs, &d->mem, DIR, &l, &d->e), &d->e);
+	layout_slot(name, l.slot[l.n - 1]);
+	layout_path(path, DIR, LAYOUT_MANIFEST, name);
+	slot_list_close(&l);
+}
+
+TEST(inv16_a_corrupt_newest_manifest_is_exit_6_and_named)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 3);
+	char path[LAYOUT_PATH_MAX];
+	newest_slot_path(&d, path);
+	struct fs_stat st;
+	EXPECT_OK(fs_stat(d.fs, path, &st, &d.e), &d.e);
+	for (uint64_t at = 0; at < st.size_bytes; at += 37) {
+		struct store *s;
+		struct store_start start;
+		struct err e = {OK};
+		EXPECT_OK(fs_sim_flip(d.sim, path, at * 8, &d.e), &d.e);
+		EXPECT(look_at(&d, false, &s, &start, &e) == E_CORRUPT);
+		EXPECT(strstr(e.text, strrchr(path, '/') + 1) && err_exit_code(e.code) == 6);
+		EXPECT_OK(fs_sim_flip(d.sim, path, at * 8, &d.e), &d.e);
+	}
+	expect_sound(d.fs, &d.mem, &d.w);
+	disk_close(&d);
+}
+
+TEST(inv33_a_flipped_or_missing_part_is_exit_6_and_named)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 3);
+	struct store *s;
+	struct store_start start;
+	struct part_file f[CHAIN];
+	EXPECT_OK(look_at(&d, false, &s, &start, &d.e), &d.e);
+	EXPECT(start.chosen->n_files == CHAIN);
+	for (int i = 0; i < CHAIN; i++)
+		f[i] = start.chosen->file[i];
+	store_close(s);
+	for (int i = 0; i < CHAIN; i++) {
+		char path[LAYOUT_PATH_MAX];
+		layout_path(path, DIR, LAYOUT_PARTS, f[i].name);
+		for (uint64_t at = 0; at < f[i].length; at += 173) {
+			struct err e = {OK};
+			EXPECT_OK(fs_sim_flip(d.sim, path, at * 8 + 3, &d.e), &d.e);
+			EXPECT(look_at(&d, false, &s, &start, &e) == E_CORRUPT && strstr(e.text, f[i].name));
+			EXPECT_OK(fs_sim_flip(d.sim, path, at * 8 + 3, &d.e), &d.e);
+		}
+	}
+	char path[LAYOUT_PATH_MAX];
+	struct err e = {OK};
+	layout_path(path, DIR, LAYOUT_PARTS, f[1].name);
+	EXPECT_OK(fs_unlink(d.fs, path, &d.e), &d.e);
+	EXPECT(look_at(&d, false, &s, &start, &e) == E_CORRUPT);
+	EXPECT(strstr(e.text, "missing") && strstr(e.text, f[1].name));
+	disk_close(&d);
+}
+
+TEST(inv16_fresh_over_a_corrupt_newest_deletes_no_evidence)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 3);
+	char path[LAYOUT_PATH_MAX];
+	struct fs_names before, after;
+	newest_slot_path(&d, path);
+	EXPECT_OK(fs_sim_flip(d.sim, path, 999, &d.e), &d.e);
+	EXPECT_OK(fs_list(d.fs, DIR "/parts", &before, &d.e), &d.e);
+	struct owner o;
+	EXPECT_OK(owner_begin(&o, d.fs, &d.mem, true, &d.e), &d.e);
+	EXPECT(!o.start.chosen && o.start.next_id == 4 && !strcmp(o.start.uuid, TEST_UUID));
+	EXPECT_OK(live(&o, &d.w, 5, &d.e), &d.e);
+	EXPECT(o.last.n_quarantined == 1 && o.last.quarantined[0] == 4);
+	owner_close(&o);
+	EXPECT_OK(fs_list(d.fs, DIR "/parts", &after, &d.e), &d.e);
+	for (size_t i = 0; i < before.n; i++) {
+		bool there = false;
+		for (size_t j = 0; j < after.n; j++)
+			there |= !strcmp(before.name[i], after.name[j]);
+		EXPECT(there);
+	}
+	fs_names_close(&before);
+	fs_names_close(&after);
+	struct fs_stat st;
+	EXPECT_OK(fs_stat(d.fs, path, &st, &d.e), &d.e);
+	/* And the new lineage can be started from, with the corrupt slot still there. */
+	EXPECT_OK(owner_begin(&o, d.fs, &d.mem, false, &d.e), &d.e);
+	EXPECT(o.last.id == 8 && o.start.chosen->quarantined[0] == 4);
+	EXPECT_OK(live(&o, &d.w, 2, &d.e), &d.e);
+	EXPECT(o.last.n_quarantined == 1);
+	owner_close(&o);
+	EXPECT_OK(fs_stat(d.fs, path, &st, &d.e), &d.e);
+	disk_close(&d);
+}
+
+TEST(inv24_parts_without_manifests_are_no_fresh_start)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 2);
+	struct slot_list l;
+	EXPECT_OK(slots_list(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	for (size_t i = 0; i < l.n; i++) {
+		char name[LAYOUT_NAME_MAX + 1], path[LAYOUT_PATH_MAX];
+		layout_slot(name, l.slot[i]);
+		layout_path(path, DIR, LAYOUT_MANIFEST, name);
+		EXPECT_OK(fs_unlink(d.fs, path, &d.e), &d.e);
+	}
+	slot_list_close(&l);
+	struct store *s;
+	struct store_start start;
+	struct err e = {OK};
+	EXPECT(look_at(&d, false, &s, &start, &e) == E_CORRUPT && strstr(e.text, "manifest"));
+	EXPECT(look_at(&d, true, &s, &start, NULL) == E_CORRUPT);
+	disk_close(&d);
+}
+
+TEST(inv15_a_read_error_is_never_a_fresh_start)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 3);
+	for (uint64_t n = 1, hits = 0;; n++) {
+		struct store *s;
+		struct store_start start;
+		struct err e = {OK};
+		uint64_t faults = fs_sim_faults(d.sim);
+		fs_sim_fault_at(d.sim, fs_sim_count(d.sim) + n, E_IO, false);
+		enum rc rc = look_at(&d, n % 2, &s, &start, &e);
+		bool hit = fs_sim_faults(d.sim) > faults;
+		fs_sim_fault_at(d.sim, 0, OK, false);
+		/* Only conveniences (who had the lock, since when) may fail silently. */
+		EXPECT(rc == E_IO || (rc == OK && (n % 2 ? !start.chosen : start.chosen->id == 3)));
+		EXPECT(start.next_id == (rc == OK ? 4 : start.next_id));
+		hits += rc == E_IO;
+		store_close(s);
+		if (!hit) {
+			EXPECT(hits > 10);
+			break;
+		}
+	}
+	expect_sound(d.fs, &d.mem, &d.w);
+	disk_close(&d);
+}
+
+TEST(inv31_any_failing_allocation_leaves_a_sound_directory)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 2);
+	struct rng r;
+	rng_seed(&r, 31);
+	for (uint64_t at = 1;; at += at < 40 ? 1 : 1 + rng_below(&r, 9)) {
+		struct owner o;
+		struct err e = {OK};
+		d.mem.fail_at = d.mem.calls + at;
+		enum rc rc = owner_begin(&o, d.fs, &d.mem, false, &e);
+		bool beginning = d.mem.calls >= d.mem.fail_at;
+		EXPECT(rc == OK || rc == E_NO_MEMORY);
+		/* A manifest's maker is not under test here: only publish and sweep. */
+		uint64_t fail_at = d.mem.fail_at;
+		d.mem.fail_at = 0;
+		if (rc == OK && !beginning) {
+			EXPECT_OK(owner_checkpoint(&o, &d.w, &d.e), &d.e);
+			d.mem.fail_at = d.mem.calls + 1 + rng_below(&r, 60);
+			rc = owner_sweep(&o, &e);
+			EXPECT(rc == OK || rc == E_NO_MEMORY);
+			d.mem.fail_at = 0;
+			EXPECT_OK(owner_sweep(&o, &d.e), &d.e);
+		}
+		owner_close(&o);
+		expect_sound(d.fs, &d.mem, &d.w);
+		if (d.mem.calls < fail_at || !beginning)
+			break;
+	}
+	expect_no_orphans(d.fs, &d.mem);
+	disk_close(&d);
+}
+
+/* A file system that has everything but hard links. */
+struct linkless {
+	struct fs fs;
+	struct fs_ops ops;
+};
+static enum rc no_link(struct fs *fs, const char *from, const char *to, struct err *e)
+{
+	(void)fs;
+	(void)to;
+	return ERR(e, E_PERMISSION, "link '%s': Operation not permitted", from);
+}
+
+TEST(a_file_system_without_hard_links_is_refused_with_a_cure)
+{
+	struct mem mem;
+	struct err e = {OK};
+	struct fs_real real;
+	struct linkless l;
+	char dir[64] = "/tmp/weir-test-XXXXXX";
+	mem_init(&mem, 0);
+	fs_real_init(&real, &mem);
+	l.ops = *real.fs.ops;
+	l.ops.link = no_link;
+	l.fs = (struct fs){.ops = &l.ops, .mem = &mem};
+	EXPECT(mkdtemp(dir));
+	struct store_options so = store_options_of(dir);
+	struct store *s;
+	struct store_start start;
+	EXPECT_OK(store_open(&s, &l.fs, &mem, &so, &start, &e), &e);
+	EXPECT(store_own(s, &start, &e) == E_REFUSED);
+	EXPECT(strstr(e.text, "hard links") && strstr(e.text, "--dir") && strstr(e.text, dir));
+	store_close(s);
+	EXPECT(mem.used_bytes == 0);
+	char cmd[128];
+	snprintf(cmd, sizeof cmd, "rm -r %s", dir);
+	EXPECT(!system(cmd));
+}
+
+TEST(the_same_life_on_a_real_disk)
+{
+	struct mem mem;
+	struct err e = {OK};
+	struct fs_real real;
+	struct witness w = {0};
+	char dir[64] = "/tmp/weir-test-XXXXXX", cmd[128];
+	mem_init(&mem, 0);
+	fs_real_init(&real, &mem);
+	EXPECT(mkdtemp(dir) && !chdir(dir));
+	for (int life = 0; life < 2; life++) {
+		struct owner o;
+		EXPECT_OK(owner_begin(&o, &real.fs, &mem, false, &e), &e);
+		EXPECT(o.last.id == w.acked);
+		EXPECT_OK(live(&o, &w, 5, &e), &e);
+		owner_close(&o);
+	}
+	EXPECT(w.acked == 10);
+	expect_sound(&real.fs, &mem, &w);
+	expect_no_orphans(&real.fs, &mem);
+	EXPECT(!chdir("/tmp"));
+	snprintf(cmd, sizeof cmd, "rm -r %s", dir);
+	EXPECT(!system(cmd));
+	EXPECT(mem.used_bytes == 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_new_directory_begins_with_a_fence),
+		T(a_refused_start_has_changed_nothing),
+		T(inv10_ids_and_epochs_rise_through_lives),
+		T(inv10_an_id_in_a_name_is_not_used_again),
+		T(inv13_fences_stay_while_checkpoints_retire),
+		T(inv25_a_second_process_is_refused_and_told_who_has_it),
+		T(a_finished_job_is_said_to_be_finished_and_no_fence_is_linked),
+		T(fresh_begins_a_lineage_and_the_old_state_goes_only_after_a_checkpoint),
+		T(a_changed_job_file_is_kept_beside_the_one_before),
+		T(inv16_a_corrupt_newest_manifest_is_exit_6_and_named),
+		T(inv33_a_flipped_or_missing_part_is_exit_6_and_named),
+		T(inv16_fresh_over_a_corrupt_newest_deletes_no_evidence),
+		T(inv24_parts_without_manifests_are_no_fresh_start),
+		T(inv15_a_read_error_is_never_a_fresh_start),
+		T(inv31_any_failing_allocation_leaves_a_sound_directory),
+		T(a_file_system_without_hard_links_is_refused_with_a_cure),
+		T(the_same_life_on_a_real_disk),
+	};
+	return RUN(tests);
+}
