@@ -114,6 +114,19 @@ TEST(rule11_a_higher_id_cancels_the_lower_that_its_input_lacks)
 	SAYS(barrier(&f, 2, 6), ""); /* repeated */
 }
 
+TEST(rule11_a_repeated_barrier_of_a_running_id_counts_once)
+{
+	for (int exactly_once = 0; exactly_once < 2; exactly_once++) {
+		struct fix f;
+		init(&f, 3, exactly_once);
+		SAYS(barrier(&f, 1, 7), "");
+		SAYS(barrier(&f, 1, 7), "");
+		SAYS(barrier(&f, 1, 7), "");
+		SAYS(barrier(&f, 0, 7), "");
+		SAYS(barrier(&f, 2, 7), exactly_once ? "=7~" : "=7");
+	}
+}
+
 TEST(rule11_at_least_once_cancels_only_what_cannot_come)
 {
 	struct fix f;
@@ -571,6 +584,7 @@ int main(void)
 		T(rule10_exactly_once_holds_from_an_inputs_barrier_to_the_last),
 		T(rule10_at_least_once_holds_nothing_and_counts_side_by_side),
 		T(rule11_a_higher_id_cancels_the_lower_that_its_input_lacks),
+		T(rule11_a_repeated_barrier_of_a_running_id_counts_once),
 		T(rule11_at_least_once_cancels_only_what_cannot_come),
 		T(rule11_a_cancel_is_passed_on_once_and_late_barriers_start_nothing),
 		T(a_cancel_of_a_higher_id_cancels_the_lower_too),
