@@ -31,6 +31,8 @@ struct job {
 	struct checkpoint_record *record;
 	size_t n_records;
 	uint64_t completed, failed;
+	void (*print)(void *arg, struct print_letter *l);
+	void *print_arg;
 	struct job_task_totals *totals; /* of attempts that are over */
 };
 
@@ -244,12 +246,18 @@ static void on_checkpoint(void *arg, const struct checkpoint_record *r)
 static void on_print(void *arg, struct print_letter *l)
 {
 	struct job *j = arg;
-	if (j->o.listen.print) {
-		j->o.listen.print(j->o.listen.arg, l);
+	if (j->print) {
+		j->print(j->print_arg, l);
 		return;
 	}
 	l->mail.kind = l->reply_kind;
 	mailbox_put(l->reply, &l->mail);
+}
+
+void job_print_to(struct job *j, void (*print)(void *arg, struct print_letter *l), void *arg)
+{
+	j->print = print;
+	j->print_arg = arg;
 }
 
 /* ---- attempts ---- */

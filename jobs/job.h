@@ -111,5 +111,8 @@ struct job_task_totals {
 };
 void job_task_totals(const struct job *j, uint32_t task, struct job_task_totals *t);
 
+/* Who writes print_sink's text (attempt_listener.print), once somebody can. */
+void job_print_to(struct job *j, void (*print)(void *arg, struct print_letter *l), void *arg);
+
 /* Everything is joined. NULL is legal. */
 void job_close(struct job *j);

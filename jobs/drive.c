@@ -1,0 +1,409 @@
+/* drive.c - see drive.h.
+ *
+ *   control thread: uv loop  <- async (a letter came) <- timer (coordinator, restart) <- signals
+ *   lane threads:   ioqueue_step until told to end; they live as long as the job
+ *   task threads:   task_step until TASK_CLOSED; one attempt long
+ *   restore threads: one a task with keyed state, joined before the tasks start */
+#include "jobs/drive.h"
+
+#include "base/check.h"
+#include "jobs/out.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <uv.h>
+
+struct lane_thread {
+	struct thread thread;
+	struct ioqueue *q;
+	enum io_lane lane;
+	_Atomic bool end;
+};
+
+struct task_thread {
+	struct thread thread;
+	struct task *task;
+	struct clock *clock;
+	bool started;
+	/* restore */
+	struct job *job;
+	uint32_t number;
+	enum rc rc;
+	struct err error;
+};
+
+struct drive {
+	struct drive_options o;
+	struct clock *clock;
+	struct mem *mem;
+	struct job *job;
+	uv_loop_t loop;
+	uv_async_t async;
+	uv_timer_t timer, status;
+	uv_signal_t sigint, sigterm;
+	bool handles, over;
+	struct out *out;
+	struct lane_thread lane[2];
+	uint32_t lanes;
+	struct task_thread *task; /* of the running attempt */
+	uint32_t n_tasks;
+	bool began;
+	int signals;
+	uint64_t stop_by_us;      /* 0: no stop was asked for */
+	enum drive_end end;
+};
+
+/* ---- threads ---- */
+
+static void lane_main(void *arg)
+{
+	struct lane_thread *l = arg;
+	struct waker *w = ioqueue_waker(l->q, l->lane);
+	while (!atomic_load_explicit(&l->end, memory_order_acquire)) {
+		if (ioqueue_step(l->q, l->lane))
+			continue;
+		waker_prepare(w);
+		if (ioqueue_step(l->q, l->lane) || atomic_load(&l->end))
+			waker_cancel(w);
+		else
+			waker_sleep(w, UINT64_MAX);
+	}
+}
+
+static void task_main(void *arg)
+{
+	struct task_thread *t = arg;
+	struct waker *w = task_waker(t->task);
+	uint64_t wake_at;
+	for (;;) {
+		enum task_did did = task_step(t->task, clock_mono_us(t->clock), &wake_at);
+		if (did == TASK_BUSY)
+			continue;
+		if (did == TASK_CLOSED)
+			return;
+		waker_prepare(w);
+		uint64_t now = clock_mono_us(t->clock);
+		did = task_step(t->task, now, &wake_at);
+		if (did == TASK_CLOSED)
+			return;
+		if (did == TASK_BUSY)
+			waker_cancel(w);
+		else
+			waker_sleep(w, wake_at == UINT64_MAX ? UINT64_MAX
+				       : wake_at > now       ? wake_at - now
+							     : 0);
+	}
+}
+
+static void restore_main(void *arg)
+{
+	struct task_thread *t = arg;
+	t->rc = job_restore_task(t->job, t->number, &t->error);
+}
+
+static RC lanes_start(struct drive *d, struct err *e)
+{
+	static const char *const names[] = {"weir-bytes", "weir-durable"};
+	for (; d->lanes < 2; d->lanes++) {
+		struct lane_thread *l = &d->lane[d->lanes];
+		l->q = job_ioqueue(d->job);
+		l->lane = (enum io_lane)d->lanes;
+		if (thread_start(&l->thread, lane_main, l, names[d->lanes], e) != OK)
+			return e->code;
+	}
+	return OK;
+}
+
+static void lanes_join(struct drive *d)
+{
+	for (uint32_t i = 0; i < d->lanes; i++) {
+		atomic_store(&d->lane[i].end, true);
+		waker_wake(ioqueue_waker(d->lane[i].q, d->lane[i].lane));
+		thread_join(&d->lane[i].thread);
+	}
+	d->lanes = 0;
+}
+
+/* ---- an attempt ---- */
+
+static RC restore_all(struct drive *d, struct err *e)
+{
+	enum rc rc = OK;
+	for (uint32_t i = 0; i < d->n_tasks; i++) {
+		struct task_thread *t = &d->task[i];
+		struct err ignored = {0};
+		t->job = d->job;
+		t->number = i;
+		/* Only keyed tasks have anything to restore. One that cannot have a thread is done here. */
+		t->started = task_keyed(t->task) &&
+			     thread_start(&t->thread, restore_main, t, "weir-restore", &ignored) == OK;
+		if (!t->started)
+			restore_main(t);
+	}
+	for (uint32_t i = 0; i < d->n_tasks; i++) {
+		struct task_thread *t = &d->task[i];
+		if (t->started)
+			thread_join(&t->thread);
+		t->started = false;
+		if (t->rc != OK && rc == OK) {
+			rc = t->rc;
+			*e = t->error;
+		}
+	}
+	return rc;
+}
+
+static RC tasks_start(struct drive *d, struct err *e)
+{
+	for (uint32_t i = 0; i < d->n_tasks; i++) {
+		struct task_thread *t = &d->task[i];
+		const struct task_config *c = task_config(t->task);
+		char name[80];
+		snprintf(name, sizeof name, "%s/%u", c->stage, c->subtask);
+		if (thread_start(&t->thread, task_main, t, name, e) != OK)
+			return err_in(e, "task %s", name);
+		t->started = true;
+	}
+	return OK;
+}
+
+static void tasks_join(struct drive *d)
+{
+	for (uint32_t i = 0; d->task && i < d->n_tasks; i++)
+		if (d->task[i].started)
+			thread_join(&d->task[i].thread);
+	mem_put(d->mem, d->task);
+	d->task = NULL;
+}
+
+/* A thread that could not be started: its task is closed by hand, here, once all others were told. */
+static void tasks_close_threadless(struct drive *d)
+{
+	uint64_t wake_at;
+	for (uint32_t i = 0; d->task && i < d->n_tasks; i++)
+		if (!d->task[i].started && d->task[i].task)
+			if (task_step(d->task[i].task, clock_mono_us(d->clock), &wake_at) == TASK_CLOSED)
+				d->task[i].task = NULL;
+}
+
+static void attempt_begin(struct drive *d)
+{
+	struct err e = {0};
+	d->began = false;
+	enum rc rc = job_begin_attempt(d->job, &e);
+	if (rc == OK) {
+		d->n_tasks = attempt_tasks(job_attempt(d->job));
+		d->task = mem_get(d->mem, d->n_tasks * sizeof *d->task);
+		if (!d->task)
+			rc = ERR(&e, E_NO_MEMORY, "no memory for the job's threads");
+	}
+	for (uint32_t i = 0; rc == OK && i < d->n_tasks; i++) {
+		d->task[i].task = attempt_task(job_attempt(d->job), i);
+		d->task[i].clock = d->clock;
+	}
+	if (rc == OK)
+		rc = restore_all(d, &e);
+	if (rc == OK)
+		rc = job_start_attempt(d->job, &e);
+	if (rc != OK) {
+		tasks_join(d);
+		job_attempt_broken(d->job, &e);
+		return;
+	}
+	if (tasks_start(d, &e) != OK)
+		attempt_fail(job_attempt(d->job), &e, clock_mono_us(d->clock));
+}
+
+/* ---- the loop ---- */
+
+static void drive_close_handles(struct drive *d)
+{
+	uv_handle_t *all[] = {(uv_handle_t *)&d->async,  (uv_handle_t *)&d->timer,
+			      (uv_handle_t *)&d->status, (uv_handle_t *)&d->sigint,
+			      (uv_handle_t *)&d->sigterm};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		uv_close(all[i], NULL);
+	out_close(d->out);
+}
+
+static bool is_final(enum job_state s)
+{
+	return s == JOB_FINISHED || s == JOB_STOPPED || s == JOB_FAILED || s == JOB_HALTED;
+}
+
+static void tell_began(struct drive *d)
+{
+	if (d->began || !d->o.began || job_state(d->job) != JOB_RUNNING)
+		return;
+	if (!job_recovery_us(d->job) && !job_attempt_is_over(d->job))
+		return;
+	d->began = true;
+	d->o.began(d->o.arg);
+}
+
+/* One turn of the control thread; returns when it wants to be called again. */
+static uint64_t drive_turn(struct drive *d)
+{
+	uint64_t wake_at = UINT64_MAX, now = clock_mono_us(d->clock);
+	if (job_state(d->job) == JOB_OWNED)
+		attempt_begin(d);
+	if (job_state(d->job) == JOB_WAITING && job_wait_until(d->job) <= now)
+		job_wait_over(d->job);
+	else if (job_state(d->job) == JOB_WAITING)
+		wake_at = job_wait_until(d->job);
+	if (job_state(d->job) == JOB_OWNED)
+		return 0;
+	if (job_state(d->job) == JOB_RUNNING) {
+		job_step(d->job, &wake_at);
+		tasks_close_threadless(d);
+		tell_began(d);
+		if (job_attempt_is_over(d->job)) {
+			tasks_join(d);
+			job_end_attempt(d->job);
+			return is_final(job_state(d->job)) ? UINT64_MAX : 0;
+		}
+	}
+	if (!d->began && d->o.began && wake_at > now + 1000)
+		wake_at = now + 1000; /* the first record is looked for, not announced */
+	if (d->stop_by_us && d->stop_by_us < wake_at)
+		wake_at = d->stop_by_us;
+	return wake_at;
+}
+
+static void on_timer(uv_timer_t *t);
+
+static void drive_end(struct drive *d, enum drive_end end)
+{
+	d->end = end;
+	d->over = true;
+	uv_stop(&d->loop);
+}
+
+/* A stop that does not end: first unread output is thrown away, then nothing is waited for. */
+static void drive_limit(struct drive *d)
+{
+	if (!d->stop_by_us || clock_mono_us(d->clock) < d->stop_by_us)
+		return;
+	if (!d->out || d->signals >= 100) {
+		drive_end(d, DRIVE_ABANDONED);
+		return;
+	}
+	out_give_up(d->out);
+	d->signals = 100; /* the second limit ends it */
+	d->stop_by_us = clock_mono_us(d->clock) + d->o.stop_limit_us;
+}
+
+static void drive_go(struct drive *d)
+{
+	if (d->over)
+		return;
+	/* Prepared before the look: a letter that comes after the look pokes the loop again. */
+	waker_prepare(d->o.waker);
+	uint64_t wake_at = drive_turn(d);
+	drive_limit(d);
+	if (is_final(job_state(d->job))) {
+		drive_end(d, DRIVE_OVER);
+		return;
+	}
+	uint64_t now = clock_mono_us(d->clock);
+	if (wake_at != UINT64_MAX)
+		uv_timer_start(&d->timer, on_timer, wake_at > now ? (wake_at - now + 999) / 1000 : 0, 0);
+}
+
+static void on_timer(uv_timer_t *t)
+{
+	drive_go(t->data);
+}
+
+static void on_async(uv_async_t *a)
+{
+	drive_go(a->data);
+}
+
+static void on_status(uv_timer_t *t)
+{
+	struct drive *d = t->data;
+	d->o.status(d->o.arg);
+}
+
+static void on_signal(uv_signal_t *s, int number)
+{
+	struct drive *d = s->data;
+	if (d->signals++) {
+		drive_end(d, DRIVE_SIGNALLED);
+		return;
+	}
+	if (d->o.stopping)
+		d->o.stopping(d->o.arg, number);
+	d->stop_by_us = clock_mono_us(d->clock) + d->o.stop_limit_us;
+	job_stop(d->job);
+	drive_go(d);
+}
+
+static void poke(void *arg)
+{
+	uv_async_send(arg);
+}
+
+static void drive_print(void *drive_arg, struct print_letter *l)
+{
+	struct drive *d = drive_arg;
+	out_print(d->out, l);
+}
+
+static RC drive_open(struct drive *d, struct err *e)
+{
+	if (uv_loop_init(&d->loop))
+		return ERR(e, E_LIMIT, "cannot make an event loop");
+	uv_async_init(&d->loop, &d->async, on_async);
+	uv_timer_init(&d->loop, &d->timer);
+	uv_timer_init(&d->loop, &d->status);
+	uv_signal_init(&d->loop, &d->sigint);
+	uv_signal_init(&d->loop, &d->sigterm);
+	d->async.data = d->timer.data = d->status.data = d->sigint.data = d->sigterm.data = d;
+	d->handles = true;
+	uv_signal_start(&d->sigint, on_signal, SIGINT);
+	uv_signal_start(&d->sigterm, on_signal, SIGTERM);
+	signal(SIGPIPE, SIG_IGN);
+	if (d->o.status_every_us)
+		uv_timer_start(&d->status, on_status, d->o.status_every_us / 1000,
+			       d->o.status_every_us / 1000);
+	d->o.waker->notify = poke;
+	d->o.waker->arg = &d->async;
+	if (out_open(&d->out, &d->loop, d->o.out_fd, d->mem, e) != OK)
+		return e->code;
+	return lanes_start(d, e);
+}
+
+RC drive_job(const struct drive_options *o, enum drive_end *end, struct err *e)
+{
+	struct drive *d = mem_get_aligned(o->mem, 64, sizeof *d);
+	if (!d)
+		return ERR(e, E_NO_MEMORY, "no memory to run the job");
+	memset(d, 0, sizeof *d);
+	d->o = *o;
+	d->job = o->job;
+	d->mem = o->mem;
+	d->clock = o->clock;
+	enum rc rc = drive_open(d, e);
+	if (rc == OK) {
+		job_print_to(d->job, drive_print, d);
+		drive_go(d);
+		while (!d->over)
+			uv_run(&d->loop, UV_RUN_DEFAULT);
+	}
+	*end = d->end;
+	if (rc == OK && d->end != DRIVE_OVER)
+		return OK; /* threads still run: the caller ends the process, and this memory with it */
+	lanes_join(d);
+	d->o.waker->notify = NULL;
+	if (d->handles) {
+		drive_close_handles(d);
+		uv_run(&d->loop, UV_RUN_DEFAULT);
+		uv_loop_close(&d->loop);
+	}
+	out_free(d->out);
+	mem_put(d->mem, d);
+	return rc;
+}

@@ -1,0 +1,149 @@
+/* out.c - see out.h. */
+#include "jobs/out.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* A pipe that polls writable takes this much without blocking (PIPE_BUF). */
+#define PIECE 4096
+#define PIECES_A_TURN 64 /* so that one fast reader does not keep the loop from its letters */
+
+struct out {
+	struct mem *mem;
+	int fd;
+	bool polls;         /* else a regular file: always writable */
+	bool watching, broken;
+	uv_poll_t poll;
+	struct print_letter *first, *last; /* linked by mail.next */
+	size_t at;          /* of the first one's text is written */
+	uint64_t dropped;
+};
+
+RC out_open(struct out **out, void *loop, int fd, struct mem *mem, struct err *e)
+{
+	struct out *o = *out = mem_get(mem, sizeof *o);
+	if (!o)
+		return ERR(e, E_NO_MEMORY, "no memory for standard output");
+	o->mem = mem;
+	o->fd = fd;
+	o->polls = uv_poll_init(loop, &o->poll, fd) == 0;
+	o->poll.data = o;
+	return OK;
+}
+
+static void give_back(struct print_letter *l)
+{
+	l->mail.kind = l->reply_kind;
+	mailbox_put(l->reply, &l->mail);
+}
+
+static void take_first(struct out *o)
+{
+	struct print_letter *l = o->first;
+	o->first = l->mail.next ? CONTAINER_OF(l->mail.next, struct print_letter, mail) : NULL;
+	if (!o->first)
+		o->last = NULL;
+	o->at = 0;
+	give_back(l);
+}
+
+static bool is_writable(struct out *o)
+{
+	struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+	return !o->polls || poll(&p, 1, 0) == 1;
+}
+
+/* Nobody reads any more (or the disk is full): the rest is thrown away and counted. */
+static void out_break(struct out *o)
+{
+	o->broken = true;
+	while (o->first) {
+		o->dropped += o->first->len - o->at;
+		take_first(o);
+	}
+}
+
+static void out_write(struct out *o)
+{
+	for (int i = 0; o->first && i < PIECES_A_TURN && is_writable(o); i++) {
+		size_t left = o->first->len - o->at;
+		ssize_t n = write(o->fd, o->first->data + o->at, left < PIECE ? left : PIECE);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0) {
+			out_break(o);
+			return;
+		}
+		o->at += (size_t)n;
+		if (o->at == o->first->len)
+			take_first(o);
+	}
+}
+
+static void on_writable(uv_poll_t *p, int status, int events);
+
+static void out_watch(struct out *o)
+{
+	if (!o->polls || o->watching == (o->first != NULL))
+		return;
+	o->watching = o->first != NULL;
+	if (o->watching)
+		uv_poll_start(&o->poll, UV_WRITABLE, on_writable);
+	else
+		uv_poll_stop(&o->poll);
+}
+
+static void on_writable(uv_poll_t *p, int status, int events)
+{
+	(void)events;
+	struct out *o = p->data;
+	if (status < 0)
+		out_break(o);
+	else
+		out_write(o);
+	out_watch(o);
+}
+
+void out_print(struct out *o, struct print_letter *l)
+{
+	if (o->broken) {
+		o->dropped += l->len;
+		give_back(l);
+		return;
+	}
+	l->mail.next = NULL;
+	if (o->last)
+		o->last->mail.next = &l->mail;
+	else
+		o->first = l;
+	o->last = l;
+	do
+		out_write(o);
+	while (!o->polls && o->first);
+	out_watch(o);
+}
+
+uint64_t out_give_up(struct out *o)
+{
+	out_break(o);
+	out_watch(o);
+	return o->dropped;
+}
+
+void out_close(struct out *o)
+{
+	if (o && o->polls)
+		uv_close((uv_handle_t *)&o->poll, NULL);
+}
+
+void out_free(struct out *o)
+{
+	if (o)
+		mem_put(o->mem, o);
+}

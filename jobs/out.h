@@ -1,0 +1,18 @@
+/* out.h - standard output, written by the control loop: only as much as poll says it can take, so a
+ * blocked pipe stops the print sink and nothing else.
+ * Threads: control thread. */
+#pragma once
+#include "base/err.h"
+#include "runtime/operator.h"
+
+struct out;
+/* loop: the uv_loop_t. */
+RC out_open(struct out **o, void *loop, int fd, struct mem *mem, struct err *e);
+/* Takes the letter until it is written; then it goes back to its sender. */
+void out_print(struct out *o, struct print_letter *l);
+/* Gives back every letter unwritten, now and from now on; returns the bytes thrown away so far. */
+uint64_t out_give_up(struct out *o);
+/* Closes its loop handle (run the loop once more afterwards); all letters are back. Legal on NULL. */
+void out_close(struct out *o);
+/* After the loop has run: the memory. */
+void out_free(struct out *o);
