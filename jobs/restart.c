@@ -42,7 +42,7 @@ bool restart_strategy_parse(const char *name, enum restart_strategy *s)
 /* Whether trying again can help at all (DESIGN 2: the class is what the policy reads). */
 static bool may_help(enum rc code)
 {
-	if (code == E_UNKNOWN_OUTCOME) /* a manifest may or may not stand: only a new process can tell */
+	if (code == E_UNKNOWN_OUTCOME) /* a manifest may stand: only a new process can tell */
 		return false;
 	enum err_class class = err_class_of(code);
 	return class == CLASS_TRANSIENT || class == CLASS_RESOURCE;

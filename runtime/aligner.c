@@ -152,8 +152,8 @@ void aligner_abort(struct aligner *a, uint64_t id, struct alignment *out)
 		at++;
 	if (at < a->aborts && a->aborted[at] == id)
 		return;
-	/* Full: the oldest is forgotten. Its barrier would begin an alignment for nothing, which the
-	 * next id or an upstream cancel ends. */
+	/* Full: the oldest is forgotten. Its barrier would begin an alignment for nothing, which
+	 * the next id or an upstream cancel ends. */
 	if (a->aborts == ALIGNER_IDS_MAX) {
 		if (at == 0)
 			return;
@@ -203,6 +203,7 @@ void aligner_check(const struct aligner *a)
 {
 	CHECK(a->ids <= a->ids_max && a->aborts <= ALIGNER_IDS_MAX && a->ended <= a->inputs);
 	CHECK(!a->ids || !a->running[0].cancelled); /* inv 2: it would have left */
+	CHECK(!a->exactly_once || a->ids <= 1);     /* inv 3 */
 	for (uint32_t i = 0; i < a->ids; i++) {
 		const struct aligner_id *r = &a->running[i];
 		uint32_t bits = 0;

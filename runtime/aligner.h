@@ -39,7 +39,7 @@ struct aligner {
 	uint64_t end_seen[ALIGNER_INPUTS_MAX / 64];
 };
 
-/* What one event led to, in this order: cancels_before of the cancels, the aligned one, the rest. */
+/* What one event led to, in this order: cancels_before of the cancels, the aligned, the rest. */
 struct alignment {
 	uint32_t cancels, cancels_before; /* equal in exactly_once: then no cancel comes after */
 	uint64_t cancel[ALIGNER_IDS_MAX + 1]; /* ascending: pass these cancel marks on */

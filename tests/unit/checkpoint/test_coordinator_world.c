@@ -2,8 +2,8 @@
  * tasks answer in any order, twice, late or never, messages of dead attempts and dead processes
  * arrive, publishing and committing fail, tasks fail, the process is killed and started again.
  *
- * The world keeps its own books (who really froze and wrote what, what is durable) and compares after
- * each step. Then the faults end, and what is due must come: a checkpoint, and the end of the job.
+ * The world keeps its own books (who really froze and wrote what, what is durable) and compares
+ * after each step. Then the faults end, and what is due must come: a checkpoint, and the end of the job.
  * A failure prints its seed; WEIR_SEED=n runs that one alone. */
 #include "base/check.h"
 #include "base/rng.h"
@@ -482,7 +482,7 @@ static void world_open(struct world *w, uint64_t seed)
 	begin_attempt(w, 1);
 }
 
-/* Calm: no message is lost any more, nothing fails, and something is asked for if no period does. */
+/* Calm: no message is lost any more, nothing fails, and where nothing is periodic we ask. */
 static void live_on(struct world *w)
 {
 	w->calm = true;

@@ -1,7 +1,7 @@
 /* test_aligner.c - which inputs are held, when a barrier is aligned, what a cancel leads to.
- * Answers are read as a line of words: !7 = pass a cancel of 7 on, =7 = aligned, ~ = inputs released.
+ * Answers are read as words: !7 = pass a cancel of 7 on, =7 = aligned, ~ = inputs released.
  * Then random graphs of gates: whatever is cancelled, aborted or ended, every snapshot is a
- * consistent cut and nobody waits for ever. A failure prints its seed; WEIR_SEED=n runs it alone. */
+ * consistent cut and nobody waits for ever. A failure prints its seed; WEIR_SEED=n runs that. */
 #include "base/check.h"
 #include "base/rng.h"
 #include "runtime/aligner.h"
@@ -437,7 +437,7 @@ static void read_input(struct graph *g, uint32_t layer, uint32_t at, uint32_t in
 	struct item it = p->item[p->head++ % QUEUE];
 	switch (it.kind) {
 	case RECORD:
-		OUGHT(g, it.id >= n->last_aligned); /* inv 4: nothing before the barrier is missing */
+		OUGHT(g, it.id >= n->last_aligned); /* inv 4: the cut has all before it */
 		if (it.id + 1 > n->newest_record)
 			n->newest_record = it.id + 1;
 		flow(g, layer + 1, at, it);
