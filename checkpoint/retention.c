@@ -75,7 +75,9 @@ enum fate retention_part(const struct retention_facts *f, const char *name)
 enum fate retention_temporary(const struct retention_facts *f, const char *name)
 {
 	uint64_t epoch, seq;
-	return layout_temporary_parse(name, &epoch, &seq) && epoch < f->epoch && !f->unreadable
+	/* Of our own epoch: ours, in no use while we sweep, or of one who lost the race for our fence,
+	 * whose link fails either way. */
+	return layout_temporary_parse(name, &epoch, &seq) && epoch <= f->epoch && !f->unreadable
 		       ? FATE_REMOVE
 		       : FATE_KEEP;
 }

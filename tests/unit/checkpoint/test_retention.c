@@ -94,7 +94,7 @@ TEST(inv12_inv13_inv14_the_fate_of_each_file)
 	EXPECT(retention_part(&f, name) == FATE_KEEP); /* of a newer owner */
 	EXPECT(retention_part(&f, "README") == FATE_KEEP);
 	EXPECT(retention_temporary(&f, "tmp-00000000000000000004-0") == FATE_REMOVE);
-	EXPECT(retention_temporary(&f, "tmp-00000000000000000005-0") == FATE_KEEP);
+	EXPECT(retention_temporary(&f, "tmp-00000000000000000005-0") == FATE_REMOVE);
 	EXPECT(retention_temporary(&f, "tmp-00000000000000000006-0") == FATE_KEEP);
 	EXPECT(retention_temporary(&f, "00000000000000000001") == FATE_KEEP);
 	f.unreadable = true;
