@@ -36,15 +36,16 @@ struct batch *batch_share(struct pool *pool, const struct batch *b)
 void batch_origin_text(const struct batch *b, uint32_t row, char *to, size_t size)
 {
 	const struct origin *o = &b->origin;
+	const char *unit = o->unit ? o->unit : "byte";
 	if (!o->name)
 		snprintf(to, size, "an unknown place");
 	else if (o->at && row < o->at->rows)
-		snprintf(to, size, "%s, byte %" PRId64, o->name, o->at->i64[row]);
+		snprintf(to, size, "%s, %s %" PRId64, o->name, unit, o->at->i64[row]);
 	else if (o->end - o->first <= 1)
-		snprintf(to, size, "%s, byte %" PRIu64, o->name, o->first);
+		snprintf(to, size, "%s, %s %" PRIu64, o->name, unit, o->first);
 	else
-		snprintf(to, size, "%s, between byte %" PRIu64 " and byte %" PRIu64, o->name, o->first,
-			 o->end);
+		snprintf(to, size, "%s, between %s %" PRIu64 " and %s %" PRIu64, o->name, unit, o->first,
+			 unit, o->end);
 }
 
 size_t batch_bytes(const struct batch *b)

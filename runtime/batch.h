@@ -10,6 +10,7 @@
  * all rows come from [first, end). */
 struct origin {
 	const char *name;    /* a path, or "generator 'x'"; NULL: unknown */
+	const char *unit;    /* what is counted: "row"; NULL: "byte" */
 	uint64_t first, end;
 	struct column *at;   /* T_INT64, owned reference; row i of the batch */
 };

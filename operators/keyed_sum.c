@@ -1,0 +1,363 @@
+/* keyed_sum.c - a sum for each key:
+ *     {"type":"keyed_sum","key":"word","value":"1","as":"n"}
+ * "update": a record for each record, with the sum after it: the input's key columns, shared, plus one
+ * new column. "end": a record for each key when the input has ended, in table order.
+ *
+ *   hashes (came with the batch) + keys -> keyed_upsert -> places -> sum.c's loops -> sums
+ *
+ * Keyed state: sum.h says what a place holds. The operator's own state is which keys' end was emitted
+ * (ended.h): barriers come before end() begins or after it is done, never between, so a subtask's own
+ * range is in it whole or not at all. */
+#include "operators/ended.h"
+#include "operators/operators.h"
+#include "operators/record_error.h"
+#include "operators/stage_expr.h"
+#include "operators/sum.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "runtime/keys_decode.h"
+
+#include <stdio.h>
+
+static const struct opt_def keyed_sum_opts[] = {
+	{"key", OPT_STRING | OPT_LIST, .help = "field or fields; absent: one sum of everything"},
+	{"value", OPT_STRING | OPT_INT | OPT_REAL, .help = "number or expression to add; default 1"},
+	{"as", OPT_STRING, .help = "the field that holds the sum; default \"sum\""},
+	{"emit", OPT_STRING, .one_of = "update end", .later_kinds = OPT_OBJECT,
+	 .help = "update: a record for each input; end: one for each key at the end"},
+	{0},
+};
+
+struct keyed_sum_conf {
+	struct stage_expr value;
+	bool at_end;
+	char *name; /* where records of the end come from: "the sums of 'count'" */
+};
+
+struct keyed_sum {
+	const struct keyed_sum_conf *conf;
+	struct expr *value;
+	struct keys keys;
+	struct ended ended;
+	uint64_t hash_first, hash_last; /* its own keys' */
+	struct keyed_iter at;           /* how far end() has come */
+	uint64_t emitted;
+	union {
+		void *place[BATCH_ROWS];
+		struct keyed_entry entry[BATCH_ROWS]; /* end() */
+	};
+};
+
+/* ---- planning ---- */
+
+static void keyed_sum_conf_close(void *conf, struct mem *mem)
+{
+	struct keyed_sum_conf *c = conf;
+	if (!c)
+		return;
+	stage_expr_close(&c->value, mem);
+	mem_put(mem, c->name);
+	mem_put(mem, c);
+}
+
+static void plan_key(struct op_plan *p)
+{
+	uint32_t field[KEY_FIELDS_MAX], n = 0;
+	for (size_t i = 0; i < opt_list_count(p->options, "key"); i++) {
+		const struct json *at = opt_list_json(p->options, "key", i);
+		int f = stage_field(p, at, opt_list_item(p->options, "key", i), p->in[0]);
+		if (f < 0)
+			continue;
+		if (n == KEY_FIELDS_MAX) {
+			opt_error(p->report, at, NULL, "a key has at most %d fields", KEY_FIELDS_MAX);
+			return;
+		}
+		const struct field *x = &p->in[0]->field[f];
+		if (stage_out_add(p, at, x->name, x->type, x->nullable))
+			field[n++] = (uint32_t)f;
+	}
+	p->key_schema = p->out;
+	key_spec_set(&p->key, p->in[0], field, n);
+}
+
+/* The state's fields have names of their own: calling the result otherwise is no other state. */
+static bool plan_value(struct op_plan *p, struct keyed_sum_conf *c)
+{
+	const struct json *node = opt_json(p->options, "value"), *as = opt_json(p->options, "as");
+	bool ok = node ? stage_expr_plan(&c->value, p, node, p->in[0], EXPR_VALUE)
+		       : stage_expr_plan_text(&c->value, p, p->options, "1", p->in[0], EXPR_VALUE);
+	if (!ok)
+		return false;
+	if (c->value.type != T_INT64 && c->value.type != T_FLOAT64) {
+		opt_error(p->report, node, NULL, "only numbers can be summed; the value is %s",
+			  type_name(c->value.type));
+		return false;
+	}
+	p->value_bytes = c->value.nullable ? 16 : 8;
+	if (schema_add(&p->value_schema, "sum", c->value.type, c->value.nullable, NULL) != OK ||
+	    (c->value.nullable && schema_add(&p->value_schema, "count", T_INT64, false, NULL) != OK))
+		return stage_no_memory(p);
+	return stage_out_add(p, as ? as : p->options, opt_string(p->options, "as", "sum"),
+			     c->value.type, c->value.nullable);
+}
+
+static bool keyed_sum_plan(struct op_plan *p)
+{
+	unsigned before = p->report->errors;
+	struct keyed_sum_conf *c = p->conf = mem_get(p->mem, sizeof *c);
+	char name[FIELD_NAME_MAX + 200];
+	snprintf(name, sizeof name, "the sums of '%.200s'", p->stage);
+	if (!c || !(c->name = mem_string(p->mem, name)))
+		return stage_no_memory(p);
+	plan_key(p);
+	plan_value(p, c);
+	c->at_end = opt_is(p->options, "emit", "end");
+	p->keyed = true;
+	p->state_version = 1;
+	if (!c->at_end)
+		p->order_dependent = "emits a running value for each input record";
+	else if (c->value.type == T_FLOAT64)
+		p->order_dependent = "adds floating-point numbers in the order they arrive";
+	return p->report->errors == before;
+}
+
+/* ---- before the fence: whose end was emitted ---- */
+
+static RC keyed_sum_begin(const void *conf, struct op_begin *b, struct err *e)
+{
+	const struct keyed_sum_conf *c = conf;
+	struct ended all;
+	enum rc rc = OK;
+	ended_init(&all, b->mem);
+	for (uint32_t i = 0; c->at_end && b->restored && i < b->n_old && rc == OK; i++)
+		rc = ended_decode(&all, b->old[i].data, b->old[i].len, e);
+	for (uint32_t i = 0; i < b->parallelism && rc == OK; i++) {
+		ended_encode(&all, &b->fresh[i]);
+		if (!bytes_ok(&b->fresh[i]))
+			rc = ERR(e, E_NO_MEMORY, "no memory for a list of hash ranges");
+	}
+	ended_close(&all);
+	return rc;
+}
+
+/* ---- a subtask's life ---- */
+
+static RC keyed_sum_open(void *self, struct op_ctx *ctx, const void *state, size_t len, struct err *e)
+{
+	struct keyed_sum *s = self;
+	uint32_t n = ctx->parallelism, groups = ctx->max_parallelism;
+	s->conf = ctx->conf;
+	keys_init(&s->keys, ctx->mem);
+	ended_init(&s->ended, ctx->mem);
+	s->hash_first = hash_of_group(group_first(ctx->subtask, n, groups), groups);
+	s->hash_last = hash_of_group(group_first(ctx->subtask + 1, n, groups), groups) - 1;
+	if (ended_decode(&s->ended, state, len, e) != OK)
+		return e->code;
+	return stage_expr_open(&s->conf->value, &s->value, ctx->in, EXPR_VALUE, ctx->mem, e);
+}
+
+static void keyed_sum_close(void *self, struct op_ctx *ctx)
+{
+	struct keyed_sum *s = self;
+	(void)ctx;
+	expr_close(s->value);
+	keys_close(&s->keys);
+	ended_close(&s->ended);
+}
+
+static enum op_result keyed_sum_snapshot(void *self, struct op_ctx *ctx, struct op_snapshot *o)
+{
+	struct keyed_sum *s = self;
+	(void)ctx;
+	ended_encode(&s->ended, &o->state);
+	return OP_DONE;
+}
+
+/* ---- records ---- */
+
+static enum op_result out_of_range(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
+				   uint32_t row)
+{
+	const char *text = s->conf->value.text;
+	int cut = strlen(text) > 200 ? 200 : (int)strlen(text);
+	(void)!ERR(&ctx->error, E_RECORD, "expression '%.*s'%s: the sum of its key is out of range for "
+					  "int64", cut, text, text[cut] ? "..." : "");
+	return record_error(ctx, b, row);
+}
+
+/* Adds the values to their places. out: the sums after each row, or NULL. */
+static enum op_result add(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
+			  const struct column *v, struct column *out)
+{
+	struct sum_rows r = {batch_count(b), b->selected ? b->sel : NULL, s->place};
+	bool null = s->conf->value.nullable;
+	uint32_t added = r.n;
+	if (s->conf->value.type == T_INT64)
+		added = null ? sum_i64_null(&r, v, out) : sum_i64(&r, v, out);
+	else if (null)
+		sum_f64_null(&r, v, out);
+	else
+		sum_f64(&r, v, out);
+	return added == r.n ? OP_DONE : out_of_range(s, ctx, b, r.sel ? r.sel[added] : added);
+}
+
+static enum op_result places(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b)
+{
+	uint32_t bad_row = 0;
+	CHECK(b->hash);
+	if (keys_of(&s->keys, ctx->key, b, &bad_row, &ctx->error) != OK)
+		return record_error(ctx, b, bad_row);
+	struct key_rows rows = {.n = batch_count(b),
+				.sel = b->selected ? b->sel : NULL,
+				.hashes = (const uint64_t *)b->hash->i64,
+				.fix8 = s->keys.fix8,
+				.views = s->keys.view,
+				.bases = s->keys.base};
+	return keyed_upsert(ctx->state, &rows, s->place, &ctx->error) == OK ? OP_DONE : OP_FAILED;
+}
+
+/* A batch of the input's rows, key columns shared, and a column for the sums. NULL: no memory. */
+static struct batch *updates(struct op_ctx *ctx, const struct batch *b, enum type type)
+{
+	struct batch *out = pool_batch(ctx->pool);
+	struct column *sums = out ? pool_column(ctx->pool, type) : NULL;
+	if (!sums) {
+		batch_drop(&out);
+		return NULL;
+	}
+	sums->rows = out->rows = b->rows;
+	for (uint32_t f = 0; f < ctx->key->n; f++)
+		out->col[f] = column_share(b->col[ctx->key->field[f]]);
+	out->col[ctx->key->n] = sums;
+	out->n_cols = ctx->key->n + 1;
+	out->selected = b->selected;
+	out->n_sel = b->n_sel;
+	if (b->selected)
+		memcpy(out->sel, b->sel, b->n_sel * sizeof *b->sel);
+	batch_origin_share(out, b);
+	return out;
+}
+
+static enum op_result keyed_sum_batch(void *self, struct op_ctx *ctx, struct batch *b)
+{
+	struct keyed_sum *s = self;
+	struct column *v = NULL;
+	struct batch *out = NULL;
+	uint32_t bad_row = 0;
+	enum op_result r;
+	if (s->ended.n) {
+		(void)!ERR(&ctx->error, E_REFUSED, "more input came after the sums of the end were "
+						   "emitted; begin again with --fresh");
+		return OP_FAILED;
+	}
+	if (expr_eval(s->value, b, ctx->pool, &v, &bad_row, &ctx->error) != OK)
+		return record_error(ctx, b, bad_row);
+	r = places(s, ctx, b);
+	if (r == OP_DONE && !s->conf->at_end && !(out = updates(ctx, b, s->conf->value.type)))
+		r = no_memory_error(ctx);
+	if (r == OP_DONE)
+		r = add(s, ctx, b, v, out ? out->col[ctx->key->n] : NULL);
+	column_drop(v);
+	if (r == OP_DONE && out)
+		op_emit(ctx, &out);
+	batch_drop(&out);
+	return r;
+}
+
+/* ---- the end ---- */
+
+/* The next keys whose end is owed, as many as fit into a batch. 0: there are none left. */
+static uint32_t next_entries(struct keyed_sum *s, struct op_ctx *ctx)
+{
+	for (;;) {
+		struct keyed_iter before = s->at;
+		uint32_t n = keyed_next(ctx->state, &s->at, s->entry, BATCH_ROWS), owed = 0;
+		if (!n)
+			return 0;
+		uint32_t fit = keys_decodable(s->entry, n);
+		if (fit < n) {
+			s->at = before;
+			n = keyed_next(ctx->state, &s->at, s->entry, fit);
+			CHECK(n == fit);
+		}
+		if (!s->ended.n)
+			return n;
+		for (uint32_t i = 0; i < n; i++) {
+			struct keyed_shape shape = {.form = ctx->key->form};
+			uint64_t hash = shape_hash(&shape, s->entry[i].key, s->entry[i].key_len);
+			s->entry[owed] = s->entry[i];
+			owed += !ended_has(&s->ended, hash);
+		}
+		if (owed)
+			return owed;
+	}
+}
+
+static void sums_of(const struct keyed_entry *entry, uint32_t n, bool nullable, struct column *out)
+{
+	out->rows = n;
+	out->has_valid = nullable;
+	if (nullable)
+		memset(out->valid, 0, sizeof out->valid);
+	for (uint32_t i = 0; i < n; i++) {
+		const uint8_t *place = entry[i].value;
+		out->i64[i] = (int64_t)load_u64(place); /* or the bits of a double */
+		if (nullable && load_u64(place + 8))
+			bit_set(out->valid, i);
+	}
+}
+
+static enum op_result emit_entries(struct keyed_sum *s, struct op_ctx *ctx, uint32_t n)
+{
+	struct batch *out = pool_batch(ctx->pool);
+	uint32_t k = ctx->key->n;
+	if (!out)
+		return no_memory_error(ctx);
+	if (keys_decode(ctx->key, s->entry, n, ctx->pool, out->col, &ctx->error) != OK) {
+		batch_drop(&out);
+		return OP_FAILED;
+	}
+	out->rows = n;
+	out->n_cols = k;
+	out->col[k] = pool_column(ctx->pool, s->conf->value.type);
+	if (!out->col[k]) {
+		batch_drop(&out);
+		return no_memory_error(ctx);
+	}
+	out->n_cols = k + 1;
+	sums_of(s->entry, n, s->conf->value.nullable, out->col[k]);
+	out->origin = (struct origin){.name = s->conf->name, .unit = "key", .first = s->emitted,
+				      .end = s->emitted + n};
+	s->emitted += n;
+	op_emit(ctx, &out);
+	return OP_MORE;
+}
+
+/* Called again after OP_DONE it says OP_DONE again: everything of its own is covered then. */
+static enum op_result keyed_sum_end(void *self, struct op_ctx *ctx)
+{
+	struct keyed_sum *s = self;
+	if (!s->conf->at_end || ended_covers(&s->ended, s->hash_first, s->hash_last))
+		return OP_DONE;
+	uint32_t n = next_entries(s, ctx);
+	if (n)
+		return emit_entries(s, ctx, n);
+	return ended_add(&s->ended, s->hash_first, s->hash_last, &ctx->error) == OK ? OP_DONE : OP_FAILED;
+}
+
+const struct op_ops keyed_sum_ops = {
+	.name = "keyed_sum",
+	.summary = "a sum for each key",
+	.role = OP_TRANSFORM,
+	.self_size = sizeof(struct keyed_sum),
+	.opts = keyed_sum_opts,
+	.plan = keyed_sum_plan,
+	.conf_close = keyed_sum_conf_close,
+	.begin = keyed_sum_begin,
+	.open = keyed_sum_open,
+	.batch = keyed_sum_batch,
+	.end = keyed_sum_end,
+	.snapshot = keyed_sum_snapshot,
+	.close = keyed_sum_close,
+};

@@ -1,0 +1,19 @@
+/* sum.h - adding a column of numbers to the places keyed_upsert gave: the inner loops of keyed_sum.
+ * A place is 8 bytes {sum}, or where values may be null 16 bytes {sum, u64 how many were not null}.
+ * Pure. */
+#pragma once
+#include "runtime/column.h"
+
+struct sum_rows {
+	uint32_t n;
+	const uint16_t *sel;     /* rows of the columns; NULL: 0..n-1 */
+	void *const *place;      /* of the i-th row */
+};
+
+/* Each adds v's rows to their places in order and, where out is not NULL, writes the sum after each
+ * row to out (which may have nulls in the _null ones: keys that met nothing but nulls). Of integers:
+ * how many rows were added: less than n where the sum of the next one would leave int64. */
+uint32_t sum_i64(const struct sum_rows *r, const struct column *v, struct column *out);
+uint32_t sum_i64_null(const struct sum_rows *r, const struct column *v, struct column *out);
+void sum_f64(const struct sum_rows *r, const struct column *v, struct column *out);
+void sum_f64_null(const struct sum_rows *r, const struct column *v, struct column *out);
