@@ -4,7 +4,7 @@
  * has become due is done, whatever the event was: expire, send again, publish, trigger. So nothing
  * can be forgotten because it became possible through an unexpected event.
  *
- * What each checkpoint may do next is pending.h's. */
+ * What each checkpoint may do next is inflight.h's. */
 #include "checkpoint/coordinator.h"
 
 #include <string.h>
@@ -62,7 +62,7 @@ struct co_action *co_emit(struct coordinator *co, enum co_action_kind kind)
 }
 
 struct co_action *co_emit_about(struct coordinator *co, enum co_action_kind kind,
-				const struct pending *p)
+				const struct inflight *p)
 {
 	struct co_action *a = co_emit(co, kind);
 	a->id = p->id;
@@ -74,12 +74,12 @@ struct co_action *co_emit_about(struct coordinator *co, enum co_action_kind kind
 }
 
 /* (17) The one way a checkpoint is given up. */
-static void give_up(struct coordinator *co, struct pending *p, const struct err *error)
+static void give_up(struct coordinator *co, struct inflight *p, const struct err *error)
 {
 	co_emit_about(co, CO_ABORT, p)->error = *error;
 	if (p->id == co->ending_id)
 		co->ending_id = 0; /* (22, 23) another one follows, or the attempt fails */
-	pending_move(p, PENDING_FREE);
+	inflight_move(p, INFLIGHT_FREE);
 }
 
 /* (26) What is being published stays: its outcome must become known before anything else. */
@@ -87,7 +87,7 @@ static void fail_attempt(struct coordinator *co, const struct err *error)
 {
 	struct err why = {0};
 	(void)ERR(&why, E_STOPPED, "the attempt failed");
-	for (struct pending *p; (p = pending_oldest(&co->table, IN_GATHERING, 0));)
+	for (struct inflight *p; (p = inflight_oldest(&co->table, IN_GATHERING, 0));)
 		give_up(co, p, &why);
 	co_refuse_waiting(co, "the attempt failed");
 	co_emit(co, CO_FAIL_ATTEMPT)->error = *error;
@@ -103,14 +103,14 @@ static void halt(struct coordinator *co, const struct err *error)
 }
 
 /* (18) Each id counts once; the count is of failures in a row. */
-static void checkpoint_failed(struct coordinator *co, struct pending *p, const struct err *error)
+static void checkpoint_failed(struct coordinator *co, struct inflight *p, const struct err *error)
 {
 	struct err why = *error;
 	(void)err_in(&why, "checkpoint %llu", (unsigned long long)p->id);
 	co->stats.failed++;
 	co->stats.consecutive_failures++;
 	if (!co_is_live(co)) { /* nobody is left to be told */
-		pending_move(p, PENDING_FREE);
+		inflight_move(p, INFLIGHT_FREE);
 		return;
 	}
 	give_up(co, p, error);
@@ -127,31 +127,31 @@ static void checkpoint_failed(struct coordinator *co, struct pending *p, const s
 
 static void note_frozen(struct coordinator *co, const struct co_event *ev)
 {
-	struct pending *p = pending_find(&co->table, ev->id, IN_UNDECIDED);
+	struct inflight *p = inflight_find(&co->table, ev->id, IN_UNDECIDED);
 	if (!p || ev->subtask >= co->cfg.subtasks)
 		co->stats.dropped_messages++;
 	else
-		(void)pending_freeze(p, ev->subtask);
+		(void)inflight_freeze(p, ev->subtask);
 }
 
 /* (14) Success, duplicate, unknown and late are told apart. */
 static void note_ack(struct coordinator *co, const struct co_event *ev)
 {
-	struct pending *p = pending_find(&co->table, ev->id, IN_UNDECIDED);
+	struct inflight *p = inflight_find(&co->table, ev->id, IN_UNDECIDED);
 	if (ev->id >= co->next_id || ev->id < co->first_id || ev->subtask >= co->cfg.subtasks) {
 		co->stats.unknown_acks++;
 	} else if (!p) {
 		co->stats.late_acks++; /* decided before; its file is swept, no manifest names it */
-	} else if (!pending_ack(p, ev->subtask)) {
+	} else if (!inflight_ack(p, ev->subtask)) {
 		co->stats.duplicate_acks++;
 	} else if (p->unacked == 0) {
-		pending_move(p, PENDING_COMPLETE);
+		inflight_move(p, INFLIGHT_COMPLETE);
 	}
 }
 
 static void note_decline(struct coordinator *co, const struct co_event *ev, const struct err *error)
 {
-	struct pending *p = pending_find(&co->table, ev->id, IN(PENDING_TRIGGERED));
+	struct inflight *p = inflight_find(&co->table, ev->id, IN(INFLIGHT_TRIGGERED));
 	if (p && ev->subtask < co->cfg.subtasks)
 		checkpoint_failed(co, p, error);
 	else
@@ -161,7 +161,7 @@ static void note_decline(struct coordinator *co, const struct co_event *ev, cons
 /* (15, inv 9, 10) What is older and not published never will be: ids rise. */
 static void note_published(struct coordinator *co, uint64_t id)
 {
-	struct pending *p = pending_find(&co->table, id, IN(PENDING_PUBLISHING));
+	struct inflight *p = inflight_find(&co->table, id, IN(INFLIGHT_PUBLISHING));
 	if (!p) {
 		co->stats.dropped_messages++;
 		return;
@@ -172,13 +172,13 @@ static void note_published(struct coordinator *co, uint64_t id)
 	co->stats.consecutive_failures = 0;
 	co->pause_until_us = co_later(co->now_us, co->cfg.min_pause_us); /* (1) */
 	if (!co_is_live(co)) {
-		pending_move(p, PENDING_FREE); /* the next attempt settles its intents (20) */
+		inflight_move(p, INFLIGHT_FREE); /* the next attempt settles its intents (20) */
 		return;
 	}
-	pending_move(p, PENDING_COMMITTING);
+	inflight_move(p, INFLIGHT_COMMITTING);
 	struct err why = {0};
 	(void)ERR(&why, E_STOPPED, "subsumed by checkpoint %llu", (unsigned long long)id);
-	for (struct pending *old; (old = pending_oldest(&co->table, IN_UNDECIDED, 0));) {
+	for (struct inflight *old; (old = inflight_oldest(&co->table, IN_UNDECIDED, 0));) {
 		if (old->id > id)
 			break;
 		co->stats.subsumed++;
@@ -191,7 +191,7 @@ static void note_published(struct coordinator *co, uint64_t id)
 
 static void note_publish_failed(struct coordinator *co, uint64_t id, const struct err *error)
 {
-	struct pending *p = pending_find(&co->table, id, IN(PENDING_PUBLISHING));
+	struct inflight *p = inflight_find(&co->table, id, IN(INFLIGHT_PUBLISHING));
 	if (p)
 		checkpoint_failed(co, p, error);
 	else
@@ -204,10 +204,10 @@ static void note_committed(struct coordinator *co, uint64_t id)
 		co->stats.dropped_messages++;
 		return;
 	}
-	for (struct pending *p; (p = pending_oldest(&co->table, IN(PENDING_COMMITTING), 0));) {
+	for (struct inflight *p; (p = inflight_oldest(&co->table, IN(INFLIGHT_COMMITTING), 0));) {
 		if (p->id > id)
 			break;
-		pending_move(p, PENDING_FREE);
+		inflight_move(p, INFLIGHT_FREE);
 	}
 	bool is_last = co->ending_kind == CO_FINAL || !co->inputs_ended;
 	if (co->phase == RUNNING && co->ending_id && co->ending_id <= id && is_last) {
@@ -226,14 +226,14 @@ static void expire(struct coordinator *co)
 {
 	uint64_t limit_us = co->cfg.timeout_us;
 	for (uint64_t above = 0; limit_us && co_is_live(co);) {
-		struct pending *p = pending_oldest(&co->table, IN(PENDING_TRIGGERED), above);
+		struct inflight *p = inflight_oldest(&co->table, IN(INFLIGHT_TRIGGERED), above);
 		if (!p)
 			return;
 		above = p->id;
 		if (co->now_us < co_later(p->created_us, limit_us))
 			continue;
 		uint32_t first = 0;
-		uint32_t missing = pending_missing(&co->table, p, &first, 1);
+		uint32_t missing = inflight_missing(&co->table, p, &first, 1);
 		struct err why = {0};
 		(void)ERR(&why, E_TIMEOUT,
 			  "not acknowledged within %.3f s by %u of %u subtasks (first: %u)",
@@ -245,10 +245,10 @@ static void expire(struct coordinator *co)
 /* n + 1 is not published before the outcome of n is known: ids rise whatever becomes of n. */
 static void publish_next(struct coordinator *co)
 {
-	struct pending *p = pending_oldest(&co->table, IN(PENDING_COMPLETE), 0);
-	if (!co_is_live(co) || !p || pending_count(&co->table, IN(PENDING_PUBLISHING)))
+	struct inflight *p = inflight_oldest(&co->table, IN(INFLIGHT_COMPLETE), 0);
+	if (!co_is_live(co) || !p || inflight_count(&co->table, IN(INFLIGHT_PUBLISHING)))
 		return;
-	pending_move(p, PENDING_PUBLISHING);
+	inflight_move(p, INFLIGHT_PUBLISHING);
 	co_emit_about(co, CO_PUBLISH, p);
 }
 
@@ -348,8 +348,8 @@ void co_event(struct coordinator *co, uint64_t now_us, const struct co_event *ev
 	co_send_again(co);
 	publish_next(co);
 	co_trigger_next(co);
-	pending_check(&co->table);
-	CHECK(pending_count(&co->table, IN_UNDECIDED) <= co->cfg.max_concurrent);
+	inflight_check(&co->table);
+	CHECK(inflight_count(&co->table, IN_UNDECIDED) <= co->cfg.max_concurrent);
 }
 
 bool co_next(struct coordinator *co, struct co_action *a)
@@ -379,15 +379,15 @@ uint64_t co_next_id(const struct coordinator *co)
 
 uint32_t co_pending(const struct coordinator *co)
 {
-	return pending_count(&co->table, IN_UNDECIDED);
+	return inflight_count(&co->table, IN_UNDECIDED);
 }
 
 uint32_t co_missing(const struct coordinator *co, uint64_t id, uint32_t *subtasks, uint32_t n)
 {
 	for (uint32_t i = 0; i < co->table.places; i++) {
-		const struct pending *p = &co->table.place[i];
+		const struct inflight *p = &co->table.place[i];
 		if (p->id == id && (IN_UNDECIDED & IN(p->state)))
-			return pending_missing(&co->table, p, subtasks, n);
+			return inflight_missing(&co->table, p, subtasks, n);
 	}
 	return 0;
 }
@@ -412,7 +412,7 @@ RC co_open(struct coordinator **co, const struct co_config *c, struct mem *mem, 
 	new->first_id = new->next_id = c->next_id;
 	new->newest = c->base_id;
 	new->periodic_at_us = NEVER;
-	if (pending_open(&new->table, c->max_concurrent, c->subtasks, mem, e) != OK)
+	if (inflight_open(&new->table, c->max_concurrent, c->subtasks, mem, e) != OK)
 		goto fail;
 	*co = new;
 	return OK;
@@ -425,6 +425,6 @@ void co_close(struct coordinator *co)
 {
 	if (!co)
 		return;
-	pending_close(&co->table, co->mem);
+	inflight_close(&co->table, co->mem);
 	mem_put(co->mem, co);
 }

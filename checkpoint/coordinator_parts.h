@@ -2,7 +2,7 @@
  * begins) share: the attempt's phase, the facts noted so far, and the queue of actions.
  * Not for anyone else. */
 #pragma once
-#include "checkpoint/pending.h"
+#include "checkpoint/inflight.h"
 
 #define NEVER UINT64_MAX
 /* One event leads to at most 16 aborts, 16 refusals and a few more; the rest is by feel, for a
@@ -41,7 +41,7 @@ struct coordinator {
 	uint32_t backlog;
 	uint32_t requests;
 	struct request request[CO_REQUESTS_MAX]; /* savepoints first, then manual ones (3) */
-	struct pending_table table;
+	struct inflight_table table;
 	uint32_t first_action, actions;
 	struct co_action action[ACTIONS_MAX];
 };
@@ -62,7 +62,7 @@ void co_phase_move(struct coordinator *co, enum phase to); /* the one mover */
 /* The next action, zeroed but for its kind; about p: with its id, kind and so on. */
 struct co_action *co_emit(struct coordinator *co, enum co_action_kind kind);
 struct co_action *co_emit_about(struct coordinator *co, enum co_action_kind kind,
-				const struct pending *p);
+				const struct inflight *p);
 
 /* ---- trigger.c ---- */
 

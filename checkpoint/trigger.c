@@ -69,7 +69,7 @@ void co_send_again(struct coordinator *co)
 	if (!co_is_live(co) || !co->cfg.resend_us)
 		return;
 	for (uint64_t above = 0;;) {
-		struct pending *p = pending_oldest(&co->table, IN(PENDING_TRIGGERED), above);
+		struct inflight *p = inflight_oldest(&co->table, IN(INFLIGHT_TRIGGERED), above);
 		if (!p)
 			return;
 		above = p->id;
@@ -85,10 +85,10 @@ static bool may_trigger(const struct coordinator *co)
 {
 	if (!(TO(co->phase) & (TO(INITIAL) | TO(RUNNING))))
 		return false;
-	const struct pending_table *t = &co->table;
-	if (pending_count(t, IN_UNDECIDED) >= co->cfg.max_concurrent)
+	const struct inflight_table *t = &co->table;
+	if (inflight_count(t, IN_UNDECIDED) >= co->cfg.max_concurrent)
 		return false;
-	if (pending_is_freezing(t) || !pending_count(t, IN(PENDING_FREE)))
+	if (inflight_is_freezing(t) || !inflight_count(t, IN(INFLIGHT_FREE)))
 		return false;
 	bool is_must = co->phase == INITIAL || is_ending(co);
 	return is_must || !co->cfg.backlog_max || co->backlog <= co->cfg.backlog_max;
@@ -97,7 +97,7 @@ static bool may_trigger(const struct coordinator *co)
 static uint64_t trigger(struct coordinator *co, enum co_kind kind, uint64_t token)
 {
 	uint64_t id = co->next_id++; /* (5) consumed, whatever becomes of it */
-	struct pending *p = pending_begin(&co->table, kind, id, co->now_us);
+	struct inflight *p = inflight_begin(&co->table, kind, id, co->now_us);
 	p->base_id = co->newest; /* DESIGN 6: published, of this attempt's own line */
 	p->request = token;
 	co->stats.triggered++;
@@ -111,7 +111,7 @@ static void trigger_ending(struct coordinator *co)
 {
 	enum co_kind kind = co->inputs_ended ? CO_FINAL : CO_STOP;
 	if (co->ending_id) {
-		bool is_pending = pending_find(&co->table, co->ending_id, IN_UNDECIDED);
+		bool is_pending = inflight_find(&co->table, co->ending_id, IN_UNDECIDED);
 		if (is_pending || co->ending_kind == kind)
 			return;
 	}
@@ -140,7 +140,7 @@ void co_trigger_next(struct coordinator *co)
 	if (!may_trigger(co))
 		return;
 	if (co->phase == INITIAL) {
-		if (!pending_count(&co->table, IN_UNDECIDED)) /* (7) none beside it */
+		if (!inflight_count(&co->table, IN_UNDECIDED)) /* (7) none beside it */
 			trigger(co, CO_INITIAL, 0);
 	} else if (is_ending(co)) {
 		trigger_ending(co);
@@ -159,8 +159,8 @@ uint64_t co_wake_at(const struct coordinator *co)
 	if (!co_is_live(co))
 		return at_us;
 	for (uint32_t i = 0; i < co->table.places; i++) {
-		const struct pending *p = &co->table.place[i];
-		if (p->state != PENDING_TRIGGERED)
+		const struct inflight *p = &co->table.place[i];
+		if (p->state != INFLIGHT_TRIGGERED)
 			continue;
 		uint64_t expiry_us = co_later(p->created_us, co->cfg.timeout_us);
 		if (co->cfg.timeout_us && expiry_us < at_us)

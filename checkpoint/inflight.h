@@ -1,4 +1,4 @@
-/* pending.h - the checkpoints in flight of one attempt: which moves they may make, who is missing.
+/* inflight.h - the checkpoints in flight of one attempt: which moves they may make, who is missing.
  * Why apart from coordinator.c: that one decides, this one remembers. Bounded: twice max_concurrent
  * places, so that as many may still commit as may be pending.
  * Owns: the bits of all places, one allocation. Threads: control thread only. */
@@ -17,21 +17,21 @@
  *    +--------- given up --------- given up -------- given up                      |
  *    +-----------------------------------------------------------------------------+
  * (An attempt that is over frees a published one at once: its successor settles the intents.) */
-enum pending_state {
-	PENDING_FREE,
-	PENDING_TRIGGERED,
-	PENDING_COMPLETE,
-	PENDING_PUBLISHING,
-	PENDING_COMMITTING,
+enum inflight_state {
+	INFLIGHT_FREE,
+	INFLIGHT_TRIGGERED,
+	INFLIGHT_COMPLETE,
+	INFLIGHT_PUBLISHING,
+	INFLIGHT_COMMITTING,
 };
 
 /* Sets of states, for the functions that take `states`. */
 #define IN(state) (1u << (state))
-#define IN_GATHERING (IN(PENDING_TRIGGERED) | IN(PENDING_COMPLETE))
-#define IN_UNDECIDED (IN_GATHERING | IN(PENDING_PUBLISHING))
+#define IN_GATHERING (IN(INFLIGHT_TRIGGERED) | IN(INFLIGHT_COMPLETE))
+#define IN_UNDECIDED (IN_GATHERING | IN(INFLIGHT_PUBLISHING))
 
-struct pending {
-	enum pending_state state;
+struct inflight {
+	enum inflight_state state;
 	enum co_kind kind;
 	uint64_t id, base_id, request;
 	uint64_t created_us, sent_us;
@@ -39,36 +39,36 @@ struct pending {
 	uint64_t *acked, *frozen;    /* a bit for each subtask */
 };
 
-struct pending_table {
+struct inflight_table {
 	uint32_t subtasks;
 	uint32_t places;
-	struct pending place[2 * CO_CONCURRENT_MAX];
+	struct inflight place[2 * CO_CONCURRENT_MAX];
 	uint64_t *bits;
 };
 
-RC pending_open(struct pending_table *t, uint32_t max_concurrent, uint32_t subtasks,
+RC inflight_open(struct inflight_table *t, uint32_t max_concurrent, uint32_t subtasks,
 		struct mem *mem, struct err *e);
-void pending_close(struct pending_table *t, struct mem *mem); /* legal on {0} */
+void inflight_close(struct inflight_table *t, struct mem *mem); /* legal on {0} */
 
 /* How many are in one of the states. */
-uint32_t pending_count(const struct pending_table *t, unsigned states);
+uint32_t inflight_count(const struct inflight_table *t, unsigned states);
 /* The lowest id above `above` that is in one of the states; NULL: none. */
-struct pending *pending_oldest(struct pending_table *t, unsigned states, uint64_t above);
+struct inflight *inflight_oldest(struct inflight_table *t, unsigned states, uint64_t above);
 /* The one with this id, if it is in one of the states; else NULL. */
-struct pending *pending_find(struct pending_table *t, uint64_t id, unsigned states);
+struct inflight *inflight_find(struct inflight_table *t, uint64_t id, unsigned states);
 /* Whether a task may still be freezing one (COORDINATOR 4). */
-bool pending_is_freezing(const struct pending_table *t);
+bool inflight_is_freezing(const struct inflight_table *t);
 
 /* A place must be free. base_id and request are the caller's to fill. */
-struct pending *pending_begin(struct pending_table *t, enum co_kind kind, uint64_t id,
+struct inflight *inflight_begin(struct inflight_table *t, enum co_kind kind, uint64_t id,
 			      uint64_t now_us);
-void pending_move(struct pending *p, enum pending_state to); /* the one mover */
+void inflight_move(struct inflight *p, enum inflight_state to); /* the one mover */
 /* False: this subtask had said so before. */
-bool pending_ack(struct pending *p, uint32_t subtask);
-bool pending_freeze(struct pending *p, uint32_t subtask);
+bool inflight_ack(struct inflight *p, uint32_t subtask);
+bool inflight_freeze(struct inflight *p, uint32_t subtask);
 /* Writes up to n subtasks that have not acknowledged; returns how many they are in all. */
-uint32_t pending_missing(const struct pending_table *t, const struct pending *p,
+uint32_t inflight_missing(const struct inflight_table *t, const struct inflight *p,
 			 uint32_t *subtasks, uint32_t n);
 /* CHECKs: at most one freezes, one is being published; what commits is older than what is
  * published next; counts and bits agree. */
-void pending_check(const struct pending_table *t);
+void inflight_check(const struct inflight_table *t);

@@ -1,24 +1,24 @@
-/* pending.c - see pending.h. */
-#include "checkpoint/pending.h"
+/* inflight.c - see inflight.h. */
+#include "checkpoint/inflight.h"
 
 #include <string.h>
 
 #include "base/check.h"
 
 static const unsigned may[] = {
-	[PENDING_FREE] = IN(PENDING_TRIGGERED),
-	[PENDING_TRIGGERED] = IN(PENDING_COMPLETE) | IN(PENDING_FREE),
-	[PENDING_COMPLETE] = IN(PENDING_PUBLISHING) | IN(PENDING_FREE),
-	[PENDING_PUBLISHING] = IN(PENDING_COMMITTING) | IN(PENDING_FREE),
-	[PENDING_COMMITTING] = IN(PENDING_FREE),
+	[INFLIGHT_FREE] = IN(INFLIGHT_TRIGGERED),
+	[INFLIGHT_TRIGGERED] = IN(INFLIGHT_COMPLETE) | IN(INFLIGHT_FREE),
+	[INFLIGHT_COMPLETE] = IN(INFLIGHT_PUBLISHING) | IN(INFLIGHT_FREE),
+	[INFLIGHT_PUBLISHING] = IN(INFLIGHT_COMMITTING) | IN(INFLIGHT_FREE),
+	[INFLIGHT_COMMITTING] = IN(INFLIGHT_FREE),
 };
 
-static uint32_t words_of(const struct pending_table *t)
+static uint32_t words_of(const struct inflight_table *t)
 {
 	return (t->subtasks + 63) / 64;
 }
 
-RC pending_open(struct pending_table *t, uint32_t max_concurrent, uint32_t subtasks,
+RC inflight_open(struct inflight_table *t, uint32_t max_concurrent, uint32_t subtasks,
 		struct mem *mem, struct err *e)
 {
 	memset(t, 0, sizeof *t);
@@ -36,13 +36,13 @@ RC pending_open(struct pending_table *t, uint32_t max_concurrent, uint32_t subta
 	return OK;
 }
 
-void pending_close(struct pending_table *t, struct mem *mem)
+void inflight_close(struct inflight_table *t, struct mem *mem)
 {
 	mem_put(mem, t->bits);
 	memset(t, 0, sizeof *t);
 }
 
-uint32_t pending_count(const struct pending_table *t, unsigned states)
+uint32_t inflight_count(const struct inflight_table *t, unsigned states)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < t->places; i++)
@@ -50,18 +50,18 @@ uint32_t pending_count(const struct pending_table *t, unsigned states)
 	return n;
 }
 
-struct pending *pending_oldest(struct pending_table *t, unsigned states, uint64_t above)
+struct inflight *inflight_oldest(struct inflight_table *t, unsigned states, uint64_t above)
 {
-	struct pending *found = NULL;
+	struct inflight *found = NULL;
 	for (uint32_t i = 0; i < t->places; i++) {
-		struct pending *p = &t->place[i];
+		struct inflight *p = &t->place[i];
 		if ((states & IN(p->state)) && p->id > above && (!found || p->id < found->id))
 			found = p;
 	}
 	return found;
 }
 
-struct pending *pending_find(struct pending_table *t, uint64_t id, unsigned states)
+struct inflight *inflight_find(struct inflight_table *t, uint64_t id, unsigned states)
 {
 	for (uint32_t i = 0; i < t->places; i++)
 		if (t->place[i].id == id && (states & IN(t->place[i].state)))
@@ -69,23 +69,23 @@ struct pending *pending_find(struct pending_table *t, uint64_t id, unsigned stat
 	return NULL;
 }
 
-bool pending_is_freezing(const struct pending_table *t)
+bool inflight_is_freezing(const struct inflight_table *t)
 {
 	for (uint32_t i = 0; i < t->places; i++)
-		if (t->place[i].state == PENDING_TRIGGERED && t->place[i].unfrozen)
+		if (t->place[i].state == INFLIGHT_TRIGGERED && t->place[i].unfrozen)
 			return true;
 	return false;
 }
 
-struct pending *pending_begin(struct pending_table *t, enum co_kind kind, uint64_t id,
+struct inflight *inflight_begin(struct inflight_table *t, enum co_kind kind, uint64_t id,
 			      uint64_t now_us)
 {
-	struct pending *p = NULL;
+	struct inflight *p = NULL;
 	for (uint32_t i = 0; !p && i < t->places; i++)
-		if (t->place[i].state == PENDING_FREE)
+		if (t->place[i].state == INFLIGHT_FREE)
 			p = &t->place[i];
 	CHECK(p);
-	pending_move(p, PENDING_TRIGGERED);
+	inflight_move(p, INFLIGHT_TRIGGERED);
 	p->kind = kind;
 	p->id = id;
 	p->base_id = p->request = 0;
@@ -96,7 +96,7 @@ struct pending *pending_begin(struct pending_table *t, enum co_kind kind, uint64
 	return p;
 }
 
-void pending_move(struct pending *p, enum pending_state to)
+void inflight_move(struct inflight *p, enum inflight_state to)
 {
 	CHECK(may[p->state] & IN(to));
 	p->state = to;
@@ -110,16 +110,16 @@ static bool bit_take(uint64_t *bits, uint32_t i)
 	return was_clear;
 }
 
-bool pending_ack(struct pending *p, uint32_t subtask)
+bool inflight_ack(struct inflight *p, uint32_t subtask)
 {
 	if (!bit_take(p->acked, subtask))
 		return false;
 	p->unacked--;
-	(void)pending_freeze(p, subtask); /* who acknowledges has ended encoding */
+	(void)inflight_freeze(p, subtask); /* who acknowledges has ended encoding */
 	return true;
 }
 
-bool pending_freeze(struct pending *p, uint32_t subtask)
+bool inflight_freeze(struct inflight *p, uint32_t subtask)
 {
 	if (!bit_take(p->frozen, subtask))
 		return false;
@@ -127,7 +127,7 @@ bool pending_freeze(struct pending *p, uint32_t subtask)
 	return true;
 }
 
-uint32_t pending_missing(const struct pending_table *t, const struct pending *p,
+uint32_t inflight_missing(const struct inflight_table *t, const struct inflight *p,
 			 uint32_t *subtasks, uint32_t n)
 {
 	uint32_t missing = 0;
@@ -141,22 +141,22 @@ uint32_t pending_missing(const struct pending_table *t, const struct pending *p,
 	return missing;
 }
 
-void pending_check(const struct pending_table *t)
+void inflight_check(const struct inflight_table *t)
 {
 	uint32_t freezing = 0, publishing = 0;
 	uint64_t committing = 0, publish = UINT64_MAX;
 	for (uint32_t i = 0; i < t->places; i++) {
-		const struct pending *p = &t->place[i];
-		if (p->state == PENDING_FREE)
+		const struct inflight *p = &t->place[i];
+		if (p->state == INFLIGHT_FREE)
 			continue;
 		CHECK(p->id > 0 && p->base_id < p->id);
 		CHECK(p->unfrozen <= p->unacked && p->unacked <= t->subtasks);
-		CHECK((p->state == PENDING_TRIGGERED) == (p->unacked > 0));
+		CHECK((p->state == INFLIGHT_TRIGGERED) == (p->unacked > 0));
 		freezing += p->unfrozen > 0;
-		publishing += p->state == PENDING_PUBLISHING;
-		if (p->state == PENDING_COMMITTING && p->id > committing)
+		publishing += p->state == INFLIGHT_PUBLISHING;
+		if (p->state == INFLIGHT_COMMITTING && p->id > committing)
 			committing = p->id;
-		else if (p->state != PENDING_COMMITTING && p->id < publish)
+		else if (p->state != INFLIGHT_COMMITTING && p->id < publish)
 			publish = p->id;
 	}
 	CHECK(freezing <= 1 && publishing <= 1);
