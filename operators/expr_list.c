@@ -61,10 +61,10 @@ static bool words_of(struct expr_list *l, uint32_t row, struct column *out, uint
 static bool pieces_of(struct expr_list *l, uint32_t row, struct column *out, uint16_t *parent)
 {
 	const struct val v = val_of_column(l->arg), *by = &l->x->list_by;
-	const struct strview *s = &l->arg->str[row], *sep = &by->str[row & by->mask];
-	const uint8_t *p = view_bytes(&v, s), *sep_p = view_bytes(by, sep);
 	if (val_is_null(by, row))
 		return true;
+	const struct strview *s = &l->arg->str[row], *sep = &by->str[row & by->mask];
+	const uint8_t *p = view_bytes(&v, s), *sep_p = view_bytes(by, sep);
 	while (out->rows < BATCH_ROWS) {
 		uint32_t from = l->next_off, left = s->len - from;
 		const uint8_t *at = !sep->len || left < sep->len ? NULL

@@ -20,7 +20,7 @@
 struct parse {
 	const char *text;
 	const struct schema *in;
-	struct arena *arena;
+	struct expr_arena *arena;
 	struct expr_at *at;
 	struct err *e;
 };
@@ -47,13 +47,13 @@ static enum rc no_memory(struct parse *p)
 
 static enum rc make(struct parse *p, enum ast_kind kind, int location, uint32_t n, struct ast **to)
 {
-	struct ast *a = arena_get(p->arena, sizeof *a);
+	struct ast *a = expr_arena_get(p->arena, sizeof *a);
 	if (!a)
 		return no_memory(p);
 	a->kind = kind;
 	a->at = place(p, location);
 	a->n = n;
-	if (n && !(a->arg = arena_get(p->arena, n * sizeof *a->arg)))
+	if (n && !(a->arg = expr_arena_get(p->arena, n * sizeof *a->arg)))
 		return no_memory(p);
 	*to = a;
 	return OK;
@@ -64,7 +64,7 @@ static enum rc make_call(struct parse *p, const char *name, int location,
 {
 	if (make(p, AST_CALL, location, (uint32_t)n, to) != OK)
 		return p->e->code;
-	(*to)->name = arena_text(p->arena, name, strlen(name));
+	(*to)->name = expr_arena_text(p->arena, name, strlen(name));
 	if (!(*to)->name)
 		return no_memory(p);
 	for (size_t i = 0; i < n; i++)
@@ -129,12 +129,12 @@ static enum rc read_name(struct parse *p, int location, char **to, size_t *len)
 	const char *s = p->text + t.offset;
 	if (t.kind == TOK_WORD) {
 		*len = t.len;
-		*to = arena_text(p->arena, s, t.len);
+		*to = expr_arena_text(p->arena, s, t.len);
 		return *to ? OK : no_memory(p);
 	}
 	if (t.kind != TOK_QUOTED || s[0] != '"')
 		return REFUSE(p, location, "a field's name is written plainly or in double quotes");
-	char *name = *to = arena_get(p->arena, t.len);
+	char *name = *to = expr_arena_get(p->arena, t.len);
 	if (!name)
 		return no_memory(p);
 	size_t n = 0;
@@ -204,7 +204,7 @@ static enum rc convert_const(struct parse *p, const PgQuery__AConst *c, struct a
 		if (make(p, AST_STRING, c->location, 0, to) != OK)
 			return p->e->code;
 		(*to)->len = strlen(c->sval->sval);
-		(*to)->name = arena_text(p->arena, c->sval->sval, (*to)->len);
+		(*to)->name = expr_arena_text(p->arena, c->sval->sval, (*to)->len);
 		return (*to)->name ? OK : no_memory(p);
 	default:
 		return REFUSE(p, c->location, "bit strings are not supported");
@@ -402,12 +402,34 @@ static enum rc convert(struct parse *p, const PgQuery__Node *n, struct ast **to)
 		return REFUSE(p, n->a_array_expr->location, "arrays are not supported");
 	case PG_QUERY__NODE__NODE_NAMED_ARG_EXPR:
 		return REFUSE(p, n->named_arg_expr->location, "named arguments are not supported");
+	case PG_QUERY__NODE__NODE_A_INDIRECTION:
+		return REFUSE(p, -1, "values have no elements or fields here");
 	default:
 		return REFUSE(p, -1, "a construct that is not supported");
 	}
 }
 
 /* --- the statement around it --- */
+
+/* Refuses a clause of SELECT, pointing at its word if it stands outside of brackets. */
+static enum rc refuse_clause(struct parse *p)
+{
+	static const char *const words[] = {"from",  "where", "group", "having", "order", "limit",
+					    "offset", "fetch", "into", "window", "union", "intersect",
+					    "except", "for"};
+	int depth = 0;
+	*p->at = (struct expr_at){0};
+	for (struct token t = token_at(p->text, 0); t.kind != TOK_END && !p->at->len;
+	     t = token_at(p->text, t.offset + t.len)) {
+		if (t.kind == TOK_PUNCT)
+			depth += p->text[t.offset] == '(' ? 1 : p->text[t.offset] == ')' ? -1 : 0;
+		for (size_t i = 0; i < ARRAY_LEN(words) && t.kind == TOK_WORD && !depth; i++)
+			if (token_is(p->text, t, words[i]))
+				*p->at = (struct expr_at){t.offset, t.len};
+	}
+	return ERR(p->e, E_INVALID, "only an expression can stand here: no 'from', 'where', 'union' or "
+				    "other clause of SELECT");
+}
 
 static enum rc convert_statement(struct parse *p, const PgQuery__ParseResult *r, struct ast **to)
 {
@@ -422,7 +444,7 @@ static enum rc convert_statement(struct parse *p, const PgQuery__ParseResult *r,
 	if (r->stmts[0]->stmt_len)
 		return REFUSE(p, r->stmts[0]->stmt_len, "one expression, without ';'");
 	if (s->op != PG_QUERY__SET_OPERATION__SETOP_NONE)
-		return REFUSE(p, -1, "only an expression can stand here, not a union");
+		return refuse_clause(p);
 	if (s->n_target_list == 0)
 		return REFUSE(p, SELECT_LEN, "an empty expression");
 	if (s->n_target_list > 1)
@@ -432,8 +454,7 @@ static enum rc convert_statement(struct parse *p, const PgQuery__ParseResult *r,
 	    s->n_group_clause || s->group_distinct || s->having_clause || s->n_window_clause ||
 	    s->n_values_lists || s->n_sort_clause || s->limit_offset || s->limit_count ||
 	    s->n_locking_clause || s->with_clause || s->larg || s->rarg)
-		return REFUSE(p, SELECT_LEN, "only an expression can stand here: no 'from', 'where' "
-					     "or other clause");
+		return refuse_clause(p);
 	const PgQuery__ResTarget *t = s->target_list[0]->res_target;
 	if (t->name && *t->name)
 		return REFUSE(p, t->location, "the value cannot be named here (\"as %s\")", t->name);
@@ -470,7 +491,7 @@ static void show_cure(struct parse *p, size_t near)
 		  was, len, word, len, word, len, word);
 }
 
-RC expr_parse(const char *text, const struct schema *in, struct arena *arena, struct ast **ast,
+RC expr_parse(const char *text, const struct schema *in, struct expr_arena *arena, struct ast **ast,
 	      struct expr_at *at, struct err *e)
 {
 	struct parse p = {text, in, arena, at, e};
