@@ -373,8 +373,7 @@ static void act(struct attempt *a, const struct co_action *x)
 		close_tasks(a);
 		break;
 	case CO_DONE:
-		begin_closing(a, a->stop_asked && a->ended < a->n_tasks ? ATTEMPT_STOPPED : ATTEMPT_FINISHED,
-			      NULL);
+		begin_closing(a, x->checkpoint_kind == CO_FINAL ? ATTEMPT_FINISHED : ATTEMPT_STOPPED, NULL);
 		break;
 	case CO_REFUSED:
 		if (a->c.log)
