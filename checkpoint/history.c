@@ -28,6 +28,8 @@ static enum rc open_file(struct history *h, struct err *e)
 	if (rc == OK && last != '\n')
 		rc = fs_pwrite(h->fs, h->fd, "\n", 1, st.size_bytes++, e);
 	h->size_bytes = st.size_bytes;
+	if (rc != OK)
+		(void)!fs_close(h->fs, &h->fd, NULL); /* half open is not open: the next line tries again */
 	return rc;
 }
 
@@ -79,6 +81,8 @@ static enum rc keep_half(struct history *h, struct err *e)
 	enum rc rc = fs_pread(h->fs, h->fd, text, half, h->size_bytes - half, &got, e);
 	char *line = rc == OK ? memchr(text, '\n', got) : NULL;
 	size_t skip = line ? (size_t)(line + 1 - text) : 0;
+	if (rc == OK)
+		rc = tidy_up(h, e); /* of a try that failed half way */
 	if (rc == OK)
 		rc = fs_write_new(h->fs, h->shorter, text + skip, got - skip, e);
 	mem_put(h->mem, text);
