@@ -10,6 +10,7 @@ void chunk_pool_init(struct chunk_pool *p, struct mem *mem, uint32_t budget)
 {
 	memset(p, 0, sizeof *p);
 	p->mem = mem;
+	p->chunk_bytes = CHUNK_BYTES;
 	p->budget = budget < 4 ? 4 : budget;
 }
 
@@ -50,6 +51,7 @@ static struct chunk *chunk_lend(struct chunk_pool *p, struct chunk *c, bool over
 	c->checkpoint = 0;
 	c->stream = CHUNK_ORDERED;
 	c->rows = c->used_bytes = 0;
+	c->size_bytes = p->chunk_bytes;
 	c->overdraft = overdraft;
 	atomic_fetch_add_explicit(&p->out, 1, memory_order_relaxed);
 	return c;
@@ -67,7 +69,7 @@ struct chunk *chunk_get(struct chunk_pool *p)
 	}
 	if (p->made >= p->budget)
 		return NULL;
-	c = mem_get_aligned(p->mem, 64, sizeof *c);
+	c = mem_get_aligned(p->mem, 64, sizeof *c + p->chunk_bytes);
 	if (!c)
 		return NULL;
 	p->made++;
@@ -79,7 +81,7 @@ struct chunk *chunk_get_overdraft(struct chunk_pool *p)
 	struct chunk *c = chunk_get(p);
 	if (c)
 		return c;
-	c = mem_get_aligned(p->mem, 64, sizeof *c);
+	c = mem_get_aligned(p->mem, 64, sizeof *c + p->chunk_bytes);
 	return c ? chunk_lend(p, c, true) : NULL;
 }
 

@@ -28,13 +28,14 @@ struct chunk {
 	struct chunk_pool *pool;
 	uint64_t checkpoint;
 	enum chunk_stream stream;
-	uint32_t rows, used_bytes;
+	uint32_t rows, used_bytes, size_bytes;
 	bool overdraft; /* beyond the budget: freed when put back */
-	_Alignas(16) uint8_t data[CHUNK_BYTES];
+	_Alignas(16) uint8_t data[];
 };
 
 struct chunk_pool {
 	struct mem *mem;
+	uint32_t chunk_bytes;  /* CHUNK_BYTES; tests choose less, at least four of their largest rows */
 	uint32_t budget;       /* chunks that may be out at once, overdrafts aside */
 	uint32_t made;         /* allocated so far, at most budget */
 	struct chunk *free;    /* the owner's */

@@ -210,6 +210,18 @@ INLINE void group_fetch(const struct keyed *k, const struct key_rows *r, uint32_
 	CHECK(!outside);
 }
 
+/* What the fast path does not settle. values[0 .. i] are moved along if slots moved. */
+static RC upsert_slow(struct keyed *k, const struct key_rows *r, uint32_t i, void **values,
+		      struct err *e)
+{
+	struct probe p = probe_of(r, r->sel ? r->sel[i] : i, k->shape.form);
+	struct table *t = keyed_table(k, p.hash), was = *t;
+	enum rc rc = upsert_one(k, &p, &values[i], e);
+	if (t->slots != was.slots)
+		values_move(values, i, &was, t);
+	return rc;
+}
+
 INLINE RC upsert_rows(struct keyed *k, const struct key_rows *r, void **values, struct err *e,
 		      enum key_form form, uint32_t value_bytes, bool growing)
 {
@@ -219,28 +231,28 @@ INLINE RC upsert_rows(struct keyed *k, const struct key_rows *r, void **values, 
 	for (uint32_t base = 0; base < r->n; base += GROUP_ROWS) {
 		uint32_t m = r->n - base < GROUP_ROWS ? r->n - base : GROUP_ROWS;
 		group_fetch(k, r, base, m, slots, stride, growing, 1);
+		uint8_t *const *rows_slots = &k->t.slots; /* may move: loaded again for each row */
 		for (uint32_t i = 0; i < m; i++) {
-			struct probe p = probe_of(r, r->sel ? r->sel[base + i] : base + i, form);
+			uint32_t row = r->sel ? r->sel[base + i] : base + i;
+			struct probe p = probe_of(r, row, form);
 			struct table *t = growing && p.hash >= k->moved_hash ? &k->old : &k->t;
+			const uint8_t *tags = t->tags;
 			uint64_t s = slots[i];
-			uint8_t *at = t->slots + s * stride, tag;
-			while ((tag = t->tags[s]) != TAG_EMPTY && !slot_holds(at, &p, form)) {
+			uint8_t *at = (growing ? t->slots : *rows_slots) + s * stride, tag;
+			while ((tag = tags[s]) != TAG_EMPTY && !slot_holds(at, &p, form)) {
 				s++;
 				at += stride;
 			}
 			values[base + i] = at + key_bytes;
-			if (tag == open)
+			if (__builtin_expect(tag == open, 1))
 				continue;
 			if ((tag & TAG_LIVE) && !keyed_is_owed(k, tag, p.hash)) {
 				lists_retag(k, t, s, open);
 				continue;
 			}
-			struct table was = *t;
-			enum rc rc = upsert_one(k, &p, &values[base + i], e);
+			enum rc rc = upsert_slow(k, r, base + i, values, e);
 			if (rc != OK)
 				return rc;
-			if (t->slots != was.slots)
-				values_move(values, base + i, &was, t);
 		}
 	}
 	return OK;

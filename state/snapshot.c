@@ -14,6 +14,7 @@
 #define GROUP_ROWS_COST 4u /* looking at every tag of a group costs as much as these rows */
 #define SAVED_CHUNKS_MAX 32u /* of one run; at most RUN_LISTS */
 
+_Static_assert(CHUNK_BYTES / 4 >= KEY_MAX_BYTES, "a chunk holds several of the largest rows");
 _Static_assert(SAVED_CHUNKS_MAX <= RUN_LISTS, "a saved run must be mergeable in one go");
 
 void keyed_freeze(struct keyed *k, uint64_t id, uint64_t base, bool full, struct keyed_frozen *f)
@@ -108,6 +109,7 @@ static uint32_t row_size(const struct keyed *k, const uint8_t *slot)
 static void row_put(const struct keyed *k, struct chunk *c, const uint8_t *slot, uint8_t tag)
 {
 	uint8_t *to = c->data + c->used_bytes;
+	CHECK(row_size(k, slot) <= c->size_bytes - c->used_bytes);
 	uint32_t op = tag & TAG_DEAD ? ROW_DELETE : ROW_PUT;
 	if (k->shape.form == KEY_FIX8) {
 		memcpy(to, slot, k->slot_bytes);
@@ -125,10 +127,15 @@ static void row_put(const struct keyed *k, struct chunk *c, const uint8_t *slot,
 	c->rows++;
 }
 
+static uint32_t chunk_room(const struct chunk *c)
+{
+	return c->size_bytes - c->used_bytes;
+}
+
 RC snapshot_save(struct keyed *k, const uint8_t *slot, uint8_t tag, struct err *e)
 {
 	struct freeze *z = &k->f;
-	if (!z->saved || CHUNK_BYTES - z->saved->used_bytes < row_size(k, slot)) {
+	if (!z->saved || chunk_room(z->saved) < row_size(k, slot)) {
 		if (z->saved_count == SAVED_CHUNKS_MAX)
 			saved_close(z);
 		struct chunk *c = chunk_get_overdraft(k->pool);
@@ -148,19 +155,19 @@ bool keyed_can_change(struct keyed *k, uint32_t rows, uint64_t key_bytes)
 	struct freeze *z = &k->f;
 	if (!z->running)
 		return true;
-	uint64_t bytes, waste = 0; /* waste: a row never stands in two chunks */
+	uint64_t size = k->pool->chunk_bytes, bytes, waste; /* a row never stands in two chunks */
 	if (k->shape.form == KEY_FIX8) {
 		bytes = (uint64_t)rows * k->row_bytes;
 		waste = k->row_bytes;
 	} else {
 		bytes = (uint64_t)rows * (4 + k->shape.value_bytes) + key_bytes;
-		waste = bytes < KEY_MAX_BYTES + 20 ? bytes : KEY_MAX_BYTES + 20;
+		waste = bytes < size / 4 + 20 ? bytes : size / 4 + 20; /* KEY_MAX_BYTES and some */
 	}
-	uint64_t here = z->saved ? CHUNK_BYTES - z->saved->used_bytes : 0;
+	uint64_t here = z->saved ? chunk_room(z->saved) : 0;
 	if (here >= bytes)
 		return true;
 	/* One chunk stays free for the slices: they are what ends the freeze. */
-	uint64_t need = (bytes + CHUNK_BYTES - waste - 1) / (CHUNK_BYTES - waste) + !z->ordered;
+	uint64_t need = (bytes + size - waste - 1) / (size - waste) + !z->ordered;
 	if (chunk_available(k->pool) >= need)
 		return true;
 	saved_close(z);
@@ -244,11 +251,14 @@ static RC cluster_write(struct keyed *k, const struct scan *s, uint64_t from, ui
 		if (z->owed_tag[s->t->tags[slot]] && hash >= z->cursor)
 			places[n++] = (struct place){hash, slot};
 	}
+	for (uint64_t g = from / GROUP_SLOTS; g <= (to - 1) / GROUP_SLOTS; g++)
+		if (s->t->sums[g] & z->clearing)
+			lists_clean_group(k, s->t, g);
 	struct place_order order = {k, s->t};
 	qsort_r(places, n, sizeof *places, place_compare, &order);
 	for (i = 0; i < n; i++) {
 		const uint8_t *slot = table_slot(s->t, places[i].slot);
-		if (z->ordered && CHUNK_BYTES - z->ordered->used_bytes < row_size(k, slot))
+		if (z->ordered && chunk_room(z->ordered) < row_size(k, slot))
 			ordered_close(z);
 		bool parted = i && places[i].hash == places[i - 1].hash;
 		if (!ordered_chunk(k) && parted) {
@@ -354,7 +364,7 @@ static RC scan_write(struct keyed *k, struct scan *s, const uint64_t *slots, uin
 			*room = false;
 			return OK;
 		}
-		if (CHUNK_BYTES - k->f.ordered->used_bytes < row_size(k, slot))
+		if (chunk_room(k->f.ordered) < row_size(k, slot))
 			return chunk_full(k, s, slots[i], room, e);
 		row_put(k, k->f.ordered, slot, s->t->tags[slots[i]]);
 	}
