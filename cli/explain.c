@@ -1,0 +1,57 @@
+/* explain.c - `weir explain`: the graph of a job file, drawn. The drawing is jobs/explain.c's. */
+#include "cli/cli.h"
+#include "cli/job_file.h"
+#include "jobs/explain.h"
+
+static const struct arg_def options[] = {
+	{"--set", ARG_TEXTS, "PATH=VALUE", "another value, as in --set parallelism=4"},
+	{"--json", ARG_FLAG, NULL, "the graph as JSON"},
+	{0},
+};
+
+static int explain(struct cli *c, const struct args *a)
+{
+	struct job_file f;
+	struct bytes text;
+	struct err e = {0};
+	const char *sets[ARGS_MAX];
+	size_t n_sets = args_texts(a, "--set", sets, ARGS_MAX);
+	int code = 0;
+	bytes_init(&text, c->env->mem);
+	enum rc rc = job_file_open(&f, c->env, a->place[0], sets, n_sets, &e);
+	diags_print(&f.ds, &text);
+	fputs(bytes_text(&text), c->err.to);
+	bytes_clear(&text);
+	if (rc == OK && args_has(a, "--json"))
+		explain_json(f.plan, &text);
+	else if (rc == OK)
+		explain_draw(f.plan, &text);
+	if (rc == OK)
+		fputs(bytes_text(&text), c->out.to);
+	else if (!f.ds.errors)
+		cli_fail(c, &e);
+	if (rc != OK)
+		code = err_exit_code(rc);
+	bytes_close(&text);
+	job_file_close(&f);
+	return code;
+}
+
+const struct verb verb_explain = {
+	.name = "explain",
+	.arguments = "JOB.json [OPTION]...",
+	.summary = "draws the graph of a job: stages, schemas, exchanges; what is order-dependent",
+	.help = "Shows what would run: each stage with its type and parallelism, the fields that leave it,\n"
+		"how they are exchanged, and what is keyed by what. Says whether the order in which\n"
+		"records arrive shows in the output, and where. Runs nothing.\n"
+		"\n"
+		"    weir explain examples/two-sources.json\n"
+		"\n"
+		"--json prints {\"name\", \"bounded\", \"tasks\", \"stages\": [{id, type, parallelism, inputs,\n"
+		"schema, keyed_by, ...}], \"edges\": [{from, to, exchange, channels}], \"order_dependent\",\n"
+		"\"why\", \"checkpoint\", \"restart\", \"limits\"}.",
+	.least = 1,
+	.most = 1,
+	.options = options,
+	.run = explain,
+};

@@ -1,0 +1,138 @@
+/* main.c - weir: finds the verb, gives it the world (clock, files, memory, random), returns its code. */
+#include "cli/cli.h"
+
+#include "base/check.h"
+#include "base/schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSION "0.1.0"
+
+static const struct verb *const verbs[] = {&verb_run, &verb_validate, &verb_explain,
+					   &verb_checkpoints, &verb_demo};
+
+static const char *const later[] = {"serve",   "submit",     "list",       "show",    "stop",
+				    "cancel",  "savepoint",  "checkpoint", "restart", "rescale",
+				    "state",   "fsck",       "export"};
+
+static void overview(const struct paint *p)
+{
+	fprintf(p->to,
+		"%sweir%s - exactly-once stateful streaming in one process\n"
+		"\n"
+		"usage: weir VERB [ARGUMENT]...\n"
+		"\n",
+		paint_on(p, PAINT_BOLD), paint_off(p));
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		fprintf(p->to, "  %s%-12s%s %s\n", paint_on(p, PAINT_BOLD), verbs[i]->name, paint_off(p),
+			verbs[i]->summary);
+	fprintf(p->to, "  %s%-12s%s what a verb does, its options, and an example that works\n"
+		       "  %s%-12s%s the version\n"
+		       "\n"
+		       "To begin with: weir demo\n",
+		paint_on(p, PAINT_BOLD), "help VERB", paint_off(p), paint_on(p, PAINT_BOLD), "--version",
+		paint_off(p));
+}
+
+static void verb_help(const struct paint *p, const struct verb *v)
+{
+	struct mem mem;
+	struct bytes options;
+	mem_init(&mem, 0);
+	bytes_init(&options, &mem);
+	args_document(v->options, &options);
+	fprintf(p->to, "%susage: weir %s %s%s\n\n%s\n\noptions:\n%s  %-22s %s\n",
+		paint_on(p, PAINT_BOLD), v->name, v->arguments, paint_off(p), v->help,
+		bytes_text(&options), "-h, --help", "this text");
+	bytes_close(&options);
+}
+
+static const struct verb *verb_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (!strcmp(verbs[i]->name, name))
+			return verbs[i];
+	return NULL;
+}
+
+/* Says why there is no such verb; the exit code. */
+static int no_verb(const struct cli *c, const char *name)
+{
+	const char *names[ARRAY_LEN(verbs) + 1];
+	size_t n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(later); i++)
+		if (!strcmp(name, later[i])) {
+			fprintf(c->err.to, "weir: '%s' comes with a later version\n", name);
+			return err_exit_code(E_USAGE);
+		}
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		names[n++] = verbs[i]->name;
+	names[n++] = "help";
+	const char *close = closest_name(name, names, n);
+	fprintf(c->err.to, "weir: unknown verb '%s'", name);
+	if (close)
+		fprintf(c->err.to, "; did you mean '%s'?", close);
+	fprintf(c->err.to, "\nverbs: run, validate, explain, checkpoints, demo, help; for more: weir help\n");
+	return err_exit_code(E_USAGE);
+}
+
+static int help(const struct cli *c, int argc, char **argv)
+{
+	if (!argc) {
+		overview(&c->out);
+		return 0;
+	}
+	const struct verb *v = verb_find(argv[0]);
+	if (!v)
+		return no_verb(c, argv[0]);
+	verb_help(&c->out, v);
+	return 0;
+}
+
+static int verb_start(struct cli *c, const struct verb *v, int argc, char **argv)
+{
+	struct args a;
+	struct err e = {0};
+	enum rc rc = args_parse(&a, v->options, argc, argv, &e);
+	if (rc == OK && a.help) {
+		verb_help(&c->out, v);
+		return 0;
+	}
+	if (rc == OK && a.n_places < v->least)
+		rc = ERR(&e, E_USAGE, "needs more: weir %s %s", v->name, v->arguments);
+	if (rc == OK && a.n_places > v->most)
+		rc = ERR(&e, E_USAGE, "'%s' is one argument too many: weir %s %s", a.place[v->most],
+			 v->name, v->arguments);
+	if (rc == OK)
+		return v->run(c, &a);
+	fprintf(c->err.to, "weir %s: %s\ntry: weir help %s\n", v->name, e.text, v->name);
+	return err_exit_code(rc);
+}
+
+int main(int argc, char **argv)
+{
+	struct mem mem;
+	struct fs_real fs;
+	struct rng rng;
+	struct env env = {.clock = clock_real(), .fs = &fs.fs, .mem = &mem, .rng = &rng};
+	struct cli c = {.env = &env, .started_us = clock_mono_us(env.clock)};
+	mem_init(&mem, 0);
+	fs_real_init(&fs, &mem);
+	rng_seed_system(&rng);
+	paint_init(&c.out, stdout);
+	paint_init(&c.err, stderr);
+	if (argc < 2) {
+		overview(&c.err);
+		return err_exit_code(E_USAGE);
+	}
+	const char *name = argv[1];
+	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
+		return help(&c, argc - 2, argv + 2);
+	if (!strcmp(name, "--version") || !strcmp(name, "version")) {
+		printf("weir " VERSION "\n");
+		return 0;
+	}
+	const struct verb *v = verb_find(name);
+	return v ? verb_start(&c, v, argc - 2, argv + 2) : no_verb(&c, name);
+}
