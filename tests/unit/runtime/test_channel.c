@@ -1,0 +1,223 @@
+/* test_channel.c - a bounded road that keeps order, between two real threads too. */
+#include "runtime/channel.h"
+
+#include "base/rng.h"
+#include "tests/unit/runtime/batches.h"
+
+struct fix {
+	struct mem mem;
+	struct pool *pool;
+	struct channel *ch;
+};
+
+static void open_fix(struct fix *f, uint32_t slots, uint32_t bytes)
+{
+	struct err e = {0};
+	memset(f, 0, sizeof *f);
+	mem_init(&f->mem, 0);
+	EXPECT_OK(pool_open(&f->pool, &f->mem, &e), &e);
+	f->ch = mem_get_aligned(&f->mem, 64, sizeof *f->ch);
+	channel_init(f->ch, slots, bytes, NULL, NULL);
+}
+
+static void close_fix(struct fix *f)
+{
+	channel_close(f->ch);
+	pool_close(f->pool);
+	mem_put(&f->mem, f->ch);
+	EXPECT(f->mem.used_bytes == 0);
+}
+
+static bool push_batch(struct fix *f, int64_t v)
+{
+	struct item it = {.kind = ITEM_BATCH, .batch = one_int(f->pool, v)};
+	if (channel_try_push(f->ch, &it)) {
+		EXPECT(it.batch == NULL);
+		return true;
+	}
+	EXPECT(it.batch != NULL);
+	batch_drop(&it.batch);
+	return false;
+}
+
+static int64_t pop_value(struct fix *f)
+{
+	struct item it;
+	EXPECT(channel_try_pop(f->ch, &it));
+	EXPECT(it.kind == ITEM_BATCH);
+	int64_t v = it.batch->col[0]->i64[0];
+	batch_drop(&it.batch);
+	return v;
+}
+
+TEST(batches_and_marks_arrive_in_the_order_pushed)
+{
+	struct fix f;
+	open_fix(&f, 8, CHANNEL_BYTES);
+	EXPECT(push_batch(&f, 1));
+	struct item b = {.kind = ITEM_BARRIER, .barrier = {.id = 7, .base_id = 6, .options = BARRIER_STOP}};
+	EXPECT(channel_try_push(f.ch, &b));
+	EXPECT(push_batch(&f, 2));
+	struct item end = {.kind = ITEM_END};
+	EXPECT(channel_try_push(f.ch, &end));
+	EXPECT(channel_fill(f.ch) == 4);
+	EXPECT(pop_value(&f) == 1);
+	struct item it;
+	EXPECT(channel_try_pop(f.ch, &it));
+	EXPECT(it.kind == ITEM_BARRIER && it.barrier.id == 7 && it.barrier.base_id == 6);
+	EXPECT(it.barrier.options == BARRIER_STOP);
+	EXPECT(pop_value(&f) == 2);
+	EXPECT(channel_try_pop(f.ch, &it) && it.kind == ITEM_END);
+	EXPECT(!channel_try_pop(f.ch, &it));
+	close_fix(&f);
+}
+
+TEST(a_full_channel_refuses_and_the_pusher_keeps_its_batch)
+{
+	for (uint32_t slots = 1; slots <= CHANNEL_SLOTS; slots++) {
+		struct fix f;
+		open_fix(&f, slots, CHANNEL_BYTES);
+		for (uint32_t i = 0; i < slots; i++)
+			EXPECT(channel_has_room(f.ch) && push_batch(&f, i));
+		EXPECT(!channel_has_room(f.ch));
+		EXPECT(!push_batch(&f, 99));
+		EXPECT(pop_value(&f) == 0);
+		EXPECT(channel_has_room(f.ch));
+		EXPECT(push_batch(&f, slots));
+		for (uint32_t i = 1; i <= slots; i++)
+			EXPECT(pop_value(&f) == i);
+		close_fix(&f);
+	}
+}
+
+TEST(bytes_bound_it_too_but_an_empty_channel_takes_a_record_of_any_size)
+{
+	struct fix f;
+	open_fix(&f, 16, 1);
+	EXPECT(push_batch(&f, 1));
+	EXPECT(!channel_has_room(f.ch));
+	EXPECT(!push_batch(&f, 2));
+	EXPECT(pop_value(&f) == 1);
+	EXPECT(push_batch(&f, 2));
+	close_fix(&f);
+}
+
+TEST(closing_drops_what_stands_in_it)
+{
+	struct fix f;
+	open_fix(&f, 4, CHANNEL_BYTES);
+	push_batch(&f, 1);
+	push_batch(&f, 2);
+	EXPECT(pool_out(f.pool) == 4);
+	close_fix(&f); /* pool_close checks that all came back */
+}
+
+TEST(it_matches_a_plain_queue_under_random_pushes_and_pops)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct fix f;
+		struct rng r;
+		rng_seed(&r, seed);
+		open_fix(&f, 1 + (uint32_t)rng_below(&r, CHANNEL_SLOTS), CHANNEL_BYTES);
+		int64_t pushed = 0, popped = 0;
+		for (int i = 0; i < 2000; i++) {
+			if (rng_below(&r, 2)) {
+				bool room = pushed - popped < f.ch->slots;
+				EXPECT(push_batch(&f, pushed) == room);
+				pushed += room;
+			} else if (pushed > popped) {
+				EXPECT(pop_value(&f) == popped);
+				popped++;
+			} else {
+				struct item it;
+				EXPECT(!channel_try_pop(f.ch, &it));
+			}
+			EXPECT(channel_fill(f.ch) == (uint32_t)(pushed - popped));
+		}
+		close_fix(&f);
+	}
+}
+
+/* ---- two threads that park ---- */
+
+#define ITEMS 30000
+
+struct side {
+	struct fix *f;
+	struct waker *mine;
+	uint64_t bad;
+};
+
+static void pusher(void *arg)
+{
+	struct side *s = arg;
+	for (int64_t i = 0; i < ITEMS; i++) {
+		struct item it = {.kind = ITEM_WATERMARK, .watermark = i};
+		if (i % 3 == 0)
+			it = (struct item){.kind = ITEM_BATCH, .batch = one_int(s->f->pool, i)};
+		while (!channel_try_push(s->f->ch, &it)) {
+			waker_prepare(s->mine);
+			if (channel_has_room(s->f->ch))
+				waker_cancel(s->mine);
+			else
+				waker_sleep(s->mine, UINT64_MAX);
+		}
+	}
+}
+
+static void popper(void *arg)
+{
+	struct side *s = arg;
+	for (int64_t i = 0; i < ITEMS; i++) {
+		struct item it;
+		while (!channel_try_pop(s->f->ch, &it)) {
+			waker_prepare(s->mine);
+			if (channel_fill(s->f->ch))
+				waker_cancel(s->mine);
+			else
+				waker_sleep(s->mine, UINT64_MAX);
+		}
+		bool batch = it.kind == ITEM_BATCH;
+		int64_t v = batch ? it.batch->col[0]->i64[0] : it.watermark;
+		s->bad += v != i || batch != (i % 3 == 0);
+		if (batch)
+			batch_drop(&it.batch);
+	}
+}
+
+TEST(two_threads_see_every_item_once_in_order_and_no_wake_up_is_lost)
+{
+	static const uint32_t slots[] = {1, 2, 16};
+	for (size_t i = 0; i < ARRAY_LEN(slots); i++) {
+		struct fix f;
+		struct err e = {0};
+		struct waker a, b;
+		struct thread ta, tb;
+		open_fix(&f, slots[i], CHANNEL_BYTES);
+		waker_init(&a);
+		waker_init(&b);
+		f.ch->pusher = &a;
+		f.ch->popper = &b;
+		struct side sa = {.f = &f, .mine = &a}, sb = {.f = &f, .mine = &b};
+		EXPECT_OK(thread_start(&ta, pusher, &sa, "pusher", &e), &e);
+		EXPECT_OK(thread_start(&tb, popper, &sb, "popper", &e), &e);
+		thread_join(&ta);
+		thread_join(&tb);
+		EXPECT(sb.bad == 0);
+		EXPECT(channel_fill(f.ch) == 0);
+		close_fix(&f);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(batches_and_marks_arrive_in_the_order_pushed),
+		T(a_full_channel_refuses_and_the_pusher_keeps_its_batch),
+		T(bytes_bound_it_too_but_an_empty_channel_takes_a_record_of_any_size),
+		T(closing_drops_what_stands_in_it),
+		T(it_matches_a_plain_queue_under_random_pushes_and_pops),
+		T(two_threads_see_every_item_once_in_order_and_no_wake_up_is_lost),
+	};
+	return RUN(tests);
+}
