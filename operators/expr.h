@@ -1,7 +1,17 @@
 /* expr.h - SQL expressions as typed column kernels: compiled once, run by the batch.
- * PostgreSQL is the reference for what they mean; libpg_query parses them (operators/expr_parse.c is
- * its one door).
- * Threads: an expr belongs to one task (it holds scratch columns); compile one for each subtask. */
+ * PostgreSQL is the reference for what they mean (tests/golden/expr_postgres.txt holds its answers);
+ * libpg_query parses them (operators/expr_parse.c is its one door). Where weir differs or chooses:
+ *  - int, integer and bigint are int64, a literal with a point or an exponent is float64;
+ *  - text is compared by its bytes (collation "C"); lower() and upper() map ASCII letters;
+ *  - a character begins at each byte that is no UTF-8 continuation byte; invalid bytes pass through;
+ *  - field names are read as they are written: neither folded nor cut; in quotes where SQL has the word;
+ *  - timestamp is UTC; a zone in a text is applied; int64 <-> timestamp casts count microseconds;
+ *  - split(text) yields the words between white space; split(text, separator) one piece more than there
+ *    are separators (an empty text: one empty piece; an empty separator: the text; a null: none);
+ *  - splitmix64(i, n): n must be positive.
+ * Threads: an expr belongs to one task (it holds scratch columns); compile one for each subtask.
+ * Lifetime: it may hold a column and a text of the pool it was run with: close it before that pool.
+ * Compiling takes up to 2 MiB of stack (libpg_query's, for texts at the limits). */
 #pragma once
 #include "base/json.h"
 #include "runtime/batch.h"
