@@ -57,11 +57,17 @@ bool channel_try_push(struct channel *ch, struct item *it)
 	atomic_store_explicit(&ch->pushed_bytes, bytes + item_bytes(it), memory_order_relaxed);
 	ch->item[tail % CHANNEL_SLOTS] = *it;
 	atomic_store_explicit(&ch->tail, tail + 1, memory_order_release);
+	ch->wake_owed = true;
 	if (it->kind == ITEM_BATCH)
 		it->batch = NULL;
-	if (ch->popper)
-		waker_wake(ch->popper);
+	if (it->kind != ITEM_BATCH || channel_fill(ch) >= CHANNEL_WAKE)
+		channel_settle(ch);
 	return true;
+}
+
+static uint32_t tail_of(const struct channel *ch)
+{
+	return atomic_load_explicit(&((struct channel *)ch)->tail, memory_order_relaxed);
 }
 
 bool channel_try_pop(struct channel *ch, struct item *it)
@@ -76,9 +82,24 @@ bool channel_try_pop(struct channel *ch, struct item *it)
 	uint64_t bytes = atomic_load_explicit(&ch->popped_bytes, memory_order_relaxed);
 	atomic_store_explicit(&ch->popped_bytes, bytes + item_bytes(it), memory_order_release);
 	atomic_store_explicit(&ch->head, head + 1, memory_order_release);
-	if (ch->pusher)
+	if (ch->pusher && tail_of(ch) - (head + 1) <= ch->slots / 2)
 		waker_wake(ch->pusher);
 	return true;
+}
+
+void channel_settle(struct channel *ch)
+{
+	if (!ch->wake_owed)
+		return;
+	ch->wake_owed = false;
+	if (ch->popper)
+		waker_wake(ch->popper);
+}
+
+void channel_settle_popper(struct channel *ch)
+{
+	if (ch->pusher)
+		waker_wake(ch->pusher);
 }
 
 uint32_t channel_fill(const struct channel *ch)

@@ -5,6 +5,10 @@
  * Why bounded: a slow sink must slow its source, not fill memory. Bounded in slots and in bytes
  * (PEERS.md: 4-16 slots are enough at 1,024 rows a batch; 64 are slower).
  * Why marks travel here and not beside: a barrier means "all before me, nothing after me".
+ * Waking costs more than a batch's work, so it is put off while it does no harm: a popper that sleeps
+ * is woken when CHANNEL_WAKE items wait, at a mark, or when the pusher has nothing more to do
+ * (channel_settle); a pusher that sleeps is woken when half the ring is free, or when the popper has
+ * nothing more to do. So no wake-up is owed while both sleep.
  * Owns: the slots, and each batch from push to pop. Not here: which channel (outlet.c).
  * Threads: one pusher, one popper. A wake-up costs a system call only when the other side sleeps. */
 #pragma once
@@ -12,6 +16,7 @@
 #include "runtime/batch.h"
 
 #define CHANNEL_SLOTS 16
+#define CHANNEL_WAKE 4   /* measured: a quarter of the ring */
 #define CHANNEL_BYTES (4u << 20) /* by feel: 16 ordinary batches are about 1 MiB; one large record may pass */
 
 enum item_kind {
@@ -43,6 +48,7 @@ struct channel {
 	_Alignas(64) _Atomic uint32_t tail; /* pusher's */
 	_Atomic uint64_t pushed_bytes;
 	uint32_t head_seen;
+	bool wake_owed;                     /* pusher's: the popper may sleep beside items */
 	struct waker *popper;               /* woken when something arrives; borrowed, may be NULL */
 	_Alignas(64) _Atomic uint32_t head; /* popper's */
 	_Atomic uint64_t popped_bytes;
@@ -64,5 +70,9 @@ bool channel_has_room(struct channel *ch);
 bool channel_try_push(struct channel *ch, struct item *it);
 /* Popper: *it is the popper's if true. */
 bool channel_try_pop(struct channel *ch, struct item *it);
+/* Pusher, before it waits or goes idle: wakes a popper that is owed it. */
+void channel_settle(struct channel *ch);
+/* Popper, before it waits or goes idle: the same for the pusher. */
+void channel_settle_popper(struct channel *ch);
 /* Anyone: items that stand in it, about. */
 uint32_t channel_fill(const struct channel *ch);

@@ -70,6 +70,12 @@ enum gate_got gate_next(struct gate *g, uint64_t now_us, struct item *it)
 	return GATE_NOTHING;
 }
 
+void gate_settle(struct gate *g)
+{
+	for (uint32_t i = 0; i < g->n; i++)
+		channel_settle_popper(g->in[i]);
+}
+
 void gate_abort(struct gate *g, uint64_t id)
 {
 	struct alignment a;

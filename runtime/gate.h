@@ -28,5 +28,7 @@ enum gate_got {
 
 void gate_init(struct gate *g, struct channel **in, uint32_t n, bool exactly_once, uint64_t after_id);
 enum gate_got gate_next(struct gate *g, uint64_t now_us, struct item *it);
+/* Before the task waits or goes idle: wakes the pushers that are owed it. */
+void gate_settle(struct gate *g);
 /* The coordinator gave id up: held inputs are released; cancels to pass on come from gate_next. */
 void gate_abort(struct gate *g, uint64_t id);

@@ -151,6 +151,13 @@ RC outlet_send(struct outlet *o, struct batch **b, uint32_t *bad_row, struct err
 	return OK;
 }
 
+void outlet_settle(struct outlet *o)
+{
+	for (uint32_t i = 0; i < o->n_edges; i++)
+		for (uint32_t c = 0; c < o->edge[i].n; c++)
+			channel_settle(o->edge[i].to[c]);
+}
+
 void outlet_mark(struct outlet *o, const struct item *mark)
 {
 	for (uint32_t i = 0; i < o->n_edges; i++)

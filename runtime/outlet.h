@@ -46,5 +46,7 @@ void outlet_close(struct outlet *o); /* legal on the empty value */
 bool outlet_has_room(struct outlet *o);
 /* Needs room. Takes *b. E_RECORD with *bad_row when a key cannot be (too long): *b stays. */
 RC outlet_send(struct outlet *o, struct batch **b, uint32_t *bad_row, struct err *e);
+/* Before the task waits or goes idle: wakes the readers that are owed it. */
+void outlet_settle(struct outlet *o);
 /* To every channel. Needs room. */
 void outlet_mark(struct outlet *o, const struct item *mark);

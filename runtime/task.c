@@ -426,6 +426,11 @@ enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
 		did = task_turn(t);
 		task_acknowledge(t);
 	}
+	if (did != TASK_BUSY) {
+		outlet_settle(&t->outlet);
+		if (t->c.n_inputs)
+			gate_settle(&t->gate);
+	}
 	atomic_store_explicit(&t->stats.records_out, t->outlet.records, memory_order_relaxed);
 	atomic_store_explicit(&t->stats.records_skipped, t->ctx.skipped, memory_order_relaxed);
 	atomic_store_explicit(&t->stats.checksum, t->ctx.checksum, memory_order_relaxed);
