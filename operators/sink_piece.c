@@ -3,8 +3,6 @@
 
 #include "base/check.h"
 
-enum { WRITE_BYTES = 256 << 10 }; /* a step of the bytes lane (ioqueue.h) */
-
 /* Ends job j with the piece's first error, or remembers that j's was the first. */
 static bool lane_done(struct piece *p, struct io_job *j)
 {
@@ -30,7 +28,7 @@ static bool write_step(struct io_job *j, struct fs *fs)
 		if (j->rc != OK)
 			return lane_done(p, j);
 	}
-	size_t n = w->len - w->done < WRITE_BYTES ? w->len - w->done : WRITE_BYTES;
+	size_t n = w->len - w->done < SINK_WRITE_BYTES ? w->len - w->done : SINK_WRITE_BYTES;
 	j->rc = fs_pwrite(fs, p->lane.fd, w->data + w->done, n, w->off + w->done, &j->error);
 	if (j->rc != OK)
 		return lane_done(p, j);

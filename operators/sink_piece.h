@@ -15,7 +15,10 @@
 #include "checkpoint/intent.h"
 #include "runtime/ioqueue.h"
 
+#ifndef SINK_SYNC_BYTES /* a test compiles all of the sink with small numbers */
 #define SINK_SYNC_BYTES (4u << 20) /* DESIGN 2.3: large files are synced as they are written */
+#define SINK_WRITE_BYTES (256u << 10) /* a step of the bytes lane (ioqueue.h) */
+#endif
 
 struct piece {
 	struct piece *next;
