@@ -150,7 +150,7 @@ static RC add_intents(struct manifest *m, const struct snap *x, struct err *e)
 
 /* ---- figures ---- */
 
-static const char *trigger_name(enum co_kind k)
+const char *checkpoint_trigger(enum co_kind k)
 {
 	static const char *const names[] = {
 		[CO_INITIAL] = "start", [CO_PERIODIC] = "interval", [CO_MANUAL] = "manual",
@@ -175,7 +175,7 @@ static void add_figures(struct attempt *a, const struct pending *p, struct manif
 		if (s->figures.done_us > done_last)
 			done_last = s->figures.done_us;
 	}
-	f->trigger = trigger_name(p->kind);
+	f->trigger = checkpoint_trigger(p->kind);
 	f->bytes_written = p->part.file.length;
 	f->async_us = done_last > frozen_last ? done_last - frozen_last : 0;
 	f->total_us = a->now_us - p->triggered_us;

@@ -28,6 +28,9 @@ struct checkpoint_record {
 	uint64_t align_us, sync_us_max, async_us, total_us;
 };
 
+/* Why one was taken, as manifests and reports say it: "start", "interval", "stop", "end", ... */
+const char *checkpoint_trigger(enum co_kind k);
+
 /* Heard on the control thread; pointers are borrowed for the call. */
 struct attempt_listener {
 	void (*checkpoint)(void *arg, const struct checkpoint_record *r);

@@ -1,5 +1,7 @@
 /* report.h - the run report (DESIGN 11): the facts of a job in one JSON object; the same facts that
- * screen and, later, REST show. Threads: control thread, or after the end. */
+ * screen and, later, REST show. Numbers of records count what this process did, all its attempts
+ * together; checksums and keys are of the state, over the life of the job.
+ * Threads: control thread, or after the end. */
 #pragma once
 #include "jobs/job.h"
 
