@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <uv.h>
 
+#define SIGNAL_TWICE_US 100000 /* nobody presses a key twice within this */
+
 struct lane_thread {
 	struct thread thread;
 	struct ioqueue *q;
@@ -50,6 +52,8 @@ struct drive {
 	uint32_t n_tasks;
 	bool began;
 	int signals;
+	uint64_t signalled_us;
+	bool gave_up;             /* unread output was thrown away */
 	uint64_t stop_by_us;      /* 0: no stop was asked for */
 	enum drive_end end;
 };
@@ -285,12 +289,12 @@ static void drive_limit(struct drive *d)
 {
 	if (!d->stop_by_us || clock_mono_us(d->clock) < d->stop_by_us)
 		return;
-	if (!d->out || d->signals >= 100) {
+	if (d->gave_up) {
 		drive_end(d, DRIVE_ABANDONED);
 		return;
 	}
 	out_give_up(d->out);
-	d->signals = 100; /* the second limit ends it */
+	d->gave_up = true; /* the second limit ends it */
 	d->stop_by_us = clock_mono_us(d->clock) + d->o.stop_limit_us;
 }
 
@@ -330,13 +334,18 @@ static void on_status(uv_timer_t *t)
 static void on_signal(uv_signal_t *s, int number)
 {
 	struct drive *d = s->data;
-	if (d->signals++) {
-		drive_end(d, DRIVE_SIGNALLED);
+	uint64_t now = clock_mono_us(d->clock);
+	if (d->signals) {
+		/* A wrapper (timeout, make) may pass one key press on twice. */
+		if (now - d->signalled_us > SIGNAL_TWICE_US)
+			drive_end(d, DRIVE_SIGNALLED);
 		return;
 	}
+	d->signals = 1;
+	d->signalled_us = now;
 	if (d->o.stopping)
 		d->o.stopping(d->o.arg, number);
-	d->stop_by_us = clock_mono_us(d->clock) + d->o.stop_limit_us;
+	d->stop_by_us = now + d->o.stop_limit_us;
 	job_stop(d->job);
 	drive_go(d);
 }
