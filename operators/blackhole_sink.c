@@ -1,15 +1,16 @@
 /* blackhole_sink.c - takes everything and keeps nothing but its number and, if asked, a checksum:
  *     {"type":"blackhole_sink","checksum":true}
- * Both are state, over the whole life of the job: after a kill and a restart they are what they would
- * have been without (inv 28). State, version 1: u64 records, u64 checksum, little-endian. Subtask 0 goes
- * on from the sum of all. The checksum: record_checksum.h. */
+ * Both are state, over the whole life of the job: after a kill and a restart they are what they
+ * would have been without (inv 28). State, version 1: u64 records, u64 checksum, little-endian.
+ * Subtask 0 goes on from the sum of all. The checksum: record_checksum.h. */
 #include "operators/operators.h"
 #include "operators/record_checksum.h"
 
 #define STATE_BYTES 16
 
 static const struct opt_def blackhole_sink_opts[] = {
-	{"checksum", OPT_BOOL, .help = "a checksum of all records, whatever their order, in the report"},
+	{"checksum", OPT_BOOL,
+	 .help = "a checksum of all records, whatever their order, in the report"},
 	{"latency_of", OPT_LATER, .help = "a field with the creation time: a histogram of latencies"},
 	{0},
 };
@@ -38,7 +39,8 @@ static bool blackhole_plan(struct op_plan *p)
 	return true;
 }
 
-static RC add_state(const void *state, size_t len, uint64_t *records, uint64_t *checksum, struct err *e)
+static RC add_state(const void *state, size_t len, uint64_t *records, uint64_t *checksum,
+		    struct err *e)
 {
 	struct reader r = reader_of(state, len);
 	*records += reader_u64(&r);
@@ -64,7 +66,8 @@ static RC blackhole_begin(const void *conf, struct op_begin *b, struct err *e)
 	return OK;
 }
 
-static RC blackhole_open(void *self, struct op_ctx *ctx, const void *state, size_t len, struct err *e)
+static RC blackhole_open(void *self, struct op_ctx *ctx, const void *state, size_t len,
+			 struct err *e)
 {
 	struct blackhole *s = self;
 	ctx->checksum = 0;

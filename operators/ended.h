@@ -1,10 +1,10 @@
 /* ended.h - for which keys the end of the input was already dealt with: hash ranges, as state.
  * Why: what is emitted "at the end" must be emitted once in the life of the job. A checkpoint taken
- * after the end is restored by subtasks whose input ends at once, again; each skips the keys whose end
- * was emitted before that checkpoint (inv 5, 20). Ranges, not a flag, so that the answer is right for
- * each key at any later parallelism, even if only some subtasks had got there.
- * State, little-endian: u32 ranges, then for each u64 first, u64 last (both included). No ranges: no
- * bytes at all. Pure. */
+ * after the end is restored by subtasks whose input ends at once, again; each skips the keys whose
+ * end was emitted before that checkpoint (inv 5, 20). Ranges, not a flag, so that the answer is
+ * right for each key at any later parallelism, even if only some subtasks had got there.
+ * State, little-endian: u32 ranges, then for each u64 first, u64 last (both included). No ranges:
+ * no bytes at all. Pure. */
 #pragma once
 #include "base/bytes.h"
 #include "base/err.h"

@@ -1,6 +1,6 @@
 /* filter.c - the rows for which an expression is true: {"type":"filter","expr":"n > 10"}.
- * Not those for which it is false or null, as in SQL. Copies nothing: the same columns under another
- * selection, until so few rows remain that carrying the others along would cost more. */
+ * Not those for which it is false or null, as in SQL. Copies nothing: the same columns under
+ * another selection, until so few rows remain that carrying the others along would cost more. */
 #include "operators/operators.h"
 #include "operators/record_error.h"
 #include "operators/stage_expr.h"
@@ -8,7 +8,8 @@
 #define FEW 8 /* below 1/8 of the rows they are copied together (DESIGN 3) */
 
 static const struct opt_def filter_opts[] = {
-	{"expr", OPT_STRING, .required = true, .help = "a condition; where it is true, the record goes on"},
+	{"expr", OPT_STRING, .required = true,
+	 .help = "a condition; where it is true, the record goes on"},
 	{0},
 };
 

@@ -1,15 +1,16 @@
 /* flat_map.c - a record for each element of a list:
  *     {"type":"flat_map","expr":"split(lower(line))","as":"word","keep":["id"]}
- * One input batch makes many output batches, one a call, each full but the last: elements are not held
- * back for the next input batch, so nothing is owed at a barrier and there is no state.
- * Kept fields are gathered by the row each element came from; the elements themselves are views into
- * the text they were cut from. */
+ * One input batch makes many output batches, one a call, each full but the last: elements are not
+ * held back for the next input batch, so nothing is owed at a barrier and there is no state.
+ * Kept fields are gathered by the row each element came from; the elements themselves are views
+ * into the text they were cut from. */
 #include "operators/operators.h"
 #include "operators/record_error.h"
 #include "operators/stage_expr.h"
 
 static const struct opt_def flat_map_opts[] = {
-	{"expr", OPT_STRING, .required = true, .help = "a list, such as split(line): each element is a record"},
+	{"expr", OPT_STRING, .required = true,
+	 .help = "a list, such as split(line): each element is a record"},
 	{"as", OPT_STRING, .required = true, .help = "the field that holds the element"},
 	{"keep", OPT_STRING | OPT_LIST, .help = "names of fields that go with each element"},
 	{0},
@@ -58,7 +59,8 @@ static bool flat_map_plan(struct op_plan *p)
 	return p->report->errors == before;
 }
 
-static RC flat_map_open(void *self, struct op_ctx *ctx, const void *state, size_t len, struct err *e)
+static RC flat_map_open(void *self, struct op_ctx *ctx, const void *state, size_t len,
+			struct err *e)
 {
 	struct flat_map *f = self;
 	(void)state;
@@ -89,10 +91,10 @@ static void narrow_origin(struct batch *out, const struct batch *b, uint32_t fir
 		out->origin.end = (uint64_t)at->i64[last + 1];
 }
 
-/* Takes element; *out's sel holds the parent rows. Compaction is what gathers: its selection may name
- * a row many times. */
-static enum rc fill(struct flat_map *f, struct op_ctx *ctx, const struct batch *b, struct batch *out,
-		    struct column *element)
+/* Takes element; *out's sel holds the parent rows. Compaction is what gathers: its selection may
+ * name a row many times. */
+static enum rc fill(struct flat_map *f, struct op_ctx *ctx, const struct batch *b,
+		    struct batch *out, struct column *element)
 {
 	const struct flat_map_conf *c = f->conf;
 	uint32_t n = element->rows;

@@ -1,7 +1,7 @@
 /* generator_positions.h - which rows of a generator are still to come: pure, and its encoding.
  *
  *   rows    0 .. 65535 | 65536 .. 131071 | ...        block b has rows [b * 65536, (b + 1) * 65536)
- *   splits  0          | 1               | ... then 0 again: split s has blocks s, s + n, s + 2n, ...
+ *   splits  0          | 1               | ...        split s has blocks s, s + n, s + 2n, ...
  *
  * n is max_parallelism: fixed for the life of the state, so a split means the same rows at any
  * parallelism. What is left of a split is said by its next row. Subtask i of p owns the splits

@@ -1,8 +1,8 @@
 /* generator_source.c - rows made from their numbers:
  *     {"type":"generator_source","rows":1000000,"fields":{"user":"splitmix64(i, 1000)"}}
- * The fields are expressions over one input field, the row number `i`, so a batch is a run of numbers
- * and the kernels' work. State is which rows are still to come (generator_positions.h): exact at any
- * parallelism. Unbounded without `rows`. */
+ * The fields are expressions over one input field, the row number `i`, so a batch is a run of
+ * numbers and the kernels' work. State is which rows are still to come (generator_positions.h):
+ * exact at any parallelism. Unbounded without `rows`. */
 #include "operators/generator_positions.h"
 #include "operators/file_identity.h"
 #include "operators/operators.h"
@@ -132,7 +132,8 @@ static RC generator_begin(const void *conf, struct op_begin *b, struct err *e)
 
 /* ---- a subtask's life ---- */
 
-static RC generator_open(void *self, struct op_ctx *ctx, const void *state, size_t len, struct err *e)
+static RC generator_open(void *self, struct op_ctx *ctx, const void *state, size_t len,
+			 struct err *e)
 {
 	struct generator *g = self;
 	g->conf = ctx->conf;

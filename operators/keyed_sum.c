@@ -1,13 +1,13 @@
 /* keyed_sum.c - a sum for each key:
  *     {"type":"keyed_sum","key":"word","value":"1","as":"n"}
- * "update": a record for each record, with the sum after it: the input's key columns, shared, plus one
- * new column. "end": a record for each key when the input has ended, in table order.
+ * "update": a record for each record, with the sum after it: the input's key columns, shared, plus
+ * one new column. "end": a record for each key when the input has ended, in table order.
  *
  *   hashes (came with the batch) + keys -> keyed_upsert -> places -> sum.c's loops -> sums
  *
- * Keyed state: sum.h says what a place holds. The operator's own state is which keys' end was emitted
- * (ended.h): barriers come before end() begins or after it is done, never between, so a subtask's own
- * range is in it whole or not at all. */
+ * Keyed state: sum.h says what a place holds. The operator's own state is which keys' end was
+ * emitted (ended.h): barriers come before end() begins or after it is done, never between, so a
+ * subtask's own range is in it whole or not at all. */
 #include "operators/ended.h"
 #include "operators/operators.h"
 #include "operators/record_error.h"
@@ -143,7 +143,8 @@ static RC keyed_sum_begin(const void *conf, struct op_begin *b, struct err *e)
 
 /* ---- a subtask's life ---- */
 
-static RC keyed_sum_open(void *self, struct op_ctx *ctx, const void *state, size_t len, struct err *e)
+static RC keyed_sum_open(void *self, struct op_ctx *ctx, const void *state, size_t len,
+			 struct err *e)
 {
 	struct keyed_sum *s = self;
 	uint32_t n = ctx->parallelism, groups = ctx->max_parallelism;
@@ -343,7 +344,8 @@ static enum op_result keyed_sum_end(void *self, struct op_ctx *ctx)
 	uint32_t n = next_entries(s, ctx);
 	if (n)
 		return emit_entries(s, ctx, n);
-	return ended_add(&s->ended, s->hash_first, s->hash_last, &ctx->error) == OK ? OP_DONE : OP_FAILED;
+	enum rc rc = ended_add(&s->ended, s->hash_first, s->hash_last, &ctx->error);
+	return rc == OK ? OP_DONE : OP_FAILED;
 }
 
 const struct op_ops keyed_sum_ops = {

@@ -1,7 +1,7 @@
 /* map.c - other columns for the same rows:
  *     {"type":"map","set":{"total":"price * n"},"drop":["price"]}   or   "select": exactly these
- * Every expression sees the input as it came; one that is nothing but a field shares its column, so a
- * map which renames or drops copies nothing. */
+ * Every expression sees the input as it came; one that is nothing but a field shares its column, so
+ * a map which renames or drops copies nothing. */
 #include "operators/operators.h"
 #include "operators/record_error.h"
 #include "operators/stage_expr.h"

@@ -1,4 +1,4 @@
-/* record_checksum.c - see record_checksum.h. A column at a time over an array of running hashes: the
+/* record_checksum.c - see record_checksum.h. A column at a time over an array of running hashes:
  * multiplications of neighbouring rows overlap, and nothing is decided per record but its nulls. */
 #include "operators/record_checksum.h"
 
@@ -11,7 +11,8 @@
 
 static uint64_t of_short(uint64_t w0, uint64_t w1)
 {
-	unsigned __int128 m = (unsigned __int128)(w0 ^ 0x9E3779B97F4A7C15u) * (w1 ^ 0xD6E8FEB86659FD93u);
+	unsigned __int128 m = w0 ^ 0x9E3779B97F4A7C15u;
+	m *= w1 ^ 0xD6E8FEB86659FD93u;
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 

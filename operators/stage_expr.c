@@ -74,7 +74,8 @@ RC stage_expr_open(const struct stage_expr *x, struct expr **to, const struct sc
 	return expr_compile(to, x->text, in, want, mem, NULL, e);
 }
 
-int stage_field(struct op_plan *p, const struct json *node, const char *name, const struct schema *in)
+int stage_field(struct op_plan *p, const struct json *node, const char *name,
+		const struct schema *in)
 {
 	int i = schema_find(in, name);
 	if (i >= 0)

@@ -13,7 +13,7 @@ struct stage_expr {
 	int field; /* the field it is nothing but, else -1 */
 };
 
-/* node: a string, or a number, which stands for itself. False: the fault was reported at its place. */
+/* node: a string, or a number, which stands for itself. False: the fault was reported there. */
 bool stage_expr_plan(struct stage_expr *x, struct op_plan *p, const struct json *node,
 		     const struct schema *in, enum expr_want want);
 /* The same from a text of our own, about `node`. */
@@ -23,8 +23,9 @@ void stage_expr_close(struct stage_expr *x, struct mem *mem); /* legal on the em
 RC stage_expr_open(const struct stage_expr *x, struct expr **to, const struct schema *in,
 		   enum expr_want want, struct mem *mem, struct err *e);
 
-/* The index of the field of `in` that option or list item `node` names; -1: the fault was reported. */
-int stage_field(struct op_plan *p, const struct json *node, const char *name, const struct schema *in);
+/* The index of the field of `in` that option or list item `node` names; -1: reported. */
+int stage_field(struct op_plan *p, const struct json *node, const char *name,
+		const struct schema *in);
 /* schema_add to p->out, its fault reported at node. */
 bool stage_out_add(struct op_plan *p, const struct json *node, const char *name, enum type type,
 		   bool nullable);

@@ -1,5 +1,5 @@
-/* sum.c - see sum.h. Each loop is written once and instantiated for its cases, so that the common one
- * (integers, no nulls) is a load, an add with its overflow test, and two stores. */
+/* sum.c - see sum.h. Each loop is written once and instantiated for its cases, so that the common
+ * one (integers, no nulls) is a load, an add with its overflow test, and two stores. */
 #include "operators/sum.h"
 
 #define EACH_WAY(loop)                                                                             \

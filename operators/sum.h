@@ -11,8 +11,8 @@ struct sum_rows {
 };
 
 /* Each adds v's rows to their places in order and, where out is not NULL, writes the sum after each
- * row to out (which may have nulls in the _null ones: keys that met nothing but nulls). Of integers:
- * how many rows were added: less than n where the sum of the next one would leave int64. */
+ * row to out (which may have nulls in the _null ones: keys that met nothing but nulls). Those of
+ * integers say how many rows were added: fewer than n where the next sum would leave int64. */
 uint32_t sum_i64(const struct sum_rows *r, const struct column *v, struct column *out);
 uint32_t sum_i64_null(const struct sum_rows *r, const struct column *v, struct column *out);
 void sum_f64(const struct sum_rows *r, const struct column *v, struct column *out);

@@ -1,6 +1,6 @@
 /* union.c - several stages as one: {"type":"union","inputs":["fast","slow"]}.
- * The gate has merged the channels already; what is left is to refuse inputs that differ. A field that
- * may be null in one input may be null in the result. */
+ * The gate has merged the channels already; what is left is to refuse inputs that differ. A field
+ * that may be null in one input may be null in the result. */
 #include "operators/operators.h"
 #include "operators/record_error.h"
 

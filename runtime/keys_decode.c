@@ -104,7 +104,8 @@ static bool needs_text(const struct key_spec *k)
 	return false;
 }
 
-static RC columns_make(struct decoding *d, uint32_t n, uint64_t bytes, struct pool *pool, struct err *e)
+static RC columns_make(struct decoding *d, uint32_t n, uint64_t bytes, struct pool *pool,
+		       struct err *e)
 {
 	for (uint32_t f = 0; f < d->spec->n; f++) {
 		struct column *c = d->col[f] = pool_column(pool, d->spec->type[f]);

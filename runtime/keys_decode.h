@@ -4,8 +4,8 @@
 #include "runtime/keys.h"
 #include "runtime/pool.h"
 
-/* How many of the entries, at least one of them, have texts that fit into one standard buffer: so that
- * a batch of long keys stays small. n > 0. */
+/* How many of the entries, at least one of them, have texts that fit into one standard buffer: so
+ * that a batch of long keys stays small. n > 0. */
 uint32_t keys_decodable(const struct keyed_entry *entry, uint32_t n);
 
 /* Makes spec->n columns of n rows (at most BATCH_ROWS) in col. E_CORRUPT: bytes that no key has;
