@@ -127,8 +127,9 @@ static inline uint8_t lists_meaning(const struct keyed *k, uint8_t tag)
 {
 	return (uint8_t)((tag & ~TAG_LIST) | k->becomes[tag & TAG_LIST]);
 }
-/* Rewrites the tags of one group to what they mean; its sum becomes exact. */
-void lists_clean_group(struct keyed *k, struct table *t, uint64_t group);
+/* Rewrites the tags of one group that name one of these numbers (dropped or joined) to what they mean
+ * now; its sum names them no more. */
+void lists_clean_group(struct keyed *k, struct table *t, uint64_t group, uint16_t numbers);
 /* Drops lists up to base, freezes the open one as id, opens another; returns how many rows a delta on
  * base has, UINT64_MAX when none is possible; *owed: its lists. */
 uint64_t lists_freeze(struct keyed *k, uint64_t id, uint64_t base, uint16_t *owed);

@@ -7,6 +7,7 @@
  * writes an entry once too often) change what a number means at once, in becomes[]; tags follow when
  * slices pass over them, and only a number no tag can name any more is used again. */
 #include "state/keyed_in.h"
+#include "state/tags.h"
 
 void lists_init(struct keyed *k)
 {
@@ -17,20 +18,25 @@ void lists_init(struct keyed *k)
 	k->list[1].state = LIST_OPEN;
 }
 
-void lists_clean_group(struct keyed *k, struct table *t, uint64_t group)
+void lists_clean_group(struct keyed *k, struct table *t, uint64_t group, uint16_t numbers)
 {
-	uint16_t sum = 0;
 	uint8_t *tags = t->tags + group * GROUP_SLOTS;
-	for (uint64_t i = 0; i < GROUP_SLOTS; i++) {
-		uint8_t tag = tags[i];
-		if (tag == TAG_EMPTY)
-			continue;
-		uint8_t now = lists_meaning(k, tag);
-		if (now != tag)
-			lists_retag(k, t, group * GROUP_SLOTS + i, now);
-		sum |= (uint16_t)(1u << (now & TAG_LIST));
+	for (uint16_t todo = t->sums[group] & numbers; todo; todo &= (uint16_t)(todo - 1)) {
+		uint8_t l = (uint8_t)__builtin_ctz(todo), now = k->becomes[l];
+		uint64_t those = tags_match(tags, TAG_LIST, l);
+		uint64_t dead = those & tags_match(tags, TAG_DEAD, TAG_DEAD);
+		uint64_t n = (uint64_t)__builtin_popcountll(those);
+		uint64_t n_dead = (uint64_t)__builtin_popcountll(dead);
+		for (unsigned i = 0; i < GROUP_SLOTS; i++)
+			tags[i] = (tags[i] & TAG_LIST) == l ? (uint8_t)((tags[i] & ~TAG_LIST) | now)
+							    : tags[i];
+		k->list[l].count -= n;
+		k->list[l].dead -= n_dead;
+		k->list[now].count += n;
+		k->list[now].dead += n_dead;
+		t->sums[group] |= (uint16_t)(n ? 1u << now : 0);
 	}
-	t->sums[group] = sum;
+	t->sums[group] &= (uint16_t)~numbers;
 }
 
 uint16_t lists_clearing(const struct keyed *k)
@@ -71,7 +77,7 @@ static void lists_clean_all(struct keyed *k)
 		for (uint64_t g = 0; g < tables[i]->total / GROUP_SLOTS; g++) {
 			if (!(tables[i]->sums[g] & numbers))
 				continue;
-			lists_clean_group(k, tables[i], g);
+			lists_clean_group(k, tables[i], g, numbers);
 		}
 	lists_cleared(k, numbers);
 }

@@ -6,6 +6,7 @@
  * are one run. Where a chunk fills up inside a cluster, the cluster's rows are taken back out and
  * begin the next chunk. A cluster larger than a chunk is sorted here, by slot numbers. */
 #include "state/keyed_in.h"
+#include "state/tags.h"
 
 #include <stdlib.h>
 
@@ -253,7 +254,7 @@ static RC cluster_write(struct keyed *k, const struct scan *s, uint64_t from, ui
 	}
 	for (uint64_t g = from / GROUP_SLOTS; g <= (to - 1) / GROUP_SLOTS; g++)
 		if (s->t->sums[g] & z->clearing)
-			lists_clean_group(k, s->t, g);
+			lists_clean_group(k, s->t, g, z->clearing);
 	struct place_order order = {k, s->t};
 	qsort_r(places, n, sizeof *places, place_compare, &order);
 	for (i = 0; i < n; i++) {
@@ -303,6 +304,21 @@ static void scan_begin(struct keyed *k, struct scan *s)
 	s->end = s->region_end;
 }
 
+/* The slots of a group that must be written, hashes not yet looked at: a bit each. */
+static uint64_t group_owes(const struct keyed *k, const struct table *t, uint64_t group)
+{
+	const struct freeze *z = &k->f;
+	const uint8_t *tags = t->tags + group * GROUP_SLOTS;
+	uint64_t bits = 0;
+	if (z->full)
+		return tags_match(tags, TAG_LIVE, TAG_LIVE) &
+		       ~tags_match(tags, TAG_LIST, k->open_list);
+	/* A tag that is empty names no list; a delta owes the dead as well. */
+	for (uint16_t todo = t->sums[group] & z->owed_lists; todo; todo &= (uint16_t)(todo - 1))
+		bits |= tags_match(tags, TAG_LIST, (uint8_t)__builtin_ctz(todo));
+	return bits;
+}
+
 /* Slots whose rows are to be written, up to AHEAD of them, fetched into the cache. Cleans the groups
  * it passes. *work: what this cost, in rows. */
 static uint32_t scan_ahead(struct keyed *k, struct scan *s, uint64_t *slots, uint64_t *work)
@@ -312,21 +328,29 @@ static uint32_t scan_ahead(struct keyed *k, struct scan *s, uint64_t *slots, uin
 	uint32_t n = 0;
 	uint64_t groups = 0;
 	for (; s->at < s->end && n < AHEAD && groups < AHEAD * GROUPS_A_ROW; groups++) {
-		uint64_t group = s->at / GROUP_SLOTS, next = (group + 1) * GROUP_SLOTS;
-		if (next > s->end)
-			next = s->end;
+		uint64_t group = s->at / GROUP_SLOTS, first = group * GROUP_SLOTS;
+		uint64_t next = first + GROUP_SLOTS < s->end ? first + GROUP_SLOTS : s->end;
 		if (!z->full && !(s->t->sums[group] & looks_at)) {
 			s->at = next;
 			continue;
 		}
 		if (s->t->sums[group] & z->clearing)
-			lists_clean_group(k, s->t, group);
+			lists_clean_group(k, s->t, group, z->clearing);
 		*work += GROUP_ROWS_COST;
-		for (; s->at < next && n < AHEAD; s->at++)
-			if (scan_owes(k, s, s->at)) {
-				__builtin_prefetch(table_slot(s->t, s->at));
-				slots[n++] = s->at;
-			}
+		uint64_t owes = group_owes(k, s->t, group) >> (s->at - first) << (s->at - first);
+		for (; owes && n < AHEAD; owes &= owes - 1) {
+			uint64_t slot = first + (uint64_t)__builtin_ctzll(owes);
+			if (slot >= next)
+				break;
+			s->at = slot + 1;
+			if (slot < s->checked_from &&
+			    keyed_slot_hash(k, table_slot(s->t, slot)) < z->cursor)
+				continue;
+			__builtin_prefetch(table_slot(s->t, slot));
+			slots[n++] = slot;
+		}
+		if (!owes || first + (uint64_t)__builtin_ctzll(owes) >= next)
+			s->at = next;
 	}
 	*work += n + groups / GROUPS_A_ROW + 1;
 	return n;
