@@ -10,7 +10,7 @@ static enum rc compile(struct expr *x, const char *text, const struct schema *in
 	struct ast *ast = NULL;
 	if (expr_scan_check(text, at, e) != OK)
 		return e->code;
-	x->text = arena_text(&x->arena, text, strlen(text));
+	x->text = expr_arena_text(&x->arena, text, strlen(text));
 	if (!x->text)
 		return ERR(e, E_NO_MEMORY, "no memory for an expression");
 	if (expr_parse(text, in, &x->arena, &ast, at, e) != OK)
@@ -26,7 +26,7 @@ static struct expr *expr_new(struct mem *mem, struct err *e)
 		return NULL;
 	}
 	x->mem = mem;
-	arena_init(&x->arena, mem);
+	expr_arena_init(&x->arena, mem);
 	return x;
 }
 
@@ -52,7 +52,7 @@ RC expr_constant(struct expr **x, const struct json *v, struct mem *mem, struct 
 	*x = expr_new(mem, e);
 	if (!*x)
 		return E_NO_MEMORY;
-	n = (*x)->root = arena_get(&(*x)->arena, sizeof *n);
+	n = (*x)->root = expr_arena_get(&(*x)->arena, sizeof *n);
 	if (!n)
 		goto no_memory;
 	n->kind = NODE_LITERAL;
@@ -84,7 +84,7 @@ RC expr_constant(struct expr **x, const struct json *v, struct mem *mem, struct 
 		return ERR(e, E_INVALID, "a number, true, false or null is needed, not %s",
 			   json_kind_name(json_kind(v)));
 	}
-	(*x)->text = arena_text(&(*x)->arena, text, strlen(text));
+	(*x)->text = expr_arena_text(&(*x)->arena, text, strlen(text));
 	if ((*x)->text)
 		return OK;
 no_memory:
@@ -99,7 +99,7 @@ void expr_close(struct expr *x)
 		return;
 	column_drop(x->broadcast);
 	text_drop(x->lits_text);
-	arena_close(&x->arena);
+	expr_arena_close(&x->arena);
 	mem_put(x->mem, x);
 }
 

@@ -14,18 +14,18 @@
 #define EXPR_OPERATORS_MAX 500
 
 /* Memory that is given back all at once. */
-struct arena {
+struct expr_arena {
 	struct mem *mem;
 	struct arena_block *first;
 	size_t left;
 	char *at;
 };
-void arena_init(struct arena *a, struct mem *mem);
-void arena_close(struct arena *a); /* legal on the empty value */
+void expr_arena_init(struct expr_arena *a, struct mem *mem);
+void expr_arena_close(struct expr_arena *a); /* legal on the empty value */
 /* Zeroed, 16-byte aligned; NULL: no memory. */
-void *arena_get(struct arena *a, size_t size_bytes);
+void *expr_arena_get(struct expr_arena *a, size_t size_bytes);
 /* A NUL-terminated copy of len bytes. */
-char *arena_text(struct arena *a, const char *text, size_t len);
+char *expr_arena_text(struct expr_arena *a, const char *text, size_t len);
 
 enum ast_kind {
 	AST_NULL,
@@ -69,5 +69,5 @@ RC expr_scan_check(const char *text, struct expr_at *at, struct err *e);
 
 /* Parses a text that expr_scan_check has passed. in (may be NULL) only serves the errors: an SQL word
  * that is the name of a field gets its cure shown. */
-RC expr_parse(const char *text, const struct schema *in, struct arena *arena, struct ast **ast,
+RC expr_parse(const char *text, const struct schema *in, struct expr_arena *arena, struct ast **ast,
 	      struct expr_at *at, struct err *e);

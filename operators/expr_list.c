@@ -42,18 +42,23 @@ RC expr_list_begin(struct expr_list *l, struct expr *x, const struct batch *b, s
 	return rc;
 }
 
+/* The bytes of a row's text with 16 readable ones behind them: inline ones are copied to room. */
+static const uint8_t *row_bytes(const struct expr_list *l, const struct strview *s, uint8_t *room)
+{
+	if (s->len > STRVIEW_INLINE)
+		return l->arg->text[s->text]->data + s->off;
+	memcpy(room, s->inl, STRVIEW_INLINE);
+	return room;
+}
+#define ROOM (STRVIEW_INLINE + 16 + 16)
+
 /* One row's words from l->next_off on; true when the row is done. */
 static bool words_of(struct expr_list *l, uint32_t row, struct column *out, uint16_t *parent)
 {
 	const struct strview *s = &l->arg->str[row];
-	uint8_t room[STRVIEW_INLINE + 16 + 16];
-	const uint8_t *p = room;
-	if (s->len <= STRVIEW_INLINE)
-		memcpy(room, s->inl, STRVIEW_INLINE);
-	else
-		p = l->arg->text[s->text]->data + s->off;
-	out->rows = split_words(p, s->len, &l->next_off, *s, l->x->list_case, (uint16_t)row, out->str,
-				parent, out->rows);
+	uint8_t room[ROOM];
+	out->rows = split_words(row_bytes(l, s, room), s->len, &l->next_off, *s, l->x->list_case,
+				(uint16_t)row, out->str, parent, out->rows);
 	return l->next_off == s->len;
 }
 
@@ -65,11 +70,17 @@ static bool pieces_of(struct expr_list *l, uint32_t row, struct column *out, uin
 		return true;
 	const struct strview *s = &l->arg->str[row], *sep = &by->str[row & by->mask];
 	const uint8_t *p = view_bytes(&v, s), *sep_p = view_bytes(by, sep);
+	if (sep->len == 1) {
+		uint8_t room[ROOM];
+		out->rows = split_byte(row_bytes(l, s, room), s->len, &l->next_off, *s, sep->inl[0],
+				       (uint16_t)row, out->str, parent, out->rows);
+		return l->next_off == UINT32_MAX;
+	}
 	while (out->rows < BATCH_ROWS) {
 		uint32_t from = l->next_off, left = s->len - from;
-		const uint8_t *at = !sep->len || left < sep->len ? NULL
-				    : sep->len == 1		 ? memchr(p + from, sep_p[0], left)
-								 : memmem(p + from, left, sep_p, sep->len);
+		const uint8_t *at = sep->len && left >= sep->len
+					    ? memmem(p + from, left, sep_p, sep->len)
+					    : NULL;
 		uint32_t len = at ? (uint32_t)(at - p) - from : left;
 		parent[out->rows] = (uint16_t)row;
 		out->str[out->rows++] = view_part(&v, s, from, len);

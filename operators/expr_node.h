@@ -109,7 +109,7 @@ struct node {
 
 struct expr {
 	struct mem *mem;
-	struct arena arena;
+	struct expr_arena arena;
 	char *text;
 	struct node *root;
 	bool is_list;

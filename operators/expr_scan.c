@@ -12,12 +12,12 @@ struct arena_block {
 	struct arena_block *next;
 };
 
-void arena_init(struct arena *a, struct mem *mem)
+void expr_arena_init(struct expr_arena *a, struct mem *mem)
 {
-	*a = (struct arena){.mem = mem};
+	*a = (struct expr_arena){.mem = mem};
 }
 
-void arena_close(struct arena *a)
+void expr_arena_close(struct expr_arena *a)
 {
 	while (a->first) {
 		struct arena_block *b = a->first;
@@ -27,7 +27,7 @@ void arena_close(struct arena *a)
 	a->left = 0;
 }
 
-void *arena_get(struct arena *a, size_t size_bytes)
+void *expr_arena_get(struct expr_arena *a, size_t size_bytes)
 {
 	size_t size = (size_bytes + 15) & ~(size_t)15;
 	if (size > a->left) {
@@ -46,9 +46,9 @@ void *arena_get(struct arena *a, size_t size_bytes)
 	return p;
 }
 
-char *arena_text(struct arena *a, const char *text, size_t len)
+char *expr_arena_text(struct expr_arena *a, const char *text, size_t len)
 {
-	char *p = arena_get(a, len + 1);
+	char *p = expr_arena_get(a, len + 1);
 	if (p)
 		memcpy(p, text, len);
 	return p;

@@ -28,7 +28,7 @@ static enum rc no_memory(struct typer *t)
 static enum rc make(struct typer *t, enum node_kind kind, enum type type, struct expr_at at,
 		    uint32_t n, struct node **to)
 {
-	struct node *node = arena_get(&t->x->arena, sizeof *node);
+	struct node *node = expr_arena_get(&t->x->arena, sizeof *node);
 	if (!node)
 		return no_memory(t);
 	node->kind = kind;
@@ -37,8 +37,8 @@ static enum rc make(struct typer *t, enum node_kind kind, enum type type, struct
 	node->n = n;
 	node->eager = true;
 	if (n) {
-		node->arg = arena_get(&t->x->arena, n * sizeof *node->arg);
-		node->vals = arena_get(&t->x->arena, n * sizeof *node->vals);
+		node->arg = expr_arena_get(&t->x->arena, n * sizeof *node->arg);
+		node->vals = expr_arena_get(&t->x->arena, n * sizeof *node->vals);
 		if (!node->arg || !node->vals)
 			return no_memory(t);
 	}
@@ -78,7 +78,7 @@ static enum rc make_control(struct typer *t, control_fn *control, int op, enum t
 		(*to)->nullable |= arg[i] && arg[i]->nullable;
 	}
 	for (int i = 0; i < 2; i++)
-		if (!((*to)->sel[i] = arena_get(&t->x->arena, BATCH_ROWS * sizeof(uint16_t))))
+		if (!((*to)->sel[i] = expr_arena_get(&t->x->arena, BATCH_ROWS * sizeof(uint16_t))))
 			return no_memory(t);
 	return OK;
 }
@@ -97,7 +97,7 @@ static enum rc set_text(struct typer *t, struct node *n)
 					: view_inline((const uint8_t *)n->lit_text, len);
 		return OK;
 	}
-	if (!x->lits && !(x->lits = arena_get(&x->arena, strlen(x->text))))
+	if (!x->lits && !(x->lits = expr_arena_get(&x->arena, strlen(x->text))))
 		return no_memory(t);
 	CHECK(x->lits_len + len <= strlen(x->text)); /* escapes only ever shorten */
 	memcpy(x->lits + x->lits_len, n->lit_text, len);
@@ -443,7 +443,7 @@ static enum rc resolve_special(struct typer *t, const struct ast *a, struct node
 static enum rc resolve_args(struct typer *t, const struct ast *a, struct node ***arg)
 {
 	*arg = NULL;
-	if (a->n && !(*arg = arena_get(&t->x->arena, a->n * sizeof **arg)))
+	if (a->n && !(*arg = expr_arena_get(&t->x->arena, a->n * sizeof **arg)))
 		return no_memory(t);
 	for (uint32_t i = 0; i < a->n; i++)
 		if (a->arg[i] && resolve(t, a->arg[i], &(*arg)[i]) != OK)
@@ -480,7 +480,7 @@ static enum rc resolve_case(struct typer *t, const struct ast *a, struct node **
 		return t->e->code;
 	/* Results stand at 2, 4, ..., last - 1 and, the else, at last. */
 	struct node *otherwise = arg[last];
-	struct node **results = arena_get(&t->x->arena, a->n * sizeof *results);
+	struct node **results = expr_arena_get(&t->x->arena, a->n * sizeof *results);
 	if (!results)
 		return no_memory(t);
 	uint32_t n = 0;

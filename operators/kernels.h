@@ -36,6 +36,11 @@ kernel_fn kernel_split_part, kernel_replace, kernel_concat, kernel_like;
 uint32_t split_words(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, int how,
 		     uint16_t row, struct strview *out, uint16_t *parent, uint32_t n);
 
+/* The same for the pieces between bytes sep, empty ones too; *from becomes UINT32_MAX at the end, since
+ * an empty last piece may be left at len. */
+uint32_t split_byte(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, char sep,
+		    uint16_t row, struct strview *out, uint16_t *parent, uint32_t n);
+
 /* --- kernels_cast.c --- */
 /* NULL: there is no such cast. *flags gets its flags. */
 kernel_fn *kernel_cast(enum type from, enum type to, uint8_t *flags);

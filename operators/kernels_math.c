@@ -45,58 +45,63 @@ LOOP2(add_i64, int64_t, z = (int64_t)((uint64_t)x + (uint64_t)y); bad |= (x ^ z)
 LOOP2(sub_i64, int64_t, z = (int64_t)((uint64_t)x - (uint64_t)y); bad |= (x ^ y) & (x ^ z))
 LOOP2(mul_i64, int64_t, bad |= -(int64_t)__builtin_mul_overflow(x, y, &z))
 
-/* x - x is 0 for numbers, NaN for infinities and NaN. */
-#define FINITE(x) ((x) - (x) == 0)
-LOOP2(add_f64, double, z = x + y; bad |= -(int64_t)(!FINITE(z) & FINITE(x) & FINITE(y)))
-LOOP2(sub_f64, double, z = x - y; bad |= -(int64_t)(!FINITE(z) & FINITE(x) & FINITE(y)))
-LOOP2(mul_f64, double, z = x * y;
-      bad |= -(int64_t)((!FINITE(z) & FINITE(x) & FINITE(y)) | ((z == 0) & (x != 0) & (y != 0))))
-LOOP2(div_f64, double, z = x / y;
-      bad |= -(int64_t)(((y == 0) & (x == x)) | (!FINITE(z) & FINITE(x) & FINITE(y)) |
-			((z == 0) & (x != 0) & FINITE(y))))
+/* z - z is not 0 for infinities and NaN. A division by zero gives one of them. Infinite or NaN arguments
+ * set bad as well, and underflow only where the result is 0: float_fault decides, row by row. */
+#define ODD(cond) ((cond) ? INT64_MIN : 0)
+LOOP2(add_f64, double, z = x + y; bad |= ODD(z - z != 0))
+LOOP2(sub_f64, double, z = x - y; bad |= ODD(z - z != 0))
+LOOP2(mul_f64, double, z = x * y; bad |= ODD(z - z != 0) | (ODD(z == 0) & ODD(x != 0) & ODD(y != 0)))
+LOOP2(div_f64, double, z = x / y; bad |= ODD(z - z != 0) | (ODD(z == 0) & ODD(x != 0)))
 
-/* Some row was bad: the first one asked for, if it was not garbage. */
-#define FIRST_BAD(r, out, a, b, T, name, data, ...)                                                \
-	do {                                                                                       \
-		FOR_ROWS(i, (r)->asked) {                                                          \
-			T x = (a)->data[i & (a)->mask], y = (b)->data[i & (b)->mask], z;           \
-			if (column_is_null((out), i) ||                                            \
-			    name(&z, &x, 0, &y, 0, (struct rows){NULL, 1}) >= 0)                   \
-				continue;                                                          \
-			return run_fail((r), i, __VA_ARGS__);                                      \
-		}                                                                                  \
-	} while (0)
-
-#define INT_KERNEL(op, name, sign)                                                                 \
+/* Some row was bad: the first one asked for, unless it was only garbage. */
+#define INT_KERNEL(name, sign)                                                                     \
 	enum rc kernel_##name(struct run *r, const struct node *n, struct rows rows,               \
-			      const struct val *arg, struct column *out)                           \
+			      const struct val *a, struct column *out)                             \
 	{                                                                                          \
+		const struct val *b = a + 1;                                                       \
 		(void)n;                                                                           \
-		if (name(out->i64, arg[0].i64, arg[0].mask, arg[1].i64, arg[1].mask, rows) < 0)    \
-			FIRST_BAD(r, out, &arg[0], &arg[1], int64_t, name, i64,                    \
-				  "%lld " sign " %lld is out of range for int64", (long long)x,    \
-				  (long long)y);                                                   \
+		if (name(out->i64, a->i64, a->mask, b->i64, b->mask, rows) >= 0)                   \
+			return OK;                                                                 \
+		FOR_ROWS(i, r->asked) {                                                            \
+			int64_t x = a->i64[i & a->mask], y = b->i64[i & b->mask], z;               \
+			if (!column_is_null(out, i) &&                                             \
+			    name(&z, &x, 0, &y, 0, (struct rows){NULL, 1}) < 0)                    \
+				return run_fail(r, i, "%lld " sign " %lld is out of range for int64", \
+						(long long)x, (long long)y);                       \
+		}                                                                                  \
 		return OK;                                                                         \
 	}
-INT_KERNEL(+, add_i64, "+")
-INT_KERNEL(-, sub_i64, "-")
-INT_KERNEL(*, mul_i64, "*")
+INT_KERNEL(add_i64, "+")
+INT_KERNEL(sub_i64, "-")
+INT_KERNEL(mul_i64, "*")
 
-static const char *float_fault(char sign, double y, double z)
+/* What PostgreSQL's float8 operators refuse; NULL: nothing. */
+static const char *float_fault(char sign, double x, double y, double z)
 {
-	if (sign == '/' && y == 0)
+	bool finite = x - x == 0 && y - y == 0;
+	if (sign == '/' && y == 0 && x == x)
 		return "division by zero";
-	return z == 0 ? "the result is too small for float64" : "the result is too large for float64";
+	if (finite && z - z != 0)
+		return "the result is too large for float64";
+	if (z == 0 && x != 0 && ((sign == '*' && y != 0) || (sign == '/' && finite)))
+		return "the result is too small for float64";
+	return NULL;
 }
 
 #define FLOAT_KERNEL(name, sign)                                                                   \
 	enum rc kernel_##name(struct run *r, const struct node *n, struct rows rows,               \
-			      const struct val *arg, struct column *out)                           \
+			      const struct val *a, struct column *out)                             \
 	{                                                                                          \
+		const struct val *b = a + 1;                                                       \
 		(void)n;                                                                           \
-		if (name(out->f64, arg[0].f64, arg[0].mask, arg[1].f64, arg[1].mask, rows) < 0)    \
-			FIRST_BAD(r, out, &arg[0], &arg[1], double, name, f64, "%g %c %g: %s", x,  \
-				  sign, y, float_fault(sign, y, z));                               \
+		if (name(out->f64, a->f64, a->mask, b->f64, b->mask, rows) >= 0)                   \
+			return OK;                                                                 \
+		FOR_ROWS(i, r->asked) {                                                            \
+			double x = a->f64[i & a->mask], y = b->f64[i & b->mask];                   \
+			const char *fault = float_fault(sign, x, y, out->f64[i]);                  \
+			if (fault && !column_is_null(out, i))                                      \
+				return run_fail(r, i, "%g %c %g: %s", x, sign, y, fault);          \
+		}                                                                                  \
 		return OK;                                                                         \
 	}
 FLOAT_KERNEL(add_f64, '+')
@@ -198,6 +203,13 @@ INLINE uint64_t divider_rest(struct divider k, uint64_t v)
 	return v - ((t + ((v - t) >> 1)) >> k.shift) * k.d;
 }
 
+/* Pointers of its own: the compiler need not read them again after each store. */
+static void divide_all(struct divider k, int64_t *restrict to, const int64_t *restrict from, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		to[i] = (int64_t)divider_rest(k, splitmix64((uint64_t)from[i]));
+}
+
 enum rc kernel_splitmix64(struct run *r, const struct node *n, struct rows rows,
 			  const struct val *arg, struct column *out)
 {
@@ -206,8 +218,7 @@ enum rc kernel_splitmix64(struct run *r, const struct node *n, struct rows rows,
 	if (val_is_const(b) && b->i64[0] > 1) {
 		struct divider k = divider_of((uint64_t)b->i64[0]);
 		if (!rows.idx && !val_is_const(a)) {
-			for (uint32_t i = 0; i < rows.n; i++)
-				out->i64[i] = (int64_t)divider_rest(k, splitmix64((uint64_t)a->i64[i]));
+			divide_all(k, out->i64, a->i64, rows.n);
 			return OK;
 		}
 		FOR_ROWS(i, rows) {

@@ -17,17 +17,22 @@ static const _Alignas(16) int8_t keep[STRVIEW_INLINE + 1][16] = {
 	KEEP(7), KEEP(8), KEEP(9), KEEP(10), KEEP(11), KEEP(12),
 };
 
-/* Bit i: p[i] is white space or lies beyond left. */
-INLINE uint64_t spaces(const uint8_t *p, uint32_t left)
+INLINE uint32_t found(__m128i v, __m128i sep, bool words)
 {
-	uint64_t m = simd_spaces(simd_load(p));
+	return words ? simd_spaces(v) : (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, sep));
+}
+
+/* Bit i: p[i] is white space (words) or the separator; what lies beyond left is junk. */
+INLINE uint64_t cuts(const uint8_t *p, uint32_t left, __m128i sep, bool words)
+{
+	uint64_t m = found(simd_load(p), sep, words);
 	if (left > 16)
-		m |= (uint64_t)simd_spaces(simd_load(p + 16)) << 16;
+		m |= (uint64_t)found(simd_load(p + 16), sep, words) << 16;
 	if (left > 32)
-		m |= (uint64_t)simd_spaces(simd_load(p + 32)) << 32;
+		m |= (uint64_t)found(simd_load(p + 32), sep, words) << 32;
 	if (left > 48)
-		m |= (uint64_t)simd_spaces(simd_load(p + 48)) << 48;
-	return left < 64 ? m | ~0ull << left : m;
+		m |= (uint64_t)found(simd_load(p + 48), sep, words) << 48;
+	return m;
 }
 
 INLINE void put_word(const uint8_t *p, uint32_t from, uint32_t to, struct strview like, int how,
@@ -52,7 +57,9 @@ INLINE uint32_t cut(const uint8_t *p, uint32_t len, uint32_t *from, struct strvi
 	uint32_t at = *from, start = at;
 	uint64_t blank = 1; /* the byte before was white space, or there was none */
 	for (; at < len; at += 64) {
-		uint64_t m = spaces(p + at, len - at);
+		uint64_t m = cuts(p + at, len - at, _mm_setzero_si128(), true);
+		if (len - at < 64)
+			m |= ~0ull << (len - at);
 		uint64_t edges = m ^ (m << 1 | blank);
 		if (!blank && edges) {
 			put_word(p, start, at + (uint32_t)__builtin_ctzll(edges), like, how, &out[n]);
@@ -96,4 +103,32 @@ uint32_t split_words(const uint8_t *p, uint32_t len, uint32_t *from, struct strv
 	if (how > 0)
 		return cut(p, len, from, like, 1, row, out, parent, n);
 	return cut(p, len, from, like, 0, row, out, parent, n);
+}
+
+uint32_t split_byte(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, char sep,
+		    uint16_t row, struct strview *out, uint16_t *parent, uint32_t n)
+{
+	uint32_t start = *from;
+	for (uint32_t at = start; at < len; at += 64) {
+		uint64_t m = cuts(p + at, len - at, _mm_set1_epi8(sep), false);
+		if (len - at < 64)
+			m &= ~(~0ull << (len - at));
+		for (; m; m &= m - 1) {
+			uint32_t end = at + (uint32_t)__builtin_ctzll(m);
+			if (__builtin_expect(n == BATCH_ROWS, 0)) {
+				*from = start;
+				return n;
+			}
+			put_word(p, start, end, like, 0, &out[n]);
+			parent[n++] = row;
+			start = end + 1;
+		}
+	}
+	*from = start;
+	if (n == BATCH_ROWS)
+		return n;
+	put_word(p, start, len, like, 0, &out[n]);
+	parent[n++] = row;
+	*from = UINT32_MAX;
+	return n;
 }

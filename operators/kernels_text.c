@@ -9,20 +9,31 @@ static bool begins_char(uint8_t c)
 	return (c & 0xC0) != 0x80;
 }
 
-/* How many characters [p, p + len) holds. */
-static int64_t count_chars(const uint8_t *p, uint32_t len)
+/* How many of 16 bytes begin a character, those below n. */
+static int64_t count_16(__m128i bytes, uint32_t n)
+{
+	static const int8_t first[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+	__m128i begins = _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8((char)0xBF)),
+				       simd_load(first + 16 - n));
+	__m128i sums = _mm_sad_epu8(_mm_sub_epi8(_mm_setzero_si128(), begins), _mm_setzero_si128());
+	return _mm_cvtsi128_si64(sums) + _mm_extract_epi16(sums, 4);
+}
+
+/* How many characters [p, p + len) holds, p in a text buffer: up to 15 bytes behind it are read. */
+static int64_t count_long(const uint8_t *p, uint32_t len)
 {
 	int64_t n = len && !begins_char(p[0]);
-	uint32_t i = 0;
-	for (; i + 16 <= len; i += 16) {
-		__m128i begins = _mm_cmpgt_epi8(simd_load(p + i), _mm_set1_epi8((char)0xBF));
-		__m128i sums = _mm_sad_epu8(_mm_sub_epi8(_mm_setzero_si128(), begins),
-					    _mm_setzero_si128());
-		n += _mm_cvtsi128_si64(sums) + _mm_extract_epi16(sums, 4);
-	}
-	for (; i < len; i++)
-		n += begins_char(p[i]);
+	for (uint32_t i = 0; i < len; i += 16)
+		n += count_16(simd_load(p + i), len - i < 16 ? len - i : 16);
 	return n;
+}
+
+static int64_t count_view(const struct val *v, const struct strview *s)
+{
+	if (s->len > STRVIEW_INLINE)
+		return count_long(view_bytes(v, s), s->len);
+	return count_16(_mm_srli_si128(simd_load(s), 4), s->len) +
+	       (s->len && !begins_char((uint8_t)s->inl[0]));
 }
 
 /* The offset behind the first n characters; len if there are fewer. */
@@ -87,10 +98,8 @@ enum rc kernel_length(struct run *r, const struct node *n, struct rows rows, con
 		      struct column *out)
 {
 	(void)r, (void)n;
-	FOR_ROWS(i, rows) {
-		const struct strview *s = &arg->str[i & arg->mask];
-		out->i64[i] = count_chars(view_bytes(arg, s), s->len);
-	}
+	FOR_ROWS(i, rows)
+		out->i64[i] = count_view(arg, &arg->str[i & arg->mask]);
 	return OK;
 }
 
@@ -188,7 +197,9 @@ enum rc kernel_strpos(struct run *r, const struct node *n, struct rows rows, con
 		const struct strview *what = &arg[1].str[i & arg[1].mask];
 		const uint8_t *p = view_bytes(&arg[0], s);
 		const uint8_t *at = find(p, s->len, view_bytes(&arg[1], what), what->len);
-		out->i64[i] = at ? count_chars(p, (uint32_t)(at - p)) + 1 : 0;
+		struct strview before = at ? view_part(&arg[0], s, 0, (uint32_t)(at - p))
+					   : (struct strview){0};
+		out->i64[i] = at ? count_view(&arg[0], &before) + 1 : 0;
 	}
 	return OK;
 }
