@@ -2,6 +2,7 @@
  * which lane steps and when the operator is called; what it emits goes to a function of the test.
  * An operator that emits is compiled into its test, with op_emit renamed to op_driver_emit. */
 #pragma once
+#include "base/check.h"
 #include "base/fs_sim.h"
 #include "runtime/batch.h"
 #include "runtime/operator.h"
