@@ -12,6 +12,9 @@
 struct clock {
 	uint64_t (*mono_us)(struct clock *c);
 	int64_t (*wall_us)(struct clock *c);
+	/* CPU time of the calling thread in nanoseconds: what a snapshot cost a task, whoever else wanted
+	 * the core meanwhile. NULL: mono stands in (simulation). */
+	uint64_t (*thread_ns)(struct clock *c);
 };
 
 struct clock *clock_real(void);
@@ -23,6 +26,11 @@ static inline uint64_t clock_mono_us(struct clock *c)
 static inline int64_t clock_wall_us(struct clock *c)
 {
 	return c->wall_us(c);
+}
+
+static inline uint64_t clock_thread_ns(struct clock *c)
+{
+	return c->thread_ns ? c->thread_ns(c) : c->mono_us(c) * 1000;
 }
 
 struct env {

@@ -258,12 +258,15 @@ static enum task_did task_barrier(struct task *t)
 	t->newest_barrier = t->barrier.id;
 	struct item mark = {.kind = ITEM_BARRIER, .barrier = t->barrier};
 	task_pass(t, &mark);
+	uint64_t before = clock_thread_ns(t->c.clock);
 	if (task_snapshot(t) != OK)
 		task_fail(t);
 	else if (t->c.ops->role == OP_SOURCE && (t->barrier.options & BARRIER_STOP) &&
 		 t->phase == TASK_RUNNING)
 		t->phase = TASK_STOPPED;
-	t->sync_step = true;
+	sync_add(&t->sync, clock_thread_ns(t->c.clock) - before);
+	if (!t->keyed)
+		task_stop_was(t, sync_end(&t->sync));
 	return TASK_BUSY;
 }
 
@@ -319,7 +322,13 @@ static enum task_did task_batch(struct task *t)
 {
 	if (t->keyed && !keyed_can_change(t->keyed, batch_count(t->batch), 0))
 		return TASK_BACKPRESSURED; /* by the snapshot: its buffers are spent */
+	bool freezing = t->keyed && keyed_is_freezing(t->keyed);
+	bool measured = t->keyed && sync_wants_batch(&t->sync, freezing);
+	uint64_t before = measured ? clock_thread_ns(t->c.clock) : 0;
 	enum op_result r = t->c.ops->batch(t->self, &t->ctx, t->batch);
+	if (measured)
+		task_stop_was(t, sync_batch(&t->sync, batch_count(t->batch),
+					    clock_thread_ns(t->c.clock) - before, freezing));
 	if (r == OP_DONE && t->ctx.error.code == OK)
 		batch_drop(&t->batch);
 	return did_of(t, r);
@@ -380,18 +389,6 @@ static void task_account(struct task *t, uint64_t now_us)
 	    : t->last_did == TASK_IDLE ? &t->stats.idle_us
 				       : &t->stats.backpressured_us,
 	    took);
-	if (!t->sync_step) {
-		t->sync_us = 0;
-		return;
-	}
-	/* Freeze and slices in a row, without a batch between, are one stop. */
-	t->sync_step = false;
-	t->sync_us += took;
-	if (t->sync_us > atomic_load_explicit(&t->stats.sync_us_max, memory_order_relaxed))
-		atomic_store_explicit(&t->stats.sync_us_max, t->sync_us, memory_order_relaxed);
-	for (uint32_t i = 0; i < t->n_snapping; i++)
-		if (t->sync_us > t->snapping[i].snap->figures.sync_us_max)
-			t->snapping[i].snap->figures.sync_us_max = t->sync_us;
 }
 
 /* Slices and everything else take turns, so that neither starves. */
@@ -400,16 +397,10 @@ static enum task_did task_turn(struct task *t)
 	if (t->phase == TASK_FAILED)
 		return TASK_IDLE;
 	t->slice_turn = !t->slice_turn;
-	if (t->slice_turn && task_slice(t)) {
-		t->sync_step = true;
+	if (t->slice_turn && task_slice(t))
 		return TASK_BUSY;
-	}
 	enum task_did did = task_work(t);
-	if (did != TASK_BUSY && task_slice(t)) {
-		/* Nothing was kept waiting by this slice. */
-		return TASK_BUSY;
-	}
-	return did;
+	return did != TASK_BUSY && task_slice(t) ? TASK_BUSY : did;
 }
 
 enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)

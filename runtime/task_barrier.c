@@ -128,6 +128,15 @@ static bool send_chunks(struct task *t, struct snapping *g)
 }
 
 
+void task_stop_was(struct task *t, uint64_t us)
+{
+	if (us > atomic_load_explicit(&t->stats.sync_us_max, memory_order_relaxed))
+		atomic_store_explicit(&t->stats.sync_us_max, us, memory_order_relaxed);
+	for (uint32_t i = 0; i < t->n_snapping; i++)
+		if (us > t->snapping[i].snap->figures.sync_us_max)
+			t->snapping[i].snap->figures.sync_us_max = us;
+}
+
 static void encoding_over(struct task *t, struct snapping *g)
 {
 	g->encoding = false;
@@ -136,11 +145,24 @@ static void encoding_over(struct task *t, struct snapping *g)
 	g->pack = NULL;
 }
 
+static bool slice(struct task *t, struct snapping *g);
+
 bool task_slice(struct task *t)
 {
 	struct snapping *g = encoding_of(t);
 	if (!g)
 		return false;
+	uint64_t before = clock_thread_ns(t->c.clock);
+	bool did = slice(t, g);
+	sync_add(&t->sync, clock_thread_ns(t->c.clock) - before);
+	/* Without a batch waiting, a slice kept nobody from anything. */
+	if (!t->batch || !encoding_of(t))
+		task_stop_was(t, sync_end(&t->sync));
+	return did;
+}
+
+static bool slice(struct task *t, struct snapping *g)
+{
 	enum keyed_slice at;
 	if (keyed_slice(t->keyed, SLICE_ROWS, &at, &t->ctx.error) != OK || !send_chunks(t, g)) {
 		/* The checkpoint is declined, the task goes on. */

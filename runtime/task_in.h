@@ -1,5 +1,7 @@
 /* task_in.h - the inside of a task, shared by task.c (steps), task_barrier.c (snapshots) only. */
 #pragma once
+#include "base/env.h"
+#include "runtime/sync_meter.h"
 #include "runtime/task.h"
 
 #include "base/check.h"
@@ -51,8 +53,7 @@ struct task {
 	struct snapping snapping[SNAPS_MAX];
 	uint32_t n_snapping;
 	bool slice_turn;          /* slices and batches take turns */
-	bool sync_step;           /* the step before did nothing but snapshot work */
-	uint64_t sync_us;         /* ... for this long without a batch between */
+	struct sync_meter sync;
 
 	bool closing, closed;
 	bool failed_told;
@@ -72,4 +73,6 @@ void task_acknowledge(struct task *t);
 void task_packed(struct task *t, struct pack_done *d);
 void task_abort(struct task *t, uint64_t id);
 bool task_is_snapping(const struct task *t);
+/* A stop by snapshot work lasted so long. */
+void task_stop_was(struct task *t, uint64_t us);
 enum rc task_fail(struct task *t);
