@@ -22,6 +22,7 @@ struct owner {
 	struct store_start start;
 	struct manifest last; /* the newest of the line, or empty */
 	uint64_t next_id;
+	uint32_t attempt; /* that sweeps; parts here are all of attempt 1 */
 };
 
 static inline void owner_close(struct owner *o)
@@ -107,7 +108,7 @@ static inline enum rc owner_checkpoint(struct owner *o, struct witness *w, struc
 static inline enum rc owner_sweep(struct owner *o, struct err *e)
 {
 	bool done = false;
-	enum rc rc = store_sweep_begin(o->s, 1, e);
+	enum rc rc = store_sweep_begin(o->s, o->attempt ? o->attempt : 1, e);
 	while (rc == OK && !done)
 		rc = store_sweep_step(o->s, &done, e);
 	return rc;

@@ -104,6 +104,99 @@ TEST(inv10_ids_and_epochs_rise_through_lives)
 	disk_close(&d);
 }
 
+TEST(inv14_a_long_life_leaves_only_what_is_named)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 12);
+	expect_no_orphans(d.fs, &d.mem);
+	struct fs_names names;
+	EXPECT_OK(fs_list(d.fs, DIR "/parts", &names, &d.e), &d.e);
+	EXPECT(names.n == CHAIN + 2); /* the newest's chain, and two older ones' */
+	fs_names_close(&names);
+	disk_close(&d);
+}
+
+TEST(retain_1_keeps_one)
+{
+	struct disk d;
+	struct owner o = {0};
+	struct store_options so = store_options_of(DIR);
+	disk_open(&d);
+	so.retain = 1;
+	o.fs = d.fs;
+	o.mem = &d.mem;
+	manifest_init(&o.last, &d.mem);
+	EXPECT_OK(store_open(&o.s, d.fs, &d.mem, &so, &o.start, &d.e), &d.e);
+	EXPECT_OK(store_own(o.s, &o.start, &d.e), &d.e);
+	o.next_id = 1;
+	EXPECT_OK(live(&o, &d.w, 4, &d.e), &d.e);
+	EXPECT(d.w.acked == 4 && o.last.n_retained == 0 && o.last.parent == 4);
+	owner_close(&o);
+	struct slot_list l;
+	EXPECT_OK(slots_list(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	EXPECT(l.n == 2 && l.slot[0] == 1 && l.slot[1] == 5);
+	slot_list_close(&l);
+	expect_sound(d.fs, &d.mem, &d.w);
+	expect_no_orphans(d.fs, &d.mem);
+	disk_close(&d);
+}
+
+TEST(a_listing_says_which_checkpoints_are_intact)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 3);
+	struct slot_entries l;
+	char path[LAYOUT_PATH_MAX];
+	struct verify_result r;
+	EXPECT_OK(slots_read_all(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	EXPECT(l.n == 4 && l.entry[0].m.id == 3 && l.entry[3].m.slot_kind == SLOT_FENCE);
+	layout_path(path, DIR, LAYOUT_PARTS, l.entry[1].m.file[1].name); /* of 2; so 3 has it too */
+	EXPECT_OK(fs_sim_flip(d.sim, path, 999, &d.e), &d.e);
+	enum verify_verdict want[] = {VERIFY_CORRUPT, VERIFY_CORRUPT, VERIFY_INTACT};
+	for (int i = 0; i < 3; i++) {
+		EXPECT_OK(verify_manifest(d.fs, &d.mem, DIR, &l.entry[i].m, VERIFY_HASHES, &r, &d.e),
+			  &d.e);
+		EXPECT(r.verdict == want[i]);
+		EXPECT_OK(verify_manifest(d.fs, &d.mem, DIR, &l.entry[i].m, VERIFY_LENGTHS, &r, &d.e),
+			  &d.e);
+		EXPECT(r.verdict == VERIFY_INTACT);
+	}
+	slot_entries_close(&l);
+	/* A manifest that cannot be read is listed with its error. */
+	EXPECT_OK(fs_sim_flip(d.sim, DIR "/manifest/00000000000000000002", 999, &d.e), &d.e);
+	EXPECT_OK(slots_read_all(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	EXPECT(l.n == 4 && l.entry[2].rc == E_CORRUPT && strstr(l.entry[2].err.text, "00002"));
+	EXPECT(l.entry[2].live && l.entry[0].live && !l.entry[3].live);
+	slot_entries_close(&l);
+	disk_close(&d);
+}
+
+TEST(inv31_publish_survives_any_failing_allocation)
+{
+	struct disk d;
+	disk_open(&d);
+	struct owner o;
+	struct manifest m;
+	bool failed = true;
+	EXPECT_OK(owner_begin(&o, d.fs, &d.mem, false, &d.e), &d.e);
+	make_checkpoint(&m, &d.mem, 1, NULL, NULL, 0);
+	m.op[1].n_keyed = 0;
+	for (uint64_t at = 1; failed; at++) {
+		struct err e = {OK};
+		d.mem.fail_at = d.mem.calls + at;
+		enum rc rc = store_publish(o.s, &m, &e);
+		failed = rc != OK;
+		EXPECT(rc == OK || rc == E_NO_MEMORY);
+		EXPECT(store_slot(o.s) == (failed ? 1 : 2));
+	}
+	d.mem.fail_at = 0;
+	manifest_close(&m);
+	owner_close(&o);
+	disk_close(&d);
+}
+
 TEST(inv10_an_id_in_a_name_is_not_used_again)
 {
 	struct disk d;
@@ -491,6 +584,10 @@ int main(void)
 		T(a_new_directory_begins_with_a_fence),
 		T(a_refused_start_has_changed_nothing),
 		T(inv10_ids_and_epochs_rise_through_lives),
+		T(inv14_a_long_life_leaves_only_what_is_named),
+		T(retain_1_keeps_one),
+		T(a_listing_says_which_checkpoints_are_intact),
+		T(inv31_publish_survives_any_failing_allocation),
 		T(inv10_an_id_in_a_name_is_not_used_again),
 		T(inv13_fences_stay_while_checkpoints_retire),
 		T(inv25_a_second_process_is_refused_and_told_who_has_it),

@@ -84,6 +84,35 @@ TEST(inv28_a_crash_at_any_operation_leaves_old_or_new)
 	EXPECT(crashes > 100);
 }
 
+/* Killed within a publish, then the power is cut within the next start: what that start believed and
+ * fenced must not be lost below its fence (inv 1: the top is made durable first). */
+TEST(inv1_a_start_makes_the_top_durable_before_its_fence)
+{
+	for (uint64_t n = 1, more = 1; more; n++) {
+		for (uint64_t k = 1, more_k = 1; more_k; k++) {
+			struct disk d;
+			struct owner o;
+			struct rng r;
+			struct err e = {OK};
+			rng_seed(&r, n * 1000 + k);
+			disk_open(&d);
+			EXPECT_OK(owner_begin(&o, d.fs, &d.mem, false, &d.e), &d.e);
+			EXPECT_OK(owner_checkpoint(&o, &d.w, &d.e), &d.e);
+			fs_sim_crash_at(d.sim, fs_sim_count(d.sim) + n);
+			(void)!owner_checkpoint(&o, &d.w, &e);
+			more = fs_sim_crashed(d.sim);
+			owner_close(&o);
+			fs_sim_kill(d.sim);
+			fs_sim_crash_at(d.sim, fs_sim_count(d.sim) + k);
+			(void)!life(&d, 0, &e);
+			more_k = fs_sim_crashed(d.sim);
+			fs_sim_crash(d.sim, &r);
+			expect_sound(d.fs, &d.mem, &d.w);
+			disk_close(&d);
+		}
+	}
+}
+
 /* Also a first life, in a directory that is not there. */
 TEST(inv28_a_crash_at_any_operation_of_the_first_life)
 {
@@ -224,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(inv28_a_crash_at_any_operation_leaves_old_or_new),
+		T(inv1_a_start_makes_the_top_durable_before_its_fence),
 		T(inv28_a_crash_at_any_operation_of_the_first_life),
 		T(inv28_crashes_within_recoveries),
 		T(inv32_publish_own_and_sweep_survive_any_single_fault),

@@ -170,6 +170,7 @@ TEST(inv26_inv27_an_owner_paused_anywhere_is_harmless_when_it_wakes)
 			hosts_open(&h);
 			h.checkpoints = checkpoints;
 			EXPECT_OK(owner_begin(&o, &h.first.fs, &h.mem, false, &h.e), &h.e);
+			o.attempt = 2; /* so that what its sweep may remove is as much as can be */
 			EXPECT_OK(live(&o, &w, 4, &h.e), &h.e);
 			uint64_t acked = w.acked;
 			h.first.left = n;
@@ -201,6 +202,25 @@ TEST(inv26_inv27_an_owner_paused_anywhere_is_harmless_when_it_wakes)
 			hosts_close(&h);
 		}
 	EXPECT(fenced > 50 && published_first > 10);
+}
+
+TEST(inv27_a_sweep_that_finds_a_successor_removes_nothing)
+{
+	struct hosts h;
+	struct owner o;
+	struct witness w = {0};
+	struct err e = {OK};
+	hosts_open(&h);
+	h.checkpoints = 1;
+	EXPECT_OK(owner_begin(&o, &h.first.fs, &h.mem, false, &h.e), &h.e);
+	EXPECT_OK(live(&o, &w, 4, &h.e), &h.e);
+	EXPECT_OK(owner_checkpoint(&o, &w, &h.e), &h.e);
+	second_lives(&h);
+	h.first.changes = 0;
+	EXPECT(owner_sweep(&o, &e) == E_FENCED && h.first.changes == 0);
+	owner_close(&o);
+	expect_second_reigns(&h);
+	hosts_close(&h);
 }
 
 /* The first is still starting: it looked, and is paused in store_own. */
@@ -306,6 +326,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(inv26_inv27_an_owner_paused_anywhere_is_harmless_when_it_wakes),
+		T(inv27_a_sweep_that_finds_a_successor_removes_nothing),
 		T(two_starts_race_for_one_slot_and_one_wins),
 		T(a_look_sees_one_state_or_the_other),
 		T(a_start_that_always_loses_gives_up),
