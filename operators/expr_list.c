@@ -53,12 +53,13 @@ static const uint8_t *row_bytes(const struct expr_list *l, const struct strview 
 #define ROOM (STRVIEW_INLINE + 16 + 16)
 
 /* One row's words from l->next_off on; true when the row is done. */
-static bool words_of(struct expr_list *l, uint32_t row, struct column *out, uint16_t *parent)
+static bool words_of(struct expr_list *l, uint32_t row, uint64_t *long_bytes, struct column *out,
+		     uint16_t *parent)
 {
 	const struct strview *s = &l->arg->str[row];
 	uint8_t room[ROOM];
 	out->rows = split_words(row_bytes(l, s, room), s->len, &l->next_off, *s, l->x->list_case,
-				(uint16_t)row, out->str, parent, out->rows);
+				(uint16_t)row, long_bytes, out->str, parent, out->rows);
 	return l->next_off == s->len;
 }
 
@@ -92,13 +93,9 @@ static bool pieces_of(struct expr_list *l, uint32_t row, struct column *out, uin
 }
 
 /* Long words are still as they were: copies them, in the case asked for, into a text of out's own. */
-static enum rc map_long(struct expr_list *l, struct pool *pool, struct column *out, struct err *e)
+static enum rc map_long(struct expr_list *l, uint64_t total, struct pool *pool, struct column *out,
+			struct err *e)
 {
-	uint64_t total = 0;
-	for (uint32_t i = 0; i < out->rows; i++)
-		total += out->str[i].len > STRVIEW_INLINE ? out->str[i].len : 0;
-	if (!total)
-		return OK;
 	struct text_out t;
 	struct run r = {.x = l->x, .b = l->b, .pool = pool, .e = e, .n_rows = out->rows};
 	if (text_out_begin(&r, &t, out, total + 16) != OK)
@@ -128,15 +125,17 @@ RC expr_list_next(struct expr_list *l, struct pool *pool, struct column **out, u
 		return ERR(e, E_NO_MEMORY, "no memory for the elements of a list");
 	bool words = !l->x->list_sep;
 	uint32_t rows = batch_count(l->b);
+	uint64_t long_bytes = 0;
 	for (; l->next_sel < rows && c->rows < BATCH_ROWS; l->next_sel++) {
 		uint32_t row = l->b->selected ? l->b->sel[l->next_sel] : l->next_sel;
 		if (!column_is_null(l->arg, row) &&
-		    !(words ? words_of(l, row, c, parent) : pieces_of(l, row, c, parent)))
+		    !(words ? words_of(l, row, &long_bytes, c, parent)
+			    : pieces_of(l, row, c, parent)))
 			break; /* full within the row */
 		l->next_off = 0;
 	}
 	l->done = l->next_sel == rows;
-	if (l->x->list_case && map_long(l, pool, c, e) != OK) {
+	if (l->x->list_case && long_bytes && map_long(l, long_bytes, pool, c, e) != OK) {
 		column_drop(c);
 		return E_NO_MEMORY;
 	}

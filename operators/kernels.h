@@ -32,9 +32,11 @@ kernel_fn kernel_split_part, kernel_replace, kernel_concat, kernel_like;
 /* The words of p[*from..len): what white space is not. View n and on of out, and their parent rows, until
  * BATCH_ROWS; returns the new n. *from becomes len, or where to go on (a word's first byte) once out is
  * full. like.text and like.off say where p stands, for long words; how: -1 lower, 1 upper, 0 as it is
- * (long words are left as they are). Reads up to 15 bytes beyond len. */
+ * (long words are left as they are, and their lengths added to *long_bytes). Reads up to 16 bytes
+ * beyond len. */
 uint32_t split_words(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, int how,
-		     uint16_t row, struct strview *out, uint16_t *parent, uint32_t n);
+		     uint16_t row, uint64_t *long_bytes, struct strview *out, uint16_t *parent,
+		     uint32_t n);
 
 /* The same for the pieces between bytes sep, empty ones too; *from becomes UINT32_MAX at the end, since
  * an empty last piece may be left at len. */

@@ -36,13 +36,14 @@ INLINE uint64_t cuts(const uint8_t *p, uint32_t left, __m128i sep, bool words)
 }
 
 INLINE void put_word(const uint8_t *p, uint32_t from, uint32_t to, struct strview like, int how,
-		     struct strview *out)
+		     uint64_t *long_bytes, struct strview *out)
 {
 	uint32_t len = to - from;
 	__m128i v = simd_load(p + from);
 	if (__builtin_expect(len > STRVIEW_INLINE, 0)) {
 		*out = (struct strview){.len = len, .text = like.text, .off = like.off + from};
 		memcpy(out->prefix, p + from, 4);
+		*long_bytes += len;
 		return;
 	}
 	if (how)
@@ -52,7 +53,8 @@ INLINE void put_word(const uint8_t *p, uint32_t from, uint32_t to, struct strvie
 }
 
 INLINE uint32_t cut(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, int how,
-		    uint16_t row, struct strview *out, uint16_t *parent, uint32_t n)
+		    uint16_t row, uint64_t *long_bytes, struct strview *out, uint16_t *parent,
+		    uint32_t n)
 {
 	uint32_t at = *from, start = at;
 	uint64_t blank = 1; /* the byte before was white space, or there was none */
@@ -62,7 +64,8 @@ INLINE uint32_t cut(const uint8_t *p, uint32_t len, uint32_t *from, struct strvi
 			m |= ~0ull << (len - at);
 		uint64_t edges = m ^ (m << 1 | blank);
 		if (!blank && edges) {
-			put_word(p, start, at + (uint32_t)__builtin_ctzll(edges), like, how, &out[n]);
+			put_word(p, start, at + (uint32_t)__builtin_ctzll(edges), like, how, long_bytes,
+				 &out[n]);
 			parent[n++] = row;
 			edges &= edges - 1;
 		}
@@ -77,7 +80,8 @@ INLINE uint32_t cut(const uint8_t *p, uint32_t len, uint32_t *from, struct strvi
 				*from = first;
 				return n;
 			}
-			put_word(p, first, at + (uint32_t)__builtin_ctzll(edges), like, how, &out[n]);
+			put_word(p, first, at + (uint32_t)__builtin_ctzll(edges), like, how, long_bytes,
+				 &out[n]);
 			parent[n++] = row;
 			edges &= edges - 1;
 		}
@@ -88,7 +92,7 @@ INLINE uint32_t cut(const uint8_t *p, uint32_t len, uint32_t *from, struct strvi
 		}
 	}
 	if (!blank) {
-		put_word(p, start, len, like, how, &out[n]);
+		put_word(p, start, len, like, how, long_bytes, &out[n]);
 		parent[n++] = row;
 	}
 	*from = len;
@@ -96,19 +100,21 @@ INLINE uint32_t cut(const uint8_t *p, uint32_t len, uint32_t *from, struct strvi
 }
 
 uint32_t split_words(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, int how,
-		     uint16_t row, struct strview *out, uint16_t *parent, uint32_t n)
+		     uint16_t row, uint64_t *long_bytes, struct strview *out, uint16_t *parent,
+		     uint32_t n)
 {
 	if (how < 0)
-		return cut(p, len, from, like, -1, row, out, parent, n);
+		return cut(p, len, from, like, -1, row, long_bytes, out, parent, n);
 	if (how > 0)
-		return cut(p, len, from, like, 1, row, out, parent, n);
-	return cut(p, len, from, like, 0, row, out, parent, n);
+		return cut(p, len, from, like, 1, row, long_bytes, out, parent, n);
+	return cut(p, len, from, like, 0, row, long_bytes, out, parent, n);
 }
 
 uint32_t split_byte(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, char sep,
 		    uint16_t row, struct strview *out, uint16_t *parent, uint32_t n)
 {
 	uint32_t start = *from;
+	uint64_t unused = 0;
 	for (uint32_t at = start; at < len; at += 64) {
 		uint64_t m = cuts(p + at, len - at, _mm_set1_epi8(sep), false);
 		if (len - at < 64)
@@ -119,7 +125,7 @@ uint32_t split_byte(const uint8_t *p, uint32_t len, uint32_t *from, struct strvi
 				*from = start;
 				return n;
 			}
-			put_word(p, start, end, like, 0, &out[n]);
+			put_word(p, start, end, like, 0, &unused, &out[n]);
 			parent[n++] = row;
 			start = end + 1;
 		}
@@ -127,7 +133,7 @@ uint32_t split_byte(const uint8_t *p, uint32_t len, uint32_t *from, struct strvi
 	*from = start;
 	if (n == BATCH_ROWS)
 		return n;
-	put_word(p, start, len, like, 0, &out[n]);
+	put_word(p, start, len, like, 0, &unused, &out[n]);
 	parent[n++] = row;
 	*from = UINT32_MAX;
 	return n;
