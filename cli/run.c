@@ -1,0 +1,307 @@
+/* run.c - `weir run`: one job in the foreground, from its newest checkpoint to its end.
+ *
+ *   job file -> plan -> look at the directory -> own it -> drive -> report -> exit code */
+#include "cli/cli.h"
+#include "cli/job_file.h"
+#include "cli/report_file.h"
+#include "cli/screen.h"
+#include "jobs/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct arg_def options[] = {
+	{"--dir", ARG_TEXT, "DIR", "the job's directory (default: weir-data/<name>, below where you are)"},
+	{"--fresh", ARG_FLAG, NULL, "begin from nothing, whatever the directory holds"},
+	{"--parallelism", ARG_NUMBER, "N", "subtasks of each stage that does not say its own", 1,
+	 SPEC_MAX_PARALLELISM},
+	{"--set", ARG_TEXTS, "PATH=VALUE", "another value, as in --set checkpoint.interval=100ms"},
+	{"--report", ARG_TEXT, "FILE", "a report as JSON, written when the process ends in order"},
+	{"--json", ARG_FLAG, NULL, "events on standard error, one JSON object a line"},
+	{"--log-format", ARG_WORD, "text|json", "json: the same as --json", .one_of = "text json"},
+	{"--status-every", ARG_DURATION, "TIME",
+	 "how often to say how it goes (1s on a terminal, else 5s)", 1000, 3600000000},
+	{"--restore", ARG_LATER, "ID", ""},
+	{"--rewind", ARG_LATER, NULL, ""},
+	{0},
+};
+
+struct run {
+	struct cli *cli;
+	const struct args *args;
+	struct job_file file;
+	struct log log;
+	struct waker waker;
+	struct screen screen;
+	struct job *job;
+	char *dir;          /* the caller's of make_dir */
+	uint8_t *before;    /* the job's text of the run before, or NULL */
+	size_t before_len;
+	bool difference_shown;
+	bool screen_is_open;
+};
+
+/* ---- what the job tells ---- */
+
+static void on_checkpoint(void *arg, const struct checkpoint_record *c)
+{
+	struct run *r = arg;
+	if (c->completed) {
+		r->screen.last = *c;
+		r->screen.last_us = clock_mono_us(r->cli->env->clock);
+	}
+	r->screen.ops->checkpoint(&r->screen, c);
+}
+
+static void on_failed(void *arg, const struct err *e, const struct restart_decision *d)
+{
+	struct run *r = arg;
+	snprintf(r->screen.failure, sizeof r->screen.failure, "%s", e->text);
+	if (r->screen.job)
+		r->screen.ops->failed(&r->screen, e, d);
+}
+
+static void on_began(void *arg)
+{
+	struct run *r = arg;
+	r->screen.ops->began(&r->screen);
+}
+
+static void on_status(void *arg)
+{
+	struct run *r = arg;
+	r->screen.ops->status(&r->screen);
+}
+
+static void on_stopping(void *arg, int signal)
+{
+	struct run *r = arg;
+	r->screen.ops->stopping(&r->screen, signal);
+}
+
+/* ---- before it runs ---- */
+
+static RC read_job(struct run *r, struct err *e)
+{
+	const char *sets[ARGS_MAX + 1];
+	char parallelism[48];
+	size_t n = args_texts(r->args, "--set", sets, ARGS_MAX);
+	if (args_has(r->args, "--parallelism")) {
+		snprintf(parallelism, sizeof parallelism, "parallelism=%" PRId64,
+			 args_number(r->args, "--parallelism", 1));
+		sets[n++] = parallelism;
+	}
+	enum rc rc = job_file_open(&r->file, r->cli->env, r->args->place[0], sets, n, e);
+	if (rc == OK || r->file.ds.errors) {
+		struct bytes text;
+		bytes_init(&text, r->cli->env->mem);
+		diags_print(&r->file.ds, &text);
+		fputs(bytes_text(&text), r->cli->err.to);
+		bytes_close(&text);
+	}
+	return rc;
+}
+
+static RC make_dir(struct run *r, struct err *e)
+{
+	const struct spec *s = r->file.spec;
+	const char *given = args_text(r->args, "--dir", NULL);
+	struct bytes name;
+	bytes_init(&name, r->cli->env->mem);
+	bytes_printf(&name, "weir-data/%s", s->name);
+	if (given)
+		r->dir = mem_string(r->cli->env->mem, given);
+	else if (s->checkpoint.dir)
+		r->dir = spec_path(s, s->checkpoint.dir);
+	else
+		r->dir = mem_string(r->cli->env->mem, bytes_text(&name));
+	bytes_close(&name);
+	if (!r->dir)
+		return ERR(e, E_NO_MEMORY, "no memory for a path");
+	/* "d/" and "d" are one directory, and messages name it once. */
+	for (size_t n = strlen(r->dir); n > 1 && r->dir[n - 1] == '/'; n--)
+		r->dir[n - 1] = '\0';
+	return OK;
+}
+
+/* The text the directory was last run with. Read before the job is opened, so that the difference can
+ * be shown beside a refusal too. Whatever is wrong with it is the store's to tell. */
+static void read_before(struct run *r)
+{
+	char path[LAYOUT_PATH_MAX];
+	struct err ignored = {0};
+	if (!layout_path(path, r->dir, NULL, "job.json") ||
+	    fs_read_all(r->cli->env->fs, path, JOB_FILE_MAX, &r->before, &r->before_len, &ignored) != OK)
+		r->before = NULL;
+}
+
+static void show_difference(struct run *r)
+{
+	struct bytes text;
+	const struct plan *p = r->file.plan;
+	if (!r->before || args_has(r->args, "--fresh") || r->difference_shown)
+		return;
+	bytes_init(&text, r->cli->env->mem);
+	job_difference((const char *)r->before, r->before_len, (const char *)p->text.data, p->text.len,
+		       &text);
+	if (text.len)
+		r->screen.ops->changed(&r->screen, bytes_text(&text));
+	r->difference_shown = true;
+	bytes_close(&text);
+}
+
+static RC open_job(struct run *r, struct err *e)
+{
+	const struct spec *s = r->file.spec;
+	struct job_options o = {
+		.env = r->cli->env, .log = &r->log, .plan = r->file.plan, .dir = r->dir,
+		.fresh = args_has(r->args, "--fresh"), .pid = (uint64_t)getpid(),
+		.started_us = r->cli->started_us, .restart_attempts = s->restart.attempts,
+		.waker = &r->waker, .listen = {.checkpoint = on_checkpoint, .arg = r},
+		.failed = on_failed};
+	r->cli->env->mem->limit_bytes = s->limits.memory_bytes;
+	enum rc rc = job_open(&r->job, &o, e);
+	if (rc != OK) {
+		/* What does not fit is understood best beside what was done to the job file. */
+		if (rc == E_REFUSED && strstr(e->text, "does not fit"))
+			show_difference(r);
+		return rc;
+	}
+	r->screen.job = r->job;
+	const struct manifest *m = job_start(r->job)->chosen;
+	r->screen.resumed = m && m->kind == CHECKPOINT_STOP;
+	if (job_state(r->job) != JOB_FINISHED)
+		show_difference(r);
+	return OK;
+}
+
+static RC prepare(struct run *r, struct err *e)
+{
+	const char *report = args_text(r->args, "--report", NULL);
+	bool json = args_has(r->args, "--json") ||
+		    !strcmp(args_text(r->args, "--log-format", "text"), "json");
+	r->log = (struct log){.to = r->cli->err.to, .format = json ? LOG_JSON : LOG_TEXT, .least = LOG_INFO,
+			      .clock = r->cli->env->clock};
+	waker_init(&r->waker);
+	if (report && report_file_check(report, e) != OK)
+		return e->code;
+	if (make_dir(r, e) != OK)
+		return e->code;
+	if (screen_open(&r->screen, r->cli, json, &r->log, r->file.plan, r->dir, e) != OK)
+		return e->code;
+	r->screen_is_open = true;
+	read_before(r);
+	return open_job(r, e);
+}
+
+/* ---- while and after ---- */
+
+static RC drive(struct run *r, enum drive_end *end, struct err *e)
+{
+	uint64_t usual = r->cli->err.terminal ? 1000000 : 5000000;
+	struct drive_options o = {
+		.job = r->job, .clock = r->cli->env->clock, .mem = r->cli->env->mem, .waker = &r->waker,
+		.out_fd = STDOUT_FILENO, .stop_limit_us = r->file.spec->limits.stop_us,
+		.status_every_us = args_duration_us(r->args, "--status-every", usual),
+		.status = on_status, .began = on_began, .stopping = on_stopping, .arg = r};
+	*end = DRIVE_OVER;
+	r->screen.ops->opened(&r->screen);
+	return drive_job(&o, end, e);
+}
+
+static RC write_report(struct run *r, struct err *e)
+{
+	const char *path = args_text(r->args, "--report", NULL);
+	struct report_extra x;
+	struct bytes text;
+	if (!path)
+		return OK;
+	bytes_init(&text, r->cli->env->mem);
+	report_measure(&x, r->cli->env->clock, r->cli->started_us);
+	report_write(r->job, &x, &text);
+	enum rc rc = bytes_ok(&text) ? report_file_write(path, text.data, text.len, e)
+				     : ERR(e, E_NO_MEMORY, "no memory for the report");
+	bytes_close(&text);
+	return rc;
+}
+
+static int code_of_end(const struct job *j)
+{
+	enum job_state s = job_state(j);
+	if (s == JOB_FINISHED || s == JOB_STOPPED)
+		return 0;
+	int code = err_exit_code(job_error(j)->code);
+	return code ? code : 1;
+}
+
+static int run_to_end(struct run *r)
+{
+	struct err e = {0};
+	enum drive_end end;
+	if (job_state(r->job) == JOB_FINISHED) {
+		r->screen.ops->finished_before(&r->screen, job_recovery(r->job)->checkpoint_wall_us);
+	} else {
+		if (drive(r, &end, &e) != OK)
+			return cli_fail(r->cli, &e);
+		r->screen.ops->ended(&r->screen, end);
+		if (end != DRIVE_OVER) {
+			/* Threads still run: nothing of theirs may be taken down. */
+			fflush(NULL);
+			_exit(1);
+		}
+	}
+	int code = code_of_end(r->job);
+	if (write_report(r, &e) != OK) {
+		int failed = cli_fail(r->cli, &e);
+		return code ? code : failed;
+	}
+	return code;
+}
+
+static int run(struct cli *c, const struct args *a)
+{
+	struct run r = {.cli = c, .args = a};
+	struct err e = {0};
+	int code;
+	if (read_job(&r, &e) != OK) {
+		code = r.file.ds.errors ? err_exit_code(E_INVALID) : cli_fail(c, &e);
+	} else if (prepare(&r, &e) != OK) {
+		err_in(&e, "%s", r.file.spec->name);
+		code = cli_fail(c, &e);
+	} else {
+		code = run_to_end(&r);
+	}
+	job_close(r.job);
+	if (r.screen_is_open)
+		screen_close(&r.screen);
+	mem_put(c->env->mem, r.before);
+	mem_put(c->env->mem, r.dir);
+	job_file_close(&r.file);
+	return code;
+}
+
+const struct verb verb_run = {
+	.name = "run",
+	.arguments = "JOB.json [OPTION]...",
+	.summary = "runs a job in the foreground; goes on from its newest checkpoint by itself",
+	.help =
+		"Runs the job until its input ends, or until SIGINT or SIGTERM: then it takes a checkpoint and\n"
+		"stops; a second signal stops it at once. Started again, it goes on where it was, after a kill\n"
+		"too. A job that has finished is not run again (see --fresh).\n"
+		"\n"
+		"    weir run examples/word-count-slow.json       # kill -9 it, and run it again\n"
+		"    weir run examples/totals-at-the-end.json --parallelism 4 --report report.json\n"
+		"\n"
+		"Standard output belongs to print_sink; all else goes to standard error.\n"
+		"Exit codes: 0 finished or stopped in order, 1 the job failed, 2 usage or invalid job,\n"
+		"4 not found, 5 refused or fenced, 6 a checkpoint is corrupt.\n"
+		"\n"
+		"--json: {\"event\": \"changed\" | \"opened\" | \"finished_before\" | \"began\" | \"recovered\" |\n"
+		"\"checkpoint\" | \"status\" | \"attempt_failed\" | \"stopping\" | \"ended\", \"wall_us\", ...}, and\n"
+		"log lines {\"time\", \"level\", \"text\"} between them.",
+	.least = 1,
+	.most = 1,
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,277 @@
+/* screen_text.c - the prose of `weir run`: lines that stand for themselves, in a terminal or a file. */
+#include "cli/screen.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TELL_EVERY_US 1000000 /* completed checkpoints are told at most this often */
+#define STAGES_SHOWN 6        /* more do not fit a line */
+
+static const struct paint *paint(const struct screen *s)
+{
+	return &s->cli->err;
+}
+
+static uint64_t now_us(const struct screen *s)
+{
+	return clock_mono_us(s->cli->env->clock);
+}
+
+static void text_changed(struct screen *s, const char *difference)
+{
+	fprintf(paint(s)->to, "%s  %sthe job file has changed%s since it last ran in %s:\n%s",
+		s->plan->spec->name, paint_on(paint(s), PAINT_YELLOW), paint_off(paint(s)), s->dir,
+		difference);
+}
+
+static void text_opened(struct screen *s)
+{
+	const struct paint *p = paint(s);
+	const struct job_recovery *r = job_recovery(s->job);
+	fprintf(p->to, "%s%s%s  RUNNING  attempt 1  dir %s   %s(try: kill -9 %ld)%s\n",
+		paint_on(p, PAINT_BOLD), s->plan->spec->name, paint_off(p), s->dir, paint_on(p, PAINT_DIM),
+		(long)getpid(), paint_off(p));
+	if (!r->restored && r->below_id)
+		fprintf(p->to,
+			" a fresh start: the state of checkpoint %" PRIu64
+			" lies below it and is no longer used\n",
+			r->below_id);
+}
+
+static void text_finished_before(struct screen *s, int64_t wall_us)
+{
+	char when[PAINT_TEXT];
+	fprintf(paint(s)->to,
+		"%s  %sFINISHED%s at %s, exit 0: every record is counted and committed; nothing was done\n"
+		"  to run it again from the beginning: --fresh (with another sink path), or another --dir\n",
+		s->plan->spec->name, paint_on(paint(s), PAINT_GREEN), paint_off(paint(s)),
+		text_time(wall_us, when));
+}
+
+static void text_began(struct screen *s)
+{
+	struct bytes text;
+	char took[PAINT_TEXT];
+	if (!job_recovery(s->job)->restored) {
+		uint64_t us = job_recovery_us(s->job);
+		if (us)
+			fprintf(paint(s)->to, " a fresh start, first record after %s\n", text_us(us, took));
+		return;
+	}
+	bytes_init(&text, s->cli->env->mem);
+	screen_recovery(s, paint(s), &text);
+	fputs(bytes_text(&text), paint(s)->to);
+	bytes_close(&text);
+}
+
+/* ---- checkpoints ---- */
+
+static void tell(struct screen *s)
+{
+	char bytes[PAINT_TEXT], keys[PAINT_TEXT], took[PAINT_TEXT], stop[PAINT_TEXT];
+	if (!s->untold.n)
+		return;
+	text_bytes(s->untold.bytes, bytes);
+	text_many(s->untold.keys_changed, "key", keys);
+	text_us(s->untold.total_us_max, took);
+	text_us(s->untold.sync_us_max, stop);
+	if (s->untold.n == 1)
+		log_line(s->log, LOG_INFO,
+			 "checkpoint %" PRIu64 " completed: %s, %s, %s, longest stop of a task %s",
+			 s->untold.last, bytes, keys, took, stop);
+	else
+		log_line(s->log, LOG_INFO,
+			 "checkpoints %" PRIu64 " to %" PRIu64 ", %" PRIu64
+			 " completed: %s, %s, at most %s, longest stop of a task %s",
+			 s->untold.first, s->untold.last, s->untold.n, bytes, keys, took, stop);
+	memset(&s->untold, 0, sizeof s->untold);
+	s->told_us = now_us(s);
+}
+
+static void text_checkpoint(struct screen *s, const struct checkpoint_record *r)
+{
+	/* What failed was told when it failed; what was overtaken, or ended with its attempt, is no news. */
+	if (!r->completed) {
+		log_line(s->log, LOG_DEBUG, "checkpoint %" PRIu64 " given up: %s", r->id, r->error);
+		return;
+	}
+	if (!s->untold.n++)
+		s->untold.first = r->id;
+	s->untold.last = r->id;
+	s->untold.bytes += r->bytes_written;
+	s->untold.keys_changed += r->keys_changed;
+	if (r->total_us > s->untold.total_us_max)
+		s->untold.total_us_max = r->total_us;
+	if (r->sync_us_max > s->untold.sync_us_max)
+		s->untold.sync_us_max = r->sync_us_max;
+	if (!s->told_us || now_us(s) - s->told_us >= TELL_EVERY_US)
+		tell(s);
+}
+
+static void text_failed(struct screen *s, const struct err *e, const struct restart_decision *d)
+{
+	char after[PAINT_TEXT];
+	tell(s);
+	if (!d->restart)
+		return; /* the last line says it */
+	if (d->after_us)
+		log_line(s->log, LOG_WARN, "attempt %u failed: %s; the next one in %s",
+			 job_attempt_number(s->job), e->text, text_us(d->after_us, after));
+	else
+		log_line(s->log, LOG_WARN, "attempt %u failed: %s; the next one at once",
+			 job_attempt_number(s->job), e->text);
+}
+
+/* ---- the status line ---- */
+
+/* A chain in which each stage reads the one before it is drawn with arrows. */
+static bool is_chain(const struct plan *p)
+{
+	for (uint32_t i = 0; i < p->n_stages; i++) {
+		const struct spec_stage *st = p->stage[p->order[i]].spec;
+		if (i ? st->n_inputs != 1 || st->inputs[0].stage != (int)p->order[i - 1] : st->n_inputs != 0)
+			return false;
+	}
+	return true;
+}
+
+static void put_rates(struct screen *s, double seconds, struct bytes *to)
+{
+	const struct plan *p = s->plan;
+	const char *between = is_chain(p) ? " -> " : ", ", *busiest = NULL;
+	double busiest_share = 0;
+	uint32_t shown = 0;
+	for (uint32_t i = 0; i < p->n_stages; i++) {
+		uint32_t stage = p->order[i];
+		const struct plan_stage *st = &p->stage[stage];
+		struct stage_count now = screen_count(s, stage), was = s->count[stage];
+		bool sink = st->ops->role == OP_SINK;
+		char rate[PAINT_TEXT];
+		double n = (double)(sink ? now.in - was.in : now.out - was.out);
+		double share = (double)(now.busy_us - was.busy_us) / 1e6 / seconds / st->parallelism;
+		s->count[stage] = now;
+		if (share > busiest_share) {
+			busiest_share = share;
+			busiest = st->spec->id;
+		}
+		/* With many stages: the ends, where things come in and go out. */
+		if (p->n_stages > STAGES_SHOWN && st->ops->role == OP_TRANSFORM)
+			continue;
+		if (shown++ < STAGES_SHOWN)
+			bytes_printf(to, "%s%s %s/s", shown > 1 ? between : "", st->spec->id,
+				     text_rate(n / seconds, rate));
+	}
+	if (busiest && busiest_share > 0.5)
+		bytes_printf(to, "  busiest %s %.0f %%", busiest,
+			     busiest_share > 1 ? 100 : busiest_share * 100);
+}
+
+static void put_last(const struct screen *s, struct bytes *to)
+{
+	char a[PAINT_TEXT], b[PAINT_TEXT], c[PAINT_TEXT], d[PAINT_TEXT];
+	if (!s->last.id)
+		return;
+	bytes_printf(to, "  checkpoint %" PRIu64 " ok %s ago %s %s  longest stop %s", s->last.id,
+		     text_ago(now_us(s) - s->last_us, a), text_bytes(s->last.bytes_written, b),
+		     text_us(s->last.total_us, c), text_us(s->last.sync_us_max, d));
+}
+
+static void text_status(struct screen *s)
+{
+	struct bytes line;
+	char at[PAINT_TEXT];
+	uint64_t now = now_us(s);
+	uint64_t since = s->status_us ? s->status_us : s->cli->started_us;
+	if (now <= since)
+		return;
+	bytes_init(&line, s->cli->env->mem);
+	bytes_printf(&line, "%s %s  ", text_clock(now - s->cli->started_us, at),
+		     job_state_name(job_state(s->job)));
+	put_rates(s, (double)(now - since) / 1e6, &line);
+	put_last(s, &line);
+	fprintf(paint(s)->to, "%s\n", bytes_text(&line));
+	bytes_close(&line);
+	s->status_us = now;
+}
+
+/* ---- the end ---- */
+
+static void text_stopping(struct screen *s, int signal)
+{
+	tell(s);
+	fprintf(paint(s)->to, "%s: taking a checkpoint, then stopping (once more: stop at once)\n",
+		strsignal(signal));
+}
+
+static void text_summary(struct screen *s)
+{
+	char took[PAINT_TEXT], read[PAINT_TEXT], written[PAINT_TEXT], done[PAINT_TEXT], keys[PAINT_TEXT];
+	uint64_t in = 0, out = 0, n_keys = 0;
+	bool keyed = false;
+	for (uint32_t i = 0; i < s->plan->n_stages; i++) {
+		const struct plan_stage *st = &s->plan->stage[i];
+		if (st->ops->role == OP_SOURCE)
+			in += screen_count(s, i).out;
+		if (st->ops->role == OP_SINK)
+			out += screen_count(s, i).in;
+		if (st->p.keyed) {
+			keyed = true;
+			n_keys += screen_keys(s, i);
+		}
+	}
+	fprintf(paint(s)->to, " in %s: %s read, %s written, %s",
+		text_us(clock_mono_us(s->cli->env->clock) - s->cli->started_us, took),
+		text_many(in, "record", read), text_count(out, written),
+		text_many(job_completed(s->job), "checkpoint", done));
+	if (job_failed_checkpoints(s->job))
+		fprintf(paint(s)->to, " (%s not completed)",
+			text_count(job_failed_checkpoints(s->job), done));
+	if (keyed)
+		fprintf(paint(s)->to, ", %s", text_many(n_keys, "key", keys));
+	fputc('\n', paint(s)->to);
+}
+
+static void text_ended(struct screen *s, enum drive_end end)
+{
+	const struct paint *p = paint(s);
+	enum job_state state = job_state(s->job);
+	tell(s);
+	if (end == DRIVE_SIGNALLED) {
+		fprintf(p->to, "%sSTOPPED AT ONCE%s %s: as after a kill, the next run goes on from the newest "
+			       "checkpoint\n",
+			paint_on(p, PAINT_YELLOW), paint_off(p), s->plan->spec->name);
+		return;
+	}
+	if (end == DRIVE_ABANDONED) {
+		fprintf(p->to, "%sABANDONED%s %s: it did not stop within limits.stop; the next run goes on from "
+			       "the newest checkpoint\n",
+			paint_on(p, PAINT_RED), paint_off(p), s->plan->spec->name);
+		return;
+	}
+	if (state == JOB_FINISHED || state == JOB_STOPPED) {
+		fprintf(p->to, "%s%s%s %s", paint_on(p, PAINT_GREEN), job_state_name(state), paint_off(p),
+			s->plan->spec->name);
+		text_summary(s);
+		if (state == JOB_STOPPED)
+			fprintf(p->to, " everything so far is committed; the same command goes on from here\n");
+		return;
+	}
+	bool fenced = job_error(s->job)->code == E_FENCED;
+	fprintf(p->to, "%s%s%s %s: %s\n", paint_on(p, PAINT_RED), fenced ? "FENCED" : job_state_name(state),
+		paint_off(p), s->plan->spec->name, job_error(s->job)->text);
+	if (fenced)
+		fprintf(p->to, " another process has taken %s over; this one touches nothing more\n", s->dir);
+}
+
+const struct screen_ops screen_text = {
+	.changed = text_changed,
+	.opened = text_opened,
+	.finished_before = text_finished_before,
+	.began = text_began,
+	.checkpoint = text_checkpoint,
+	.failed = text_failed,
+	.status = text_status,
+	.stopping = text_stopping,
+	.ended = text_ended,
+};
