@@ -117,6 +117,25 @@ TEST(inv14_a_long_life_leaves_only_what_is_named)
 	disk_close(&d);
 }
 
+TEST(inv12_what_is_retained_stays_so_through_starts)
+{
+	struct disk d;
+	disk_open(&d);
+	live_once(&d, 1);
+	live_once(&d, 0); /* a fence alone */
+	live_once(&d, 1);
+	live_once(&d, 1);
+	struct slot_entries l;
+	uint64_t id = 3;
+	EXPECT_OK(slots_read_all(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	for (size_t i = 0; i < l.n; i++)
+		if (l.entry[i].m.slot_kind == SLOT_CHECKPOINT)
+			EXPECT(l.entry[i].live && l.entry[i].m.id == id--);
+	EXPECT(id == 0 && l.n == 7);
+	slot_entries_close(&l);
+	disk_close(&d);
+}
+
 TEST(retain_1_keeps_one)
 {
 	struct disk d;
@@ -585,6 +604,7 @@ int main(void)
 		T(a_refused_start_has_changed_nothing),
 		T(inv10_ids_and_epochs_rise_through_lives),
 		T(inv14_a_long_life_leaves_only_what_is_named),
+		T(inv12_what_is_retained_stays_so_through_starts),
 		T(retain_1_keeps_one),
 		T(a_listing_says_which_checkpoints_are_intact),
 		T(inv31_publish_survives_any_failing_allocation),
