@@ -42,10 +42,12 @@ struct drive {
 	struct channel *ins[DRIVE_TASKS][DRIVE_INPUTS], *outs[DRIVE_TASKS];
 	struct edge edge[DRIVE_TASKS];
 	uint32_t out_slots;         /* of each output channel; 0: as many as there are */
+	struct clock clock;         /* says now_us; behind the seam */
 	uint64_t now_us, wake_at_us;
 	uint64_t checkpoint;        /* the newest one */
 	uint32_t acks;
 	bool failed, ended[DRIVE_TASKS];
+	bool past[DRIVE_TASKS];     /* its newest barrier was taken from its output */
 
 	struct rows_list rows;      /* what came out, in order of arrival */
 	uint32_t batches;
@@ -56,9 +58,19 @@ struct drive {
 	void *user;
 };
 
+ROWS_UNUSED static uint64_t drive_mono_us(struct clock *c)
+{
+	return CONTAINER_OF(c, struct drive, clock)->now_us;
+}
+ROWS_UNUSED static int64_t drive_wall_us(struct clock *c)
+{
+	return (int64_t)CONTAINER_OF(c, struct drive, clock)->now_us;
+}
+
 ROWS_UNUSED static void drive_open(struct drive *d)
 {
 	memset(d, 0, sizeof *d);
+	d->clock = (struct clock){.mono_us = drive_mono_us, .wall_us = drive_wall_us};
 	mem_init(&d->mem, 0);
 	mailbox_init(&d->control, NULL);
 	EXPECT_OK(fs_sim_open(&d->disk, &d->mem, &d->e), &d->e);
@@ -134,6 +146,8 @@ ROWS_UNUSED static bool drive_take(struct drive *d, uint32_t subtask)
 	struct item it;
 	if (!channel_try_pop(&d->channel_out[subtask], &it))
 		return false;
+	if (it.kind == ITEM_BARRIER && it.barrier.id == d->checkpoint)
+		d->past[subtask] = true;
 	if (it.kind != ITEM_BATCH)
 		return true;
 	d->batches++;
@@ -198,6 +212,7 @@ ROWS_UNUSED static enum rc drive_task(struct drive *d, uint32_t i, const struct 
 		.lineage = 1, .uuid = "the-uuid", .inputs = d->ins[i], .n_inputs = d->n_inputs,
 		.edges = &d->edge[i], .n_edges = d->ops->role != OP_SINK, .chunk_budget = 4,
 		.mem = &d->mem, .io = d->io, .packing = d->packing, .control = &d->control,
+		.clock = &d->clock,
 	};
 	if (d->plan.keyed)
 		c.section = drive_section(d, i);
@@ -408,7 +423,8 @@ ROWS_UNUSED static void drive_end(struct drive *d)
 }
 
 /* A checkpoint of all subtasks, kept in *s (closed first if it holds one). Runs until it is
- * acknowledged, and for a source: whatever it makes meanwhile comes after it. */
+ * acknowledged and its barriers came out. What a source makes meanwhile comes out too: d->past says
+ * whether before the barrier or after it. */
 ROWS_UNUSED static bool drive_checkpoint(struct drive *d, struct drive_saved *s)
 {
 	struct item mark = {.kind = ITEM_BARRIER,
@@ -421,6 +437,7 @@ ROWS_UNUSED static bool drive_checkpoint(struct drive *d, struct drive_saved *s)
 	if (d->ops->role != OP_SOURCE && !drive_run(d))
 		return false;
 	d->acks = 0;
+	memset(d->past, 0, sizeof d->past);
 	d->saving = s;
 	drive_mark(d, mark);
 	for (uint32_t i = 0; i < d->n; i++) {
@@ -440,8 +457,11 @@ ROWS_UNUSED static bool drive_checkpoint(struct drive *d, struct drive_saved *s)
 		ioqueue_step(d->io, LANE_DURABILITY);
 		drive_letters(d);
 	}
-	for (uint32_t i = 0; i < d->n; i++)
+	for (uint32_t i = 0; i < d->n; i++) {
+		while (d->ops->role != OP_SINK && !d->past[i] && drive_take(d, i))
+			;
 		drive_keep_keyed(d, i);
+	}
 	d->saving = NULL;
 	return !d->failed;
 }
