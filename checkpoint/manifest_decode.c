@@ -1,192 +1,25 @@
 /* manifest_decode.c - bytes to a manifest; manifest_encode.c is its mirror, key by key.
- * Everything is checked before it is believed: types, ranges, references, unknown keys. The first
- * thing found wrong stands in `e`; from then on every getter returns its empty value. */
+ * Everything is checked before it is believed: types, ranges, references, unknown keys. */
 #include "base/check.h"
 #include "base/hash.h"
-#include "base/json.h"
 #include "checkpoint/base64.h"
-#include "checkpoint/manifest.h"
 #include "checkpoint/manifest_format.h"
+#include "checkpoint/manifest_get.h"
 #include "checkpoint/part_format.h"
-
-#include <stdlib.h>
 
 /* By feel, far above what a job makes: they bound what a hostile text can make us allocate. */
 enum { OPS_MAX = 1024, PARALLELISM_MAX = 32768, FILES_MAX = 65536, PATH_MAX_BYTES = 4095 };
-
-struct decoder {
-	struct manifest *m;
-	enum rc rc;
-	struct err *e;
-};
-
-#define WRONG(d, ...)                                                                              \
-	((void)((d)->rc == OK ? ((d)->rc = ERR((d)->e, E_CORRUPT, __VA_ARGS__)) : OK))
-
-static void no_memory(struct decoder *d)
-{
-	if (d->rc == OK)
-		d->rc = ERR(d->e, E_NO_MEMORY, "no memory for a manifest");
-}
-
-/* --- getters: a key that is not there gives the default, unless it is needed --- */
-enum need { MAY, MUST };
-
-static const struct json *get(struct decoder *d, const struct json *o, const char *key,
-			      enum json_kind kind, enum need need)
-{
-	const struct json *v = d->rc == OK ? json_get(o, key) : NULL;
-	if (!v) {
-		if (need == MUST)
-			WRONG(d, "'%s' is missing", key);
-		return NULL;
-	}
-	if (json_kind(v) != kind) {
-		WRONG(d, "'%s' is %s", key, json_kind_name(json_kind(v)));
-		return NULL;
-	}
-	return v;
-}
-
-static uint64_t uint_of(struct decoder *d, const struct json *v, const char *key)
-{
-	if (json_kind(v) == JSON_INT && json_int(v) >= 0)
-		return (uint64_t)json_int(v);
-	uint64_t n = 0;
-	if (json_kind(v) != JSON_STRING) {
-		WRONG(d, "'%s' is not a whole number from 0 on", key);
-		return 0;
-	}
-	size_t len;
-	const char *text = json_string(v, &len);
-	bool good = len > 0 && text[0] != '0';
-	for (size_t i = 0; i < len; i++) {
-		uint64_t digit = (uint64_t)(text[i] - '0');
-		good &= text[i] >= '0' && text[i] <= '9' && n <= (UINT64_MAX - digit) / 10;
-		n = n * 10 + digit;
-	}
-	if (!good || n <= INT64_MAX)
-		WRONG(d, "'%s' is not a whole number", key);
-	return d->rc == OK ? n : 0;
-}
-
-static uint64_t get_uint(struct decoder *d, const struct json *o, const char *key, enum need need,
-			 uint64_t most)
-{
-	const struct json *v = d->rc == OK ? json_get(o, key) : NULL;
-	if (!v) {
-		if (need == MUST)
-			WRONG(d, "'%s' is missing", key);
-		return 0;
-	}
-	uint64_t n = uint_of(d, v, key);
-	if (n > most)
-		WRONG(d, "'%s' is too large", key);
-	return d->rc == OK ? n : 0;
-}
-
-/* The manifest's own copy, or "" when it is not there. */
-static const char *get_text(struct decoder *d, const struct json *o, const char *key,
-			    enum need need, size_t most)
-{
-	const struct json *v = get(d, o, key, JSON_STRING, need);
-	if (!v)
-		return "";
-	size_t len;
-	const char *text = json_string(v, &len);
-	if (strlen(text) != len || len > most || (need == MUST && !len)) {
-		WRONG(d, "'%s' is empty, too long or holds a NUL", key);
-		return "";
-	}
-	const char *own = manifest_text(d->m, text);
-	if (!own)
-		no_memory(d);
-	return own ? own : "";
-}
-
-/* Hexadecimal, exactly that many small digits. */
-static uint64_t get_hex(struct decoder *d, const struct json *o, const char *key, enum need need,
-			size_t digits, uint64_t otherwise)
-{
-	const struct json *v = get(d, o, key, JSON_STRING, need);
-	if (!v)
-		return otherwise;
-	size_t len;
-	const char *text = json_string(v, &len);
-	uint64_t n = 0;
-	bool good = len == digits;
-	for (size_t i = 0; good && i < len; i++) {
-		char c = text[i];
-		good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-		n = n << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
-	if (!good)
-		WRONG(d, "'%s' is not %zu hexadecimal digits", key, digits);
-	return n;
-}
-
-static bool get_true(struct decoder *d, const struct json *o, const char *key)
-{
-	const struct json *v = get(d, o, key, JSON_BOOL, MAY);
-	return v && json_bool(v);
-}
-
-static size_t count_of(const struct json *list)
-{
-	return list ? json_count(list) : 0;
-}
-
-/* Refuses keys that are not among `names`, and things that are no object. */
-static bool only(struct decoder *d, const struct json *o, const char *what,
-		 const char *const *names, size_t n)
-{
-	if (d->rc != OK)
-		return false;
-	if (json_kind(o) != JSON_OBJECT) {
-		WRONG(d, "%s is %s", what, json_kind_name(json_kind(o)));
-		return false;
-	}
-	for (size_t i = 0; i < json_count(o); i++) {
-		size_t at = 0;
-		while (at < n && strcmp(json_key(o, i), names[at]))
-			at++;
-		if (at == n) {
-			WRONG(d, "%s: unknown key '%s'", what, json_key(o, i));
-			return false;
-		}
-	}
-	return true;
-}
-#define ONLY(d, o, what, ...)                                                                      \
-	only(d, o, what, (const char *const[]){__VA_ARGS__},                                       \
-	     sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Sorts names; a name twice is wrong. */
-static void need_distinct(struct decoder *d, const char **name, size_t n, const char *what)
-{
-	if (d->rc != OK || n < 2)
-		return;
-	qsort(name, n, sizeof *name, by_text);
-	for (size_t i = 1; i < n; i++)
-		if (!strcmp(name[i - 1], name[i]))
-			WRONG(d, "%s '%s' stands twice", what, name[i]);
-}
 
 /* --- the parts of a manifest, in the order of manifest_encode.c --- */
 static uint64_t *get_slots(struct decoder *d, const struct json *o, const char *key, uint32_t *n)
 {
 	*n = 0;
-	const struct json *list = get(d, o, key, JSON_ARRAY, MAY);
-	uint64_t *slot = manifest_alloc(d->m, count_of(list) * sizeof *slot);
+	const struct json *list = mget(d, o, key, JSON_ARRAY, MAY);
+	uint64_t *slot = manifest_alloc(d->m, mget_count(list) * sizeof *slot);
 	if (!slot)
-		no_memory(d);
-	for (size_t i = 0; i < count_of(list) && d->rc == OK; i++) {
-		slot[i] = uint_of(d, json_item(list, i), key);
+		mget_no_memory(d);
+	for (size_t i = 0; i < mget_count(list) && d->rc == OK; i++) {
+		slot[i] = mget_number(d, json_item(list, i), key);
 		if (slot[i] >= d->m->slot || slot[i] <= (i ? slot[i - 1] : 0))
 			WRONG(d, "'%s' does not ascend below its own slot", key);
 		*n = (uint32_t)i + 1;
@@ -196,8 +29,8 @@ static uint64_t *get_slots(struct decoder *d, const struct json *o, const char *
 
 static void get_schema(struct decoder *d, const struct json *o, const char *key, struct schema *s)
 {
-	const struct json *v = get(d, o, key, JSON_OBJECT, MAY);
-	for (size_t i = 0; i < count_of(v) && d->rc == OK; i++) {
+	const struct json *v = mget(d, o, key, JSON_OBJECT, MAY);
+	for (size_t i = 0; i < mget_count(v) && d->rc == OK; i++) {
 		const struct json *t = json_value(v, i);
 		size_t len = 0;
 		const char *text = json_kind(t) == JSON_STRING ? json_string(t, &len) : "";
@@ -227,7 +60,7 @@ static void get_inline(struct decoder *d, const struct json *v, struct section_r
 	if (size > MANIFEST_INLINE_MAX)
 		WRONG(d, "'data' is too long or not base64");
 	else if (!own)
-		no_memory(d);
+		mget_no_memory(d);
 	else if (!base64_get(own, text, len))
 		WRONG(d, "'data' is not base64");
 	ref->file = SECTION_INLINE;
@@ -238,8 +71,8 @@ static void get_inline(struct decoder *d, const struct json *v, struct section_r
 static void get_ref(struct decoder *d, const struct json *o, struct section_ref *ref,
 		    const uint8_t **data)
 {
-	ref->rows = get_uint(d, o, "rows", MAY, UINT64_MAX);
-	const struct json *v = get(d, o, "data", JSON_STRING, MAY);
+	ref->rows = mget_uint(d, o, "rows", MAY, UINT64_MAX);
+	const struct json *v = mget(d, o, "data", JSON_STRING, MAY);
 	if (v) {
 		if (json_get(o, "f") || json_get(o, "at") || json_get(o, "len") ||
 		    json_get(o, "sum") || json_get(o, "bytes"))
@@ -249,11 +82,11 @@ static void get_ref(struct decoder *d, const struct json *o, struct section_ref 
 		get_inline(d, v, ref, data);
 		return;
 	}
-	ref->file = (uint32_t)get_uint(d, o, "f", MAY, UINT32_MAX);
-	ref->offset = get_uint(d, o, "at", MUST, UINT64_MAX);
-	ref->length = (uint32_t)get_uint(d, o, "len", MUST, RECORD_MAX);
-	ref->checksum = get_hex(d, o, "sum", MUST, 16, 0);
-	ref->bytes = get_uint(d, o, "bytes", MUST, UINT64_MAX);
+	ref->file = (uint32_t)mget_uint(d, o, "f", MAY, UINT32_MAX);
+	ref->offset = mget_uint(d, o, "at", MUST, UINT64_MAX);
+	ref->length = (uint32_t)mget_uint(d, o, "len", MUST, RECORD_MAX);
+	ref->checksum = mget_hex(d, o, "sum", MUST, 16, 0);
+	ref->bytes = mget_uint(d, o, "bytes", MUST, UINT64_MAX);
 	if (d->rc != OK)
 		return;
 	if (ref->file >= d->m->n_files) {
@@ -273,16 +106,16 @@ static void get_run(struct decoder *d, const struct json *o, struct manifest_key
 	if (!ONLY(d, o, "a run", "f", "at", "len", "sum", "bytes", "rows", "data", "lo", "hi", "delta"))
 		return;
 	get_ref(d, o, &run.ref, &run.data);
-	run.hash_first = get_hex(d, o, "lo", MAY, 16, 0);
-	run.hash_last = get_hex(d, o, "hi", MAY, 16, UINT64_MAX);
-	run.delta = get_true(d, o, "delta");
+	run.hash_first = mget_hex(d, o, "lo", MAY, 16, 0);
+	run.hash_last = mget_hex(d, o, "hi", MAY, 16, UINT64_MAX);
+	run.delta = mget_true(d, o, "delta");
 	if (run.hash_first > run.hash_last)
 		WRONG(d, "a run's 'lo' is above its 'hi'");
 	struct manifest_run *own = manifest_add_run(d->m, k);
 	if (own)
 		*own = run;
 	else
-		no_memory(d);
+		mget_no_memory(d);
 }
 
 static void get_keyed(struct decoder *d, const struct json *o, struct manifest_op *op)
@@ -291,20 +124,20 @@ static void get_keyed(struct decoder *d, const struct json *o, struct manifest_o
 		return;
 	struct manifest_keyed *k = manifest_add_keyed(d->m, op);
 	if (!k) {
-		no_memory(d);
+		mget_no_memory(d);
 		return;
 	}
-	k->name = get_text(d, o, "name", MAY, SECTION_NAME_MAX);
+	k->name = mget_text(d, o, "name", MAY, SECTION_NAME_MAX);
 	get_schema(d, o, "key", &k->key);
 	get_schema(d, o, "value", &k->value);
-	k->hash_id = (uint32_t)get_uint(d, o, "hash", MUST, UINT32_MAX);
+	k->hash_id = (uint32_t)mget_uint(d, o, "hash", MUST, UINT32_MAX);
 	if (k->hash_id != HASH_XXH3_64 && k->hash_id != HASH_FOLD64)
 		WRONG(d, "'hash' %u is unknown", k->hash_id);
 	for (uint32_t i = 0; i + 1 < op->n_keyed; i++)
 		if (!strcmp(op->keyed[i].name, k->name))
 			WRONG(d, "keyed state '%s' stands twice", k->name);
-	const struct json *chain = get(d, o, "chain", JSON_ARRAY, MUST);
-	for (size_t i = 0; i < count_of(chain) && d->rc == OK; i++)
+	const struct json *chain = mget(d, o, "chain", JSON_ARRAY, MUST);
+	for (size_t i = 0; i < mget_count(chain) && d->rc == OK; i++)
 		get_run(d, json_item(chain, i), k);
 }
 
@@ -314,24 +147,24 @@ static void get_section(struct decoder *d, const struct json *o, struct manifest
 		  "data"))
 		return;
 	struct manifest_section s = {0};
-	s.subtask = (uint32_t)get_uint(d, o, "sub", MAY, op->parallelism - 1);
-	const char *kind = get_text(d, o, "kind", MUST, 32);
+	s.subtask = (uint32_t)mget_uint(d, o, "sub", MAY, op->parallelism - 1);
+	const char *kind = mget_text(d, o, "kind", MUST, 32);
 	if (!section_kind_parse(kind, &s.kind) || s.kind == SECTION_KEYED)
 		WRONG(d, "'%s' is no kind of section", kind);
-	s.name = get_text(d, o, "name", MAY, SECTION_NAME_MAX);
+	s.name = mget_text(d, o, "name", MAY, SECTION_NAME_MAX);
 	get_ref(d, o, &s.ref, &s.data);
 	struct manifest_section *own = manifest_add_section(d->m, op);
 	if (own)
 		*own = s;
 	else
-		no_memory(d);
+		mget_no_memory(d);
 }
 
 static void get_ended(struct decoder *d, const struct json *o, struct manifest_op *op)
 {
-	const struct json *list = get(d, o, "ended", JSON_ARRAY, MAY);
-	for (size_t i = 0; i < count_of(list) && d->rc == OK; i++) {
-		uint64_t subtask = uint_of(d, json_item(list, i), "ended");
+	const struct json *list = mget(d, o, "ended", JSON_ARRAY, MAY);
+	for (size_t i = 0; i < mget_count(list) && d->rc == OK; i++) {
+		uint64_t subtask = mget_number(d, json_item(list, i), "ended");
 		if (subtask >= op->parallelism || op->ended[subtask])
 			WRONG(d, "'ended' names a subtask twice, or one that is not there");
 		else
@@ -344,27 +177,27 @@ static void get_op(struct decoder *d, const struct json *o)
 	if (!ONLY(d, o, "an operator", "id", "type", "version", "par", "max_par", "ended", "keyed",
 		  "sections"))
 		return;
-	const char *id = get_text(d, o, "id", MUST, SECTION_NAME_MAX);
-	const char *type = get_text(d, o, "type", MUST, SECTION_NAME_MAX);
-	uint64_t version = get_uint(d, o, "version", MAY, UINT32_MAX);
-	uint64_t max = get_uint(d, o, "max_par", MUST, PARALLELISM_MAX);
-	uint64_t par = json_get(o, "par") ? get_uint(d, o, "par", MAY, PARALLELISM_MAX) : 1;
+	const char *id = mget_text(d, o, "id", MUST, SECTION_NAME_MAX);
+	const char *type = mget_text(d, o, "type", MUST, SECTION_NAME_MAX);
+	uint64_t version = mget_uint(d, o, "version", MAY, UINT32_MAX);
+	uint64_t max = mget_uint(d, o, "max_par", MUST, PARALLELISM_MAX);
+	uint64_t par = json_get(o, "par") ? mget_uint(d, o, "par", MAY, PARALLELISM_MAX) : 1;
 	if (!par || par > max)
 		WRONG(d, "operator '%s' has parallelism %llu of at most %llu", id,
 		      (unsigned long long)par, (unsigned long long)max);
 	struct manifest_op *op = d->rc == OK ? manifest_add_op(d->m, id, type, (uint32_t)par) : NULL;
 	if (!op) {
-		no_memory(d);
+		mget_no_memory(d);
 		return;
 	}
 	op->state_version = (uint32_t)version;
 	op->max_parallelism = (uint32_t)max;
 	get_ended(d, o, op);
-	const struct json *keyed = get(d, o, "keyed", JSON_ARRAY, MAY);
-	for (size_t i = 0; i < count_of(keyed) && d->rc == OK; i++)
+	const struct json *keyed = mget(d, o, "keyed", JSON_ARRAY, MAY);
+	for (size_t i = 0; i < mget_count(keyed) && d->rc == OK; i++)
 		get_keyed(d, json_item(keyed, i), op);
-	const struct json *sections = get(d, o, "sections", JSON_ARRAY, MAY);
-	for (size_t i = 0; i < count_of(sections) && d->rc == OK; i++)
+	const struct json *sections = mget(d, o, "sections", JSON_ARRAY, MAY);
+	for (size_t i = 0; i < mget_count(sections) && d->rc == OK; i++)
 		get_section(d, json_item(sections, i), op);
 	if (d->rc != OK)
 		err_in(d->e, "operator '%s'", id);
@@ -372,25 +205,25 @@ static void get_op(struct decoder *d, const struct json *o)
 
 static void get_ops(struct decoder *d, const struct json *o)
 {
-	const struct json *list = get(d, o, "ops", JSON_ARRAY, MUST);
-	if (list && (!count_of(list) || count_of(list) > OPS_MAX))
+	const struct json *list = mget(d, o, "ops", JSON_ARRAY, MUST);
+	if (list && (!mget_count(list) || mget_count(list) > OPS_MAX))
 		WRONG(d, "'ops' lists none, or more than %d operators", OPS_MAX);
-	for (size_t i = 0; i < count_of(list) && d->rc == OK; i++)
+	for (size_t i = 0; i < mget_count(list) && d->rc == OK; i++)
 		get_op(d, json_item(list, i));
 	const char *id[OPS_MAX];
 	for (uint32_t i = 0; d->rc == OK && i < d->m->n_ops; i++)
 		id[i] = d->m->op[i].id;
-	need_distinct(d, id, d->m->n_ops, "operator");
+	mget_distinct(d, id, d->m->n_ops, "operator");
 }
 
 static void get_file(struct decoder *d, const struct json *o)
 {
 	if (!ONLY(d, o, "a file", "name", "len", "hash", "epoch"))
 		return;
-	struct part_file f = {.length = get_uint(d, o, "len", MUST, UINT64_MAX),
-			      .hash = get_hex(d, o, "hash", MUST, 16, 0),
-			      .epoch = get_uint(d, o, "epoch", MUST, UINT64_MAX)};
-	const char *name = get_text(d, o, "name", MUST, LAYOUT_NAME_MAX);
+	struct part_file f = {.length = mget_uint(d, o, "len", MUST, UINT64_MAX),
+			      .hash = mget_hex(d, o, "hash", MUST, 16, 0),
+			      .epoch = mget_uint(d, o, "epoch", MUST, UINT64_MAX)};
+	const char *name = mget_text(d, o, "name", MUST, LAYOUT_NAME_MAX);
 	struct part_name is;
 	if (d->rc != OK)
 		return;
@@ -403,76 +236,76 @@ static void get_file(struct decoder *d, const struct json *o)
 	if (own)
 		*own = f;
 	else
-		no_memory(d);
+		mget_no_memory(d);
 }
 
 static void get_files(struct decoder *d, const struct json *o)
 {
-	const struct json *list = get(d, o, "files", JSON_ARRAY, MAY);
-	if (count_of(list) > FILES_MAX)
+	const struct json *list = mget(d, o, "files", JSON_ARRAY, MAY);
+	if (mget_count(list) > FILES_MAX)
 		WRONG(d, "'files' lists more than %d", FILES_MAX);
-	for (size_t i = 0; i < count_of(list) && d->rc == OK; i++)
+	for (size_t i = 0; i < mget_count(list) && d->rc == OK; i++)
 		get_file(d, json_item(list, i));
 	const char **name = mem_get(d->m->mem, d->m->n_files * sizeof *name);
 	if (!name) {
-		no_memory(d);
+		mget_no_memory(d);
 		return;
 	}
 	for (uint32_t i = 0; i < d->m->n_files; i++)
 		name[i] = d->m->file[i].name;
-	need_distinct(d, name, d->m->n_files, "file");
+	mget_distinct(d, name, d->m->n_files, "file");
 	mem_put(d->m->mem, name);
 }
 
 static void get_intents(struct decoder *d, const struct json *o)
 {
-	const struct json *list = get(d, o, "intents", JSON_ARRAY, MAY);
-	for (size_t i = 0; i < count_of(list) && d->rc == OK; i++) {
+	const struct json *list = mget(d, o, "intents", JSON_ARRAY, MAY);
+	for (size_t i = 0; i < mget_count(list) && d->rc == OK; i++) {
 		const struct json *v = json_item(list, i);
 		if (!ONLY(d, v, "an intent", "sink", "kind", "from", "to", "off", "len", "hash"))
 			return;
 		struct manifest_intent t = {
-			.sink = get_text(d, v, "sink", MUST, SECTION_NAME_MAX),
-			.kind = get_text(d, v, "kind", MUST, 32),
-			.from = get_text(d, v, "from", MUST, PATH_MAX_BYTES),
-			.to = get_text(d, v, "to", MUST, PATH_MAX_BYTES),
-			.offset = get_uint(d, v, "off", MAY, UINT64_MAX),
-			.length = get_uint(d, v, "len", MUST, UINT64_MAX),
-			.hash = get_hex(d, v, "hash", MUST, 16, 0),
+			.sink = mget_text(d, v, "sink", MUST, SECTION_NAME_MAX),
+			.kind = mget_text(d, v, "kind", MUST, 32),
+			.from = mget_text(d, v, "from", MUST, PATH_MAX_BYTES),
+			.to = mget_text(d, v, "to", MUST, PATH_MAX_BYTES),
+			.offset = mget_uint(d, v, "off", MAY, UINT64_MAX),
+			.length = mget_uint(d, v, "len", MUST, UINT64_MAX),
+			.hash = mget_hex(d, v, "hash", MUST, 16, 0),
 		};
 		struct manifest_intent *own = manifest_add_intent(d->m);
 		if (own)
 			*own = t;
 		else
-			no_memory(d);
+			mget_no_memory(d);
 	}
 }
 
 static void get_figures(struct decoder *d, const struct json *o)
 {
-	const struct json *v = get(d, o, "figures", JSON_OBJECT, MUST);
+	const struct json *v = mget(d, o, "figures", JSON_OBJECT, MUST);
 	if (!v || !ONLY(d, v, "figures", "trigger", "bytes_written", "state_bytes", "keys",
 			"keys_changed", "align_us", "sync_us_max", "async_us", "total_us"))
 		return;
 	d->m->figures = (struct manifest_figures){
-		.trigger = get_text(d, v, "trigger", MAY, 255),
-		.bytes_written = get_uint(d, v, "bytes_written", MAY, UINT64_MAX),
-		.state_bytes = get_uint(d, v, "state_bytes", MAY, UINT64_MAX),
-		.keys = get_uint(d, v, "keys", MAY, UINT64_MAX),
-		.keys_changed = get_uint(d, v, "keys_changed", MAY, UINT64_MAX),
-		.align_us = get_uint(d, v, "align_us", MAY, UINT64_MAX),
-		.sync_us_max = get_uint(d, v, "sync_us_max", MAY, UINT64_MAX),
-		.async_us = get_uint(d, v, "async_us", MAY, UINT64_MAX),
-		.total_us = get_uint(d, v, "total_us", MAY, UINT64_MAX),
+		.trigger = mget_text(d, v, "trigger", MAY, 255),
+		.bytes_written = mget_uint(d, v, "bytes_written", MAY, UINT64_MAX),
+		.state_bytes = mget_uint(d, v, "state_bytes", MAY, UINT64_MAX),
+		.keys = mget_uint(d, v, "keys", MAY, UINT64_MAX),
+		.keys_changed = mget_uint(d, v, "keys_changed", MAY, UINT64_MAX),
+		.align_us = mget_uint(d, v, "align_us", MAY, UINT64_MAX),
+		.sync_us_max = mget_uint(d, v, "sync_us_max", MAY, UINT64_MAX),
+		.async_us = mget_uint(d, v, "async_us", MAY, UINT64_MAX),
+		.total_us = mget_uint(d, v, "total_us", MAY, UINT64_MAX),
 	};
 }
 
 static void get_checkpoint(struct decoder *d, const struct json *o)
 {
 	struct manifest *m = d->m;
-	m->id = get_uint(d, o, "id", MUST, m->top_id);
-	m->attempt = (uint32_t)get_uint(d, o, "attempt", MUST, UINT32_MAX);
-	const char *kind = get_text(d, o, "kind", MAY, 32);
+	m->id = mget_uint(d, o, "id", MUST, m->top_id);
+	m->attempt = (uint32_t)mget_uint(d, o, "attempt", MUST, UINT32_MAX);
+	const char *kind = mget_text(d, o, "kind", MAY, 32);
 	for (unsigned k = 0; *kind && k <= CHECKPOINT_KINDS; k++) {
 		m->kind = k;
 		if (k == CHECKPOINT_KINDS)
@@ -480,12 +313,12 @@ static void get_checkpoint(struct decoder *d, const struct json *o)
 		else if (!strcmp(kind, checkpoint_kind_name(k)))
 			break;
 	}
-	m->final = get_true(d, o, "final");
-	const char *name = get_text(d, o, "name", MAY, SECTION_NAME_MAX);
+	m->final = mget_true(d, o, "final");
+	const char *name = mget_text(d, o, "name", MAY, SECTION_NAME_MAX);
 	m->name = *name ? name : NULL;
-	const struct json *wall = get(d, o, "wall_us", JSON_INT, MUST);
+	const struct json *wall = mget(d, o, "wall_us", JSON_INT, MUST);
 	m->wall_us = wall ? json_int(wall) : 0;
-	m->job_hash = get_hex(d, o, "job", MUST, 16, 0);
+	m->job_hash = mget_hex(d, o, "job", MUST, 16, 0);
 	if (!m->id || m->epoch >= m->slot)
 		WRONG(d, "'id' or 'epoch' cannot be");
 	get_files(d, o);
@@ -498,7 +331,7 @@ static void get_checkpoint(struct decoder *d, const struct json *o)
 
 static void get_uuid(struct decoder *d, const struct json *o)
 {
-	const char *text = get_text(d, o, "uuid", MUST, UUID_TEXT - 1);
+	const char *text = mget_text(d, o, "uuid", MUST, UUID_TEXT - 1);
 	bool good = strlen(text) == UUID_TEXT - 1;
 	for (size_t i = 0; good && i < UUID_TEXT - 1; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
@@ -517,7 +350,7 @@ static void get_body(struct decoder *d, const struct json *o)
 		WRONG(d, "the body is no object");
 		return;
 	}
-	const char *is = get_text(d, o, "is", MUST, 32);
+	const char *is = mget_text(d, o, "is", MUST, 32);
 	bool fence = !strcmp(is, "fence");
 	if (!fence && strcmp(is, "checkpoint"))
 		WRONG(d, "'is' is '%s'", is);
@@ -534,10 +367,10 @@ static void get_body(struct decoder *d, const struct json *o)
 		return;
 	m->slot_kind = fence ? SLOT_FENCE : SLOT_CHECKPOINT;
 	get_uuid(d, o);
-	m->lineage = (uint32_t)get_hex(d, o, "lineage", MUST, 8, 0);
-	m->parent = get_uint(d, o, "parent", MAY, m->slot - 1);
-	m->epoch = get_uint(d, o, "epoch", MUST, m->slot);
-	m->top_id = get_uint(d, o, "top_id", MAY, UINT64_MAX);
+	m->lineage = (uint32_t)mget_hex(d, o, "lineage", MUST, 8, 0);
+	m->parent = mget_uint(d, o, "parent", MAY, m->slot - 1);
+	m->epoch = mget_uint(d, o, "epoch", MUST, m->slot);
+	m->top_id = mget_uint(d, o, "top_id", MAY, UINT64_MAX);
 	m->retained = get_slots(d, o, "retained", &m->n_retained);
 	m->pinned = get_slots(d, o, "pinned", &m->n_pinned);
 	m->quarantined = get_slots(d, o, "quarantined", &m->n_quarantined);

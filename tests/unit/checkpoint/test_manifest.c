@@ -341,7 +341,6 @@ TEST(inv33_edited_bodies_do_not_crash)
 TEST(inv31_any_failing_allocation_is_an_error_without_a_leak)
 {
 	struct mem mem;
-	struct err e = {OK};
 	struct manifest m, r;
 	struct bytes a;
 	mem_init(&mem, 0);
