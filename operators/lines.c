@@ -1,6 +1,8 @@
 /* lines.c - see lines.h. */
 #include "operators/lines.h"
 
+#include <stddef.h>
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 
@@ -40,72 +42,88 @@ uint32_t line_end_find(const uint8_t *data, uint32_t from, uint32_t end)
 	return p ? (uint32_t)(p - data) : end;
 }
 
-/* The view of [off, off + len) of text 0. Short ones are read 12 bytes at a time, whatever their
- * length: the text has readable bytes behind its end. */
-static inline struct strview view_of(const uint8_t *data, uint32_t off, uint32_t len)
+/* The first n of 8 bytes, n at most 8. */
+static inline uint64_t first_bytes(uint64_t v, uint32_t n)
 {
-	if (len > STRVIEW_INLINE)
-		return strview_of(data, 0, off, len);
-	struct strview v = {.len = len};
-	uint64_t lo;
-	uint32_t hi;
-	memcpy(&lo, data + off, 8);
-	memcpy(&hi, data + off + 8, 4);
-	lo &= len >= 8 ? ~0ull : (1ull << len * 8) - 1;
-	hi &= len <= 8 ? 0 : len >= 12 ? ~0u : (1u << (len - 8) * 8) - 1;
-	memcpy(v.inl, &lo, 8);
-	memcpy(v.inl + 8, &hi, 4);
-	return v;
+	return n >= 8 ? v : v & ((1ull << n * 8) - 1);
 }
 
-/* The line [pos, nl). */
-static inline bool line_put(struct lines *l, uint32_t nl, struct strview *v, int64_t *at, uint64_t base)
+/* The view of [off, off + len) of text 0 as its two halves. Short ones are read 12 bytes at a time,
+ * whatever their length: the text has readable bytes behind its end. */
+static inline void view_put(struct strview *v, const uint8_t *data, uint32_t off, uint32_t len)
 {
-	uint32_t len = nl - l->pos;
-	len -= len && l->data[nl - 1] == '\r';
-	if (__builtin_expect(len > l->limit, 0)) {
-		l->too_long = true;
-		return false;
+	uint32_t prefix;
+	uint64_t rest, half[2];
+	memcpy(&prefix, data + off, 4);
+	if (len > STRVIEW_INLINE) {
+		half[0] = len | (uint64_t)prefix << 32;
+		half[1] = (uint64_t)off << 32;
+	} else {
+		memcpy(&rest, data + off + 4, 8);
+		half[0] = len | first_bytes(prefix, len) << 32;
+		half[1] = first_bytes(rest, len > 4 ? len - 4 : 0);
 	}
-	l->long_views |= len > STRVIEW_INLINE;
-	*v = view_of(l->data, l->pos, len);
-	if (at)
-		*at = (int64_t)(base + l->pos);
-	return true;
+	memcpy(v, half, sizeof half);
+}
+_Static_assert(offsetof(struct strview, text) == 8 && offsetof(struct strview, off) == 12,
+	       "view_put writes halves");
+
+static inline uint32_t line_len(const uint8_t *data, uint32_t pos, uint32_t nl)
+{
+	uint32_t len = nl - pos;
+	return len - (len && data[nl - 1] == '\r');
 }
 
+/* Everything the loop looks at stands in a local: what it writes through v might be *l for all the
+ * compiler knows. */
 uint32_t lines_cut(struct lines *l, struct strview *v, int64_t *at, uint64_t base, uint32_t room)
 {
-	uint32_t n = 0;
-	uint32_t i = l->scanned > l->pos ? l->scanned : l->pos;
-	l->long_views = false;
-	while (i < l->end && l->pos < l->stop) {
-		uint32_t left = l->end - i;
-		uint64_t m = left >= 64 ? newlines_of(l->data + i) : newlines_of_some(l->data + i, left);
-		while (m) {
+	const uint8_t *data = l->data;
+	const uint32_t end = l->end, stop = l->stop, limit = l->limit;
+	uint32_t n = 0, pos = l->pos, longest = 0;
+	uint32_t i = l->scanned > pos ? l->scanned : pos;
+	while (i < end && pos < stop) {
+		uint32_t left = end - i;
+		uint64_t m = left >= 64 ? newlines_of(data + i) : newlines_of_some(data + i, left);
+		for (; m; m &= m - 1) {
+			if (n == room || pos >= stop)
+				goto out;
 			uint32_t nl = i + (uint32_t)__builtin_ctzll(m);
-			if (n == room || l->pos >= l->stop)
+			uint32_t len = line_len(data, pos, nl);
+			if (__builtin_expect(len > limit, 0)) {
+				l->too_long = true;
 				goto out;
-			if (!line_put(l, nl, &v[n], at ? &at[n] : NULL, base))
-				goto out;
+			}
+			longest = len > longest ? len : longest;
+			view_put(&v[n], data, pos, len);
+			if (at)
+				at[n] = (int64_t)(base + pos);
 			n++;
-			l->pos = nl + 1;
-			m &= m - 1;
+			pos = nl + 1;
 		}
 		i += left >= 64 ? 64 : left;
 	}
-	l->scanned = i;
-	return n;
 out:
-	l->scanned = l->pos;
+	/* Where the loop was left in the middle, line ends between pos and i are still to be seen. */
+	l->scanned = i < end && pos < stop ? pos : i;
+	l->pos = pos;
+	l->long_views = longest > STRVIEW_INLINE;
 	return n;
 }
 
 bool lines_cut_last(struct lines *l, struct strview *v, int64_t *at, uint64_t base)
 {
-	l->long_views = false;
-	if (l->pos >= l->end || l->pos >= l->stop || !line_put(l, l->end, v, at, base))
+	if (l->pos >= l->end || l->pos >= l->stop)
 		return false;
+	uint32_t len = line_len(l->data, l->pos, l->end);
+	if (len > l->limit) {
+		l->too_long = true;
+		return false;
+	}
+	view_put(v, l->data, l->pos, len);
+	if (at)
+		*at = (int64_t)(base + l->pos);
+	l->long_views = len > STRVIEW_INLINE;
 	l->pos = l->end;
 	return true;
 }
