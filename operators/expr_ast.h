@@ -34,9 +34,9 @@ enum ast_kind {
 	AST_FLOAT,  /* f */
 	AST_STRING, /* name, len */
 	AST_FIELD,  /* name, as it stands in the text, without quotes */
-	AST_CALL,   /* name: a function or an operator in lower case ("+", "not like", "in", "and") */
+	AST_CALL,   /* name: a function or operator in lower case ("+", "not like", "and") */
 	AST_CAST,   /* type, arg[0] */
-	AST_CASE,   /* arg[0]: what is compared, or NULL; then when, then pairs; last: else, or NULL */
+	AST_CASE,   /* arg[0]: what is compared, or NULL; when, then, ...; else, or NULL */
 };
 
 struct ast {
@@ -67,7 +67,7 @@ RC expr_scan_check(const char *text, struct expr_at *at, struct err *e);
 
 /* --- expr_parse.c --- */
 
-/* Parses a text that expr_scan_check has passed. in (may be NULL) only serves the errors: an SQL word
- * that is the name of a field gets its cure shown. */
+/* Parses a text that expr_scan_check has passed. in (may be NULL) only serves the errors: an SQL
+ * word that is the name of a field gets its cure shown. */
 RC expr_parse(const char *text, const struct schema *in, struct expr_arena *arena, struct ast **ast,
 	      struct expr_at *at, struct err *e);

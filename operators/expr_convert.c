@@ -188,7 +188,8 @@ enum convert convert_to_timestamp(const char *s, size_t len, int64_t *us)
 	while (!timed && s < end && is_space(*s))
 		s++;
 	if (timed || (s < end && *s >= '0' && *s <= '9')) {
-		if (!digits(&s, end, 1, 2, &h) || !take(&s, end, ':') || !digits(&s, end, 2, 2, &mi))
+		if (!digits(&s, end, 1, 2, &h) || !take(&s, end, ':') ||
+		    !digits(&s, end, 2, 2, &mi))
 			return CONVERT_SYNTAX;
 		if (take(&s, end, ':') && (!digits(&s, end, 2, 2, &sec) ||
 					   (take(&s, end, '.') && !fraction(&s, end, &frac))))
@@ -218,8 +219,8 @@ uint32_t convert_from_i64(int64_t v, char *to)
 	return len;
 }
 
-/* The shortest digits that read back as v. Any number of at most 15 digits survives float64, so %.15g
- * finds it if there is one; numbers below DBL_MIN have fewer digits and need the search. */
+/* The shortest digits that read back as v. Any number of at most 15 digits survives float64, so
+ * %.15g finds it if there is one; numbers below DBL_MIN have fewer digits and need the search. */
 static void shortest(double v, char *to, size_t size)
 {
 	for (int p = fabs(v) < 2.3e-308 ? 1 : 15; p <= 17; p++) {

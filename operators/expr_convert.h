@@ -1,9 +1,9 @@
 /* expr_convert.h - single values to and from text as PostgreSQL reads and writes them.
  * Used by casts of columns and by literals. Pure; texts are len bytes without a NUL.
- * Differences: int means 64 bits; a timestamp is UTC, so a zone in a text is applied (as timestamptz
- * does with time zone UTC) and none is written. Only ISO 8601 dates of the years 1 to 9999. A float64
- * is written with the fewest digits that read back as itself; PostgreSQL takes one more where that
- * needs the reader to round a tie to even (5e22). */
+ * Differences: int means 64 bits; a timestamp is UTC, so a zone in a text is applied (as
+ * timestamptz does with time zone UTC) and none is written. Only ISO 8601 dates of the years 1 to
+ * 9999. A float64 is written with the fewest digits that read back as itself; PostgreSQL takes one
+ * more where that needs the reader to round a tie to even (5e22). */
 #pragma once
 #include "base/schema.h"
 

@@ -2,8 +2,8 @@
  * A kernel node runs its arguments, joins their nulls by words and hands its kernel the rows that
  * count. All-constant nodes run once a batch, for one row.
  * The first bad row: kernels go column by column, so the error met first need not be the one of the
- * first row. After an error everything is run again for the rows before it, until that is clean; only
- * a failing batch pays for it. */
+ * first row. After an error everything is run again for the rows before it, until that is clean;
+ * only a failing batch pays for it. */
 #include "operators/kernels.h"
 
 #include <stdio.h>

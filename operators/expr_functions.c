@@ -88,7 +88,8 @@ static int score(const struct function *f, struct node *const *arg, uint32_t n)
 
 static bool is_operator(const char *name)
 {
-	return strchr("+-*/%<>=~!@#^&|`?", name[0]) || !strcmp(name, "neg") || !strcmp(name, "like");
+	return strchr("+-*/%<>=~!@#^&|`?", name[0]) || !strcmp(name, "neg") ||
+	       !strcmp(name, "like");
 }
 
 static const char *shown(const char *name)
@@ -133,16 +134,17 @@ static enum rc refuse_unknown(const char *name, struct err *e)
 		return ERR(e, E_INVALID, "unknown operator '%s'", shown(name));
 	for (size_t i = 0; i < ARRAY_LEN(aggregates); i++)
 		if (!strcmp(name, aggregates[i]))
-			return ERR(e, E_INVALID, "%s() is an aggregate: that is a stage (keyed_sum), "
-						 "not a function", name);
+			return ERR(e, E_INVALID,
+				   "%s() is an aggregate: a stage (keyed_sum), not a function",
+				   name);
 	for (size_t i = 0; i < ARRAY_LEN(functions); i++)
 		if (!is_operator(functions[i].name))
 			names[n++] = functions[i].name;
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		names[n++] = others[i];
 	const char *close = closest_name(name, names, n);
-	return ERR(e, E_INVALID, "unknown function '%s'%s%s%s", name, close ? "; did you mean '" : "",
-		   close ? close : "", close ? "'?" : "");
+	return ERR(e, E_INVALID, "unknown function '%s'%s%s%s", name,
+		   close ? "; did you mean '" : "", close ? close : "", close ? "'?" : "");
 }
 
 RC function_find(const char *name, struct node *const *arg, uint32_t n, const struct function **f,
@@ -171,7 +173,8 @@ RC function_find(const char *name, struct node *const *arg, uint32_t n, const st
 	types_text(arg, n, have, sizeof have);
 	takes_text(name, takes, sizeof takes);
 	if (best >= 0)
-		return ERR(e, E_INVALID, "the types for '%s' are not known; it takes %s: cast one side",
+		return ERR(e, E_INVALID,
+			   "the types for '%s' are not known; it takes %s: cast one side",
 			   shown(name), takes);
 	return ERR(e, E_INVALID, "'%s' takes %s, not (%s); perhaps a cast is missing", shown(name),
 		   takes, have);

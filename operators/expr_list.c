@@ -92,7 +92,8 @@ static bool pieces_of(struct expr_list *l, uint32_t row, struct column *out, uin
 	return false;
 }
 
-/* Long words are still as they were: copies them, in the case asked for, into a text of out's own. */
+/* Long words are still as they were: copies them, in the case asked for, into a text of out's own.
+ *  */
 static enum rc map_long(struct expr_list *l, uint64_t total, struct pool *pool, struct column *out,
 			struct err *e)
 {

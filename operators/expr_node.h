@@ -1,5 +1,6 @@
 /* expr_node.h - a typed expression, and how its nodes are run over a batch.
- * A node yields a struct val for the rows it is asked for: a whole column, or one value for all rows.
+ * A node yields a struct val for the rows it is asked for: a whole column, or one value for all
+ * rows.
  *
  *   expr_type.c   ast -> nodes: names, types, casts put in, which kernel
  *   expr_eval.c   runs kernels; AND, OR, CASE, COALESCE choose the rows that need a side
@@ -53,7 +54,9 @@ static inline bool val_is_null(const struct val *v, uint32_t i)
 }
 static inline const uint8_t *view_bytes(const struct val *v, const struct strview *s)
 {
-	return s->len <= STRVIEW_INLINE ? (const uint8_t *)s->inl : v->texts[s->text]->data + s->off;
+	if (s->len <= STRVIEW_INLINE)
+		return (const uint8_t *)s->inl;
+	return v->texts[s->text]->data + s->off;
 }
 void val_drop(struct val *v); /* legal on the empty value and twice */
 
@@ -71,7 +74,7 @@ typedef enum rc control_fn(struct run *r, const struct node *n, struct rows rows
 
 enum kernel_flags {
 	K_DENSE = 1,  /* may compute rows nobody asked for: cheap, never fails on their garbage */
-	K_NULLS = 2,  /* looks at nulls itself and writes out->valid; else a null in gives a null out
+	K_NULLS = 2,  /* looks at nulls itself and writes out->valid; else a null in is a null out,
 		       * and the kernel is given only rows without nulls (K_DENSE: any rows) */
 	K_FAILS = 4,  /* can fail on a record */
 	K_COSTLY = 8, /* worth choosing rows for */

@@ -38,7 +38,8 @@ static struct expr_at place(const struct parse *p, int location)
 	return (struct expr_at){offset, token_at(p->text, offset).len};
 }
 
-#define REFUSE(p, location, ...) (*(p)->at = place((p), (location)), ERR((p)->e, E_INVALID, __VA_ARGS__))
+#define REFUSE(p, location, ...)                                                                   \
+	(*(p)->at = place((p), (location)), ERR((p)->e, E_INVALID, __VA_ARGS__))
 
 static enum rc no_memory(struct parse *p)
 {
@@ -194,7 +195,7 @@ static enum rc convert_const(struct parse *p, const PgQuery__AConst *c, struct a
 		if (make(p, AST_INT, c->location, 0, to) == OK)
 			(*to)->i = c->ival->ival;
 		return p->e->code;
-	case PG_QUERY__A__CONST__VAL_FVAL: /* what does not fit 32 bits comes as text, whole or not */
+	case PG_QUERY__A__CONST__VAL_FVAL: /* also whole numbers that do not fit 32 bits */
 		return convert_number(p, c->fval->fval, c->location, to);
 	case PG_QUERY__A__CONST__VAL_BOOLVAL:
 		if (make(p, AST_BOOL, c->location, 0, to) == OK)
@@ -241,10 +242,10 @@ static enum rc convert_operator(struct parse *p, const PgQuery__AExpr *x, struct
 		if (!*op)
 			return REFUSE(p, x->location, "'operator(...)' is not supported");
 		if (!x->lexpr) {
-			const char *sign = !strcmp(op, "-") ? "neg" : !strcmp(op, "+") ? "pos" : NULL;
-			if (!sign)
+			if (strcmp(op, "-") && strcmp(op, "+"))
 				return REFUSE(p, x->location, "unknown operator '%s'", op);
-			return make_call(p, sign, x->location, two + 1, 1, to);
+			return make_call(p, op[0] == '-' ? "neg" : "pos", x->location, two + 1, 1,
+					 to);
 		}
 		return make_call(p, op, x->location, two, 2, to);
 	case PG_QUERY__A__EXPR__KIND__AEXPR_DISTINCT:
@@ -317,14 +318,15 @@ static enum rc convert_cast(struct parse *p, const PgQuery__TypeCast *c, struct 
 		if (strcmp(name, types[i].name))
 			continue;
 		if (t->n_typmods)
-			return REFUSE(p, t->location, "a length or precision is not supported here");
+			return REFUSE(p, t->location, "a length or precision is not supported");
 		if (make(p, AST_CAST, location, 1, to) != OK)
 			return p->e->code;
 		(*to)->type = types[i].type;
 		return convert(p, c->arg, &(*to)->arg[0]);
 	}
 	return REFUSE(p, t->location,
-		      "unknown type '%s'; there are bigint, double precision, text, boolean and timestamp",
+		      "unknown type '%s'; there are bigint, double precision, text, boolean and "
+		      "timestamp",
 		      name);
 }
 
@@ -414,9 +416,9 @@ static enum rc convert(struct parse *p, const PgQuery__Node *n, struct ast **to)
 /* Refuses a clause of SELECT, pointing at its word if it stands outside of brackets. */
 static enum rc refuse_clause(struct parse *p)
 {
-	static const char *const words[] = {"from",  "where", "group", "having", "order", "limit",
-					    "offset", "fetch", "into", "window", "union", "intersect",
-					    "except", "for"};
+	static const char *const words[] = {"from",   "where",  "group",     "having", "order",
+					    "limit",  "offset", "fetch",     "into",   "window",
+					    "union",  "except", "intersect", "for"};
 	int depth = 0;
 	*p->at = (struct expr_at){0};
 	for (struct token t = token_at(p->text, 0); t.kind != TOK_END && !p->at->len;
@@ -427,8 +429,8 @@ static enum rc refuse_clause(struct parse *p)
 			if (token_is(p->text, t, words[i]))
 				*p->at = (struct expr_at){t.offset, t.len};
 	}
-	return ERR(p->e, E_INVALID, "only an expression can stand here: no 'from', 'where', 'union' or "
-				    "other clause of SELECT");
+	return ERR(p->e, E_INVALID,
+		   "only an expression can stand here: no 'from', 'where' or other clause of SELECT");
 }
 
 static enum rc convert_statement(struct parse *p, const PgQuery__ParseResult *r, struct ast **to)
@@ -457,7 +459,8 @@ static enum rc convert_statement(struct parse *p, const PgQuery__ParseResult *r,
 		return refuse_clause(p);
 	const PgQuery__ResTarget *t = s->target_list[0]->res_target;
 	if (t->name && *t->name)
-		return REFUSE(p, t->location, "the value cannot be named here (\"as %s\")", t->name);
+		return REFUSE(p, t->location, "the value cannot be named here (\"as %s\")",
+			      t->name);
 	if (t->n_indirection || !t->val)
 		return REFUSE(p, t->location, "only an expression can stand here");
 	return convert(p, t->val, to);
@@ -486,8 +489,8 @@ static void show_cure(struct parse *p, size_t near)
 	*p->at = (struct expr_at){t.offset, t.len};
 	err_clear(p->e);
 	(void)ERR(p->e, E_INVALID,
-		  "%.400s; '%.*s' is a word of SQL: to mean the field, write \"%.*s\" in double quotes "
-		  "(in JSON: \\\"%.*s\\\")",
+		  "%.400s; '%.*s' is a word of SQL: to mean the field, write \"%.*s\" in double "
+		  "quotes (in JSON: \\\"%.*s\\\")",
 		  was, len, word, len, word, len, word);
 }
 

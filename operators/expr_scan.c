@@ -200,8 +200,9 @@ struct token token_at(const char *s, size_t i)
 		end = skip_number(s, i);
 	} else if (is_operator(c)) {
 		t.kind = TOK_OPERATOR;
-		for (end = i + 1; is_operator((unsigned char)s[end]) && !begins_comment(s, end); end++)
-			;
+		end = i + 1;
+		while (is_operator((unsigned char)s[end]) && !begins_comment(s, end))
+			end++;
 	} else {
 		t.kind = TOK_PUNCT;
 		end = i + 1;

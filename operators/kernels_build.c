@@ -1,6 +1,6 @@
-/* kernels_build.c - making text columns: appended bytes, shared parts, and rows merged from several.
- * Why two passes: a result's long texts go into one buffer whose size is known before it is taken, so
- * no result is ever moved. Short ones stand in their views. */
+/* kernels_build.c - making text columns: appended bytes, shared parts, and rows merged from
+ * several. Why two passes: a result's long texts go into one buffer whose size is known before it
+ * is taken, so no result is ever moved. Short ones stand in their views. */
 #include "operators/kernels.h"
 
 enum rc text_out_begin(struct run *r, struct text_out *t, struct column *out, uint64_t total)

@@ -1,4 +1,5 @@
-/* kernels_cast.c - casts of columns. A text that is no value of the type is an error of its record. */
+/* kernels_cast.c - casts of columns. A text that is no value of the type is an error of its
+ * record. */
 #include "operators/expr_convert.h"
 #include "operators/kernels.h"
 
@@ -6,16 +7,20 @@
 	static enum rc name(struct run *r, const struct node *n, struct rows rows,                 \
 			    const struct val *arg, struct column *out)
 
+static const char *view_chars(const struct val *v, const struct strview *s)
+{
+	return (const char *)view_bytes(v, s);
+}
+
 static enum rc fail_text(struct run *r, uint32_t row, const struct val *v, const struct strview *s,
 			 enum type to, enum convert why)
 {
 	int shown = s->len > 60 ? 60 : (int)s->len;
 	const char *dots = s->len > 60 ? "..." : "";
 	if (why == CONVERT_RANGE)
-		return run_fail(r, row, "'%.*s%s' is out of range for %s", shown,
-				(const char *)view_bytes(v, s), dots, type_name(to));
-	return run_fail(r, row, "'%.*s%s' is no %s", shown, (const char *)view_bytes(v, s), dots,
-			type_name(to));
+		return run_fail(r, row, "'%.*s%s' is out of range for %s", shown, view_chars(v, s),
+				dots, type_name(to));
+	return run_fail(r, row, "'%.*s%s' is no %s", shown, view_chars(v, s), dots, type_name(to));
 }
 
 CAST(bool_to_i64)
@@ -69,7 +74,7 @@ CAST(str_to_i64)
 {
 	FOR_ROWS(i, rows) {
 		const struct strview *s = &arg->str[i & arg->mask];
-		enum convert c = convert_to_i64((const char *)view_bytes(arg, s), s->len, &out->i64[i]);
+		enum convert c = convert_to_i64(view_chars(arg, s), s->len, &out->i64[i]);
 		if (c != CONVERT_OK)
 			return fail_text(r, i, arg, s, n->type, c);
 	}
@@ -80,7 +85,7 @@ CAST(str_to_f64)
 {
 	FOR_ROWS(i, rows) {
 		const struct strview *s = &arg->str[i & arg->mask];
-		enum convert c = convert_to_f64((const char *)view_bytes(arg, s), s->len, &out->f64[i]);
+		enum convert c = convert_to_f64(view_chars(arg, s), s->len, &out->f64[i]);
 		if (c != CONVERT_OK)
 			return fail_text(r, i, arg, s, n->type, c);
 	}
@@ -91,8 +96,7 @@ CAST(str_to_timestamp)
 {
 	FOR_ROWS(i, rows) {
 		const struct strview *s = &arg->str[i & arg->mask];
-		enum convert c =
-			convert_to_timestamp((const char *)view_bytes(arg, s), s->len, &out->i64[i]);
+		enum convert c = convert_to_timestamp(view_chars(arg, s), s->len, &out->i64[i]);
 		if (c != CONVERT_OK)
 			return fail_text(r, i, arg, s, n->type, c);
 	}
@@ -104,7 +108,7 @@ CAST(str_to_bool)
 	FOR_ROWS(i, rows) {
 		const struct strview *s = &arg->str[i & arg->mask];
 		bool yes = false;
-		enum convert c = convert_to_bool((const char *)view_bytes(arg, s), s->len, &yes);
+		enum convert c = convert_to_bool(view_chars(arg, s), s->len, &yes);
 		if (c != CONVERT_OK)
 			return fail_text(r, i, arg, s, n->type, c);
 		if (yes)
@@ -121,7 +125,8 @@ CAST(bool_to_str)
 	(void)r;
 	FOR_ROWS(i, rows) {
 		const char *word = bit_get(arg->bits, i & arg->mask) ? "true" : "false";
-		out->str[i] = view_inline((const uint8_t *)word, n->op ? 1 : (uint32_t)strlen(word));
+		uint32_t len = n->op ? 1 : (uint32_t)strlen(word);
+		out->str[i] = view_inline((const uint8_t *)word, len);
 	}
 	return OK;
 }

@@ -46,7 +46,8 @@ int val_compare(const struct val *a, uint32_t ia, const struct val *b, uint32_t 
 	case T_BOOL:
 		return (int)bit_get(a->bits, ia) - (int)bit_get(b->bits, ib);
 	case T_FLOAT64:
-		return (int)f64_less(b->f64[ib], a->f64[ia]) - (int)f64_less(a->f64[ia], b->f64[ib]);
+		return (int)f64_less(b->f64[ib], a->f64[ia]) -
+		       (int)f64_less(a->f64[ia], b->f64[ib]);
 	case T_STRING:
 		return view_compare(a, &a->str[ia], b, &b->str[ib]);
 	default:
@@ -135,9 +136,10 @@ static void compare_str(enum compare op, uint64_t *to, const struct val *a, cons
 			struct rows rows)
 {
 	if (op == CMP_EQ || op == CMP_NE) {
-		FOR_ROWS(i, rows)
-			bit_put(to, i, view_equal(a, &a->str[i & a->mask], b, &b->str[i & b->mask]) ==
-					       (op == CMP_EQ));
+		FOR_ROWS(i, rows) {
+			bool equal = view_equal(a, &a->str[i & a->mask], b, &b->str[i & b->mask]);
+			bit_put(to, i, equal == (op == CMP_EQ));
+		}
 		return;
 	}
 	FOR_ROWS(i, rows) {
@@ -149,8 +151,10 @@ static void compare_str(enum compare op, uint64_t *to, const struct val *a, cons
 static void compare_bool(enum compare op, uint64_t *to, const struct val *a, const struct val *b,
 			 struct rows rows)
 {
-	FOR_ROWS(i, rows)
-		bit_put(to, i, holds_i64(op, bit_get(a->bits, i & a->mask), bit_get(b->bits, i & b->mask)));
+	FOR_ROWS(i, rows) {
+		bool x = bit_get(a->bits, i & a->mask), y = bit_get(b->bits, i & b->mask);
+		bit_put(to, i, holds_i64(op, x, y));
+	}
 }
 
 enum rc kernel_compare(struct run *r, const struct node *n, struct rows rows, const struct val *arg,

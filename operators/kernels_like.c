@@ -1,5 +1,5 @@
-/* kernels_like.c - LIKE: % is any run of characters, _ one character, a backslash takes the next one
- * as it is. Patterns of the usual shapes ('x', 'x%', '%x', '%x%') are plain comparisons. */
+/* kernels_like.c - LIKE: % is any run of characters, _ one character, a backslash takes the next
+ * one as it is. Patterns of the usual shapes ('x', 'x%', '%x', '%x%') are plain comparisons. */
 #include "operators/kernels.h"
 
 enum shape { SHAPE_ANY, SHAPE_EQUAL, SHAPE_PREFIX, SHAPE_SUFFIX, SHAPE_INSIDE };
@@ -27,7 +27,8 @@ static uint32_t char_len(const uint8_t *t, uint32_t left)
 	return n;
 }
 
-/* Greedy with one point to go back to, the last %: enough, since an earlier % need not take more. */
+/* Greedy with one point to go back to, the last %: enough, since an earlier % need not take more.
+ *  */
 static enum match match_any(const uint8_t *t, uint32_t t_len, const uint8_t *p, uint32_t p_len)
 {
 	uint32_t i = 0, j = 0, star = UINT32_MAX, resume = 0;

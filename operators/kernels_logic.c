@@ -1,6 +1,6 @@
-/* kernels_logic.c - three-valued logic by words, and the nodes that choose the rows for their sides.
- * A boolean is kept as two bitmaps here: "is true" and "is false"; what is null is neither. So AND is
- * one & and one |, whatever the nulls.
+/* kernels_logic.c - three-valued logic by words, and the nodes that choose the rows for their
+ * sides. A boolean is kept as two bitmaps here: "is true" and "is false"; what is null is neither.
+ * So AND is one & and one |, whatever the nulls.
  * AND, OR, CASE and COALESCE evaluate a side only for the rows that need it, so that
  * `case when x = 0 then 0 else 1 / x end` never fails. Sides that are cheap and cannot fail are
  * evaluated for all rows: choosing would cost more. */
@@ -230,7 +230,8 @@ enum rc control_nullif(struct run *r, const struct node *n, struct rows rows, st
 		rc = merge_put(r, out, rows, &a);
 	if (rc == OK)
 		FOR_ROWS(i, rows)
-			if (!val_is_null(&a, i) && !val_is_null(&b, i) && val_compare(&a, i, &b, i) == 0)
+			if (!val_is_null(&a, i) && !val_is_null(&b, i) &&
+			    val_compare(&a, i, &b, i) == 0)
 				bit_clear(out->valid, i);
 	val_drop(&a);
 	val_drop(&b);

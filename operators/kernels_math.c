@@ -45,12 +45,14 @@ LOOP2(add_i64, int64_t, z = (int64_t)((uint64_t)x + (uint64_t)y); bad |= (x ^ z)
 LOOP2(sub_i64, int64_t, z = (int64_t)((uint64_t)x - (uint64_t)y); bad |= (x ^ y) & (x ^ z))
 LOOP2(mul_i64, int64_t, bad |= -(int64_t)__builtin_mul_overflow(x, y, &z))
 
-/* z - z is not 0 for infinities and NaN. A division by zero gives one of them. Infinite or NaN arguments
- * set bad as well, and underflow only where the result is 0: float_fault decides, row by row. */
+/* z - z is not 0 for infinities and NaN. A division by zero gives one of them. Infinite or NaN
+ * arguments set bad as well, and underflow only where the result is 0: float_fault decides, row by
+ * row. */
 #define ODD(cond) ((cond) ? INT64_MIN : 0)
 LOOP2(add_f64, double, z = x + y; bad |= ODD(z - z != 0))
 LOOP2(sub_f64, double, z = x - y; bad |= ODD(z - z != 0))
-LOOP2(mul_f64, double, z = x * y; bad |= ODD(z - z != 0) | (ODD(z == 0) & ODD(x != 0) & ODD(y != 0)))
+LOOP2(mul_f64, double, z = x * y;
+      bad |= ODD(z - z != 0) | (ODD(z == 0) & ODD(x != 0) & ODD(y != 0)))
 LOOP2(div_f64, double, z = x / y; bad |= ODD(z - z != 0) | (ODD(z == 0) & ODD(x != 0)))
 
 /* Some row was bad: the first one asked for, unless it was only garbage. */
@@ -66,8 +68,8 @@ LOOP2(div_f64, double, z = x / y; bad |= ODD(z - z != 0) | (ODD(z == 0) & ODD(x 
 			int64_t x = a->i64[i & a->mask], y = b->i64[i & b->mask], z;               \
 			if (!column_is_null(out, i) &&                                             \
 			    name(&z, &x, 0, &y, 0, (struct rows){NULL, 1}) < 0)                    \
-				return run_fail(r, i, "%lld " sign " %lld is out of range for int64", \
-						(long long)x, (long long)y);                       \
+				return run_fail(r, i, "%lld " sign " %lld is out of range for "    \
+						      "int64", (long long)x, (long long)y);        \
 		}                                                                                  \
 		return OK;                                                                         \
 	}
@@ -119,7 +121,8 @@ enum rc kernel_div_i64(struct run *r, const struct node *n, struct rows rows, co
 			if (y == 0)
 				return run_fail(r, i, "division by zero");
 			if (x == INT64_MIN)
-				return run_fail(r, i, "%lld / -1 is out of range for int64", (long long)x);
+				return run_fail(r, i, "%lld / -1 is out of range for int64",
+						(long long)x);
 		}
 		out->i64[i] = x / y;
 	}
@@ -204,7 +207,8 @@ INLINE uint64_t divider_rest(struct divider k, uint64_t v)
 }
 
 /* Pointers of its own: the compiler need not read them again after each store. */
-static void divide_all(struct divider k, int64_t *restrict to, const int64_t *restrict from, uint32_t n)
+static void divide_all(struct divider k, int64_t *restrict to, const int64_t *restrict from,
+		       uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		to[i] = (int64_t)divider_rest(k, splitmix64((uint64_t)from[i]));
@@ -230,8 +234,8 @@ enum rc kernel_splitmix64(struct run *r, const struct node *n, struct rows rows,
 	FOR_ROWS(i, rows) {
 		int64_t m = b->i64[i & b->mask];
 		if (m <= 0)
-			return run_fail(r, i, "splitmix64(i, %lld): the second argument must be positive",
-					(long long)m);
+			return run_fail(r, i, "splitmix64(i, %lld): the second argument must be "
+					      "positive", (long long)m);
 		out->i64[i] = (int64_t)(splitmix64((uint64_t)a->i64[i & a->mask]) % (uint64_t)m);
 	}
 	return OK;

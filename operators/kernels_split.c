@@ -1,6 +1,6 @@
 /* kernels_split.c - lines into words: the hottest loop of a word count.
- * 64 bytes give one bitmap of white space; its edges are the words' ends. A word of up to 12 bytes is
- * loaded, shifted behind its length and masked: no byte loop, no call, no copy of text. */
+ * 64 bytes give one bitmap of white space; its edges are the words' ends. A word of up to 12 bytes
+ * is loaded, shifted behind its length and masked: no byte loop, no call, no copy of text. */
 #include "operators/kernels.h"
 #include "operators/simd.h"
 
@@ -64,8 +64,8 @@ INLINE uint32_t cut(const uint8_t *p, uint32_t len, uint32_t *from, struct strvi
 			m |= ~0ull << (len - at);
 		uint64_t edges = m ^ (m << 1 | blank);
 		if (!blank && edges) {
-			put_word(p, start, at + (uint32_t)__builtin_ctzll(edges), like, how, long_bytes,
-				 &out[n]);
+			uint32_t end = at + (uint32_t)__builtin_ctzll(edges);
+			put_word(p, start, end, like, how, long_bytes, &out[n]);
 			parent[n++] = row;
 			edges &= edges - 1;
 		}
@@ -80,8 +80,8 @@ INLINE uint32_t cut(const uint8_t *p, uint32_t len, uint32_t *from, struct strvi
 				*from = first;
 				return n;
 			}
-			put_word(p, first, at + (uint32_t)__builtin_ctzll(edges), like, how, long_bytes,
-				 &out[n]);
+			uint32_t end = at + (uint32_t)__builtin_ctzll(edges);
+			put_word(p, first, end, like, how, long_bytes, &out[n]);
 			parent[n++] = row;
 			edges &= edges - 1;
 		}

@@ -1,6 +1,7 @@
-/* kernels_text.c - functions over text. Parts of a text are views into it; nothing is copied for them.
- * Characters are UTF-8: one begins at each byte that is no continuation byte, and at the first byte.
- * Invalid UTF-8 passes through, and counts by the same rule. lower() and upper() map ASCII letters. */
+/* kernels_text.c - functions over text. Parts of a text are views into it; nothing is copied for
+ * them. Characters are UTF-8: one begins at each byte that is no continuation byte, and at the
+ * first byte. Invalid UTF-8 passes through, and counts by the same rule. lower() and upper() map
+ * ASCII letters. */
 #include "operators/kernels.h"
 #include "operators/simd.h"
 
@@ -12,7 +13,8 @@ static bool begins_char(uint8_t c)
 /* How many of 16 bytes begin a character, those below n. */
 static int64_t count_16(__m128i bytes, uint32_t n)
 {
-	static const int8_t first[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+	static const int8_t first[32] = {-1, -1, -1, -1, -1, -1, -1, -1,
+					 -1, -1, -1, -1, -1, -1, -1, -1};
 	__m128i begins = _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8((char)0xBF)),
 				       simd_load(first + 16 - n));
 	__m128i sums = _mm_sad_epu8(_mm_sub_epi8(_mm_setzero_si128(), begins), _mm_setzero_si128());
@@ -169,7 +171,8 @@ enum rc kernel_substr(struct run *r, const struct node *n, struct rows rows, con
 		if (n->n == 3) {
 			int64_t count = arg[2].i64[i & arg[2].mask];
 			if (count < 0)
-				return run_fail(r, i, "negative substring length %lld", (long long)count);
+				return run_fail(r, i, "negative substring length %lld",
+						(long long)count);
 			if (__builtin_add_overflow(start, count, &end))
 				end = INT64_MAX;
 		}
@@ -243,7 +246,7 @@ enum rc kernel_split_part(struct run *r, const struct node *n, struct rows rows,
 		int64_t field = arg[2].i64[i & arg[2].mask];
 		uint32_t from = 0, to = s->len;
 		if (field == 0)
-			return run_fail(r, i, "split_part: the position counts from 1 (or from -1)");
+			return run_fail(r, i, "split_part: positions count from 1 (or from -1)");
 		bool found;
 		if (!by->len) { /* nothing separates: there is one piece */
 			found = field == 1 || field == -1;
@@ -323,7 +326,8 @@ enum rc kernel_concat(struct run *r, const struct node *n, struct rows rows, con
 		FOR_ROWS(i, rows) {
 			uint64_t len = 0;
 			for (uint32_t a = 0; a < n->n; a++)
-				len += val_is_null(&arg[a], i) ? 0 : arg[a].str[i & arg[a].mask].len;
+				if (!val_is_null(&arg[a], i))
+					len += arg[a].str[i & arg[a].mask].len;
 			if (!pass) {
 				total += len > STRVIEW_INLINE ? len : 0;
 				continue;

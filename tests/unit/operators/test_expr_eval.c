@@ -1,5 +1,5 @@
-/* test_expr_eval.c - running expressions: nulls, the rows each side needs, the first bad row, shared
- * columns and texts, and the same answer whatever rows are selected. */
+/* test_expr_eval.c - running expressions: nulls, the rows each side needs, the first bad row,
+ * shared columns and texts, and the same answer whatever rows are selected. */
 #include "tests/unit/operators/expr_rig.h"
 
 #include "base/check.h"
@@ -174,7 +174,7 @@ TEST(every_operator_finds_its_overflow)
 		{"('1e999' || substr(word, 9))::float8", "out of range for float64"},
 		{"(repeated || repeated)::int", "...' is no int64"},
 		{"substr(word, 1, -1)", "negative substring length -1"},
-		{"split_part(word, 'o', 0)", "counts from 1"},
+		{"split_part(word, 'o', 0)", "count from 1"},
 		{"word like ('%' || '\\')", "must not end with a backslash"},
 		{"splitmix64(one, 0)", "must be positive"},
 		{"splitmix64(one, -5)", "must be positive"},

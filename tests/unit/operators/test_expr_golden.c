@@ -1,4 +1,5 @@
-/* test_expr_golden.c - expressions against PostgreSQL's own answers (tests/golden/expr_postgres.py). */
+/* test_expr_golden.c - expressions against PostgreSQL's own answers
+ * (tests/golden/expr_postgres.py). */
 #include "tests/unit/operators/expr_rig.h"
 
 #include "base/check.h"

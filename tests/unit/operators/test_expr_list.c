@@ -1,5 +1,5 @@
-/* test_expr_list.c - split(): every element, in order, from the right row, whatever the batch's shape.
- * The oracle cuts with a byte loop. */
+/* test_expr_list.c - split(): every element, in order, from the right row, whatever the batch's
+ * shape. The oracle cuts with a byte loop. */
 #include "tests/unit/operators/expr_rig.h"
 
 #include "base/check.h"

@@ -1,5 +1,5 @@
-/* test_expr_parse.c - what libpg_query would get wrong or accept, one test for each trap of DESIGN 9,
- * and the errors a user sees with their places. */
+/* test_expr_parse.c - what libpg_query would get wrong or accept, one test for each trap of DESIGN
+ * 9, and the errors a user sees with their places. */
 #include "tests/unit/operators/expr_rig.h"
 
 #include "base/check.h"
