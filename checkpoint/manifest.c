@@ -167,8 +167,8 @@ enum rc manifest_carry_run(struct manifest *m, struct manifest_keyed *k, const s
 }
 
 /* Calls visit for the reference of each run and section. */
-static void each_ref(struct manifest *m, void (*visit)(struct manifest *, struct section_ref *, void *),
-		     void *arg)
+static void each_ref(struct manifest *m,
+		     void (*visit)(struct manifest *, struct section_ref *, void *), void *arg)
 {
 	for (uint32_t o = 0; o < m->n_ops; o++) {
 		struct manifest_op *op = &m->op[o];

@@ -33,8 +33,8 @@ static enum rc refused_by_lock(struct store *s, const char *path, struct err *e)
 		if (gmtime_r(&at, &utc))
 			strftime(since, sizeof since, " since %Y-%m-%d %H:%M:%S UTC", &utc);
 	}
-	return ERR(e, E_REFUSED, "'%s' is in use by process %llu%s: stop it first, or use another --dir",
-		   s->dir, (unsigned long long)pid, since);
+	return ERR(e, E_REFUSED,
+		   "'%s' is in use by process %llu%s: stop it first, or use another --dir", s->dir, (unsigned long long)pid, since);
 }
 
 /* Takes the lock, remembers who had it, writes who has it. */
@@ -297,8 +297,8 @@ static enum rc look(struct store *s, struct store_start *out, struct err *e)
 	}
 }
 
-enum rc store_open(struct store **out_s, struct fs *fs, struct mem *mem, const struct store_options *o,
-		   struct store_start *out, struct err *e)
+enum rc store_open(struct store **out_s, struct fs *fs, struct mem *mem,
+		   const struct store_options *o, struct store_start *out, struct err *e)
 {
 	*out_s = NULL;
 	*out = (struct store_start){0};
@@ -313,7 +313,8 @@ enum rc store_open(struct store **out_s, struct fs *fs, struct mem *mem, const s
 	memcpy(s->new_uuid, o->new_uuid, UUID_TEXT);
 	enum rc rc = OK;
 	int n = snprintf(s->dir, sizeof s->dir, "%s", o->dir);
-	if (n < 0 || n >= LAYOUT_PATH_MAX || !layout_path(s->manifest_dir, o->dir, NULL, LAYOUT_MANIFEST) ||
+	if (n < 0 || n >= LAYOUT_PATH_MAX ||
+	    !layout_path(s->manifest_dir, o->dir, NULL, LAYOUT_MANIFEST) ||
 	    !layout_path(s->parts_dir, o->dir, NULL, LAYOUT_PARTS))
 		rc = ERR(e, E_INVALID, "the path of '%s' is too long", o->dir);
 	if (rc == OK)
@@ -336,7 +337,8 @@ fail:
 /* --- the fence --- */
 
 /* a (may be NULL) and one more, larger slot when it is not SLOT_NONE, as m's own list. */
-static uint64_t *slots_and(struct manifest *m, const uint64_t *a, uint32_t n, uint64_t more, uint32_t *to_n)
+static uint64_t *slots_and(struct manifest *m, const uint64_t *a, uint32_t n, uint64_t more,
+			   uint32_t *to_n)
 {
 	uint64_t *list = manifest_alloc(m, ((size_t)n + 1) * sizeof *list);
 	*to_n = 0;
@@ -418,7 +420,8 @@ static enum rc write_job(struct store *s, struct err *e)
 }
 
 /* Somebody was faster. Nothing of ours is visible: look again, and let the caller check again. */
-static enum rc lost_race(struct store *s, struct store_start *out, const struct err *why, struct err *e)
+static enum rc lost_race(struct store *s, struct store_start *out, const struct err *why,
+			 struct err *e)
 {
 	if (++s->lost >= STORE_TRIES)
 		return store_died(s, E_FENCED, why, e);

@@ -209,7 +209,8 @@ static enum rc reader_new(struct section_reader **out, struct mem *mem, uint64_t
 	*out = mem_get(mem, sizeof **out);
 	if (!*out)
 		return ERR(e, E_NO_MEMORY, "no memory for a section's reader");
-	**out = (struct section_reader){.mem = mem, .hash_first = hash_first, .hash_last = hash_last};
+	**out = (struct section_reader){
+		.mem = mem, .hash_first = hash_first, .hash_last = hash_last};
 	bytes_init(&(*out)->packed, mem);
 	bytes_init(&(*out)->raw, mem);
 	return OK;

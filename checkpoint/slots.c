@@ -9,7 +9,8 @@
 
 enum { TEMPORARY_TRIES = 1000 }; /* names a dead process may have left under our epoch */
 
-enum rc slots_list(struct fs *fs, struct mem *mem, const char *dir, struct slot_list *l, struct err *e)
+enum rc slots_list(struct fs *fs, struct mem *mem, const char *dir, struct slot_list *l,
+		   struct err *e)
 {
 	*l = (struct slot_list){.mem = mem};
 	char path[LAYOUT_PATH_MAX];

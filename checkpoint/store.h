@@ -9,7 +9,7 @@
  * Threads: one owner at a time. open and own: whoever starts the job, before it runs; publish,
  * sweep, discard and read: the durability lane only. The control thread keeps a copy of what
  * store_start says and never calls in here once the job runs.
- * After E_FENCED or E_UNKNOWN_OUTCOME every call returns that again without touching a file (inv 27). */
+ * After E_FENCED or E_UNKNOWN_OUTCOME every call returns that again and touches no file (inv 27). */
 #pragma once
 #include "checkpoint/slots.h"
 #include "checkpoint/verify.h"
@@ -69,8 +69,8 @@ RC store_own(struct store *s, struct store_start *out, struct err *e);
 RC store_publish(struct store *s, struct manifest *m, struct err *e);
 
 /* Afterwards: one step of retiring old slots and removing files nobody names, at most one durable
- * operation a call. attempt: the running one (its unpublished files are left alone). Call until *done; a
- * new begin restarts it. Errors are reported, harmless, and end this sweep: the next one goes on. */
+ * operation a call. attempt: the running one (its unpublished files are left alone). Call until
+ * *done; a new begin restarts it. Errors are reported, harmless, and end this sweep: the next one goes on. */
 RC store_sweep_begin(struct store *s, uint32_t attempt, struct err *e);
 RC store_sweep_step(struct store *s, bool *done, struct err *e);
 

@@ -72,7 +72,8 @@ void store_forget_slot(struct store *s, struct known *k);
 void store_forget_all(struct store *s);
 /* Encodes m, links it into m->slot, and has it in known[] and as top on OK. */
 RC store_link(struct store *s, struct manifest *m, struct err *e);
-/* Checkpoints with a manifest that top lists: borrowed pointers in memory of s->mem (NULL: none left). */
+/* Checkpoints with a manifest that top lists: borrowed pointers in memory of s->mem, which the
+ * caller puts back; NULL: no memory. */
 const struct manifest **store_live(struct store *s, size_t *n);
 RC store_drop_name(struct store *s, const char *name, struct err *e);
 void sweep_close(struct store *s);

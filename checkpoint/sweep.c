@@ -128,7 +128,8 @@ static enum rc retire_next(struct store *s, struct err *e)
 	struct retention_facts f = facts_of(s, NULL, 0);
 	for (; s->sweep.i < s->n_known; s->sweep.i++) {
 		struct known *k = &s->known[s->sweep.i];
-		if (retention_slot(&f, k->slot, k->is == SLOT_IS_CHECKPOINT ? k->m : NULL) == FATE_REMOVE)
+		const struct manifest *m = k->is == SLOT_IS_CHECKPOINT ? k->m : NULL;
+		if (retention_slot(&f, k->slot, m) == FATE_REMOVE)
 			return retire(s, k, e);
 	}
 	next(s);
