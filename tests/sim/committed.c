@@ -1,0 +1,311 @@
+/* committed.c - see committed.h. */
+#include "tests/sim/committed.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "checkpoint/retention.h"
+#include "checkpoint/slots.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* ---- rows ---- */
+
+void counts_close(struct counts *r)
+{
+	free(r->v);
+	*r = (struct counts){0};
+}
+
+void counts_add(struct counts *r, const char *key, size_t len, int64_t n)
+{
+	if (r->n == r->cap) {
+		r->cap = r->cap ? 2 * r->cap : 256;
+		r->v = realloc(r->v, r->cap * sizeof *r->v);
+	}
+	struct row *x = &r->v[r->n++];
+	CHECK(len < sizeof x->key);
+	memset(x, 0, sizeof *x);
+	memcpy(x->key, key, len);
+	x->n = n;
+}
+
+static int row_compare(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	int c = strcmp(x->key, y->key);
+	return c ? c : (x->n > y->n) - (x->n < y->n);
+}
+
+void counts_sort(struct counts *r)
+{
+	if (r->n)
+		qsort(r->v, r->n, sizeof *r->v, row_compare);
+}
+
+void counts_of_words(struct counts *r, const char *text)
+{
+	while (*text) {
+		char word[32];
+		size_t len = 0;
+		while (*text && isspace((unsigned char)*text))
+			text++;
+		while (*text && !isspace((unsigned char)*text))
+			word[len++] = (char)tolower((unsigned char)*text++);
+		if (!len)
+			break;
+		size_t i = 0;
+		while (i < r->n && (strlen(r->v[i].key) != len || memcmp(r->v[i].key, word, len)))
+			i++;
+		if (i == r->n)
+			counts_add(r, word, len, 0);
+		r->v[i].n++;
+	}
+	counts_sort(r);
+}
+
+/* ---- committed files ---- */
+
+static bool is_committed_name(const char *name)
+{
+	size_t len = strlen(name);
+	return !strncmp(name, "part-", 5) && len > 4 && !strcmp(name + len - 4, ".csv");
+}
+
+static void list_out(struct world *w, struct fs_names *names)
+{
+	struct err e = {0};
+	enum rc rc = fs_list(w->fs, WORLD_OUT, names, &e);
+	if (rc == E_NOT_FOUND) {
+		*names = (struct fs_names){0};
+		return;
+	}
+	if (rc != OK)
+		world_fail(w, "%s", e.text);
+}
+
+static char *read_out(struct world *w, const char *name, size_t *len)
+{
+	char path[512];
+	uint8_t *data;
+	struct err e = {0};
+	snprintf(path, sizeof path, WORLD_OUT "/%s", name);
+	if (fs_read_all(w->fs, path, 1u << 24, &data, len, &e) != OK)
+		world_fail(w, "%s", e.text);
+	return (char *)data;
+}
+
+static void counts_of_file(struct counts *r, struct world *w, const char *name)
+{
+	size_t len;
+	char *text = read_out(w, name, &len), *at = strchr(text, '\n');
+	if (!at || strncmp(text, "word,n\n", 7))
+		world_fail(w, "'%s' has no header: \"%.20s\"", name, text);
+	for (at++; *at;) {
+		char *comma = strchr(at, ','), *end;
+		if (!comma || (end = strchr(comma, '\n')) == NULL)
+			world_fail(w, "'%s' is torn: \"%.40s\"", name, at);
+		counts_add(r, at, (size_t)(comma - at), strtoll(comma + 1, NULL, 10));
+		at = end + 1;
+	}
+	if (at != text + len)
+		world_fail(w, "'%s' holds a zero byte", name);
+	mem_put(&w->mem, text);
+}
+
+void counts_committed(struct counts *r, struct world *w)
+{
+	struct fs_names names;
+	list_out(w, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		if (is_committed_name(names.name[i]))
+			counts_of_file(r, w, names.name[i]);
+		else if (strcmp(names.name[i], ".weir-pending"))
+			world_fail(w, "what is '%s'?", names.name[i]);
+	}
+	fs_names_close(&names);
+	counts_sort(r);
+}
+
+void seen_look(struct seen_files *s, struct world *w)
+{
+	struct fs_names names;
+	size_t found = 0, before = s->n;
+	list_out(w, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		if (!is_committed_name(names.name[i]))
+			continue;
+		size_t len, k = 0;
+		char *text = read_out(w, names.name[i], &len);
+		uint64_t hash = hash_bytes(text, len);
+		mem_put(&w->mem, text);
+		while (k < before && strcmp(s->file[k].name, names.name[i]))
+			k++;
+		if (k < before) {
+			found++;
+			if (s->file[k].hash != hash)
+				world_fail(w, "committed file '%s' has changed", names.name[i]);
+			continue;
+		}
+		CHECK(s->n < ARRAY_LEN(s->file));
+		snprintf(s->file[s->n].name, sizeof s->file[0].name, "%s", names.name[i]);
+		s->file[s->n++].hash = hash;
+	}
+	fs_names_close(&names);
+	if (found != before)
+		world_fail(w, "%zu committed files are gone", before - found);
+}
+
+/* ---- against the oracle ---- */
+
+static const struct row *find(const struct counts *r, const char *key)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (!strcmp(r->v[i].key, key))
+			return &r->v[i];
+	return NULL;
+}
+
+/* How many keys have all their links. */
+static size_t chains(struct world *w, const struct counts *oracle)
+{
+	struct counts got = {0};
+	size_t whole = 0;
+	counts_committed(&got, w);
+	for (size_t i = 0; i < got.n;) {
+		const struct row *want = find(oracle, got.v[i].key);
+		if (!want)
+			world_fail(w, "'%s' is no word of the input", got.v[i].key);
+		size_t first = i;
+		int64_t link = 1;
+		for (; i < got.n && !strcmp(got.v[i].key, got.v[first].key); i++, link++)
+			if (got.v[i].n != link)
+				world_fail(w, "'%s': after %" PRId64 " comes %" PRId64 " (of %" PRId64 ")",
+					   got.v[i].key, link - 1, got.v[i].n, want->n);
+		if (link - 1 > want->n)
+			world_fail(w, "'%s' was counted %" PRId64 " times, not %" PRId64, want->key,
+				   link - 1, want->n);
+		whole += link - 1 == want->n;
+	}
+	counts_close(&got);
+	return whole;
+}
+
+void check_chains(struct world *w, const struct counts *oracle)
+{
+	chains(w, oracle);
+}
+
+void check_updates(struct world *w, const struct counts *oracle)
+{
+	size_t whole = chains(w, oracle);
+	if (whole != oracle->n)
+		world_fail(w, "%zu of %zu words are counted to the end", whole, oracle->n);
+}
+
+void check_exact(struct world *w, const struct counts *oracle)
+{
+	struct counts got = {0};
+	counts_committed(&got, w);
+	for (size_t i = 0; i < got.n && i < oracle->n; i++)
+		if (row_compare(&got.v[i], &oracle->v[i]))
+			world_fail(w, "row %zu is '%s' %" PRId64 ", not '%s' %" PRId64, i, got.v[i].key,
+				   got.v[i].n, oracle->v[i].key, oracle->v[i].n);
+	if (got.n != oracle->n)
+		world_fail(w, "%zu rows, not %zu", got.n, oracle->n);
+	counts_close(&got);
+}
+
+/* ---- the directory ---- */
+
+static bool names_part(const struct manifest *m, const char *name)
+{
+	for (uint32_t i = 0; i < m->n_files; i++)
+		if (!strcmp(m->file[i].name, name))
+			return true;
+	return false;
+}
+
+#define SLOTS_LIVE_MAX 64
+
+/* Every manifest that counts; every other name in manifest/ must be a fence's. */
+static size_t read_live(struct world *w, struct manifest *live)
+{
+	struct fs_names names;
+	struct err e = {0};
+	size_t n = 0, slots = 0;
+	if (fs_list(w->fs, WORLD_DIR "/manifest", &names, &e) != OK)
+		world_fail(w, "%s", e.text);
+	for (size_t i = names.n; i-- > 0; slots++) { /* from the newest down: it lists the others */
+		uint64_t slot;
+		if (!layout_slot_parse(names.name[i], &slot))
+			world_fail(w, "manifest/%s is left over", names.name[i]);
+		CHECK(n < SLOTS_LIVE_MAX);
+		if (slots_read(w->fs, &w->mem, WORLD_DIR, slot, &live[n], &e) != OK)
+			world_fail(w, "%s", e.text);
+		bool fence = live[n].slot_kind == SLOT_FENCE;
+		if (!fence && n && !retention_lists(&live[0], slot))
+			world_fail(w, "manifest/%s is retired and still there", names.name[i]);
+		if (fence)
+			manifest_close(&live[n]);
+		else
+			n++;
+	}
+	fs_names_close(&names);
+	return n;
+}
+
+static void check_parts(struct world *w, const struct manifest *live, size_t n)
+{
+	struct fs_names names;
+	struct err e = {0};
+	if (fs_list(w->fs, WORLD_DIR "/parts", &names, &e) != OK)
+		world_fail(w, "%s", e.text);
+	for (size_t i = 0; i < names.n; i++) {
+		size_t k = 0;
+		while (k < n && !names_part(&live[k], names.name[i]))
+			k++;
+		if (k == n)
+			world_fail(w, "parts/%s is an orphan", names.name[i]);
+	}
+	for (size_t k = 0; k < n; k++)
+		for (uint32_t f = 0; f < live[k].n_files; f++) {
+			size_t i = 0;
+			while (i < names.n && strcmp(names.name[i], live[k].file[f].name))
+				i++;
+			if (i == names.n)
+				world_fail(w, "parts/%s is named and missing", live[k].file[f].name);
+		}
+	fs_names_close(&names);
+}
+
+/* Nothing prepared is left when all is committed. */
+static void check_pending(struct world *w)
+{
+	struct fs_names jobs, files;
+	struct err e = {0};
+	if (fs_list(w->fs, WORLD_OUT "/.weir-pending", &jobs, &e) != OK)
+		return;
+	for (size_t i = 0; i < jobs.n; i++) {
+		char path[512];
+		snprintf(path, sizeof path, WORLD_OUT "/.weir-pending/%s", jobs.name[i]);
+		if (fs_list(w->fs, path, &files, &e) != OK)
+			world_fail(w, "%s", e.text);
+		if (files.n)
+			world_fail(w, "%s/%s is left over", path, files.name[0]);
+		fs_names_close(&files);
+	}
+	fs_names_close(&jobs);
+}
+
+void check_directory(struct world *w)
+{
+	struct manifest *live = calloc(SLOTS_LIVE_MAX, sizeof *live);
+	size_t n = read_live(w, live);
+	check_parts(w, live, n);
+	check_pending(w);
+	for (size_t k = 0; k < n; k++)
+		manifest_close(&live[k]);
+	free(live);
+}

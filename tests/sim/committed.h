@@ -1,0 +1,46 @@
+/* committed.h - what a consumer of the job's output has in hand: committed files, read plainly, and
+ * compared with what a naive program makes of the input (inv 28).
+ * Why apart from the world: nothing here knows how weir works but for the names of files. */
+#pragma once
+#include "tests/sim/world.h"
+
+#define WORLD_OUT "out"
+
+struct row {
+	char key[32];
+	int64_t n;
+};
+
+/* Rows of all committed files, sorted by key, then number. */
+struct counts {
+	struct row *v;
+	size_t n, cap;
+};
+void counts_close(struct counts *r);
+void counts_add(struct counts *r, const char *key, size_t len, int64_t n);
+void counts_sort(struct counts *r);
+
+/* The oracle: how often each word stands in the text, added to r (one row a word). */
+void counts_of_words(struct counts *r, const char *text);
+/* Committed rows "word,n" of csv files. Checks header, names, and that nothing is torn. */
+void counts_committed(struct counts *r, struct world *w);
+
+/* Committed files never change or vanish: remembered from look to look. */
+struct seen_files {
+	struct {
+		char name[160];
+		uint64_t hash;
+	} file[2048];
+	size_t n;
+};
+void seen_look(struct seen_files *s, struct world *w);
+
+/* At any instant (inv 29): each key's updates are 1..m, each once, m at most the oracle's. */
+void check_chains(struct world *w, const struct counts *oracle);
+/* At the end, emit update: m is the oracle's, for every key. */
+void check_updates(struct world *w, const struct counts *oracle);
+/* At the end, emit end: the same multiset. */
+void check_exact(struct world *w, const struct counts *oracle);
+
+/* Files on disk = files referenced, no temporaries (inv 14), after a checkpoint and its sweep. */
+void check_directory(struct world *w);

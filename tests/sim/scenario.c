@@ -1,0 +1,111 @@
+/* scenario.c - see scenario.h. */
+#include "tests/sim/scenario.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+
+const char *scenario_name(enum scenario_kind k)
+{
+	static const char *const names[] = {"words", "union", "words at the end"};
+	return names[k];
+}
+
+/* Short words, some of them long enough to stand outside a view, in any case. */
+static void put_word(struct rng *r, char **at)
+{
+	static const char *const words[] = {"a",    "The",  "of",      "Licence",    "warranty", "and",
+					    "SHALL", "copy", "program", "distributed", "to",       "in",
+					    "an-extraordinarily-long-word", "Source", "you", "without"};
+	const char *w = words[rng_below(r, rng_below(r, 3) ? 5 : 16)];
+	*at += sprintf(*at, "%s", w);
+}
+
+static char *make_text(struct rng *r, uint32_t lines)
+{
+	char *text = malloc(lines * 256 + 1), *at = text;
+	for (uint32_t i = 0; i < lines; i++) {
+		uint64_t n = rng_below(r, 7);
+		for (uint64_t k = 0; k < n; k++) {
+			put_word(r, &at);
+			at += sprintf(at, "%s", k + 1 < n ? rng_below(r, 8) ? " " : " \t " : "");
+		}
+		bool last = i + 1 == lines && rng_below(r, 2); /* maybe without a final line feed */
+		at += sprintf(at, "%s", last ? "" : rng_below(r, 8) ? "\n" : "\r\n");
+	}
+	*at = '\0';
+	return text;
+}
+
+static void make_job(struct scenario *s, uint32_t rate)
+{
+	static const char *const tail =
+		"{\"id\":\"words\",\"type\":\"flat_map\",\"expr\":\"split(lower(line))\",\"as\":\"word\"},"
+		"{\"id\":\"count\",\"type\":\"keyed_sum\",\"key\":\"word\",\"value\":\"1\",\"as\":\"n\","
+		"\"emit\":\"%s\"},"
+		"{\"id\":\"out\",\"type\":\"file_sink\",\"path\":\"out\",\"format\":\"csv\"}]}";
+	char *at = s->job;
+	at += sprintf(at, "{\"name\":\"sim\",\"checkpoint\":{\"interval\":\"10ms\",\"retain\":2},"
+			  "\"pipeline\":[");
+	if (s->kind == SCENARIO_UNION)
+		at += sprintf(at,
+			      "{\"id\":\"fast\",\"type\":\"file_source\",\"path\":\"in/fast\",\"rate\":%u},"
+			      "{\"id\":\"slow\",\"type\":\"file_source\",\"path\":\"in/slow\",\"rate\":%u},"
+			      "{\"id\":\"both\",\"type\":\"union\",\"inputs\":[\"fast\",\"slow\"]},",
+			      4 * rate, rate);
+	else
+		at += sprintf(at, "{\"id\":\"lines\",\"type\":\"file_source\",\"path\":\"in\",\"rate\":%u},",
+			      rate);
+	at += sprintf(at, tail, s->kind == SCENARIO_WORDS_END ? "end" : "update");
+	CHECK(at < s->job + sizeof s->job);
+}
+
+void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r, struct scenario_size size)
+{
+	static const char *const plain[] = {"in/a.txt", "in/b.txt", "in/c.txt", "in/d.txt"};
+	static const char *const two[] = {"in/fast/a.txt", "in/slow/a.txt", "in/fast/b.txt",
+					  "in/slow/b.txt"};
+	*s = (struct scenario){.kind = k};
+	s->n_files = k == SCENARIO_UNION ? 2 + (uint32_t)rng_below(r, 3)
+					 : 1 + (uint32_t)rng_below(r, SCENARIO_FILES);
+	size_t len = 0;
+	for (uint32_t i = 0; i < s->n_files; i++) {
+		snprintf(s->file[i].path, sizeof s->file[i].path, "%s",
+			 k == SCENARIO_UNION ? two[i] : plain[i]);
+		s->file[i].text = make_text(r, size.lines / s->n_files);
+		len += strlen(s->file[i].text) + 1;
+	}
+	char *all = malloc(len + 1), *at = all;
+	for (uint32_t i = 0; i < s->n_files; i++)
+		at += sprintf(at, "%s\n", s->file[i].text);
+	counts_of_words(&s->oracle, all);
+	free(all);
+	make_job(s, size.lines_a_second);
+}
+
+void scenario_close(struct scenario *s)
+{
+	for (uint32_t i = 0; i < s->n_files; i++)
+		free(s->file[i].text);
+	counts_close(&s->oracle);
+}
+
+void scenario_files(const struct scenario *s, struct world *w)
+{
+	for (uint32_t i = 0; i < s->n_files; i++)
+		world_file(w, s->file[i].path, s->file[i].text);
+}
+
+void scenario_check_now(const struct scenario *s, struct world *w)
+{
+	if (s->kind != SCENARIO_WORDS_END)
+		check_chains(w, &s->oracle);
+}
+
+void scenario_check_end(const struct scenario *s, struct world *w)
+{
+	if (s->kind == SCENARIO_WORDS_END)
+		check_exact(w, &s->oracle);
+	else
+		check_updates(w, &s->oracle);
+}

@@ -1,0 +1,37 @@
+/* scenario.h - small jobs with their input and what must come out, made from a seed. */
+#pragma once
+#include "tests/sim/committed.h"
+
+enum scenario_kind {
+	SCENARIO_WORDS,     /* files -> words -> updated counts */
+	SCENARIO_UNION,     /* two sources of different speed -> union -> words -> updated counts */
+	SCENARIO_WORDS_END, /* files -> words -> counts once, at the end */
+	SCENARIOS,
+};
+const char *scenario_name(enum scenario_kind k);
+
+#define SCENARIO_FILES 4
+
+struct scenario {
+	enum scenario_kind kind;
+	struct {
+		char path[32];
+		char *text;
+	} file[SCENARIO_FILES];
+	uint32_t n_files;
+	char job[2048];
+	struct counts oracle;
+};
+
+struct scenario_size {
+	uint32_t lines;           /* in all files */
+	uint32_t lines_a_second;  /* of one source, about; checkpoints come each 10 ms */
+};
+
+void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r, struct scenario_size size);
+void scenario_close(struct scenario *s);
+/* Puts the input on the disk. */
+void scenario_files(const struct scenario *s, struct world *w);
+/* What holds at any instant, and what holds at the end. */
+void scenario_check_now(const struct scenario *s, struct world *w);
+void scenario_check_end(const struct scenario *s, struct world *w);

@@ -1,0 +1,413 @@
+/* world.c - see world.h. */
+#include "tests/sim/world.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+/* Actors: tasks first, then these. */
+enum { ACTOR_BYTES, ACTOR_DURABILITY, ACTOR_CONTROL, ACTORS_MORE };
+
+/* Letters are answered by letters without anybody having been "busy": only after so many rounds of
+ * nothing does the clock jump, or is it a deadlock. */
+#define ROUNDS_IDLE 2
+#define ROUNDS_DEAD 12
+
+void world_fail(const struct world *w, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fprintf(stderr, "\nSIM_SEED=%" PRIu64 " (step %" PRIu64 ", operation %" PRIu64 "): ", w->seed,
+		w->steps, fs_sim_count(w->disk));
+	vfprintf(stderr, fmt, ap);
+	fprintf(stderr, "\n");
+	va_end(ap);
+	abort();
+}
+
+static uint64_t mono_us(struct clock *c)
+{
+	return CONTAINER_OF(c, struct world_clock, clock)->now_us;
+}
+
+static int64_t wall_us(struct clock *c)
+{
+	struct world_clock *w = CONTAINER_OF(c, struct world_clock, clock);
+	return (int64_t)w->now_us + w->wall_ahead_us;
+}
+
+static void note(struct world *w, uint64_t a, uint64_t b)
+{
+	w->trace_hash = splitmix64(w->trace_hash ^ splitmix64(a * 0x9E3779B97F4A7C15u + b));
+}
+
+void world_open(struct world *w, uint64_t seed, const char *job_text)
+{
+	struct err e = {0};
+	memset(w, 0, sizeof *w);
+	w->seed = seed;
+	w->job_text = job_text;
+	mem_init(&w->mem, 0);
+	CHECK(fs_sim_open(&w->disk, &w->mem, &e) == OK);
+	w->disk_bytes = w->mem.used_bytes;
+	w->fs = fs_sim_fs(w->disk);
+	rng_seed(&w->rng, seed);
+	rng_seed(&w->env_rng, seed ^ 0x5EED);
+	w->clock = (struct world_clock){.clock = {mono_us, wall_us}, .now_us = 1000000,
+					.wall_ahead_us = 1700000000000000};
+	w->env = (struct env){.clock = &w->clock.clock, .fs = w->fs, .mem = &w->mem, .rng = &w->env_rng};
+	const char *asked = getenv("SIM_SEED");
+	w->trace = asked && strtoull(asked, NULL, 10) == seed;
+	w->log = (struct log){.to = w->trace ? stderr : NULL, .least = LOG_DEBUG,
+			      .clock = &w->clock.clock};
+	if (w->trace)
+		fs_sim_trace(w->disk, stderr);
+}
+
+void world_file(struct world *w, const char *path, const char *text)
+{
+	struct err e = {0};
+	char folder[256];
+	fs_dirname(path, folder, sizeof folder);
+	if (fs_mkdir_all(w->fs, folder, &e) != OK ||
+	    fs_write_new(w->fs, path, text, strlen(text), &e) != OK ||
+	    fs_sync_dir(w->fs, folder, &e) != OK)
+		world_fail(w, "%s", e.text);
+}
+
+/* ---- a process begins and ends ---- */
+
+static const char *no_variable(void *arg, const char *name)
+{
+	(void)arg;
+	(void)name;
+	return NULL;
+}
+
+static void on_failed(void *arg, const struct err *e, const struct restart_decision *d)
+{
+	struct world *w = arg;
+	w->failed_attempts++;
+	if (w->trace)
+		fprintf(stderr, "attempt failed: %s; %s\n", e->text, d->restart ? "again" : "over");
+}
+
+static void on_checkpoint(void *arg, const struct checkpoint_record *r)
+{
+	struct world *w = arg;
+	w->completed += r->completed;
+	note(w, r->id, r->completed);
+}
+
+static RC plan_job(struct world *w, unsigned parallelism, struct err *e)
+{
+	char set[40];
+	const char *sets[] = {set};
+	snprintf(set, sizeof set, "parallelism=%u", parallelism);
+	diags_init(&w->ds, "job.json", w->job_text, strlen(w->job_text), &w->mem);
+	w->types = plan_types(&w->mem);
+	struct spec_source from = {.file = "job.json", .text = w->job_text,
+				   .len = strlen(w->job_text), .sets = sets,
+				   .n_sets = parallelism != 0, .env = no_variable, .types = w->types};
+	enum rc rc = spec_parse(&w->spec, &from, &w->ds, &w->mem, e);
+	if (rc == OK)
+		rc = plan_make(&w->plan, w->spec, &w->ds, &w->mem, e);
+	if (rc == OK)
+		return OK;
+	struct bytes text;
+	bytes_init(&text, &w->mem);
+	diags_print(&w->ds, &text);
+	world_fail(w, "the job cannot be planned: %s\n%s", e->text, bytes_text(&text));
+}
+
+void leak_check(void) __asm__("__lsan_do_leak_check") __attribute__((weak));
+
+/* The memory of a process. */
+static void process_close(struct world *w)
+{
+	job_close(w->job);
+	w->job = NULL;
+	diags_close(&w->ds);
+	plan_close(w->plan);
+	w->plan = NULL;
+	spec_close(w->spec);
+	w->spec = NULL;
+	mem_put(&w->mem, w->types);
+	w->types = NULL;
+	w->began = false;
+	if (w->mem.used_bytes != w->disk_bytes) {
+		if (leak_check)
+			leak_check(); /* says who allocated it */
+		world_fail(w, "%zu bytes leaked", (size_t)(w->mem.used_bytes - w->disk_bytes));
+	}
+}
+
+void world_close(struct world *w)
+{
+	CHECK(!w->job);
+	fs_sim_close(&w->disk);
+	CHECK(w->mem.used_bytes == 0);
+}
+
+static enum world_end refused(struct world *w, const struct err *e)
+{
+	w->error = *e;
+	process_close(w);
+	return fs_sim_crashed(w->disk) ? WORLD_CRASHED : WORLD_FAILED;
+}
+
+enum world_end world_start(struct world *w, unsigned parallelism)
+{
+	struct err e = {0};
+	CHECK(!w->job);
+	w->starts++;
+	err_clear(&w->error);
+	if (plan_job(w, parallelism, &e) != OK)
+		return refused(w, &e);
+	CHECK(w->plan->n_tasks <= WORLD_TASKS_MAX);
+	struct job_options o = {
+		.env = &w->env, .log = &w->log, .plan = w->plan, .dir = WORLD_DIR, .pid = 100 + w->starts,
+		.started_us = w->clock.now_us, .restart_attempts = w->spec->restart.attempts,
+		.listen = {.checkpoint = on_checkpoint, .arg = w}, .failed = on_failed};
+	if (w->trace)
+		fprintf(stderr, "-- start %" PRIu64 ", parallelism %u\n", w->starts, parallelism);
+	if (job_open(&w->job, &o, &e) != OK) {
+		w->job = NULL;
+		return refused(w, &e);
+	}
+	w->n_tasks = w->plan->n_tasks;
+	return WORLD_RUNNING;
+}
+
+static void attempt_begin(struct world *w)
+{
+	struct err e = {0};
+	enum rc rc = job_begin_attempt(w->job, &e);
+	for (uint32_t i = 0; rc == OK && i < w->n_tasks; i++)
+		rc = job_restore_task(w->job, i, &e);
+	if (rc == OK)
+		rc = job_start_attempt(w->job, &e);
+	if (rc != OK) {
+		job_attempt_broken(w->job, &e);
+		return;
+	}
+	w->began = true;
+	memset(w->closed, 0, sizeof w->closed);
+	memset(w->idle, 0, sizeof w->idle);
+	for (uint32_t i = 0; i < w->n_tasks + ACTORS_MORE; i++)
+		w->weight[i] = 1 + (uint32_t)rng_below(&w->rng, 8);
+}
+
+/* ---- steps ---- */
+
+static bool step_task(struct world *w, uint32_t i)
+{
+	uint64_t wake = UINT64_MAX;
+	if (!w->began || w->closed[i]) {
+		w->wake[i] = UINT64_MAX;
+		return false;
+	}
+	enum task_did did = task_step(attempt_task(job_attempt(w->job), i), w->clock.now_us, &wake);
+	note(w, i, (uint64_t)did);
+	w->wake[i] = did == TASK_IDLE ? wake : UINT64_MAX;
+	w->closed[i] = did == TASK_CLOSED;
+	return did == TASK_BUSY || did == TASK_CLOSED;
+}
+
+/* One turn of the control thread, as drive_turn in jobs/drive.c. */
+static bool step_control(struct world *w)
+{
+	uint64_t *wake = &w->wake[w->n_tasks + ACTOR_CONTROL];
+	*wake = UINT64_MAX;
+	switch (job_state(w->job)) {
+	case JOB_OWNED:
+		attempt_begin(w);
+		return true;
+	case JOB_WAITING:
+		if (job_wait_until(w->job) <= w->clock.now_us) {
+			job_wait_over(w->job);
+			return true;
+		}
+		*wake = job_wait_until(w->job);
+		return false;
+	case JOB_RUNNING:
+		job_step(w->job, wake);
+		if (!job_attempt_is_over(w->job))
+			return false;
+		for (uint32_t i = 0; i < w->n_tasks; i++)
+			WORLD_CHECK(w, w->closed[i]);
+		w->began = false;
+		job_end_attempt(w->job);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool step_actor(struct world *w, uint32_t actor)
+{
+	if (actor < w->n_tasks)
+		return step_task(w, actor);
+	struct ioqueue *q = job_ioqueue(w->job);
+	switch (actor - w->n_tasks) {
+	case ACTOR_BYTES:
+		return q && ioqueue_step(q, LANE_BYTES);
+	case ACTOR_DURABILITY:
+		return q && ioqueue_step(q, LANE_DURABILITY);
+	default:
+		return step_control(w);
+	}
+}
+
+static uint32_t pick_actor(struct world *w)
+{
+	uint32_t n = w->n_tasks + ACTORS_MORE, sum = 0;
+	if (!w->began)
+		return (uint32_t)rng_below(&w->rng, n);
+	for (uint32_t i = 0; i < n; i++)
+		sum += w->weight[i];
+	uint32_t at = (uint32_t)rng_below(&w->rng, sum);
+	for (uint32_t i = 0;; i++) {
+		if (at < w->weight[i])
+			return i;
+		at -= w->weight[i];
+	}
+}
+
+static uint32_t least_idle(const struct world *w)
+{
+	uint32_t least = UINT32_MAX;
+	for (uint32_t i = 0; i < w->n_tasks + ACTORS_MORE; i++)
+		if (w->idle[i] < least)
+			least = w->idle[i];
+	return least;
+}
+
+/* Everybody was asked and had nothing to do: the next timer, or never. */
+static void pass_time(struct world *w)
+{
+	uint64_t at = UINT64_MAX;
+	for (uint32_t i = 0; i < w->n_tasks + ACTORS_MORE; i++)
+		if (i < w->n_tasks || i == w->n_tasks + ACTOR_CONTROL)
+			at = w->wake[i] < at ? w->wake[i] : at;
+	if (at == UINT64_MAX) {
+		if (least_idle(w) >= ROUNDS_DEAD)
+			world_fail(w, "a deadlock: nobody has anything to do, and no timer runs (%s)",
+				   job_state_name(job_state(w->job)));
+		return;
+	}
+	if (at > w->clock.now_us)
+		w->clock.now_us = at;
+	memset(w->idle, 0, sizeof w->idle);
+}
+
+static enum world_end end_of(struct world *w)
+{
+	if (fs_sim_crashed(w->disk))
+		return WORLD_CRASHED;
+	switch (job_state(w->job)) {
+	case JOB_FINISHED:
+		return WORLD_FINISHED;
+	case JOB_STOPPED:
+		return WORLD_STOPPED;
+	case JOB_FAILED:
+		w->error = *job_error(w->job);
+		return WORLD_FAILED;
+	case JOB_HALTED:
+		w->error = *job_error(w->job);
+		return WORLD_HALTED;
+	default:
+		return WORLD_RUNNING;
+	}
+}
+
+static void step(struct world *w)
+{
+	uint32_t actor = pick_actor(w);
+	w->steps++;
+	w->clock.now_us += rng_below(&w->rng, 32);
+	if (rng_below(&w->rng, 512) == 0)
+		w->clock.now_us += rng_below(&w->rng, 3000); /* the machine was busy with something else */
+	if (step_actor(w, actor)) {
+		memset(w->idle, 0, sizeof w->idle);
+		return;
+	}
+	w->idle[actor]++;
+	if (least_idle(w) >= ROUNDS_IDLE)
+		pass_time(w);
+}
+
+enum world_end world_run(struct world *w, uint64_t max_steps)
+{
+	enum world_end end;
+	for (uint64_t n = 0; (end = end_of(w)) == WORLD_RUNNING; n++) {
+		if (n == max_steps)
+			return WORLD_PAUSED;
+		if (n == WORLD_STEPS_MAX)
+			world_fail(w, "a livelock: %d steps and no end", WORLD_STEPS_MAX);
+		step(w);
+	}
+	return end;
+}
+
+void world_stop(struct world *w)
+{
+	job_stop(w->job);
+}
+
+/* ---- the process is gone ---- */
+
+static void drop_attempt(struct world *w)
+{
+	struct err e = {0};
+	ERR(&e, E_CRASHED, "the process was killed");
+	attempt_fail(job_attempt(w->job), &e, w->clock.now_us);
+	for (uint64_t n = 0; !job_attempt_is_over(w->job); n++) {
+		if (n > 100000)
+			world_fail(w, "a dropped attempt does not end");
+		for (uint32_t i = 0; i < w->n_tasks + ACTOR_CONTROL; i++)
+			step_actor(w, i);
+		uint64_t wake;
+		w->clock.now_us += 10;
+		job_step(w->job, &wake);
+	}
+	w->began = false;
+	job_end_attempt(w->job);
+}
+
+void world_crash(struct world *w, bool power_cut)
+{
+	/* From here on nothing reaches the disk. */
+	if (!fs_sim_crashed(w->disk)) {
+		fs_sim_crash_at(w->disk, fs_sim_count(w->disk) + 1);
+		struct fs_stat st;
+		CHECK(fs_stat(w->fs, ".", &st, NULL) == E_CRASHED);
+	}
+	uint64_t completed = w->completed;
+	if (w->trace) {
+		fprintf(stderr, "-- crash (%s)\n", power_cut ? "power cut" : "kill -9");
+		fs_sim_trace(w->disk, NULL);
+	}
+	if (w->job) {
+		if (w->began)
+			drop_attempt(w);
+		process_close(w);
+	}
+	w->completed = completed;
+	if (w->trace)
+		fs_sim_trace(w->disk, stderr);
+	if (power_cut)
+		fs_sim_crash(w->disk, &w->rng);
+	else
+		fs_sim_kill(w->disk);
+	w->clock.now_us += rng_below(&w->rng, 1000000);
+}
+
+void world_exit(struct world *w)
+{
+	if (w->job)
+		process_close(w);
+}

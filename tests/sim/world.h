@@ -1,0 +1,86 @@
+/* world.h - a whole job on one thread: the simulator is the other driver of what jobs/drive.c drives.
+ *
+ *   seed -> scheduler picks: a task | a lane | the control thread      each step: some microseconds pass
+ *           nobody has anything to do: the clock jumps to the next timer (none: a deadlock, which fails)
+ *
+ * Why: every interleaving, every crash and every fault can be played again from its seed (inv 38).
+ * The disk is fs_sim; the clock is virtual; memory is counted, so that what a dropped job leaks is seen.
+ * A crash drops the process: on a disk that answers nothing the attempt is failed and run to its end, so
+ * that all its memory comes back; nothing it does then reaches the disk.
+ * Threads: one. */
+#pragma once
+#include "base/env.h"
+#include "base/fs_sim.h"
+#include "jobs/job.h"
+
+#define WORLD_DIR "state"     /* the job's directory */
+#define WORLD_TASKS_MAX 64
+#define WORLD_STEPS_MAX 4000000 /* by feel: fifty times the longest run; more is a livelock */
+
+struct world_clock {
+	struct clock clock;
+	uint64_t now_us;
+	int64_t wall_ahead_us;
+};
+
+struct world {
+	uint64_t seed;
+	bool trace;               /* the disk's operations and the job's log go to stderr */
+	struct mem mem;
+	size_t disk_bytes;        /* of mem: the simulated disk's own */
+	struct fs_sim *disk;
+	struct fs *fs;
+	struct rng rng, env_rng;
+	struct world_clock clock;
+	struct env env;
+	struct log log;
+	const char *job_text;     /* borrowed */
+	/* the running process; job NULL: none */
+	struct diags ds;
+	struct spec_type *types;
+	struct spec *spec;
+	struct plan *plan;
+	struct job *job;
+	bool closed[WORLD_TASKS_MAX];
+	uint32_t weight[WORLD_TASKS_MAX + 3];
+	uint32_t idle[WORLD_TASKS_MAX + 3]; /* idle steps of each actor since anybody was busy */
+	uint64_t wake[WORLD_TASKS_MAX + 3];
+	uint32_t n_tasks;
+	bool began;               /* an attempt's threads "run" */
+	/* what happened, over all processes */
+	uint64_t steps, trace_hash, starts, completed, failed_attempts, merges_seen;
+	struct err error;         /* why a start was refused, or the job failed */
+};
+
+void world_open(struct world *w, uint64_t seed, const char *job_text);
+void world_close(struct world *w); /* checks that nothing leaked */
+
+/* A file of the outside world, durable at once. */
+void world_file(struct world *w, const char *path, const char *text);
+
+enum world_end {
+	WORLD_RUNNING,
+	WORLD_FINISHED,
+	WORLD_STOPPED,
+	WORLD_FAILED,  /* w->error; also a refused start */
+	WORLD_HALTED,
+	WORLD_CRASHED, /* the disk is down: world_crash comes next */
+	WORLD_PAUSED,  /* after max_steps */
+};
+
+/* A process begins: parses, plans, opens the job. parallelism 0: as the job text says. */
+enum world_end world_start(struct world *w, unsigned parallelism);
+/* At most so many steps. */
+enum world_end world_run(struct world *w, uint64_t max_steps);
+/* As SIGTERM does. */
+void world_stop(struct world *w);
+/* The process is gone, and the disk is what a power cut or a kill leaves of it. */
+void world_crash(struct world *w, bool power_cut);
+/* The process ends in order, after a final state. */
+void world_exit(struct world *w);
+
+/* Fails the test with the seed in front. */
+_Noreturn void world_fail(const struct world *w, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+#define WORLD_CHECK(w, cond)                                                                       \
+	((cond) ? (void)0 : world_fail((w), "%s:%d: %s", __FILE__, __LINE__, #cond))
