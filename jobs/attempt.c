@@ -328,6 +328,8 @@ static void act_completed(struct attempt *a, const struct co_action *x)
 	published_drop(a->base);
 	a->base = p->made;
 	p->made = NULL;
+	if (p->part.file.length)
+		discard_unnamed(a, p->part.file.name);
 	pending_close(a, p);
 	chains_settle(a, true);
 	if (commit_submit(a, &e) != OK)
@@ -555,7 +557,12 @@ static void attempt_maybe_over(struct attempt *a)
 		return;
 	if (!tasks_were_told(a))
 		close_tasks(a);
-	if (a->closed == a->n_tasks && !a->jobs_out && ioqueue_is_idle(a->c.io))
+	if (a->closed < a->n_tasks || a->jobs_out || !ioqueue_is_idle(a->c.io))
+		return;
+	/* A merge that came too late is discarded now, or a finished job would keep it for ever. */
+	if (a->unswept && (a->ending == ATTEMPT_FINISHED || a->ending == ATTEMPT_STOPPED))
+		sweep_submit(a);
+	else
 		a->end = a->ending;
 }
 

@@ -68,6 +68,7 @@ struct attempt {
 	bool closing;              /* LETTER_CLOSE was sent */
 	uint32_t jobs_out;         /* the control thread's own jobs under way */
 	bool sweeping, sweep_again, orphans_gone;
+	bool unswept;              /* something was discarded since the last sweep began */
 	bool stop_asked;
 	enum attempt_end end, ending; /* ending: what it will be when all is closed */
 	struct err error;
@@ -92,6 +93,8 @@ enum rc publish_submit(struct attempt *a, struct pending *p, struct err *e);
 enum rc commit_submit(struct attempt *a, struct err *e);
 void sweep_submit(struct attempt *a);
 void discard_submit(struct attempt *a, const char *part_name);
+/* Just published: unless the new base names it. */
+void discard_unnamed(struct attempt *a, const char *part_name);
 void note_submit(struct attempt *a, const struct checkpoint_record *r);
 /* What a letter of the above says; closes the job. */
 struct publish_outcome {

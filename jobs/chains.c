@@ -156,7 +156,10 @@ void chains_settle(struct attempt *a, bool published)
 			g->used = false;
 			continue;
 		}
-		if (!g->used)
+		/* Used, and yet not named: the same checkpoint wrote everything and cut it out again. */
+		if (published)
+			discard_unnamed(a, g->g->file.name);
+		else
 			discard_submit(a, g->g->file.name);
 		merging_close(a, g);
 	}

@@ -142,6 +142,7 @@ static bool sweep_step(struct io_job *job, struct fs *fs)
 
 void sweep_submit(struct attempt *a)
 {
+	a->unswept = a->sweeping;
 	if (a->sweeping) {
 		a->sweep_again = true;
 		return;
@@ -166,10 +167,20 @@ static bool discard_step(struct io_job *job, struct fs *fs)
 void discard_submit(struct attempt *a, const char *part_name)
 {
 	struct durable_job *d;
+	a->unswept |= part_name[0] != '\0';
 	if (!part_name[0] || !(d = durable_job(a, IO_SYNC, JOB_NOTED, discard_step)))
 		return;
 	snprintf(d->part_name, sizeof d->part_name, "%s", part_name);
 	durable_submit(d);
+}
+
+void discard_unnamed(struct attempt *a, const char *part_name)
+{
+	const struct manifest *m = &a->base->m;
+	for (uint32_t i = 0; i < m->n_files; i++)
+		if (!strcmp(m->file[i].name, part_name))
+			return;
+	discard_submit(a, part_name);
 }
 
 /* ---- history ---- */
