@@ -1,5 +1,6 @@
-/* csv.c - records as RFC 4180 lines: fields with a comma, a quote or a line break are quoted, quotes
- * doubled; null is empty and an empty string is "", so that one can tell them apart. Lines end "\n". */
+/* csv.c - records as RFC 4180 lines: fields with a comma, a quote or a line break are quoted,
+ * quotes doubled; null is empty and an empty string is "", so that one can tell them apart. Lines
+ * end "\n". */
 #include "operators/field_text.h"
 #include "operators/row_text.h"
 

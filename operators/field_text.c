@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536"
-			    "37383940414243444546474849505152535455565758596061626364656667686970717273"
-			    "7475767778798081828384858687888990919293949596979899";
+static const char pairs[] =
+	"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	"8081828384858687888990919293949596979899";
 
 static char *uint64_put(char *to, uint64_t v)
 {
@@ -88,9 +89,9 @@ char *timestamp_put(char *to, int64_t us)
 	unsigned month, day, second = (unsigned)(rest / 1000000);
 	date_of(days, &year, &month, &day);
 	char text[64];
-	int n = snprintf(text, sizeof text, "%s%04lld-%02u-%02uT%02u:%02u:%02u.%06uZ", year < 0 ? "-" : "",
-			 (long long)(year < 0 ? -year : year), month, day, second / 3600,
-			 second / 60 % 60, second % 60, (unsigned)(rest % 1000000));
+	int n = snprintf(text, sizeof text, "%s%04lld-%02u-%02uT%02u:%02u:%02u.%06uZ",
+			 year < 0 ? "-" : "", (long long)(year < 0 ? -year : year), month, day,
+			 second / 3600, second / 60 % 60, second % 60, (unsigned)(rest % 1000000));
 	memcpy(to, text, (size_t)n);
 	return to + n;
 }

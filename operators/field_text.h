@@ -1,5 +1,5 @@
-/* field_text.h - one value as text, as PostgreSQL would print it; what every format of a sink shares.
- * Pure: writes at `to`, without a NUL, and returns the byte behind what it wrote.
+/* field_text.h - one value as text, as PostgreSQL would print it; what every format of a sink
+ * shares. Pure: writes at `to`, without a NUL, and returns the byte behind what it wrote.
  * Threads: any. */
 #pragma once
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* file_identity.h - how a file source knows that a file is still the one it has counted lines of.
- * A file may grow behind its bound; any other change is an error that says where (DESIGN 8). What is
- * looked at: the kind, the length, the first 4 KiB, and the last 64 KiB before `next` within its split.
- * Owns nothing. Threads: any, one at a time. */
+ * A file may grow behind its bound; any other change is an error that says where (DESIGN 8). What
+ * is looked at: the kind, the length, the first 4 KiB, and the last 64 KiB before `next` within its
+ * split. Owns nothing. Threads: any, one at a time. */
 #pragma once
 #include "base/fs.h"
 

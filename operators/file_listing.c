@@ -14,8 +14,8 @@ bool path_is_glob(const char *path, bool *bad)
 	return wild && wild >= last;
 }
 
-/* "read 'a/b': no such file" -> "cannot read a/b: ..." would say it twice: the text of the seam names
- * the path as it was opened, which is what one looks for on the disk. */
+/* "read 'a/b': no such file" -> "cannot read a/b: ..." would say it twice: the text of the seam
+ * names the path as it was opened, which is what one looks for on the disk. */
 static RC file_try_open(struct fs *fs, const char *full, const char *name, struct err *e)
 {
 	int fd;
@@ -85,7 +85,8 @@ static RC glob_add(struct fs *fs, const char *base_dir, const char *path, struct
 	return fits ? OK : ERR(e, E_NOT_FOUND, "no file fits %s", path);
 }
 
-RC files_list(struct fs *fs, const char *base_dir, const char *path, struct splits *to, struct err *e)
+RC files_list(struct fs *fs, const char *base_dir, const char *path, struct splits *to,
+	      struct err *e)
 {
 	char full[PATH_TEXT_MAX];
 	if (splits_set_pattern(to, path, e) != OK || path_join(base_dir, path, full, e) != OK)

@@ -18,7 +18,8 @@ void file_reader_close(struct file_reader *r)
 	file_reader_init(r);
 }
 
-static RC reader_open(struct file_reader *r, const struct file_read *rd, struct fs *fs, struct err *e)
+static RC reader_open(struct file_reader *r, const struct file_read *rd, struct fs *fs,
+		      struct err *e)
 {
 	r->fs = fs;
 	(void)!fs_close(fs, &r->fd, NULL);
@@ -59,7 +60,8 @@ static bool read_step(struct io_job *j, struct fs *fs)
 	return true;
 }
 
-void file_read_init(struct file_read *r, struct file_reader *reader, int kind, struct mailbox *reply)
+void file_read_init(struct file_read *r, struct file_reader *reader, int kind,
+		    struct mailbox *reply)
 {
 	*r = (struct file_read){
 		.job = {.mail.kind = kind, .class = IO_READ, .step = read_step, .reply = reply},

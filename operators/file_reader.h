@@ -1,11 +1,11 @@
-/* file_reader.h - the side of a file source that runs on the bytes lane: blocks of files into texts.
+/* file_reader.h - the side of a file source that runs on the bytes lane: blocks into texts.
  *
  *   task:  fills struct file_read, submits -> ... letter ... -> takes the text
- *   lane:  opens the file if it is another one than before, looks whether it is still the one the job
- *          began with, reads at most 256 KiB
+ *   lane:  opens the file if it is another one than before, looks whether it is still the one
+ *          the job began with, reads at most 256 KiB
  *
- * One open file a subtask; it is closed when the next one is opened, or by file_reader_close when no
- * read is under way any more.
+ * One open file a subtask; it is closed when the next one is opened, or by file_reader_close when
+ * no read is under way any more.
  * Threads: a read belongs to the lane from submit until its letter is back; the reader's inside is
  * touched by the lane only while a read is under way. */
 #pragma once
@@ -40,4 +40,5 @@ struct file_read {
 	uint32_t at;          /* where in the text */
 };
 /* Puts reader's read r in order: step function and class. */
-void file_read_init(struct file_read *r, struct file_reader *reader, int kind, struct mailbox *reply);
+void file_read_init(struct file_read *r, struct file_reader *reader, int kind,
+		    struct mailbox *reply);

@@ -1,8 +1,9 @@
-/* file_sink.c - writes records to files, each of which appears atomically, once, complete, and never
- * changes: {"type":"file_sink","path":"counts","format":"csv"}.
- * Why two buffers: while the bytes lane writes one, the task fills the other; when both are out, the
- * task takes no input. What was written since the last barrier is one piece (sink_piece.h); at the
- * barrier it is sealed, synced, and named in an intent: committing is not this file's work (inv 17). */
+/* file_sink.c - writes records to files, each of which appears atomically, once, complete, and
+ * never changes: {"type":"file_sink","path":"counts","format":"csv"}.
+ * Why two buffers: while the bytes lane writes one, the task fills the other; when both are out,
+ * the task takes no input. What was written since the last barrier is one piece (sink_piece.h); at
+ * the barrier it is sealed, synced, and named in an intent: committing is not this file's work
+ * (inv 17). */
 #include "operators/file_sink.h"
 
 #include "base/check.h"
@@ -126,8 +127,8 @@ static char *pending_make(struct file_sink *s, const struct op_ctx *ctx)
 	for (; ctx->stage[i] && i < sizeof stage - 1; i++)
 		stage[i] = ctx->stage[i] == '/' ? '_' : ctx->stage[i];
 	stage[i] = '\0';
-	int n = snprintf(path, sizeof path, "%s/%s/%s/%" PRIu64 "-%" PRIu64 "-%s-%" PRIu32 "-%" PRIu64 ".%s",
-			 s->conf->path, PENDING_DIR, ctx->uuid, ctx->epoch, ctx->attempt, stage,
+	int n = snprintf(path, sizeof path, "%s/%s/%s/%" PRIu64 "-%" PRIu64 "-%s-%" PRIu32 "-%" PRIu64
+			 ".%s", s->conf->path, PENDING_DIR, ctx->uuid, ctx->epoch, ctx->attempt, stage,
 			 ctx->subtask, s->counter++, s->conf->format == &csv_format ? "csv" : "txt");
 	CHECK(n > 0 && (size_t)n < sizeof path);
 	return mem_string(ctx->mem, path);

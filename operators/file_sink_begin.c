@@ -1,5 +1,6 @@
-/* file_sink_begin.c - before the fence: whether the folder may be used, and what a crash left in it.
- * Makes directories, deletes nothing: what is left over is listed for the first sweep (inv 14). */
+/* file_sink_begin.c - before the fence: whether the folder may be used, and what a crash left in
+ * it. Makes directories, deletes nothing: what is left over is listed for the first sweep
+ * (inv 14). */
 #include "operators/file_sink.h"
 
 #include <ctype.h>
@@ -90,7 +91,8 @@ static RC orphans_list(struct op_begin *b, const char *dir, struct err *e)
 		snprintf(b->says, sizeof b->says, "%zu uncommitted file%s dropped", found,
 			 found == 1 ? "" : "s");
 	else
-		snprintf(b->says, sizeof b->says, b->restored ? "committed files in place" : "no files yet");
+		snprintf(b->says, sizeof b->says, "%s",
+			 b->restored ? "committed files in place" : "no files yet");
 	return rc;
 }
 

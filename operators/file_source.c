@@ -1,8 +1,8 @@
 /* file_source.c - reads lines of files, each once: {"type":"file_source","path":"words.txt"}.
- * A file, a folder or a glob is cut into splits (splits.h), which are state; blocks are read ahead on
- * the bytes lane; lines are views into the blocks. A snapshot records the line after the last one
- * emitted, never a half-parsed block. Files are append-only or immutable: what is behind the size they
- * had at the beginning is not read, any other change is an error that says where. */
+ * A file, a folder or a glob is cut into splits (splits.h), which are state; blocks are read ahead
+ * on the bytes lane; lines are views into the blocks. A snapshot records the line after the last
+ * one emitted, never a half-parsed block. Files are append-only or immutable: what is behind the
+ * size they had at the beginning is not read, any other change is an error that says where. */
 #include "operators/file_source.h"
 
 #include "base/check.h"
@@ -81,8 +81,8 @@ static RC source_open(void *self, struct op_ctx *ctx, const void *state, size_t 
 	return splits_settle(&s->left, e);
 }
 
-/* Positions as of the last line emitted. The run that is being cut shrinks to what is left of it; the
- * bytes before its next line are in the text still (file_source_cut.c keeps them). */
+/* Positions as of the last line emitted. The run that is being cut shrinks to what is left of it;
+ * the bytes before its next line are in the text still (file_source_cut.c keeps them). */
 static enum op_result source_snapshot(void *self, struct op_ctx *ctx, struct op_snapshot *o)
 {
 	struct file_source *s = self;

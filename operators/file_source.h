@@ -1,6 +1,6 @@
 /* file_source.h - the inside of file_source, shared by its three files only:
  *   file_source.c        options, plan, the subtask's life
- *   file_source_begin.c  which files, which splits, whether they are still the same (control thread)
+ *   file_source_begin.c  which files, which splits, are they the same still (control thread)
  *   file_source_cut.c    blocks in, batches of lines out */
 #pragma once
 #include "operators/file_reader.h"
@@ -18,12 +18,12 @@ struct file_source_conf {
 /* file_source_begin.c: op_ops.begin */
 RC file_source_begin(const void *conf, struct op_begin *b, struct err *e);
 
-/* A block: [room for what is kept of the block before | READ_BYTES read]. Kept are the unfinished line
- * and up to TAIL_BYTES before it, which a snapshot hashes. */
+/* A block: [room for what is kept of the block before | READ_BYTES read]. Kept are the unfinished
+ * line and up to TAIL_BYTES before it, which a snapshot hashes. */
 #ifndef READ_BYTES /* a test compiles all of the source with small numbers */
-#define KEEP_BYTES (TAIL_BYTES + (16u << 10)) /* 16 KiB: longer lines are copied once more; by feel */
+#define KEEP_BYTES (TAIL_BYTES + (16u << 10)) /* longer lines are copied once more; by feel */
 #define READ_BYTES (TEXT_BYTES - KEEP_BYTES)
-#define LAST_LINE_BYTES 4096u        /* read beyond a split's end at once, for its last line; by feel */
+#define LAST_LINE_BYTES 4096u /* read beyond a split's end at once, for its last line; by feel */
 #endif
 #define READS 2                      /* double buffering: one is read while one is cut */
 #define LINE_LIMIT_MAX (1u << 30)    /* texts are counted in 32 bits */

@@ -36,8 +36,8 @@ static enum op_result fail_memory(struct file_source *s, struct op_ctx *ctx)
 
 /* ---- reading ahead ---- */
 
-/* Where a run is read from. Begun: what the tail hash covers comes first. Not begun: the byte before
- * it says whether its first byte begins a line. */
+/* Where a run is read from. Begun: what the tail hash covers comes first. Not begun: the byte
+ * before it says whether its first byte begins a line. */
 static uint64_t run_read_begin(const struct file_source *s, uint32_t run)
 {
 	const struct split_run *r = &s->left.run[run];
@@ -53,8 +53,8 @@ static uint64_t bounded(uint64_t off, uint64_t bound)
 	return off < bound ? off : bound;
 }
 
-/* The next block to ask for; false: none for now. A run whose file is read to its bound is followed by
- * the next at once; else the last line may need more, and the cutter decides. */
+/* The next block to ask for; false: none for now. A run whose file is read to its bound is followed
+ * by the next at once; else the last line may need more, and the cutter decides. */
 static bool read_plan(struct file_source *s)
 {
 	if (s->read_run < s->at) {
@@ -192,8 +192,10 @@ static uint32_t keep_bytes(const struct file_source *s)
 	return (uint32_t)(s->base + s->lines.end - (from > have ? from : have));
 }
 
-/* A line longer than the room: both go into a text of twice the size, which the next blocks fill. */
-static bool texts_join(struct file_source *s, struct op_ctx *ctx, struct file_read *rd, uint32_t keep)
+/* A line longer than the room: both go into a text of twice the size, to be filled by what follows.
+ * */
+static bool texts_join(struct file_source *s, struct op_ctx *ctx, struct file_read *rd,
+		       uint32_t keep)
 {
 	struct text *old = s->text;
 	uint32_t end = s->lines.end, len = rd->len;
@@ -277,7 +279,7 @@ static void run_leave(struct file_source *s)
 	s->at++;
 }
 
-/* Goes on to the first line that begins in the run. False: more bytes are needed, or none begins. */
+/* Goes on to the first line that begins in the run. False: more bytes are needed. */
 static bool skip(struct file_source *s)
 {
 	struct lines *l = &s->lines;
@@ -360,8 +362,8 @@ static bool run_is_over(const struct file_source *s)
 
 /* ---- pace ---- */
 
-/* How many lines may go out now; 0: none before ctx->wake_at_us. They go in groups of about 5 ms; at
- * most a second's worth is made up for after a stop. */
+/* How many lines may go out now; 0: none before ctx->wake_at_us. They go in groups of about 5 ms;
+ * at most a second's worth is made up for after a stop. */
 static uint32_t pace_room(struct file_source *s, struct op_ctx *ctx)
 {
 	if (s->conf->rate <= 0)

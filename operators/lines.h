@@ -1,7 +1,7 @@
 /* lines.h - cuts blocks of text into lines: pure, over bytes that somebody else read.
  * A line ends at '\n'; a '\r' before it is cut. NUL bytes and invalid UTF-8 pass through.
- * Why apart: this loop sees every byte of the input. 64 bytes at a time are compared with SSE2, which
- * every x86-64 has; what is left is one step a line.
+ * Why apart: this loop sees every byte of the input. 64 bytes at a time are compared with SSE2,
+ * which every x86-64 has; what is left is one step a line.
  * Threads: none. Owns nothing. */
 #pragma once
 #include "runtime/column.h"
@@ -18,11 +18,11 @@ struct lines {
 	bool long_views;        /* some view of the last cut looks into the text */
 };
 
-/* Cuts up to room whole lines into v, each with its first byte's offset plus base in at (which may be
- * NULL). Views refer to text number 0. Ends early at a line that is too long (too_long). */
+/* Cuts up to room whole lines into v, each with its first byte's offset plus base in at (which may
+ * be NULL). Views refer to text number 0. Ends early at a line that is too long (too_long). */
 uint32_t lines_cut(struct lines *l, struct strview *v, int64_t *at, uint64_t base, uint32_t room);
 
-/* What is left, [pos, end), as a last line without '\n'. False: nothing was left, or it is too long. */
+/* What is left, [pos, end), as a last line without '\n'. False: nothing was left, or it is long. */
 bool lines_cut_last(struct lines *l, struct strview *v, int64_t *at, uint64_t base);
 
 /* The first '\n' in [from, end), or end. */

@@ -1,7 +1,8 @@
 /* print_sink.c - records to standard output, a line each: {"type":"print_sink","prefix":"> "}.
- * Standard output belongs to the control loop, so text goes there in letters and comes back when it is
- * written; a blocked pipe keeps both buffers out, and then this task takes no input. A checkpoint waits
- * until what was printed before it is written: at-least-once across restarts, nothing is committed. */
+ * Standard output belongs to the control loop, so text goes there in letters and comes back when it
+ * is written; a blocked pipe keeps both buffers out, and then this task takes no input. A
+ * checkpoint waits until what was printed before it is written: at-least-once across restarts,
+ * nothing is committed. */
 #include "base/check.h"
 #include "operators/operators.h"
 #include "operators/row_text.h"
@@ -150,7 +151,8 @@ static enum op_result print_snapshot(void *self, struct op_ctx *ctx, struct op_s
 	return OP_DONE;
 }
 
-/* A checkpoint that waits while a newer one was begun waits for that one's lines too: never too few. */
+/* A checkpoint that waits while a newer one was begun waits for that one's lines too: never too
+ * few. */
 static enum op_result print_prepared(void *self, struct op_ctx *ctx, uint64_t checkpoint)
 {
 	const struct print_sink *s = self;

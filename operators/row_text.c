@@ -50,8 +50,8 @@ static bool spill_move(struct rows *r, uint8_t *buffer, size_t cap, size_t *used
 	return true;
 }
 
-RC rows_fill(struct rows *r, const struct batch *b, uint8_t *buffer, size_t cap, size_t *used, bool *all,
-	     struct err *e)
+RC rows_fill(struct rows *r, const struct batch *b, uint8_t *buffer, size_t cap, size_t *used,
+	     bool *all, struct err *e)
 {
 	uint32_t count = batch_count(b);
 	*all = false;

@@ -1,4 +1,5 @@
-/* row_text.h - records as lines of text, into buffers of a fixed size: what file and print sink share.
+/* row_text.h - records as lines of text, into buffers of a fixed size: what file and print sink
+ * share.
  *
  *   batch -> [row_format: bound, put] -> buffer | full, go on with the next one -> ...
  *                                     \-> spill, for a record larger than a buffer
@@ -8,7 +9,8 @@
 #include "base/bytes.h"
 #include "runtime/batch.h"
 
-/* How a record becomes a line, '\n' included. put writes at most bound bytes and returns their end. */
+/* How a record becomes a line, '\n' included. put writes at most bound bytes and returns their end.
+ * */
 struct row_format {
 	const char *name;
 	size_t (*bound)(const struct batch *b, uint32_t row);
@@ -32,10 +34,11 @@ struct rows {
 	struct bytes spill;
 	size_t spill_at;
 };
-void rows_init(struct rows *r, const struct row_format *format, const char *prefix, struct mem *mem);
+void rows_init(struct rows *r, const struct row_format *format, const char *prefix,
+	       struct mem *mem);
 void rows_close(struct rows *r); /* legal on a zeroed one */
 
-/* Appends lines of b to the buffer, *used of cap bytes, up to the end of the batch: *all. Not all: the
- * buffer is as full as it gets; call again with the same batch and another one. E_NO_MEMORY. */
-RC rows_fill(struct rows *r, const struct batch *b, uint8_t *buffer, size_t cap, size_t *used, bool *all,
-	     struct err *e);
+/* Appends lines of b to the buffer, *used of cap bytes, up to the end of the batch: *all. Not all:
+ * the buffer is as full as it gets; call again with the same batch and another one. E_NO_MEMORY. */
+RC rows_fill(struct rows *r, const struct batch *b, uint8_t *buffer, size_t cap, size_t *used,
+	     bool *all, struct err *e);

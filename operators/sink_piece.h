@@ -6,10 +6,10 @@
  *   OPEN --first write--> written by the bytes lane --barrier: piece_seal--> SEALED --its tail job,
  *   then its sync job (file, close, directory)--> SYNCED --committed()--> freed
  *
- * Names are never reused (inv 11); a job that failed is never tried again (inv 32): the lane remembers
- * the first error and gives it to whatever comes after.
- * Owns: its paths and its descriptor. Threads: `lane` belongs to the lanes while a job of the piece is
- * under way, the rest to the task; at most one lane works on a piece at a time. */
+ * Names are never reused (inv 11); a job that failed is never tried again (inv 32): the lane
+ * remembers the first error and gives it to whatever comes after.
+ * Owns: its paths and its descriptor. Threads: `lane` belongs to the lanes while a job of the piece
+ * is under way, the rest to the task; at most one lane works on a piece at a time. */
 #pragma once
 #include "base/hash.h"
 #include "checkpoint/intent.h"

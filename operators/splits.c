@@ -68,10 +68,12 @@ static bool array_room(struct mem *mem, void **array, uint32_t n, uint32_t *cap,
 	return true;
 }
 
-RC splits_add_file(struct splits *s, const char *path, uint64_t bound, uint32_t *index, struct err *e)
+RC splits_add_file(struct splits *s, const char *path, uint64_t bound, uint32_t *index,
+		   struct err *e)
 {
 	char *copy = mem_string(s->mem, path);
-	if (!copy || !array_room(s->mem, (void **)&s->file, s->n_files, &s->files_cap, sizeof *s->file)) {
+	if (!copy ||
+	    !array_room(s->mem, (void **)&s->file, s->n_files, &s->files_cap, sizeof *s->file)) {
 		mem_put(s->mem, copy);
 		return ERR(e, E_NO_MEMORY, "no memory for a list of files");
 	}
@@ -125,9 +127,10 @@ static RC file_unite(struct split_file *into, const struct split_file *f, struct
 	return OK;
 }
 
-/* Files in the order of their paths, each path once; runs follow them. order and number: scratch. */
-static RC files_settle(struct splits *s, uint32_t *order, uint32_t *number, struct split_file *sorted,
-		       struct err *e)
+/* Files in the order of their paths, each path once; runs follow them. order and number: scratch.
+ * */
+static RC files_settle(struct splits *s, uint32_t *order, uint32_t *number,
+		       struct split_file *sorted, struct err *e)
 {
 	for (uint32_t i = 0; i < s->n_files; i++)
 		order[i] = i;
@@ -194,8 +197,8 @@ RC splits_settle(struct splits *s, struct err *e)
 
 /* ---- assignment ---- */
 
-/* Walks all remaining splits in order and says whose each is: the subtask in whose share of the bytes
- * the split's middle lies. */
+/* Walks all remaining splits in order and says whose each is: the subtask in whose share of the
+ * bytes the split's middle lies. */
 struct sharing {
 	uint64_t total, before;
 	uint32_t parallelism;

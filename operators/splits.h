@@ -1,14 +1,15 @@
-/* splits.h - what a file source still has to read: enumerated once, kept in state, moved by a rescale.
+/* splits.h - what a file source still has to read: enumerated once, kept in state, moved by a
+ * rescale.
  *
  *   file "a.txt", bound 9 MiB:  |--0--|--1--|--2--|--3--|--4--|--5--|--6--|--7--|--8--|
  *   a run {first 2, end 9, next}:           |..next...................................|
  *
  * A file is cut into min(max_parallelism, bound / 1 MiB) splits, at least one, whatever the
- * parallelism: a pure function of the two numbers, so the cut is never stored. What one subtask still
- * has to read of a file, in order, is a run of neighbouring splits; of its first split, the lines
- * before `next` are already counted. A line belongs to the split that holds its first byte.
- * Finished splits leave the state; a file nobody has begun is one run. Assignment is a pure function
- * of the remaining splits and the parallelism.
+ * parallelism: a pure function of the two numbers, so the cut is never stored. What one subtask
+ * still has to read of a file, in order, is a run of neighbouring splits; of its first split, the
+ * lines before `next` are already counted. A line belongs to the split that holds its first byte.
+ * Finished splits leave the state; a file nobody has begun is one run. Assignment is a pure
+ * function of the remaining splits and the parallelism.
  *
  * Pure: no file is touched here. The layout of a state is in docs/FORMAT.md, "Source splits".
  * Owns: its paths and arrays, through mem. Threads: one owner. */
@@ -58,7 +59,8 @@ void splits_close(struct splits *s); /* legal on the empty value */
 
 RC splits_set_pattern(struct splits *s, const char *pattern, struct err *e);
 /* Adds a file (path is copied); *index is its number. */
-RC splits_add_file(struct splits *s, const char *path, uint64_t bound, uint32_t *index, struct err *e);
+RC splits_add_file(struct splits *s, const char *path, uint64_t bound, uint32_t *index,
+		   struct err *e);
 RC splits_add_run(struct splits *s, const struct split_run *r, struct err *e);
 
 /* Sorts by path and place, makes one file of those with the same path, joins neighbouring runs.
@@ -78,8 +80,8 @@ static inline uint64_t run_end(const struct splits *s, const struct split_run *r
 	return split_start(f->bound, f->splits, r->end);
 }
 
-/* What subtask i of n reads, appended to the empty *to: neighbouring splits of about 1/n of the bytes.
- * s is settled. */
+/* What subtask i of n reads, appended to the empty *to: neighbouring splits of about 1/n of the
+ * bytes. s is settled. */
 RC splits_assign(const struct splits *s, uint32_t subtask, uint32_t parallelism, struct splits *to,
 		 struct err *e);
 

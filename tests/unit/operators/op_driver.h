@@ -1,6 +1,7 @@
-/* op_driver.h - one subtask of an operator, driven by hand: no task, no channel, no thread. A test says
- * which lane steps and when the operator is called; what it emits goes to a function of the test.
- * An operator that emits is compiled into its test, with op_emit renamed to op_driver_emit. */
+/* op_driver.h - one subtask of an operator, driven by hand: no task, no channel, no thread. A test
+ * says which lane steps and when the operator is called; what it emits goes to a function of the
+ * test. An operator that emits is compiled into its test, with op_emit renamed to op_driver_emit.
+ * */
 #pragma once
 #include "base/check.h"
 #include "base/fs_sim.h"

@@ -1,6 +1,6 @@
 /* small_source.h - the whole file source compiled once more, with splits, blocks and tails of a few
- * bytes, so that a text of a hundred bytes has every border there is; and with op_emit as the test's.
- * Included by one file of a test program only. */
+ * bytes, so that a text of a hundred bytes has every border there is; and with op_emit as the
+ * test's. Included by one file of a test program only. */
 #pragma once
 #define SPLIT_BYTES_MIN 24ull
 #define HEAD_BYTES 8u

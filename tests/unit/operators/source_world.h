@@ -1,5 +1,5 @@
-/* source_world.h - files on a simulated disk, any number of subtasks of the small source reading them,
- * in an order that a seed chooses; what they emitted, and what a naive reader finds. */
+/* source_world.h - files on a simulated disk, any number of subtasks of the small source reading
+ * them, in an order that a seed chooses; what they emitted, and what a naive reader finds. */
 #pragma once
 #include "tests/unit/operators/small_source.h"
 
@@ -20,7 +20,8 @@ struct gots {
 	size_t n, cap;
 };
 
-static inline void gots_add(struct gots *g, const char *name, uint64_t at, const char *text, uint32_t len)
+static inline void gots_add(struct gots *g, const char *name, uint64_t at, const char *text,
+			    uint32_t len)
 {
 	if (g->n == g->cap) {
 		g->cap = g->cap ? g->cap * 2 : 64;

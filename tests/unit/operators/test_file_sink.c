@@ -1,6 +1,6 @@
-/* test_file_sink.c - what is committed is exactly what came before the barrier, whatever crashes, fails
- * or takes its time. The sink is compiled with tiny buffers. A checkpoint is published, in this test,
- * by remembering its intents; settling them is the real intent_settle. */
+/* test_file_sink.c - what is committed is exactly what came before the barrier, whatever crashes,
+ * fails or takes its time. The sink is compiled with tiny buffers. A checkpoint is published, in
+ * this test, by remembering its intents; settling them is the real intent_settle. */
 #include "tests/unit/operators/small_sink.h"
 
 #include "base/rng.h"
@@ -42,8 +42,8 @@ static void world_open(struct world *w, uint64_t seed)
 	EXPECT_OK(schema_add(&w->in, "s", T_STRING, false, &e), &e);
 	bytes_init(&w->intents, &w->disk_mem);
 	bytes_init(&w->orphans, &w->mem);
-	if (!plan_stage(&w->plan, &small_file_sink_ops, "{\"path\":\"a/out\",\"format\":\"csv\"}", &w->in,
-			&w->mem, &e))
+	if (!plan_stage(&w->plan, &small_file_sink_ops,
+			"{\"path\":\"a/out\",\"format\":\"csv\"}", &w->in, &w->mem, &e))
 		fail_msg("plan: %s", e.text);
 	EXPECT(w->plan.plan.commits && !strcmp(w->plan.plan.path, "a/out"));
 	w->epoch = 1;
@@ -178,11 +178,12 @@ static enum rc push(struct world *w, uint32_t n, struct err *e)
 	struct batch *b = batch_make(&w->d, w->pushed, n);
 	if (!b)
 		return ERR(e, E_NO_MEMORY, "batch");
-	enum op_result r;
-	for (int i = 0; (r = w->d.failed ? OP_FAILED : w->d.ops->batch(w->d.self, &w->d.ctx, b)) == OP_WAIT;
-	     i++) {
+	enum op_result r = OP_WAIT;
+	for (int i = 0; r == OP_WAIT; i++) {
 		EXPECT(i < 100000);
-		something_else(w);
+		r = w->d.failed ? OP_FAILED : w->d.ops->batch(w->d.self, &w->d.ctx, b);
+		if (r == OP_WAIT)
+			something_else(w);
 	}
 	batch_drop(&b);
 	w->pushed += n;
@@ -202,10 +203,11 @@ static enum rc checkpoint(struct world *w, uint64_t id, bool lost, struct err *e
 	enum rc rc = r == OP_FAILED ? failed(w, e) : OK;
 	if (rc == OK && rng_below(&w->rng, 2))
 		rc = push(w, 2, e);
-	while (rc == OK && (r = w->d.failed ? OP_FAILED : w->d.ops->prepared(w->d.self, &w->d.ctx, id)) != OP_DONE) {
+	for (r = OP_WAIT; rc == OK && r != OP_DONE;) {
+		r = w->d.failed ? OP_FAILED : w->d.ops->prepared(w->d.self, &w->d.ctx, id);
 		if (r == OP_FAILED)
 			rc = failed(w, e);
-		else
+		else if (r == OP_WAIT)
 			something_else(w);
 	}
 	if (rc == OK && !lost) {
@@ -222,7 +224,8 @@ static enum rc checkpoint(struct world *w, uint64_t id, bool lost, struct err *e
 	return rc;
 }
 
-/* Everything from the last published checkpoint on; an interval is empty, a checkpoint is given up. */
+/* Everything from the last published checkpoint on; an interval is empty, a checkpoint is given up.
+ * */
 static enum rc run(struct world *w, struct err *e)
 {
 	enum rc rc = attempt_open(w, e);
@@ -514,7 +517,8 @@ TEST(options_that_make_no_sense_or_come_later_are_named)
 		{"{\"path\":\"a\",\"format\":\"jsonl\"}", "jsonl"},
 		{"{\"path\":\"a\",\"files\":\"single\"}", "single"},
 		{"{\"path\":\"a\",\"roll\":{\"size\":\"1MB\"}}", "roll"},
-		{"{\"path\":\"a\",\"format\":\"text\"}", "text needs one string field; it gets: n int64, s string"},
+		{"{\"path\":\"a\",\"format\":\"text\"}",
+		 "text needs one string field; it gets: n int64, s string"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct mem mem;

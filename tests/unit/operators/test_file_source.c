@@ -1,5 +1,6 @@
-/* test_file_source.c - each line of each file once, whatever the borders, the parallelism, the order
- * of steps, and where it was cut off and restored. The source is compiled with tiny splits. */
+/* test_file_source.c - each line of each file once, whatever the borders, the parallelism, the
+ * order of steps, and where it was cut off and restored. The source is compiled with tiny splits.
+ * */
 #include "tests/unit/operators/source_world.h"
 
 /* Runs to the end with one parallelism, without a restart. */
@@ -23,7 +24,8 @@ static void expect_all(struct world *w, const char *what, uint64_t seed)
 		fail_msg("%s, seed %llu: %s", what, (unsigned long long)seed, why);
 }
 
-/* Splits of 24 bytes and more: two at 48 bytes. '|' marks the border for the reader of this table. */
+/* Splits of 24 bytes and more: two at 48 bytes. '|' marks the border for the reader of this table.
+ * */
 TEST(a_line_belongs_to_the_split_that_holds_its_first_byte)
 {
 	static const struct {
@@ -41,11 +43,13 @@ TEST(a_line_belongs_to_the_split_that_holds_its_first_byte)
 		{"border before a newline", "aaaaaaaaaaaaaaaaaaaaaaaa" "\nbbbbbbbbbbbbbbbbbbbbbbb"},
 		{"border inside CRLF", "aaaaaaaaaaaaaaaaaaaaaaa\r" "\nbbbbbbbbbbbbbbbbbbbbb\r\n"},
 		{"border behind CRLF", "aaaaaaaaaaaaaaaaaaaaaa\r\n" "|bbbbbbbbbbbbbbbbbbbbb\r\n"},
-		{"a line longer than two splits", "a\n" "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+		{"a line longer than two splits",
+		 "a\n" "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 		 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\nc\nd"},
 		{"one line is all there is, without an end",
 		 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"},
-		{"empty lines only", "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
+		{"empty lines only",
+		 "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
 		 "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"},
 		{"the last line begins with the last byte",
 		 "aaaaaaaaaaaaaaaaaaaaaaaa" "aaaaaaaaaaaaaaaaaaaaaa\n" "b"},
@@ -128,7 +132,8 @@ TEST(folders_leave_out_what_is_hidden_or_no_file_and_globs_fit_names)
 	const struct {
 		const char *options;
 		size_t lines;
-	} cases[] = {{"{\"path\":\"in\"}", 3}, {"{\"path\":\"in/\"}", 3}, {"{\"path\":\"in/*.txt\"}", 2},
+	} cases[] = {{"{\"path\":\"in\"}", 3}, {"{\"path\":\"in/\"}", 3},
+		     {"{\"path\":\"in/*.txt\"}", 2},
 		     {"{\"path\":\"in/?.txt\"}", 1}, {"{\"path\":\"in/a[1].log\"}", 1},
 		     {"{\"path\":\"./in//b.txt\"}", 1}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -177,7 +182,8 @@ TEST(what_was_appended_and_files_that_came_later_are_not_read)
 
 /* ---- changed files ---- */
 
-static const char before[] = "0 one line\n1 one line\n2 one line\n3 one line\n4 one line\n5 one line\n";
+static const char before[] = "0 one line\n1 one line\n2 one line\n"
+			     "3 one line\n4 one line\n5 one line\n";
 
 /* Reads some, takes a snapshot, then the file is another one. */
 static void expect_change(const char *now, size_t now_len, enum rc want, const char *says)
@@ -211,18 +217,19 @@ static void expect_change(const char *now, size_t now_len, enum rc want, const c
 
 TEST(inv21_a_file_that_changed_is_an_error_that_says_where)
 {
+	const char counted[] = "words.txt changed before byte 11, which is already counted";
 	char now[sizeof before];
 	memcpy(now, before, sizeof now);
 	expect_change(now, strlen(now), OK, NULL);
 	now[3] = 'X'; /* in its head */
-	expect_change(now, strlen(now), E_CHANGED, "words.txt changed before byte 11, which is already counted");
+	expect_change(now, strlen(now), E_CHANGED, counted);
 	memcpy(now, before, sizeof now);
 	now[9] = 'X'; /* in what is before `next` */
-	expect_change(now, strlen(now), E_CHANGED, "words.txt changed before byte 11, which is already counted");
+	expect_change(now, strlen(now), E_CHANGED, counted);
 	memcpy(now, before, sizeof now);
 	now[20] = 'X'; /* behind it: nobody has counted it yet */
 	expect_change(now, strlen(now), OK, NULL);
-	expect_change(now, 5, E_CHANGED, "words.txt changed before byte 11, which is already counted: it has 5");
+	expect_change(now, 5, E_CHANGED, "byte 11, which is already counted: it has 5 bytes now");
 	expect_change(now, 30, E_CHANGED, "it has 30 bytes now, and had 66 when the job began");
 	expect_change(NULL, 0, E_CHANGED, "words.txt is gone");
 }
@@ -392,7 +399,8 @@ static bool run_once(struct world *w, struct err *e)
 	return rc == OK && ended;
 }
 
-/* Each operation fails once; what was counted before the failure is completed by the next attempt. */
+/* Each operation fails once; what was counted before the failure is completed by the next attempt.
+ * */
 TEST(inv32_each_file_operation_that_fails_ends_the_attempt_and_loses_nothing)
 {
 	const enum rc codes[] = {E_IO, E_LIMIT, E_CRASHED};

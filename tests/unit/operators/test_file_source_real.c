@@ -1,5 +1,5 @@
-/* test_file_source_real.c - the file source as it is shipped, on the real file system, with the bytes
- * lane on a thread of its own: megabytes, long lines, many small files, what is no file. */
+/* test_file_source_real.c - the file source as it is shipped, on the real file system, with the
+ * bytes lane on a thread of its own: megabytes, long lines, many small files, what is no file. */
 #define op_emit op_driver_emit
 #define file_source_begin real_file_source_begin
 #define file_source_produce real_file_source_produce

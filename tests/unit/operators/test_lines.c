@@ -1,4 +1,5 @@
-/* test_lines.c - the line cutter against a naive one, over every way of giving it the same bytes. */
+/* test_lines.c - the line cutter against a naive one, over every way of giving it the same bytes.
+ * */
 #include "operators/lines.h"
 #include "base/rng.h"
 #include "tests/lib/test.h"
@@ -27,7 +28,8 @@ static const char *bytes_of(const uint8_t *data, const struct strview *v)
 	return v->len <= STRVIEW_INLINE ? v->inl : (const char *)data + v->off;
 }
 
-static void expect_line(const uint8_t *data, const struct line *want, const struct strview *v, int64_t at)
+static void expect_line(const uint8_t *data, const struct line *want, const struct strview *v,
+			int64_t at)
 {
 	EXPECT(v->len == want->len);
 	EXPECT(at == (int64_t)want->off + 1000);

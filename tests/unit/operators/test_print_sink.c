@@ -115,7 +115,8 @@ TEST(a_checkpoint_waits_until_what_came_before_it_is_written)
 	EXPECT(print_one(&out));
 	driver_letters(&d);
 	EXPECT(d.ops->prepared(d.self, &d.ctx, 2) == OP_DONE);
-	EXPECT(!strcmp(bytes_text(&out), "line number 000000\nline number 000001\nline number 000002\n"));
+	EXPECT(!strcmp(bytes_text(&out), "line number 000000\n"
+					 "line number 000001\nline number 000002\n"));
 	bytes_close(&out);
 	finish();
 }
