@@ -52,6 +52,7 @@ struct drive {
 	struct rows_list rows;      /* what came out, in order of arrival */
 	uint32_t batches;
 	bool keep_text;             /* collect rows */
+	uint64_t fail_plan_at;      /* the n-th allocation of plan() that fails; 0: none */
 	struct drive_saved *saving;
 	uint64_t packing_epoch;
 	void (*see)(struct drive *d, uint32_t subtask, const struct batch *b);
@@ -98,8 +99,25 @@ ROWS_UNUSED static bool drive_plan(struct drive *d, const struct op_ops *ops, co
 		d->plan.in[d->plan.n_in] = &d->in[d->plan.n_in];
 	}
 	static const char *const also[] = {"inputs", NULL};
-	return opt_check(ops->opts, d->plan.options, also, NULL, d->plan.report) &&
-	       ops->plan(&d->plan);
+	if (!opt_check(ops->opts, d->plan.options, also, NULL, d->plan.report))
+		return false;
+	if (d->fail_plan_at)
+		d->mem.fail_at = atomic_load(&d->mem.calls) + d->fail_plan_at;
+	bool ok = ops->plan(&d->plan);
+	d->mem.fail_at = 0;
+	return ok;
+}
+
+/* The test's own allocations do not fail. */
+ROWS_UNUSED static void drive_letter(struct drive *d, uint32_t subtask, struct task_letter what)
+{
+	uint64_t fail_at = d->mem.fail_at, calls = atomic_load(&d->mem.calls);
+	d->mem.fail_at = 0;
+	struct task_letter *l = mem_get(&d->mem, sizeof *l);
+	atomic_store(&d->mem.calls, calls);
+	d->mem.fail_at = fail_at;
+	*l = what;
+	mailbox_put(task_mailbox(d->task[subtask]), &l->mail);
 }
 
 /* ---- steps ---- */
@@ -225,7 +243,8 @@ ROWS_UNUSED static enum rc drive_task(struct drive *d, uint32_t i, const struct 
 		     NULL);
 	d->edge[i] = (struct edge){.kind = EDGE_FORWARD, .n = 1, .to = &d->outs[i],
 				   .max_parallelism = c.max_parallelism};
-	EXPECT_OK(task_open(&d->task[i], &c, &d->e), &d->e);
+	if (task_open(&d->task[i], &c, &d->e) != OK)
+		return d->e.code;
 	return task_start(d->task[i], state->data, state->len, &d->e);
 }
 
@@ -268,14 +287,14 @@ ROWS_UNUSED static enum rc drive_start(struct drive *d, uint32_t n, const struct
 	memset(d->ended, 0, sizeof d->ended);
 	memset(d->task, 0, sizeof d->task);
 	err_clear(&d->e);
-	EXPECT_OK(packing_open(&d->packing, &o, &d->e), &d->e);
+	rc = packing_open(&d->packing, &o, &d->e);
 	for (uint32_t i = 0; i < n; i++)
 		bytes_init(&fresh[i], &d->mem);
 	if (saved) {
 		b.old = saved->state;
 		b.n_old = saved->n;
 	}
-	if (d->ops->begin)
+	if (d->ops->begin && rc == OK)
 		rc = d->ops->begin(d->plan.conf, &b, &d->e);
 	memcpy(d->says, b.says, sizeof d->says);
 	for (uint32_t i = 0; i < n && rc == OK; i++)
@@ -290,11 +309,8 @@ ROWS_UNUSED static enum rc drive_start(struct drive *d, uint32_t n, const struct
 		drive_give_key(d, key, len, value);
 	}
 	if (rc == OK && d->ops->role == OP_SOURCE)
-		for (uint32_t i = 0; i < n; i++) {
-			struct task_letter *l = mem_get(&d->mem, sizeof *l);
-			l->mail.kind = LETTER_RELEASE;
-			mailbox_put(task_mailbox(d->task[i]), &l->mail);
-		}
+		for (uint32_t i = 0; i < n; i++)
+			drive_letter(d, i, (struct task_letter){.mail.kind = LETTER_RELEASE});
 	return rc;
 }
 
@@ -302,10 +318,8 @@ ROWS_UNUSED static enum rc drive_start(struct drive *d, uint32_t n, const struct
 ROWS_UNUSED static void drive_stop(struct drive *d)
 {
 	for (uint32_t i = 0; i < d->n && d->task[i]; i++) {
-		struct task_letter *l = mem_get(&d->mem, sizeof *l);
 		uint64_t wake;
-		l->mail.kind = LETTER_CLOSE;
-		mailbox_put(task_mailbox(d->task[i]), &l->mail);
+		drive_letter(d, i, (struct task_letter){.mail.kind = LETTER_CLOSE});
 		while (task_step(d->task[i], d->now_us, &wake) != TASK_CLOSED) {
 			ioqueue_step(d->io, LANE_BYTES);
 			ioqueue_step(d->io, LANE_DURABILITY);
@@ -440,14 +454,10 @@ ROWS_UNUSED static bool drive_checkpoint(struct drive *d, struct drive_saved *s)
 	memset(d->past, 0, sizeof d->past);
 	d->saving = s;
 	drive_mark(d, mark);
-	for (uint32_t i = 0; i < d->n; i++) {
-		if (d->ops->role == OP_SOURCE) {
-			struct task_letter *l = mem_get(&d->mem, sizeof *l);
-			l->mail.kind = LETTER_TRIGGER;
-			l->barrier = mark.barrier;
-			mailbox_put(task_mailbox(d->task[i]), &l->mail);
-		}
-	}
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->ops->role == OP_SOURCE)
+			drive_letter(d, i, (struct task_letter){.mail.kind = LETTER_TRIGGER,
+								.barrier = mark.barrier});
 	while (!d->failed && d->acks < d->n) {
 		for (uint32_t i = 0; i < d->n; i++) {
 			drive_step(d, i);
