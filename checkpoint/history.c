@@ -13,8 +13,8 @@ struct history {
 	char shorter[LAYOUT_PATH_MAX]; /* the newest half, until it takes the name */
 };
 
-/* The lock opens a file that exists for writing, which is all that is wanted of it here; the owner's
- * lock keeps others out. A last line that a crash cut gets its end, so that the next one stands. */
+/* The lock opens a file that exists for writing, which is all that is wanted of it here (others are
+ * kept out by the owner's). A last line that a crash cut gets its end: so the next one stands. */
 static enum rc open_file(struct history *h, struct err *e)
 {
 	struct fs_stat st = {0};

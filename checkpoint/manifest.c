@@ -145,8 +145,9 @@ uint32_t manifest_file(struct manifest *m, const struct part_file *f)
 	return m->n_files - 1;
 }
 
-enum rc manifest_carry_run(struct manifest *m, struct manifest_keyed *k, const struct manifest *from,
-			   const struct manifest_run *run, struct err *e)
+enum rc manifest_carry_run(struct manifest *m, struct manifest_keyed *k,
+			   const struct manifest *from, const struct manifest_run *run,
+			   struct err *e)
 {
 	struct manifest_run copy = *run;
 	if (run->ref.file == SECTION_INLINE) {

@@ -23,7 +23,7 @@ enum checkpoint_kind {
 #define CHECKPOINT_KINDS 6
 const char *checkpoint_kind_name(enum checkpoint_kind k); /* "periodic" */
 
-/* One entry of a keyed state's chain. For any hash, the entries that cover it stand bottom to top. */
+/* One entry of a keyed state's chain. For any hash, entries that cover it stand bottom to top. */
 struct manifest_run {
 	struct section_ref ref;
 	uint64_t hash_first, hash_last; /* rows to take, both ends included */

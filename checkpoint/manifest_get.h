@@ -19,8 +19,8 @@ void mget_no_memory(struct decoder *d);
 
 /* A key that is not there gives the default (nothing, 0, "", false), unless it is needed. */
 enum need { MAY, MUST };
-const struct json *mget(struct decoder *d, const struct json *o, const char *key, enum json_kind kind,
-			enum need need);
+const struct json *mget(struct decoder *d, const struct json *o, const char *key,
+			enum json_kind kind, enum need need);
 /* v itself as a number from 0 on; key names it in errors. */
 uint64_t mget_number(struct decoder *d, const struct json *v, const char *key);
 uint64_t mget_uint(struct decoder *d, const struct json *o, const char *key, enum need need,

@@ -34,7 +34,8 @@ static enum rc refused_by_lock(struct store *s, const char *path, struct err *e)
 			strftime(since, sizeof since, " since %Y-%m-%d %H:%M:%S UTC", &utc);
 	}
 	return ERR(e, E_REFUSED,
-		   "'%s' is in use by process %llu%s: stop it first, or use another --dir", s->dir, (unsigned long long)pid, since);
+		   "'%s' is in use by process %llu%s: stop it first, or use another --dir",
+		   s->dir, (unsigned long long)pid, since);
 }
 
 /* Takes the lock, remembers who had it, writes who has it. */
@@ -138,7 +139,7 @@ static enum rc read_line(struct store *s, struct err *e)
 	return rc;
 }
 
-/* Ids in names count, published or not (inv 10); names without any manifest are no state of ours. */
+/* Ids in names count, published or not (inv 10); names without any manifest are nobody's state. */
 static enum rc read_part_names(struct store *s, struct err *e)
 {
 	struct fs_names names;

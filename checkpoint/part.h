@@ -60,7 +60,7 @@ uint64_t part_bytes(const struct part_writer *w);         /* that, and what is b
 
 /* --- reading --- */
 struct part_reader;
-/* E_CORRUPT naming the file: missing, of another length, or with a header that is not the name's. */
+/* E_CORRUPT naming the file: missing, of another length, or its header is not the name's. */
 RC part_reader_open(struct part_reader **r, struct fs *fs, struct mem *mem, const char *parts_dir,
 		    const struct part_file *file, struct err *e);
 void part_reader_close(struct part_reader *r); /* legal on NULL; after its sections */

@@ -11,9 +11,10 @@
 /* top lists slot as retained or pinned, or is it: the slot is alive. A fence is no checkpoint. */
 bool retention_lists(const struct manifest *top, uint64_t slot);
 
-/* What the child of slot `parent` should list as retained when `retain` checkpoints are kept, itself
- * included: its ancestors along parents, among known[n] (readable checkpoints that `top` lists).
- * keep has room for retain - 1; ascending. Returns how many. Fences do not count: parents skip them. */
+/* What the child of slot `parent` should list as retained when `retain` checkpoints are kept, the
+ * child included: its ancestors along parents, among known[n] (readable checkpoints that `top`
+ * lists). keep has room for retain - 1; ascending. Returns how many. Parents skip fences: they do
+ * not count. */
 uint32_t retention_keep(const struct manifest *top, const struct manifest *const *known, size_t n,
 			uint64_t parent, uint32_t retain, uint64_t *keep);
 

@@ -45,7 +45,7 @@ struct section {
 /* Where a section stands. The part writer gives it, the manifest keeps it. */
 #define SECTION_INLINE UINT32_MAX
 struct section_ref {
-	uint32_t file;     /* index into manifest.files, or SECTION_INLINE; set by the manifest's maker */
+	uint32_t file;     /* index into manifest.file, or SECTION_INLINE; its maker sets it */
 	uint32_t length;   /* of the section record: header and index */
 	uint64_t offset;   /* of the section record in the file */
 	uint64_t checksum; /* of the section record: through its index, of every block */

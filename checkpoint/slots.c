@@ -1,8 +1,9 @@
 /* slots.c - see slots.h.
- * Happy path of publish: create, write, fsync, fstat, close, link, stat, fsync of the folder, unlink.
- * What can go wrong: before the link, nothing is visible and the error is the answer. The link's own
- * result is not believed (a server may have done it and lost the answer): the slot is looked at. From
- * the link to the folder's fsync a crash may keep or lose the name, so an error there has no answer. */
+ * Happy path of publish: create, write, fsync, fstat, close, link, stat, fsync of the folder,
+ * unlink. What can go wrong: before the link nothing is visible, and the error is the answer. The
+ * link's own result is not believed (a server may have done it and lost the answer): the slot is
+ * looked at. From the link to the folder's fsync a crash may keep or lose the name, so an error
+ * there has no answer. */
 #include "checkpoint/slots.h"
 
 #include "checkpoint/retention.h"
@@ -49,8 +50,8 @@ static enum rc slot_path(char path[LAYOUT_PATH_MAX], const char *dir, uint64_t s
 		       : ERR(e, E_INVALID, "the path of '%s' is too long", dir);
 }
 
-enum rc slots_read(struct fs *fs, struct mem *mem, const char *dir, uint64_t slot, struct manifest *m,
-		   struct err *e)
+enum rc slots_read(struct fs *fs, struct mem *mem, const char *dir, uint64_t slot,
+		   struct manifest *m, struct err *e)
 {
 	manifest_init(m, mem);
 	char path[LAYOUT_PATH_MAX];
@@ -145,8 +146,8 @@ static enum rc link_outcome(struct fs *fs, const char *temporary, const char *pa
 		   linked == OK ? look.text : why->text);
 }
 
-enum rc slots_publish(struct fs *fs, const char *dir, uint64_t slot, uint64_t epoch, const void *data,
-		      size_t len, uint64_t *seq, struct err *e)
+enum rc slots_publish(struct fs *fs, const char *dir, uint64_t slot, uint64_t epoch,
+		      const void *data, size_t len, uint64_t *seq, struct err *e)
 {
 	char path[LAYOUT_PATH_MAX], temporary[LAYOUT_PATH_MAX], folder[LAYOUT_PATH_MAX];
 	struct fs_stat ours;

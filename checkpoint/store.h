@@ -9,7 +9,7 @@
  * Threads: one owner at a time. open and own: whoever starts the job, before it runs; publish,
  * sweep, discard and read: the durability lane only. The control thread keeps a copy of what
  * store_start says and never calls in here once the job runs.
- * After E_FENCED or E_UNKNOWN_OUTCOME every call returns that again and touches no file (inv 27). */
+ * After E_FENCED or E_UNKNOWN_OUTCOME every call returns that again, touching no file (inv 27). */
 #pragma once
 #include "checkpoint/slots.h"
 #include "checkpoint/verify.h"
@@ -26,8 +26,8 @@ struct store_options {
 	enum verify_depth verify; /* of the chosen checkpoint, during the look */
 };
 
-/* What the look found. Pointers are borrowed from the store: valid until the first store_publish, or
- * until store_own returns E_EXISTS (which refills all of it). */
+/* What the look found. Pointers are borrowed from the store: valid until the first store_publish,
+ * or until store_own returns E_EXISTS (which refills all of it). */
 struct store_start {
 	const struct manifest *chosen; /* the checkpoint to start from; NULL: from nothing */
 	bool final;                    /* chosen is final: settle its intents, never call store_own */
@@ -70,7 +70,8 @@ RC store_publish(struct store *s, struct manifest *m, struct err *e);
 
 /* Afterwards: one step of retiring old slots and removing files nobody names, at most one durable
  * operation a call. attempt: the running one (its unpublished files are left alone). Call until
- * *done; a new begin restarts it. Errors are reported, harmless, and end this sweep: the next one goes on. */
+ * *done; a new begin restarts it. Errors are reported, harmless, and end this sweep: the next one
+ * goes on. */
 RC store_sweep_begin(struct store *s, uint32_t attempt, struct err *e);
 RC store_sweep_step(struct store *s, bool *done, struct err *e);
 
@@ -78,8 +79,9 @@ RC store_sweep_step(struct store *s, bool *done, struct err *e);
  * removes it. E_NO_MEMORY is harmless (a later start removes it). */
 RC store_discard(struct store *s, const char *part_name, struct err *e);
 
-/* The newest published checkpoint of this line, read again and verified as store_open would: what an
- * attempt after a failure starts from. *m stays empty (id 0) when there is none. Caller closes it. */
+/* The newest published checkpoint of this line, read again and verified as store_open would: what
+ * an attempt after a failure starts from. *m stays empty (id 0) when there is none. The caller
+ * closes it. */
 RC store_newest(struct store *s, struct manifest *m, struct err *e);
 
 uint64_t store_slot(const struct store *s); /* the newest we linked or found */

@@ -2,9 +2,10 @@
  *
  *   LIST -> READ* -> SLOTS* -> SYNC -> LIST_PARTS -> PARTS* -> TEMPORARIES* -> DONE
  *
- * A crash may stop it anywhere: a manifest goes, durably, before the files that only it names, so no
- * manifest ever stands without its files; what is left has no name in any slot and is found by the
- * next sweep's lists. Before anything goes, the log is listed: a slot above ours is a successor's. */
+ * A crash may stop it anywhere: a manifest goes, durably, before the files that only it names, so
+ * no manifest ever stands without its files; what is left has no name in any slot and is found by
+ * the next sweep's lists. Before anything goes, the log is listed: a slot above ours is a
+ * successor's. */
 #include "base/check.h"
 #include "checkpoint/store_parts.h"
 

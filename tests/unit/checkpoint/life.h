@@ -70,7 +70,8 @@ static inline enum rc owner_checkpoint(struct owner *o, struct witness *w, struc
 	struct part_file file;
 	struct section_ref ref[1];
 	w->offered = n.checkpoint_id > w->offered ? n.checkpoint_id : w->offered;
-	enum rc rc = write_part(o->fs, o->mem, store_parts_dir(o->s), &n, CODEC_LZ4, 1, 2, &file, ref, e);
+	enum rc rc = write_part(o->fs, o->mem, store_parts_dir(o->s), &n, CODEC_LZ4, 1, 2, &file,
+				ref, e);
 	if (rc != OK) {
 		char name[LAYOUT_NAME_MAX + 1];
 		layout_part(name, &n);
@@ -189,4 +190,48 @@ static inline void expect_no_orphans(struct fs *fs, struct mem *mem)
 			fail_msg("temporary left: %s", names.name[i]);
 	}
 	fs_names_close(&names);
+}
+
+/* --- the disk most tests live on --- */
+struct disk {
+	struct mem mem;
+	struct fs_sim *sim;
+	struct fs *fs;
+	struct witness w;
+	struct err e;
+};
+
+static inline void disk_open(struct disk *d)
+{
+	memset(d, 0, sizeof *d);
+	mem_init(&d->mem, 0);
+	EXPECT_OK(fs_sim_open(&d->sim, &d->mem, &d->e), &d->e);
+	d->fs = fs_sim_fs(d->sim);
+}
+
+static inline void disk_close(struct disk *d)
+{
+	fs_sim_close(&d->sim);
+	EXPECT(d->mem.used_bytes == 0);
+}
+
+/* A whole life that ends well. */
+static inline void live_once(struct disk *d, int checkpoints)
+{
+	struct owner o;
+	EXPECT_OK(owner_begin(&o, d->fs, &d->mem, false, &d->e), &d->e);
+	for (int i = 0; i < checkpoints; i++) {
+		EXPECT_OK(owner_checkpoint(&o, &d->w, &d->e), &d->e);
+		EXPECT_OK(owner_sweep(&o, &d->e), &d->e);
+	}
+	owner_close(&o);
+}
+
+static inline enum rc look_at(struct disk *d, bool fresh, struct store **s,
+				 struct store_start *start,
+		       struct err *e)
+{
+	struct store_options so = store_options_of(DIR);
+	so.fresh = fresh;
+	return store_open(s, d->fs, &d->mem, &so, start, e);
 }

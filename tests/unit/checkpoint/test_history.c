@@ -9,7 +9,8 @@
 static size_t append(struct history *h, uint64_t i, struct err *e)
 {
 	char line[128];
-	int n = snprintf(line, sizeof line, "{\"id\":%llu,\"state\":\"completed\"}", (unsigned long long)i);
+	int n = snprintf(line, sizeof line, "{\"id\":%llu,\"state\":\"completed\"}",
+			 (unsigned long long)i);
 	EXPECT_OK(history_append(h, line, (size_t)n, e), e);
 	return (size_t)n + 1;
 }

@@ -151,7 +151,8 @@ TEST(a_name_is_never_reused)
 	struct part_file file;
 	struct section_ref ref[1];
 	EXPECT_OK(write_part(d.fs, &d.mem, "parts", &name7, CODEC_LZ4, 1, 1, &file, ref, &d.e), &d.e);
-	EXPECT(write_part(d.fs, &d.mem, "parts", &name7, CODEC_LZ4, 1, 1, &file, ref, &d.e) == E_EXISTS);
+	EXPECT(write_part(d.fs, &d.mem, "parts", &name7, CODEC_LZ4, 1, 1, &file, ref, &d.e) ==
+	       E_EXISTS);
 	disk_close(&d);
 }
 

@@ -2,28 +2,6 @@
  * old or new, whole, and never a mixture; and what is left over is cleared. */
 #include "life.h"
 
-struct disk {
-	struct mem mem;
-	struct fs_sim *sim;
-	struct fs *fs;
-	struct witness w;
-	struct err e;
-};
-
-static void disk_open(struct disk *d)
-{
-	memset(d, 0, sizeof *d);
-	mem_init(&d->mem, 0);
-	EXPECT_OK(fs_sim_open(&d->sim, &d->mem, &d->e), &d->e);
-	d->fs = fs_sim_fs(d->sim);
-}
-
-static void disk_close(struct disk *d)
-{
-	fs_sim_close(&d->sim);
-	EXPECT(d->mem.used_bytes == 0);
-}
-
 /* A life of a few checkpoints, until it ends or the disk stops it. */
 static enum rc life(struct disk *d, int checkpoints, struct err *e)
 {
@@ -84,8 +62,8 @@ TEST(inv28_a_crash_at_any_operation_leaves_old_or_new)
 	EXPECT(crashes > 100);
 }
 
-/* Killed within a publish, then the power is cut within the next start: what that start believed and
- * fenced must not be lost below its fence (inv 1: the top is made durable first). */
+/* Killed within a publish, then the power is cut within the next start: what that start believed
+ * and fenced must not be lost below its fence (inv 1: the top is made durable first). */
 TEST(inv1_a_start_makes_the_top_durable_before_its_fence)
 {
 	for (uint64_t n = 1, more = 1; more; n++) {

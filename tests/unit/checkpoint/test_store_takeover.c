@@ -32,7 +32,8 @@ static enum rc p_pread(struct fs *fs, int fd, void *to, size_t len, uint64_t off
 {
 	return fs_pread(before(fs, false), fd, to, len, off, got, e);
 }
-static enum rc p_pwrite(struct fs *fs, int fd, const void *from, size_t len, uint64_t off, struct err *e)
+static enum rc p_pwrite(struct fs *fs, int fd, const void *from, size_t len, uint64_t off,
+			struct err *e)
 {
 	return fs_pwrite(before(fs, true), fd, from, len, off, e);
 }
