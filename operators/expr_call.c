@@ -211,7 +211,7 @@ static enum rc call_plus(struct typer *t, const struct ast *a, struct node **arg
 	*to = arg[0];
 	if (arg[0]->type == T_INT64 || arg[0]->type == T_FLOAT64)
 		return OK;
-	return REFUSE(t, a->at, "'+' takes a number, not a %s", type_name(arg[0]->type));
+	return REFUSE(t, a->at, "'+' takes a number, not %s", type_name(arg[0]->type));
 }
 
 static const struct special {

@@ -31,9 +31,8 @@ enum rc typer_node(struct typer *t, enum node_kind kind, enum type type, struct 
 	return OK;
 }
 
-enum rc typer_kernel(struct typer *t, kernel_fn *kernel, uint8_t flags, int op,
-			   enum type type, struct expr_at at, struct node *const *arg, uint32_t n,
-			   struct node **to)
+enum rc typer_kernel(struct typer *t, kernel_fn *kernel, uint8_t flags, int op, enum type type,
+		     struct expr_at at, struct node *const *arg, uint32_t n, struct node **to)
 {
 	if (typer_node(t, NODE_KERNEL, type, at, n, to) != OK)
 		return t->e->code;
@@ -50,8 +49,7 @@ enum rc typer_kernel(struct typer *t, kernel_fn *kernel, uint8_t flags, int op,
 }
 
 enum rc typer_control(struct typer *t, control_fn *control, int op, enum type type,
-			    struct expr_at at, struct node *const *arg, uint32_t n,
-			   struct node **to)
+		      struct expr_at at, struct node *const *arg, uint32_t n, struct node **to)
 {
 	if (typer_node(t, NODE_CONTROL, type, at, n, to) != OK)
 		return t->e->code;
@@ -163,7 +161,7 @@ enum rc typer_cast(struct typer *t, struct node **n, enum type type, int op, str
 	uint8_t flags = 0;
 	kernel_fn *kernel = kernel_cast((*n)->type, type, &flags);
 	if (!kernel)
-		return REFUSE(t, at, "a %s cannot be cast to %s", type_name((*n)->type),
+		return REFUSE(t, at, "%s cannot be cast to %s", type_name((*n)->type),
 			      type_name(type));
 	struct node *arg = *n;
 	return typer_kernel(t, kernel, flags, op, type, at, &arg, 1, n);
@@ -176,7 +174,7 @@ enum rc typer_coerce(struct typer *t, struct node **n, enum type type, const cha
 	if ((*n)->type == type)
 		return OK;
 	if ((*n)->type != T_INT64 || type != T_FLOAT64)
-		return REFUSE(t, (*n)->at, "%s needs a %s here, not a %s", who, type_name(type),
+		return REFUSE(t, (*n)->at, "%s needs %s here, not %s", who, type_name(type),
 			      type_name((*n)->type));
 	if ((*n)->kind == NODE_LITERAL) {
 		struct node *whole = *n;

@@ -27,11 +27,13 @@ static char *elements(struct rig *r, const char *text, uint32_t *columns)
 		EXPECT(l.done || c->rows == BATCH_ROWS);
 		for (uint32_t i = 0; i < c->rows; i++) {
 			const struct strview *s = &c->str[i];
-			at += (size_t)snprintf(all + at, room - at, "%u:%.*s|", parent[i], (int)s->len,
+			at += (size_t)snprintf(all + at, room - at, "%u:%.*s|", parent[i],
+				(int)s->len,
 					       column_str(c, s));
 			EXPECT(at < room);
 			for (uint32_t k = s->len; k < STRVIEW_INLINE; k++)
-				EXPECT(s->inl[k] == 0); /* zero padding: views compare as registers */
+				EXPECT(s->inl[k] ==
+					0); /* zero padding: views compare as registers */
 			if (s->len > STRVIEW_INLINE)
 				EXPECT(!memcmp(s->prefix, column_str(c, s), 4));
 		}
@@ -128,8 +130,8 @@ TEST(a_list_is_needed_and_has_its_own_errors)
 	rig_refuses_as(&r, "lower(split(line))", EXPR_LIST, "a list is needed");
 	rig_refuses_as(&r, "split()", EXPR_LIST, "split takes");
 	rig_refuses_as(&r, "split(line, ',', 2)", EXPR_LIST, "split takes");
-	rig_refuses_as(&r, "split(n)", EXPR_LIST, "split needs a string here, not a int64");
-	rig_refuses_as(&r, "split(line, 1)", EXPR_LIST, "split needs a string here, not a int64");
+	rig_refuses_as(&r, "split(n)", EXPR_LIST, "split needs string here, not int64");
+	rig_refuses_as(&r, "split(line, 1)", EXPR_LIST, "split needs string here, not int64");
 	rig_refuses_as(&r, "split(split(line))", EXPR_LIST, "stands alone");
 	rig_refuses_as(&r, "split(wrod)", EXPR_LIST, "unknown field 'wrod'");
 	rig_close(&r);
@@ -244,7 +246,8 @@ TEST(a_row_of_many_elements_goes_on_in_the_next_column)
 			*at++ = ' ';
 		for (unsigned i = 0; i < 2 * BATCH_ROWS + 5; i++)
 			at += sprintf(at, "%u%s", i % 10, i % 7 ? " " : "  \t");
-		at += sprintf(at, "a-last-word-of-more-than-sixty-four-bytes-that-crosses-a-block-for-sure");
+		at += sprintf(at,
+			"a-last-word-of-more-than-sixty-four-bytes-that-crosses-a-block-for-sure");
 		ROW(&r, line);
 		ROW(&r, "next");
 		size_t len = naive(want, 0, line, 0);
@@ -309,7 +312,8 @@ TEST(inv31_splitting_survives_each_failed_allocation)
 		struct column *c = NULL;
 		rig_open(&r, "line string");
 		ROW(&r, "Some Words and AVeryLongOneAmongThem");
-		struct expr *x = rig_compile_as(&r, "split(lower(line || ' x'), 'o' || line)", EXPR_LIST);
+		struct expr *x = rig_compile_as(&r, "split(lower(line || ' x'), 'o' || line)",
+			EXPR_LIST);
 		r.mem.fail_at = r.mem.calls + n;
 		enum rc rc = expr_list_begin(&l, x, r.b, r.pool, &r.bad_row, &r.e);
 		while (rc == OK && !l.done) {

@@ -19,7 +19,8 @@ static void one_row(struct rig *r)
 static void expect_at(const struct rig *r, size_t offset, size_t len)
 {
 	if (r->at.offset != offset || r->at.len != len)
-		fail_msg("at %zu+%zu, not %zu+%zu: %s", r->at.offset, r->at.len, offset, len, r->e.text);
+		fail_msg("at %zu+%zu, not %zu+%zu: %s", r->at.offset, r->at.len, offset, len,
+			r->e.text);
 }
 
 TEST(negative_and_extreme_integers_are_read)
@@ -351,12 +352,17 @@ TEST(a_hundred_thousand_terms_are_refused_in_microseconds)
 
 TEST(random_bytes_never_crash_the_compiler)
 {
-	static const char *const words[] = {"x", "y", "line", "b", "f", "t", "(", ")", "+", "-", "*", "/",
-					    "%", "||", "=", "<", ">=", "<>", "and", "or", "not", "is",
+	static const char *const words[] = {"x", "y", "line", "b", "f", "t", "(", ")", "+", "-",
+		"*", "/",
+					    "%", "||", "=", "<", ">=", "<>", "and", "or", "not",
+					"is",
 					    "null", "in", "between", "like", "case", "when", "then",
-					    "else", "end", "::", "int", "text", "cast", "as", ",", "'a'",
-					    "1", "2.5", "lower", "split", "coalesce", "\"", "'", "--",
-					    "/*", ";", "from", "select", "$1", "e'", "[", "]", ".", "$$"};
+					    "else", "end", "::", "int", "text", "cast", "as", ",",
+					"'a'",
+					    "1", "2.5", "lower", "split", "coalesce", "\"", "'",
+					"--",
+					    "/*", ";", "from", "select", "$1", "e'", "[", "]",
+					".", "$$"};
 	struct rig r;
 	uint64_t seed = 20261121, good = 0;
 	one_row(&r);
@@ -371,7 +377,8 @@ TEST(random_bytes_never_crash_the_compiler)
 			at = stpcpy(at, seed & (1u << 20) ? " " : "");
 		}
 		err_clear(&r.e);
-		enum rc rc = expr_compile(&x, text, &r.in, seed & (1u << 22) ? EXPR_VALUE : EXPR_LIST,
+		enum rc rc = expr_compile(&x, text, &r.in, seed & (1u << 22) ?
+			EXPR_VALUE : EXPR_LIST,
 					  &r.mem, &r.at, &r.e);
 		EXPECT(rc == OK || rc == E_INVALID);
 		EXPECT(rc == OK ? x != NULL : !x && r.at.offset + r.at.len <= strlen(text));
@@ -398,7 +405,8 @@ TEST(a_place_for_errors_and_the_error_itself_may_be_missing)
 
 TEST(inv31_compiling_survives_each_failed_allocation)
 {
-	static const char text[] = "case when x = 0 then 'a literal that is long' else lower(line) || "
+	static const char text[] =
+		"case when x = 0 then 'a literal that is long' else lower(line) || "
 				   "coalesce(word, 'b') end in ('x', 'y') or x between 1 and 2 + y";
 	struct rig r;
 	one_row(&r);
