@@ -228,8 +228,7 @@ static inline void live_once(struct disk *d, int checkpoints)
 }
 
 static inline enum rc look_at(struct disk *d, bool fresh, struct store **s,
-				 struct store_start *start,
-		       struct err *e)
+			      struct store_start *start, struct err *e)
 {
 	struct store_options so = store_options_of(DIR);
 	so.fresh = fresh;
