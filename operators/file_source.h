@@ -5,6 +5,7 @@
 #pragma once
 #include "operators/file_reader.h"
 #include "operators/lines.h"
+#include "operators/pace.h"
 #include "operators/paths.h"
 #include "operators/splits.h"
 #include "runtime/operator.h"
@@ -57,9 +58,7 @@ struct file_source {
 	bool skipping;             /* the line before the split's first one */
 	bool shared;               /* a batch has views into the text */
 
-	/* pace */
-	bool paced;
-	uint64_t from_us, sent;
+	struct pace pace;
 };
 
 /* file_source_cut.c */

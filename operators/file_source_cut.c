@@ -10,8 +10,6 @@
 #include "base/check.h"
 #include "runtime/batch.h"
 
-#include <math.h>
-
 static const struct split_file *file_of(const struct file_source *s, uint32_t run)
 {
 	return &s->left.file[s->left.run[run].file];
@@ -360,33 +358,13 @@ static bool run_is_over(const struct file_source *s)
 	return file_source_next(s) >= end;
 }
 
-/* ---- pace ---- */
-
-/* How many lines may go out now; 0: none before ctx->wake_at_us. They go in groups of about 5 ms;
- * at most a second's worth is made up for after a stop. */
-static uint32_t pace_room(struct file_source *s, struct op_ctx *ctx)
+/* How many lines may go out now; 0: none before ctx->wake_at_us. */
+static uint32_t lines_room(struct file_source *s, struct op_ctx *ctx)
 {
 	if (s->conf->rate <= 0)
 		return BATCH_ROWS;
 	double share = s->conf->rate / (s->left.sharers ? s->left.sharers : 1);
-	double group = floor(share * 0.005);
-	group = group < 1 ? 1 : group > BATCH_ROWS ? BATCH_ROWS : group;
-	if (!s->paced) {
-		s->paced = true;
-		s->from_us = ctx->now_us;
-	}
-	double due = floor((double)(ctx->now_us - s->from_us) * share * 1e-6) + 1;
-	double late = due - (double)s->sent;
-	if (late > share + group) {
-		s->sent = (uint64_t)(due - share - group);
-		late = due - (double)s->sent;
-	}
-	if (late >= group)
-		return late < BATCH_ROWS ? (uint32_t)late : BATCH_ROWS;
-	double wait = ceil(((double)s->sent + group - 1) * 1e6 / share);
-	uint64_t wake = s->from_us + (uint64_t)wait;
-	ctx->wake_at_us = wake > ctx->now_us ? wake : ctx->now_us + 1;
-	return 0;
+	return pace_room(&s->pace, share, ctx->now_us, &ctx->wake_at_us);
 }
 
 /* ---- the step ---- */
@@ -397,7 +375,7 @@ static enum op_result lines_emit(struct file_source *s, struct op_ctx *ctx, uint
 	enum op_result r = batch_cut(s, ctx, room, &b);
 	if (!b)
 		return r;
-	s->sent += b->rows;
+	pace_sent(&s->pace, b->rows);
 	if (run_is_over(s))
 		run_leave(s);
 	op_emit(ctx, &b);
@@ -421,7 +399,7 @@ enum op_result file_source_produce(void *self, struct op_ctx *ctx)
 				run_leave(s);
 				continue;
 			}
-			uint32_t room = pace_room(s, ctx);
+			uint32_t room = lines_room(s, ctx);
 			if (!room)
 				return OP_WAIT;
 			enum op_result r = s->skipping ? OP_DONE : lines_emit(s, ctx, room);
