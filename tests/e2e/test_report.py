@@ -104,9 +104,9 @@ class Report(weir.Case):
         self.assertGreaterEqual(done["completed"], 5)
         ids = [c["id"] for c in done["history"]]
         self.assertEqual(ids, sorted(ids), "newest last")
-        self.assertEqual(
-            [done["history"][0]["trigger"], done["history"][-1]["trigger"]], ["initial", "final"]
-        )
+        first, last = done["history"][0], done["history"][-1]
+        self.assertEqual([first["kind"], last["kind"]], ["initial", "final"])
+        self.assertEqual([first["trigger"], last["trigger"]], ["start", "end"])
 
         (state,) = [s for s in r["states"] if s["id"] == "count"]
         self.assertEqual(state["keys"], len(right))
