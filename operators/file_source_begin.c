@@ -128,9 +128,9 @@ static void says(const struct file_source_conf *c, const struct splits *s, struc
 		snprintf(b->says, sizeof b->says, "%s from %u places, %s bytes left", s->file[0].path,
 			 s->n_runs, bytes);
 	else
-		snprintf(b->says, sizeof b->says, "%s from byte %s and %u more files, %s bytes left",
+		snprintf(b->says, sizeof b->says, "%s from byte %s and %u more file%s, %s bytes left",
 			 s->file[r->file].path, number_text(run_begin(s, r), from), s->n_files - 1,
-			 bytes);
+			 s->n_files == 2 ? "" : "s", bytes);
 }
 
 RC file_source_begin(const void *conf, struct op_begin *b, struct err *e)
