@@ -203,19 +203,24 @@ static enum op_result add(struct keyed_sum *s, struct op_ctx *ctx, const struct 
 	return added == r.n ? OP_DONE : out_of_range(s, ctx, b, r.sel ? r.sel[added] : added);
 }
 
+/* Where each record's sum stands. */
 static enum op_result places(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b)
 {
-	uint32_t bad_row = 0;
+	uint32_t bad_row = 0, n = batch_count(b);
 	CHECK(b->hash);
 	if (keys_of(&s->keys, ctx->key, b, &bad_row, &ctx->error) != OK)
 		return record_error(ctx, b, bad_row);
-	struct key_rows rows = {.n = batch_count(b),
+	struct key_rows rows = {.n = ctx->key->n ? n : 1, /* one sum of everything: one look */
 				.sel = b->selected ? b->sel : NULL,
 				.hashes = (const uint64_t *)b->hash->i64,
 				.fix8 = s->keys.fix8,
 				.views = s->keys.view,
 				.bases = s->keys.base};
-	return keyed_upsert(ctx->state, &rows, s->place, &ctx->error) == OK ? OP_DONE : OP_FAILED;
+	if (keyed_upsert(ctx->state, &rows, s->place, &ctx->error) != OK)
+		return OP_FAILED;
+	for (uint32_t i = rows.n; i < n; i++)
+		s->place[i] = s->place[0];
+	return OP_DONE;
 }
 
 /* A batch of the input's rows, key columns shared, and a column for the sums. NULL: no memory. */

@@ -7,10 +7,10 @@ TEST(records_of_all_inputs_pass_as_they_are)
 	struct drive d;
 	char text[100];
 	drive_open(&d);
-	EXPECT(drive_plan(&d, &union_ops, "{\"inputs\":[\"a\",\"b\"]}", "x int64, s string",
+	EXPECT(drive_plan(&d, &union_ops, "{\"inputs\":[\"a\",\"b\"]}", "x int64, s string?",
 			  "x int64?, s string", NULL));
 	schema_text(&d.plan.out, text, sizeof text);
-	assert_string_equal(text, "x int64?, s string");
+	assert_string_equal(text, "x int64?, s string?");
 	EXPECT_OK(drive_start(&d, 1, NULL), &d.e);
 	drive_push(&d, 0, 0, rows_batch(d.pool, &d.in[0], "1|a", "2|b"));
 	struct batch *b = rows_batch(d.pool, &d.in[1], "~|a text of some length", "4|d", "5|e");
