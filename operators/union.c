@@ -25,6 +25,12 @@ static const char *difference(const struct schema *a, const struct schema *b, ch
 	return to;
 }
 
+static const char *input_name(const struct op_plan *p, uint32_t k)
+{
+	return k < opt_list_count(p->options, "inputs") ? opt_list_item(p->options, "inputs", k)
+							: "the stage before";
+}
+
 static bool union_plan(struct op_plan *p)
 {
 	unsigned before = p->report->errors;
@@ -37,7 +43,8 @@ static bool union_plan(struct op_plan *p)
 						: p->options;
 		if (differs)
 			opt_error(p->report, at, "a map with 'select' makes them equal",
-				  "the inputs have different fields: %s", differs);
+				  "'%s' has other fields than '%s', the first input: %s",
+				  input_name(p, k), input_name(p, 0), differs);
 		else
 			for (uint32_t i = 0; i < p->out.n; i++)
 				p->out.field[i].nullable |= p->in[k]->field[i].nullable;

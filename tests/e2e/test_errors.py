@@ -247,7 +247,7 @@ class Errors(weir.Case):
         err = self.refused(2, [], "validate", path).err.splitlines()
         at = next((i for i, line in enumerate(err) if "wrod" in line), None)
         self.assertIsNotNone(at, err)
-        self.assertRegex(err[at], r"job\.json:5:4\d: +error: stage 'count': unknown field 'wrod'")
+        self.assertRegex(err[at], r"job\.json:5:45 +error: stage 'count': unknown field 'wrod'")
         self.assertRegex(err[at + 1], r"^ *5 \| +\{\"id\":\"count\"")
         self.assertRegex(err[at + 2], r"^ *\| +\^+ it reads: word; did you mean 'word'\?")
         # The caret stands below the word.
