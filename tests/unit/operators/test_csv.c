@@ -184,6 +184,58 @@ TEST(csv_is_rfc_4180_with_null_apart_from_the_empty_string)
 	EXPECT(pool_out(pool) == 0);
 }
 
+/* One field by the words of the RFC: the oracle. */
+static size_t naive(const char *s, size_t len, char *to)
+{
+	bool quoted = !len;
+	size_t n = 0;
+	for (size_t i = 0; i < len; i++)
+		quoted = quoted || strchr("\",\n\r", s[i]);
+	if (quoted)
+		to[n++] = '"';
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '"')
+			to[n++] = '"';
+		to[n++] = s[i];
+	}
+	if (quoted)
+		to[n++] = '"';
+	to[n++] = '\n';
+	return n;
+}
+
+TEST(random_strings_of_every_length_are_quoted_as_a_naive_writer_quotes_them)
+{
+	struct rng r;
+	struct bytes got, want;
+	rng_seed(&r, 4);
+	bytes_init(&got, &mem);
+	bytes_init(&want, &mem);
+	for (int round = 0; round < 50; round++) {
+		static char text[256][64];
+		const char *s[256];
+		for (uint32_t i = 0; i < 256; i++) {
+			uint64_t len = i < 60 ? i : rng_below(&r, 20);
+			for (uint64_t k = 0; k < len; k++)
+				text[i][k] = rng_below(&r, 12) ? (char)('a' + rng_below(&r, 26))
+							       : "\",\n\r "[rng_below(&r, 5)];
+			text[i][len] = '\0';
+			s[i] = text[i];
+			char line[160];
+			bytes_put(&want, line, naive(s[i], len, line));
+		}
+		struct batch *b = pool_batch(pool);
+		b->rows = 256;
+		b->n_cols = 1;
+		b->col[0] = strings(s, NULL, 256);
+		format_all(&csv_format, b, 100 + rng_below(&r, 1000), &got, "");
+		batch_drop(&b);
+	}
+	EXPECT(got.len == want.len && !memcmp(got.data, want.data, got.len));
+	bytes_close(&got);
+	bytes_close(&want);
+}
+
 TEST(text_is_the_bytes_as_they_are)
 {
 	static const char *const s[] = {"plain", "", "a,\"b\"", "x"};
@@ -222,6 +274,7 @@ int main(void)
 		T(whole_numbers_read_back),
 		T(timestamps_are_iso_8601_in_utc),
 		T(csv_is_rfc_4180_with_null_apart_from_the_empty_string),
+		T(random_strings_of_every_length_are_quoted_as_a_naive_writer_quotes_them),
 		T(text_is_the_bytes_as_they_are),
 		T(the_header_quotes_names_that_need_it),
 	};
