@@ -43,7 +43,8 @@ static const unsigned job_may[] = {
 		      TO(JOB_STOPPED),
 	[JOB_RUNNING] = TO(JOB_FINISHED) | TO(JOB_STOPPED) | TO(JOB_WAITING) | TO(JOB_FAILED) |
 			TO(JOB_HALTED),
-	[JOB_WAITING] = TO(JOB_OWNED) | TO(JOB_STOPPED) | TO(JOB_FAILED),
+	/* To itself: what the next attempt needs could not be read, so it waits once more. */
+	[JOB_WAITING] = TO(JOB_OWNED) | TO(JOB_WAITING) | TO(JOB_STOPPED) | TO(JOB_FAILED),
 	[JOB_FINISHED] = 0, [JOB_STOPPED] = 0, [JOB_FAILED] = 0, [JOB_HALTED] = 0,
 };
 
