@@ -40,7 +40,7 @@ static RC open_file_check(struct fs *fs, int fd, const struct splits *s, struct 
 			  uint8_t *scratch, struct err *e)
 {
 	const struct split_file *f = &s->file[s->run[of.from].file];
-	uint64_t head, counted = counted_of(s, of);
+	uint64_t head = 0, counted = counted_of(s, of);
 	if (file_is_whole(fs, fd, f->path, f->bound, counted, e) != OK)
 		return e->code;
 	if (f->has_head) {
