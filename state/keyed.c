@@ -205,6 +205,8 @@ INLINE void group_fetch(const struct keyed *k, const struct key_rows *r, uint32_
 			__builtin_prefetch(at, 1);
 		else
 			__builtin_prefetch(at, 0);
+		if (stride > 16) /* a slot, and the next, may begin in one line and end in another */
+			__builtin_prefetch(at + 2 * stride - 1);
 		__builtin_prefetch(t->tags + s, write);
 	}
 	CHECK(!outside);

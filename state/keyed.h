@@ -102,8 +102,8 @@ struct chunk *keyed_take(struct keyed *k);
 
 bool keyed_is_freezing(const struct keyed *k); /* some key may still be owed */
 
-/* Whether a batch of this many rows, whose key bytes (KEY_BYTES; else 0) sum to key_bytes, can be
- * upserted without exceeding the snapshot's budget. Always true while no freeze is running. False:
+/* Whether a batch of this many rows, whose key bytes sum to key_bytes (0: not known, then keys of
+ * average length are assumed), can be upserted without exceeding the snapshot's budget. Always true while no freeze is running. False:
  * take what is ready, go on with slices. (An upsert without room goes beyond the budget.) */
 bool keyed_can_change(struct keyed *k, uint32_t rows, uint64_t key_bytes);
 

@@ -161,7 +161,9 @@ bool keyed_can_change(struct keyed *k, uint32_t rows, uint64_t key_bytes)
 		bytes = (uint64_t)rows * k->row_bytes;
 		waste = k->row_bytes;
 	} else {
-		bytes = (uint64_t)rows * (4 + k->shape.value_bytes) + key_bytes;
+		uint64_t average = k->live ? rows * (k->live_key_bytes / k->live) : 0;
+		bytes = (uint64_t)rows * (4 + k->shape.value_bytes);
+		bytes += key_bytes > average ? key_bytes : average;
 		waste = bytes < size / 4 + 20 ? bytes : size / 4 + 20; /* KEY_MAX_BYTES and some */
 	}
 	uint64_t here = z->saved ? chunk_room(z->saved) : 0;
