@@ -103,27 +103,6 @@ RC begin_fits(const struct plan *p, const struct manifest *m, struct err *e)
 	return rc;
 }
 
-RC begin_same_job(const char *dir, const char *name, const char *before, size_t len, struct mem *mem,
-		  struct err *e)
-{
-	struct json_doc *doc = NULL;
-	struct err unreadable = {0};
-	/* A text that cannot be read says nothing; the state itself is compared anyway. */
-	if (!before || json_parse(&doc, before, len, mem, NULL, &unreadable) != OK)
-		return OK;
-	const struct json *was = json_kind(json_root(doc)) == JSON_OBJECT
-					 ? json_get(json_root(doc), "name")
-					 : NULL;
-	enum rc rc = OK;
-	if (was && json_kind(was) == JSON_STRING && strcmp(json_string(was, NULL), name))
-		rc = ERR(e, E_REFUSED,
-			 "%s is the directory of the job '%s', and this is the job '%s': give it another "
-			 "--dir, or its name back",
-			 dir, json_string(was, NULL), name);
-	json_close(doc);
-	return rc;
-}
-
 /* ---- who gets what ---- */
 
 /* The bytes of a section that is no run: inline, or its blocks one behind the other. */

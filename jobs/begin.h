@@ -24,9 +24,6 @@ RC begin_same_job(const struct plan *p, const char *before, size_t len, const ch
 /* E_REFUSED when the state of m cannot be the plan's: a stage with state is gone, of another type, of
  * another key, or max_parallelism changed. All reasons stand in the text. */
 RC begin_fits(const struct plan *p, const struct manifest *m, struct err *e);
-/* E_REFUSED when the directory holds a job of another name: before is its job.json (may be NULL). */
-RC begin_same_job(const char *dir, const char *name, const char *before, size_t len, struct mem *mem,
-		  struct err *e);
 /* m NULL: a fresh start. */
 RC begin_stages(struct begun *b, struct env *env, const struct plan *p, const struct manifest *m,
 		const char *parts_dir, const char *uuid, uint32_t lineage, struct err *e);

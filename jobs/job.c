@@ -179,9 +179,6 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 	if (begin_same_job(o->plan, j->start.job_before, j->start.job_before_len, o->dir, e) != OK)
 		goto fail;
 	layout_path(j->parts_dir, o->dir, NULL, LAYOUT_PARTS);
-	if (begin_same_job(o->dir, o->plan->spec->name, j->start.job_before, j->start.job_before_len,
-			   j->mem, e) != OK)
-		goto fail;
 	if (j->start.final) {
 		if (job_finished_before(j, e) != OK)
 			goto fail;
