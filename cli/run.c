@@ -80,6 +80,58 @@ static void on_stopping(void *arg, int signal)
 	r->screen.ops->stopping(&r->screen, signal);
 }
 
+/* ---- refusals ---- */
+
+static bool speaks_json(const struct run *r)
+{
+	return args_has(r->args, "--json") ||
+	       !strcmp(args_text(r->args, "--log-format", "text"), "json");
+}
+
+/* What is wrong with the job file, and warnings about it. */
+static void tell_diags(struct run *r)
+{
+	struct bytes text;
+	struct json_out o;
+	if (!r->file.ds.n)
+		return;
+	bytes_init(&text, r->cli->env->mem);
+	if (speaks_json(r)) {
+		jout_begin(&o, &text, false);
+		jout_object(&o);
+		jout_kv_string(&o, "event", r->file.ds.errors ? "invalid" : "warnings");
+		jout_kv_int(&o, "wall_us", clock_wall_us(r->cli->env->clock));
+		jout_key(&o, "errors");
+		diags_json(&r->file.ds, &o);
+		jout_object_end(&o);
+		bytes_put_u8(&text, '\n');
+	} else {
+		diags_print(&r->file.ds, &text);
+	}
+	fputs(bytes_text(&text), r->cli->err.to);
+	bytes_close(&text);
+}
+
+/* The exit code. */
+static int refuse(struct run *r, const struct err *e)
+{
+	struct bytes text;
+	struct json_out o;
+	if (!speaks_json(r))
+		return cli_fail(r->cli, e);
+	bytes_init(&text, r->cli->env->mem);
+	jout_begin(&o, &text, false);
+	jout_object(&o);
+	jout_kv_string(&o, "event", "refused");
+	jout_kv_int(&o, "wall_us", clock_wall_us(r->cli->env->clock));
+	jout_kv_string(&o, "code", err_name(e->code));
+	jout_kv_string(&o, "error", e->text);
+	jout_object_end(&o);
+	fprintf(r->cli->err.to, "%s\n", bytes_text(&text));
+	bytes_close(&text);
+	return err_exit_code(e->code);
+}
+
 /* ---- before it runs ---- */
 
 static RC read_job(struct run *r, struct err *e)
@@ -93,13 +145,7 @@ static RC read_job(struct run *r, struct err *e)
 		sets[n++] = parallelism;
 	}
 	enum rc rc = job_file_open(&r->file, r->cli->env, r->args->place[0], sets, n, e);
-	if (rc == OK || r->file.ds.errors) {
-		struct bytes text;
-		bytes_init(&text, r->cli->env->mem);
-		diags_print(&r->file.ds, &text);
-		fputs(bytes_text(&text), r->cli->err.to);
-		bytes_close(&text);
-	}
+	tell_diags(r);
 	return rc;
 }
 
@@ -179,8 +225,7 @@ static RC open_job(struct run *r, struct err *e)
 static RC prepare(struct run *r, struct err *e)
 {
 	const char *report = args_text(r->args, "--report", NULL);
-	bool json = args_has(r->args, "--json") ||
-		    !strcmp(args_text(r->args, "--log-format", "text"), "json");
+	bool json = speaks_json(r);
 	r->log = (struct log){.to = r->cli->err.to, .format = json ? LOG_JSON : LOG_TEXT, .least = LOG_INFO,
 			      .clock = r->cli->env->clock};
 	waker_init(&r->waker);
@@ -243,7 +288,7 @@ static int run_to_end(struct run *r)
 		r->screen.ops->finished_before(&r->screen, job_recovery(r->job)->checkpoint_wall_us);
 	} else {
 		if (drive(r, &end, &e) != OK)
-			return cli_fail(r->cli, &e);
+			return refuse(r, &e);
 		r->screen.ops->ended(&r->screen, end);
 		if (end != DRIVE_OVER) {
 			/* Threads still run: nothing of theirs may be taken down. */
@@ -253,7 +298,7 @@ static int run_to_end(struct run *r)
 	}
 	int code = code_of_end(r->job);
 	if (write_report(r, &e) != OK) {
-		int failed = cli_fail(r->cli, &e);
+		int failed = refuse(r, &e);
 		return code ? code : failed;
 	}
 	return code;
@@ -265,10 +310,10 @@ static int run(struct cli *c, const struct args *a)
 	struct err e = {0};
 	int code;
 	if (read_job(&r, &e) != OK) {
-		code = r.file.ds.errors ? err_exit_code(E_INVALID) : cli_fail(c, &e);
+		code = r.file.ds.errors ? err_exit_code(E_INVALID) : refuse(&r, &e);
 	} else if (prepare(&r, &e) != OK) {
 		err_in(&e, "%s", r.file.spec->name);
-		code = cli_fail(c, &e);
+		code = refuse(&r, &e);
 	} else {
 		code = run_to_end(&r);
 	}
@@ -297,9 +342,9 @@ const struct verb verb_run = {
 		"Exit codes: 0 finished or stopped in order, 1 the job failed, 2 usage or invalid job,\n"
 		"4 not found, 5 refused or fenced, 6 a checkpoint is corrupt.\n"
 		"\n"
-		"--json: {\"event\": \"changed\" | \"opened\" | \"finished_before\" | \"began\" | \"recovered\" |\n"
-		"\"checkpoint\" | \"status\" | \"attempt_failed\" | \"stopping\" | \"ended\", \"wall_us\", ...}, and\n"
-		"log lines {\"time\", \"level\", \"text\"} between them.",
+		"--json: {\"event\": \"invalid\" | \"refused\" | \"changed\" | \"opened\" | \"finished_before\" |\n"
+		"\"began\" | \"recovered\" | \"checkpoint\" | \"status\" | \"attempt_failed\" | \"stopping\" |\n"
+		"\"ended\", \"wall_us\", ...}, and log lines {\"time\", \"level\", \"text\"} between them.",
 	.least = 1,
 	.most = 1,
 	.options = options,
