@@ -107,7 +107,8 @@ ROWS_UNUSED static struct batch *rows_select(struct batch *b, const char *mask)
 	return b;
 }
 
-ROWS_UNUSED static size_t rows_cell_text(const struct column *c, uint32_t row, char *to, size_t size)
+ROWS_UNUSED static size_t rows_cell_text(const struct column *c, uint32_t row, char *to,
+					 size_t size)
 {
 	if (column_is_null(c, row))
 		return (size_t)snprintf(to, size, "~");
@@ -172,7 +173,7 @@ ROWS_UNUSED static void rows_list_sort(struct rows_list *l)
 	if (l->n)
 		qsort(l->row, l->n, sizeof *l->row, rows_compare);
 }
-/* The rows joined by spaces, for comparing with what one writes down. Static buffer: one at a time. */
+/* The rows joined by spaces, for comparing with what one writes down. A static buffer. */
 ROWS_UNUSED static const char *rows_list_text(const struct rows_list *l)
 {
 	static char text[16384];

@@ -1,8 +1,8 @@
-/* task_driver.h - all subtasks of one stage as real tasks over hand-made channels, stepped by a test.
+/* task_driver.h - the subtasks of one stage as real tasks over hand-made channels, stepped by hand.
  * The stage is planned from JSON, begun from states, fed batches and barriers, and what it emits is
- * collected as rows of text and as batches counted. A snapshot can be kept and another set of subtasks,
- * of any parallelism, be started from it. Keyed state is carried over by walking it: how it is
- * written and read is not the business of operators' tests. */
+ * collected as rows of text and as batches counted. A snapshot can be kept and another set of
+ * subtasks, of any parallelism, be started from it. Keyed state is carried over by walking it: how it
+ * is written and read is not the business of operators' tests. */
 #pragma once
 #include "base/check.h"
 #include "base/env.h"
@@ -82,7 +82,7 @@ ROWS_UNUSED static void drive_open(struct drive *d)
 	d->now_us = 1000000;
 }
 
-/* Plans it; false: d->e says what is wrong with the options. fields: of each input, NULL: no more. */
+/* Plans it; false: d->e says what is wrong with it. fields: of each input, NULL: no more. */
 ROWS_UNUSED static bool drive_plan(struct drive *d, const struct op_ops *ops, const char *options,
 				   const char *fields, const char *fields_b, const char *fields_c)
 {
@@ -381,7 +381,8 @@ ROWS_UNUSED static void drive_close(struct drive *d)
 /* ---- input ---- */
 
 /* Takes b. False: the stage failed. */
-ROWS_UNUSED static bool drive_push(struct drive *d, uint32_t subtask, uint32_t input, struct batch *b)
+ROWS_UNUSED static bool drive_push(struct drive *d, uint32_t subtask, uint32_t input,
+				   struct batch *b)
 {
 	struct item it = {.kind = ITEM_BATCH, .batch = b};
 	while (!channel_try_push(&d->channel_in[subtask][input], &it))

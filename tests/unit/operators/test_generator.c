@@ -4,8 +4,8 @@
 #include "operators/operators.h"
 #include "tests/lib/task_driver.h"
 
-/* Which rows came out: a bit each; none may come twice. kept: those before the newest barrier, which is
- * what a crash leaves of them. */
+/* Which rows came out: a bit each; none may come twice. kept: those before the newest barrier,
+ * which is what a crash leaves of them. */
 struct rows_seen {
 	uint64_t n, total, kept_total;
 	uint64_t bits[(1 << 21) / 64], kept[(1 << 21) / 64];
@@ -104,8 +104,8 @@ TEST(no_rows_is_an_end_at_once)
 	drive_close(&d);
 }
 
-/* Lives of random lengths and parallelisms, checkpoints at random moments; what came after the newest
- * one is forgotten when a life ends. */
+/* Lives of random lengths and parallelisms, checkpoints at random moments; what came after the
+ * newest one is forgotten when a life ends. */
 TEST(inv30_every_row_comes_once_through_any_sequence_of_parallelisms)
 {
 	uint64_t seed = 20261121;

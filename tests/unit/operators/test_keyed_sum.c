@@ -180,7 +180,8 @@ TEST(what_makes_no_sense_is_refused)
 		       "unknown field 'wrod' (it reads: word; did you mean 'word'?)");
 	expect_refused("{\"key\":[\"a\",\"a\"]}", "a int64", "field 'a' is there already");
 	expect_refused("{\"key\":\"a\",\"as\":\"a\"}", "a int64", "field 'a' is there already");
-	expect_refused("{\"value\":\"s\"}", "s string", "only numbers can be summed; the value is string");
+	expect_refused("{\"value\":\"s\"}", "s string",
+		       "only numbers can be summed; the value is string");
 	expect_refused("{\"emit\":{\"every\":\"1s\"}}", "s string", "later version");
 	expect_refused("{\"emit\":\"ends\"}", "s string", "did you mean 'end'?");
 }
@@ -393,7 +394,7 @@ TEST(inv20_what_the_end_emitted_before_a_checkpoint_is_not_emitted_after_it)
 		}
 }
 
-/* As if a checkpoint had come when some subtasks were through with their end and others were not. */
+/* As if a checkpoint had come when some subtasks were through with their end, others not. */
 TEST(each_key_ends_once_even_where_only_some_subtasks_had_ended)
 {
 	for (uint32_t after = 1; after <= 5; after++) {

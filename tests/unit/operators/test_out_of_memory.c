@@ -1,4 +1,4 @@
-/* test_out_of_memory.c - every allocation of every operator without files, failing in turn (inv 31). */
+/* test_out_of_memory.c - operators without files while each allocation fails in turn (inv 31). */
 #include "operators/operators.h"
 #include "tests/lib/task_driver.h"
 
