@@ -95,6 +95,26 @@ static RC settle_both(struct fs *fs, const struct intent *in, struct err *e)
 	return fs_unlink(fs, in->from, e);
 }
 
+/* The folder of prepared files is made before the first of them and never removed: without it (a disk
+ * that is not mounted, a folder moved away) nothing can be said of what stood in it. */
+static RC folder_is_there(struct fs *fs, const struct intent *in, struct err *e)
+{
+	char dir[INTENT_PATH_MAX];
+	struct fs_stat st;
+	struct err local = {0};
+	fs_dirname(in->from, dir, sizeof dir);
+	enum rc rc = fs_stat(fs, dir, &st, &local);
+	if (rc == E_NOT_FOUND)
+		return ERR(e, E_REFUSED,
+			   "the folder %s is gone, so it cannot be told whether %s was committed: is the "
+			   "disk mounted? If its files were all taken away, make the folder again "
+			   "(mkdir -p) and start again",
+			   dir, in->to);
+	if (rc != OK)
+		*e = local;
+	return rc;
+}
+
 RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *out, struct err *e)
 {
 	if (in->kind != INTENT_RENAME)
@@ -104,14 +124,10 @@ RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *ou
 	struct err local = {0};
 	enum rc rc = fs_rename_new(fs, in->from, in->to, &local);
 	if (rc == E_NOT_FOUND) {
-		/* Gone means done; its directories may still owe their sync to a crash. */
+		/* Gone means done, but only where it would be if it were not: in a folder that is there. */
 		*out = INTENT_WAS_DONE;
-		struct fs_stat st;
-		err_clear(&local);
-		char dir[INTENT_PATH_MAX];
-		fs_dirname(in->to, dir, sizeof dir);
-		if (fs_stat(fs, dir, &st, &local) == E_NOT_FOUND)
-			return OK; /* the consumer took the whole folder */
+		if (folder_is_there(fs, in, e) != OK)
+			return e->code;
 	} else if (rc == E_EXISTS) {
 		*out = INTENT_WAS_DONE;
 		if (settle_both(fs, in, e) != OK)
@@ -120,11 +136,6 @@ RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *ou
 		*e = local;
 		return rc;
 	}
-	if (sync_dir_of(fs, in->to, e) != OK)
-		return e->code;
-	err_clear(&local);
-	rc = sync_dir_of(fs, in->from, &local);
-	if (rc != OK && rc != E_NOT_FOUND)
-		*e = local;
-	return rc == E_NOT_FOUND ? OK : rc;
+	/* Also when it was done: its directories may still owe their sync to a crash. */
+	return sync_dir_of(fs, in->to, e) == OK ? sync_dir_of(fs, in->from, e) : e->code;
 }

@@ -3,6 +3,9 @@
 
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 static RC job_file_read(struct job_file *f, struct env *env, const char *path, struct err *e)
 {
 	struct fs_stat st;
@@ -33,7 +36,10 @@ RC job_file_open(struct job_file *f, struct env *env, const char *path, const ch
 	f->types = plan_types(env->mem);
 	if (!f->types)
 		return ERR(e, E_NO_MEMORY, "no memory to read '%s'", path);
-	struct spec_source from = {.file = path, .text = f->text, .len = f->len, .sets = sets,
+	char cwd[4096];
+	if (!getcwd(cwd, sizeof cwd))
+		return err_errno(e, errno, "the current folder");
+	struct spec_source from = {.file = path, .cwd = cwd, .text = f->text, .len = f->len, .sets = sets,
 				   .n_sets = n_sets, .env = cli_env, .types = f->types};
 	enum rc rc = spec_parse(&f->spec, &from, &f->ds, env->mem, e);
 	if (rc != OK && rc != E_INVALID)

@@ -128,7 +128,8 @@ static void put_facts(const struct plan_stage *st, struct bytes *to)
 	}
 	if (st->p.path)
 		bytes_printf(to, "%s%s %s", before,
-			     st->ops->role == OP_SOURCE ? "reads" : "writes to", st->p.path);
+			     st->ops->role == OP_SOURCE ? "reads" : "writes to",
+			     opt_string(st->spec->json, "path", st->p.path));
 	if (st->order_dependent)
 		bytes_printf(to, "%sorder-dependent", before);
 }

@@ -264,6 +264,26 @@ static bool read_all(struct spec *s, const struct spec_source *from, struct diag
 	return spec_read_stages(s, from, ds) && spec_connect(s, ds);
 }
 
+/* Of the job file; the caller's. NULL: no memory. */
+static char *folder_of(const struct spec_source *from, struct mem *mem)
+{
+	size_t size = strlen(from->file) + 2, cwd = from->cwd ? strlen(from->cwd) + 1 : 0;
+	char *to = mem_get(mem, cwd + size);
+	if (!to)
+		return NULL;
+	fs_dirname(from->file, to, size);
+	if (!from->cwd || to[0] == '/')
+		return to;
+	if (!strcmp(to, "."))
+		memcpy(to, from->cwd, cwd);
+	else {
+		memmove(to + cwd, to, strlen(to) + 1);
+		memcpy(to, from->cwd, cwd - 1);
+		to[cwd - 1] = '/';
+	}
+	return to;
+}
+
 RC spec_parse(struct spec **out, const struct spec_source *from, struct diags *ds, struct mem *mem,
 	      struct err *e)
 {
@@ -272,11 +292,10 @@ RC spec_parse(struct spec **out, const struct spec_source *from, struct diags *d
 	if (!s)
 		return ERR(e, E_NO_MEMORY, "no memory for a job file");
 	s->mem = mem;
-	s->folder = mem_get(mem, strlen(from->file) + 2);
+	s->folder = folder_of(from, mem);
 	enum rc rc = E_NO_MEMORY;
 	if (!s->folder)
 		goto fail;
-	fs_dirname(from->file, s->folder, strlen(from->file) + 2);
 	struct json_at at;
 	struct err je = {0};
 	rc = json_parse(&s->doc, from->text, from->len, mem, &at, &je);

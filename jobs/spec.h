@@ -64,12 +64,14 @@ struct spec {
 	unsigned *order; /* stage indexes, each after all it reads; valid if has_order */
 	bool has_order;  /* no cycle, and every input is known */
 	struct json_doc *doc;
-	char *folder; /* of the job file: "." or a path */
+	char *folder; /* of the job file: absolute if spec_source.cwd was given */
 	struct mem *mem;
 };
 
 struct spec_source {
 	const char *file; /* as the user named it: its folder is what paths are relative to */
+	const char *cwd;  /* absolute: what `file` is relative to, so that the places a manifest names
+	                   * are the same from wherever the next start is made; NULL: kept relative */
 	const char *text;
 	size_t len;
 	const char *const *sets; /* `--set` arguments: "checkpoint.interval=100ms", in order */
