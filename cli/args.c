@@ -58,6 +58,7 @@ static enum rc value_check(const struct arg_def *d, const char *value, struct er
 {
 	int64_t number;
 	uint64_t us;
+	struct err why = {0};
 	switch (d->kind) {
 	case ARG_NUMBER:
 		if (!number_parse(value, &number) || number < d->min || number > d->max)
@@ -65,8 +66,8 @@ static enum rc value_check(const struct arg_def *d, const char *value, struct er
 				   d->name, (long long)d->min, (long long)d->max, value);
 		return OK;
 	case ARG_DURATION:
-		if (duration_parse(value, strlen(value), &us, e) != OK)
-			return err_in(e, "%s", d->name);
+		if (duration_parse(value, strlen(value), &us, &why) != OK)
+			return ERR(e, E_USAGE, "%s: '%s': %s", d->name, value, why.text);
 		if (us < (uint64_t)d->min || us > (uint64_t)d->max) {
 			char least[UNIT_TEXT], most[UNIT_TEXT];
 			return ERR(e, E_USAGE, "%s takes a duration from %s to %s, not '%s'", d->name,

@@ -126,7 +126,7 @@ RC demo_words_read_rows(struct demo_words *w, int column, const char *data, size
 			field_at(&data, eol, &word);
 			data += data < eol;
 			uint64_t n = number_at(&data, eol);
-			struct demo_word *x = demo_words_get(w, (char *)word.data, word.len);
+			struct demo_word *x = demo_words_get(w, bytes_text(&word), word.len);
 			if (x) {
 				x->n[column]++;
 				x->last = column == DEMO_WEIR && n > x->last ? n : x->last;

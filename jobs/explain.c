@@ -75,6 +75,14 @@ static void gutter_tie(struct drawing *d, uint32_t node, const bool *tied, char 
 	bytes_put_u8(d->to, '\n');
 }
 
+/* Without the blanks before it. */
+static void put_line_end(struct bytes *to)
+{
+	while (to->len && to->data[to->len - 1] == ' ')
+		to->len--;
+	bytes_put_u8(to, '\n');
+}
+
 /* ---- words ---- */
 
 static void put_keys(const struct plan_stage *st, const char *between, struct bytes *to)
@@ -159,9 +167,7 @@ static void draw_out_edges(struct drawing *d, uint32_t stage, uint32_t node)
 		d->lane[node] = LANE_NONE;
 		lanes_trim(d);
 		gutter(d, LANE_NONE, ' ');
-		while (d->to->len && d->to->data[d->to->len - 1] == ' ')
-			d->to->len--;
-		bytes_put_u8(d->to, '\n');
+		put_line_end(d->to);
 		return;
 	}
 	d->lane[node] = 0; /* any edge: the lane is in use from here on */
@@ -211,7 +217,7 @@ static void draw_stage(struct drawing *d, uint32_t stage)
 	bytes_printf(d->to, "%-*s  %-*s  %-4s", d->id_width, st->spec->id, d->type_width, st->ops->name,
 		     times);
 	put_facts(st, d->to);
-	bytes_put_u8(d->to, '\n');
+	put_line_end(d->to);
 	draw_out_edges(d, stage, node);
 }
 

@@ -90,7 +90,7 @@ TEST(what_is_wrong_is_refused_and_named)
 		{{"--parallelism", "many"}, 2, "--parallelism takes a whole number"},
 		{{"--parallelism", "3x"}, 2, "not '3x'"},
 		{{"--parallelism", "99999999999999999999"}, 2, "--parallelism takes"},
-		{{"--every", "soon"}, 2, "--every"},
+		{{"--every", "soon"}, 2, "--every: 'soon': "},
 		{{"--every", "2m"}, 2, "from 1ms to 1m"},
 		{{"--log-format", "tex"}, 2, "one of: text json; not 'tex'"},
 		{{"--restore", "3"}, 2, "--restore comes with a later version"},
