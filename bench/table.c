@@ -202,7 +202,8 @@ static void words(uint32_t n, struct mem *mem)
 	struct err e = {0};
 	for (uint32_t i = 0; i < n; i++) {
 		char text[32];
-		view[i].len = (uint32_t)snprintf(text, sizeof text, "%s%u", i % 3 ? "a" : "word", i);
+		int len = snprintf(text, sizeof text, "%s%u", i % 3 ? "a" : "word", i);
+		view[i].len = (uint32_t)len;
 		memcpy(view[i].inl, text, view[i].len);
 		hash[i] = hash_bytes(text, view[i].len);
 	}
@@ -217,7 +218,7 @@ static void words(uint32_t n, struct mem *mem)
 		double sum = 0;
 		for (uint64_t i = 0; i < records; i += BATCH) {
 			for (uint32_t j = 0; j < BATCH; j++) {
-				uint64_t r = splitmix64(i + j); /* two draws: the lower ones are hotter */
+				uint64_t r = splitmix64(i + j); /* two draws: low ones are hotter */
 				uint32_t x = (uint32_t)((r >> 32) * n >> 32);
 				x = (uint32_t)((r & 0xFFFFFFFF) * x >> 32);
 				v[j] = view[x];

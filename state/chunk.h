@@ -13,7 +13,7 @@
 #define CHUNK_BYTES (256u * 1024u) /* the I/O queue's step (DESIGN 2) */
 
 enum chunk_stream {
-	CHUNK_ORDERED, /* rows in table order: the chunks of one freeze make one run, in this order */
+	CHUNK_ORDERED, /* rows in table order: those of one freeze are one run, in this order */
 	CHUNK_SAVED,   /* rows in any order: this list of chunks makes a run of its own */
 };
 
@@ -35,12 +35,13 @@ struct chunk {
 
 struct chunk_pool {
 	struct mem *mem;
-	uint32_t chunk_bytes;  /* CHUNK_BYTES; tests choose less, at least four of their largest rows */
+	uint32_t chunk_bytes;  /* CHUNK_BYTES; tests choose less: four of their largest rows */
 	uint32_t budget;       /* chunks that may be out at once, overdrafts aside */
 	uint32_t made;         /* allocated so far, at most budget */
 	struct chunk *free;    /* the owner's */
 	uint32_t free_count;
-	_Alignas(64) _Atomic(struct chunk *) returned; /* pushed by anyone, taken whole by the owner */
+	/* Pushed by anyone, taken whole by the owner. */
+	_Alignas(64) _Atomic(struct chunk *) returned;
 	_Atomic uint32_t out;  /* chunks that somebody holds */
 };
 

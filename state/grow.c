@@ -1,9 +1,9 @@
 /* grow.c - a larger table, filled a few slots a batch.
- * Why in steps: stopping the world shows as 180 ms in the latency tail (PEERS.md).
- * Entries move in table order, which is hash order in both tables; the cut is always at an empty slot
- * of the old one, so `hash < moved_hash` tells where a key stands (K1). Pages of the old table go back
- * to the system as it empties: both are never resident at once.
- * A table that is full of dead entries, or whose key texts are mostly waste, is rebuilt the same way. */
+ * Why in steps: stopping the world shows as 180 ms in the latency tail (PEERS.md). Entries move
+ * in table order, which is hash order in both tables; the cut is always at an empty slot of the
+ * old one, so `hash < moved_hash` tells where a key stands (K1). Pages of the old table go back
+ * to the system as it empties: both are never resident at once. A table that is full of dead
+ * entries, or whose key texts are mostly waste, is rebuilt the same way. */
 #include "state/keyed_in.h"
 
 #define LEAST_CAP 1024u
@@ -25,8 +25,8 @@ uint64_t grow_cap_for(uint64_t keys)
 	return cap < LEAST_CAP ? LEAST_CAP : cap;
 }
 
-/* Texts no slot points at, or only slots that a rebuild leaves behind (as many as their share of the
- * deleted entries, at a guess). */
+/* Texts no slot points at, or only slots that a rebuild leaves behind (as many as their share of
+ * the deleted entries, at a guess). */
 static bool texts_wasteful(const struct keyed *k)
 {
 	uint64_t waste = k->texts.waste_bytes;
@@ -81,7 +81,8 @@ static void move_drop(struct keyed *k, uint8_t tag, const uint8_t *slot)
 	}
 }
 
-/* Never fails: the caller made sure of the tail, and a text that cannot be copied stays where it is. */
+/* Never fails: the caller made sure of the tail, and a text that cannot be copied stays where it
+ * is. */
 static void move_one(struct keyed *k, uint64_t from)
 {
 	uint8_t tag = k->old.tags[from];
@@ -111,8 +112,8 @@ static void move_one(struct keyed *k, uint64_t from)
 	table_took(&k->t, to);
 }
 
-/* Entries before slot at have moved; the slot before it is empty, so what follows has its home at or
- * after it. */
+/* Entries before slot at have moved; the slot before it is empty, so what follows has its home at
+ * or after it. */
 static void grow_cut(struct keyed *k, uint64_t at)
 {
 	uint64_t hash;
@@ -125,7 +126,8 @@ static void grow_cut(struct keyed *k, uint64_t at)
 	table_release(&k->old, at);
 }
 
-/* Moves whole clusters until at least this many slots are done. E_NO_MEMORY: fewer, but whole ones. */
+/* Moves whole clusters until at least this many slots are done. E_NO_MEMORY: fewer, but whole
+ * ones. */
 static RC grow_step(struct keyed *k, uint64_t slots, struct err *e)
 {
 	uint64_t at = k->moved_slot;

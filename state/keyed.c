@@ -1,6 +1,6 @@
-/* keyed.c - opening, upsert, find, delete: groups of rows are hashed to slots and prefetched before
- * any is probed (PEERS.md: 2.5 to 3 times), and the common case, an entry that is already on the open
- * list, is one tag and one key compare. */
+/* keyed.c - opening, upsert, find, delete: groups of rows are hashed to slots and prefetched
+ * before any is probed (PEERS.md: 2.5 to 3 times), and the common case, an entry that is already
+ * on the open list, is one tag and one key compare. */
 #include "state/keyed_in.h"
 
 #define GROUP_ROWS 128u
@@ -205,7 +205,7 @@ INLINE void group_fetch(const struct keyed *k, const struct key_rows *r, uint32_
 			__builtin_prefetch(at, 1);
 		else
 			__builtin_prefetch(at, 0);
-		if (stride > 16) /* a slot, and the next, may begin in one line and end in another */
+		if (stride > 16) /* it, and the next, may stand in two lines */
 			__builtin_prefetch(at + 2 * stride - 1);
 		__builtin_prefetch(t->tags + s, write);
 	}

@@ -1,7 +1,8 @@
-/* keyed.h - the keyed state of one subtask: a hash table that can be snapshotted while it changes.
- * Why our own: slots in hash order (so a snapshot is almost sorted and a restore writes in order),
- * growth in steps, and a change list in a byte beside each slot (so a checkpoint costs what changed).
- * Knows keys, bytes and checkpoint numbers it is given; no thread, no file, no clock.
+/* keyed.h - the keyed state of one subtask: a hash table that is snapshotted while it changes.
+ * Why our own: slots in hash order (so a snapshot is almost sorted and a restore writes in
+ * order), growth in steps, and a change list in a byte beside each slot (so a checkpoint costs
+ * what changed). Knows keys, bytes and checkpoint numbers it is given; no thread, no file, no
+ * clock.
  * Threads: one owner (the task). Chunks taken may be read and put back by another thread.
  *
  * A freeze, as the task drives it:
@@ -30,7 +31,7 @@ struct key_view {
 
 struct keyed_config {
 	struct keyed_shape shape;
-	uint64_t hash_lo, hash_hi; /* the subtask's own range, both inclusive; CHECKed for each row */
+	uint64_t hash_lo, hash_hi; /* the subtask's own range, both inclusive; CHECKed */
 	struct chunk_pool *pool;   /* borrowed; NULL: never frozen */
 	struct mem *mem;           /* borrowed */
 };
@@ -68,13 +69,14 @@ RC keyed_reserve(struct keyed *k, uint64_t keys, struct err *e);
 uint64_t keyed_count(const struct keyed *k);        /* live keys */
 uint64_t keyed_live_bytes(const struct keyed *k);   /* their keys and values, as rows */
 uint64_t keyed_memory_bytes(const struct keyed *k); /* tables and key texts, as allocated */
-/* Sum mod 2^64 of hash_bytes(key then value) over live keys: independent of order. Walks the table. */
+/* Sum mod 2^64 of hash_bytes(key then value) over live keys: independent of order. Walks the
+ * table. */
 uint64_t keyed_checksum(const struct keyed *k);
 
 /* --- snapshots --- */
 
 struct keyed_frozen {
-	bool full;     /* everything is written: the new runs replace the chain instead of adding to it */
+	bool full;     /* everything is written: the new runs replace the chain */
 	uint64_t rows; /* how many rows will be written */
 };
 
@@ -94,17 +96,18 @@ enum keyed_slice { KEYED_MORE, KEYED_DONE, KEYED_NO_ROOM };
  * what is ready is all. With no freeze running: KEYED_DONE. */
 RC keyed_slice(struct keyed *k, uint32_t max_rows, enum keyed_slice *at, struct err *e);
 
-/* The next chunk (or list of chunks, by next) that is ready, or NULL. The caller owns it and puts it
- * back. CHUNK_ORDERED comes one at a time: all of one freeze are one run; it ends when keyed_slice
- * said KEYED_DONE and nothing is left to take. A CHUNK_SAVED list is a run of its own. A freeze with
- * nothing to write yields no chunk. */
+/* The next chunk (or list of chunks, by next) that is ready, or NULL. The caller owns it and puts
+ * it back. CHUNK_ORDERED comes one at a time: all of one freeze are one run; it ends when
+ * keyed_slice said KEYED_DONE and nothing is left to take. A CHUNK_SAVED list is a run of its
+ * own. A freeze with nothing to write yields no chunk. */
 struct chunk *keyed_take(struct keyed *k);
 
 bool keyed_is_freezing(const struct keyed *k); /* some key may still be owed */
 
 /* Whether a batch of this many rows, whose key bytes sum to key_bytes (0: not known, then keys of
- * average length are assumed), can be upserted without exceeding the snapshot's budget. Always true while no freeze is running. False:
- * take what is ready, go on with slices. (An upsert without room goes beyond the budget.) */
+ * average length are assumed), can be upserted without exceeding the snapshot's budget. Always
+ * true while no freeze is running. False: take what is ready, go on with slices. (An upsert
+ * without room goes beyond the budget.) */
 bool keyed_can_change(struct keyed *k, uint32_t rows, uint64_t key_bytes);
 
 /* Ends the running freeze, if any, and gives back all chunks not taken. What changed stays on its

@@ -83,8 +83,9 @@ static const char *check_lists(const struct keyed *k, const struct recount *r)
 		if (x->state == LIST_FROZEN && x->id <= k->floor)
 			return "K4: a list up to the base was not dropped";
 	}
-	return open == 1 && k->list[k->open_list].state == LIST_OPEN ? NULL
-								      : "not exactly one list is open";
+	if (open != 1 || k->list[k->open_list].state != LIST_OPEN)
+		return "not exactly one list is open";
+	return NULL;
 }
 
 bool keyed_check(const struct keyed *k, const char **broken)
@@ -95,7 +96,9 @@ bool keyed_check(const struct keyed *k, const char **broken)
 		*broken = check_table(k, &k->old, &r);
 	if (!*broken)
 		*broken = check_lists(k, &r);
-	if (!*broken && (r.live != k->live || r.dead != k->dead || r.key_bytes != k->live_key_bytes))
+	if (!*broken && (r.live != k->live || r.dead != k->dead))
 		*broken = "the numbers of keys are wrong";
+	if (!*broken && r.key_bytes != k->live_key_bytes)
+		*broken = "the bytes of keys are wrong";
 	return !*broken;
 }

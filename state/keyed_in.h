@@ -1,4 +1,5 @@
-/* keyed_in.h - inside struct keyed: what keyed.c, grow.c, lists.c, snapshot.c and restore.c share.
+/* keyed_in.h - inside struct keyed: what keyed.c, grow.c, lists.c, snapshot.c and restore.c
+ * share.
  *
  * Invariants (keyed_check verifies them):
  *  K1. While growing, an entry stands in t iff its hash < moved_hash, else in old, at or after
@@ -10,17 +11,17 @@
  *  K4. list[l].id ascends with age: every frozen list after a base b holds exactly changes made
  *      after b was frozen (or, where lists were joined, possibly some before: harmless).
  *
- * Owed. While freeze F runs, with cursor hash c: an entry is owed iff hash >= c and its tag is one of
- * F's (owed_tag). F's tags are those of the lists frozen after the base (delta), or every tag but
- * those of the list opened at F (full). No mark is needed beyond that:
- *  - an entry that changes after F gets the newest list, which is not one of F's: never owed again;
+ * Owed. While freeze F runs, with cursor hash c: an entry is owed iff hash >= c and its tag is
+ * one of F's (owed_tag). F's tags are those of the lists frozen after the base (delta), or every
+ * tag but those of the list opened at F (full). No mark is needed beyond that:
+ *  - an entry that changes after F gets the newest list, not one of F's: never owed again;
  *    had it been owed, its row was saved first;
  *  - an entry below c was encoded, or did not exist, or was saved: slices end where every entry
  *    before has hash < c;
  *  - moving (growth) keeps hash and tag, so it changes neither side;
- *  - a tag rewritten in passing (dropped -> clean, joined -> its heir) keeps its side: dropped and
+ *  - a tag rewritten in passing (dropped -> clean, joined -> heir) keeps its side: dropped and
  *    clean are both in F iff F is full; a list and its heir both stand after the base or neither.
- * Encoding does not touch tags: so an abort loses nothing; the tag goes when its list is dropped. */
+ * Encoding does not touch tags: an abort loses nothing; the tag goes when its list is dropped. */
 #pragma once
 #include "state/arena.h"
 #include "state/keyed.h"
@@ -127,11 +128,11 @@ static inline uint8_t lists_meaning(const struct keyed *k, uint8_t tag)
 {
 	return (uint8_t)((tag & ~TAG_LIST) | k->becomes[tag & TAG_LIST]);
 }
-/* Rewrites the tags of one group that name one of these numbers (dropped or joined) to what they mean
- * now; its sum names them no more. */
+/* Rewrites the tags of one group that name one of these numbers (dropped or joined) to what they
+ * mean now; its sum names them no more. */
 void lists_clean_group(struct keyed *k, struct table *t, uint64_t group, uint16_t numbers);
-/* Drops lists up to base, freezes the open one as id, opens another; returns how many rows a delta on
- * base has, UINT64_MAX when none is possible; *owed: its lists. */
+/* Drops lists up to base, freezes the open one as id, opens another; returns how many rows a
+ * delta on base has, UINT64_MAX when none is possible; *owed: its lists. */
 uint64_t lists_freeze(struct keyed *k, uint64_t id, uint64_t base, uint16_t *owed);
 /* Numbers whose tags are all rewritten once a pass over the table has cleaned every group. */
 uint16_t lists_clearing(const struct keyed *k);

@@ -1,11 +1,11 @@
-/* lists.c - change lists: which entries changed since which checkpoint, in 4 bits a slot.
- * An entry's tag names the newest list it is on. A list is opened at one freeze and frozen at the
+/* lists.c - change lists: which entries changed since which checkpoint, in 4 bits a slot. An
+ * entry's tag names the newest list it is on. A list is opened at one freeze and frozen at the
  * next, whose number it then bears: its entries changed before that checkpoint and after the one
  * before. So "changed since base b" is "frozen later than b", whatever became of the checkpoints
- * between: an aborted one needs nothing done here.
- * Dropping (base >= id) and joining (two neighbours become one under the newer number, which at worst
- * writes an entry once too often) change what a number means at once, in becomes[]; tags follow when
- * slices pass over them, and only a number no tag can name any more is used again. */
+ * between: an aborted one needs nothing done here. Dropping (base >= id) and joining (two
+ * neighbours become one under the newer number, which at worst writes an entry once too often)
+ * change what a number means at once, in becomes[]; tags follow when slices pass over them, and
+ * only a number no tag can name any more is used again. */
 #include "state/keyed_in.h"
 #include "state/tags.h"
 

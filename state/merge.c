@@ -1,6 +1,6 @@
-/* merge.c - see merge.h. Inputs are few, so the least head is found by looking at all; what makes it
- * fast is that a winner's rows go out as one span up to the next other head: merging a large run with
- * small ones costs little more than decoding it. */
+/* merge.c - see merge.h. Inputs are few, so the least head is found by looking at all; what makes
+ * it fast is that a winner's rows go out as one span up to the next other head: merging a large
+ * run with small ones costs little more than decoding it. */
 #include "state/merge.h"
 
 #include "base/check.h"
@@ -217,7 +217,7 @@ RC merge_feed(struct merge *m, uint32_t input, const uint8_t *bytes, size_t len,
 		       (h->block.hash[0] == h->last_hash &&
 			key_compare(h->last_key.data, h->last_key.len, key, key_len) < 0);
 	if (!ascends)
-		return ERR(e, E_CORRUPT, "a block of keyed state does not ascend from the last one");
+		return ERR(e, E_CORRUPT, "a block of keyed state is not above the last one");
 	h->any = true;
 	h->last_hash = h->block.hash[rows - 1];
 	key = run_key(&h->block, rows - 1, &key_len);

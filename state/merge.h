@@ -24,7 +24,7 @@ struct merge_input {
 enum merge_did { MERGE_WANT, MERGE_ROWS, MERGE_BLOCK, MERGE_END, MERGE_FAULT };
 
 struct merge_span {
-	uint32_t input;                /* MERGE_WANT: whose next block is wanted; MERGE_ROWS: whose rows */
+	uint32_t input;                /* MERGE_WANT: who wants a block; MERGE_ROWS: whose rows */
 	const struct run_block *block; /* MERGE_ROWS: rows [from, to), valid until the next call */
 	uint32_t from, to;
 	struct run_out out;            /* MERGE_BLOCK: valid until the next call */
@@ -43,7 +43,7 @@ enum merge_did merge_rows(struct merge *m, struct merge_span *span, struct err *
 enum merge_did merge_step(struct merge *m, struct merge_span *span, struct err *e);
 
 /* Answers MERGE_WANT. bytes (an encoded block, exact length) are borrowed until this input is
- * wanted again or m is closed. E_CORRUPT: the block is not one, or does not ascend from the last. */
+ * wanted again or m is closed. E_CORRUPT: it is none, or does not ascend from the last. */
 RC merge_feed(struct merge *m, uint32_t input, const uint8_t *bytes, size_t len, struct err *e);
 /* The input has no more blocks (or none that touch its range). */
 void merge_feed_end(struct merge *m, uint32_t input);

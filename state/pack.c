@@ -1,7 +1,8 @@
-/* pack.c - raw rows of chunks, sorted and written as blocks: what the packing thread does.
- * A chunk of the ordered stream is almost sorted (only clusters are out of order): insertion. A chunk
- * of saved rows is not, but its hashes are spread evenly: one distribution by their high bits leaves
- * them almost sorted, then insertion. What resists both (forced collisions) is merged. */
+/* pack.c - raw rows of chunks, sorted and written as blocks: what the packing thread does. A
+ * chunk of the ordered stream is almost sorted (only clusters are out of order): insertion. A
+ * chunk of saved rows is not, but its hashes are spread evenly: one distribution by their high
+ * bits leaves them almost sorted, then insertion. What resists both (forced collisions) is
+ * merged. */
 #include "state/run_in.h"
 
 #include <string.h>

@@ -14,8 +14,8 @@
  * then   8 or 16 planes  values (of a deletion: zero)
  *
  * Plane p of a column of numbers has byte p of each, lowest first: a byte 0 and the one value all
- * rows have, or a byte 1 and n bytes. LZ4 finds more, and sooner, in planes than in rows (PEERS.md).
- * Rows ascend strictly by (hash, key); hashes follow from keys and are not stored. */
+ * rows have, or a byte 1 and n bytes. LZ4 finds more, and sooner, in planes than in rows
+ * (PEERS.md). Rows ascend strictly by (hash, key); hashes follow from keys and are not stored. */
 #include "state/run_in.h"
 
 #include <string.h>
@@ -120,7 +120,8 @@ static const char *ops_take(struct run_block *b, struct reader *r, uint32_t n, u
 }
 
 /* Lengths are summed with room to spare: n * 2^32 < 2^64. */
-static const char *texts_take(struct run_block *b, struct reader *r, uint32_t n, uint32_t text_bytes)
+static const char *texts_take(struct run_block *b, struct reader *r, uint32_t n,
+			      uint32_t text_bytes)
 {
 	uint64_t *len = b->hash; /* free until hashes are computed */
 	uint64_t sum = 0;

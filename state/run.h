@@ -44,16 +44,16 @@ struct run_out {
 enum run_did {
 	RUN_NEED,  /* all that was fed is consumed (a part of a block may wait inside) */
 	RUN_BLOCK, /* *out is a block */
-	RUN_BREAK, /* what was fed goes on with a row not above the last: *out (if rows > 0) is the last
-	              block of this run; the next run_step begins another run */
+	RUN_BREAK, /* what was fed goes on with a row not above the last: *out (if rows > 0) is
+	              the last block of this run; the next run_step begins another run */
 };
 
 struct run_writer;
 RC run_writer_open(struct run_writer **w, const struct keyed_shape *shape, struct mem *mem,
 		   struct err *e);
 void run_writer_close(struct run_writer *w); /* legal on NULL */
-/* One sorted chunk, or a list of at most RUN_LISTS sorted ones, merged. Borrowed until run_step says
- * RUN_NEED; the one before must have been consumed. */
+/* One sorted chunk, or a list of at most RUN_LISTS sorted ones, merged. Borrowed until run_step
+ * says RUN_NEED; the one before must have been consumed. */
 void run_feed(struct run_writer *w, struct chunk *list);
 enum run_did run_step(struct run_writer *w, struct run_out *out);
 /* The last block of the run: RUN_BLOCK, or RUN_NEED when there is none. Then w begins a new run. */

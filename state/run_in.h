@@ -3,7 +3,8 @@
 #include "base/check.h"
 #include "state/run.h"
 
-/* A block closes before its texts exceed this (one longer key alone cannot: KEY_MAX_BYTES is less). */
+/* A block closes before its texts exceed this (one longer key alone cannot: KEY_MAX_BYTES is
+ * less). */
 #define RUN_TEXT_BYTES (96u * 1024u)
 
 _Static_assert(RUN_TEXT_BYTES >= KEY_MAX_BYTES, "the longest key fits");

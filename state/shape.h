@@ -38,7 +38,7 @@ static inline uint64_t shape_hash(const struct keyed_shape *s, const void *key, 
 	return hash_fold64(v);
 }
 
-/* The order of keys under one hash: shorter first, then by bytes. Less, equal, greater: -1, 0, 1. */
+/* The order of keys under one hash: shorter first, then by bytes. -1, 0 or 1. */
 static inline int key_compare(const void *a, size_t a_len, const void *b, size_t b_len)
 {
 	if (a_len != b_len)

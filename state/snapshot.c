@@ -1,10 +1,11 @@
 /* snapshot.c - freezing, slices, saves: a consistent picture of a table that goes on changing.
  * The argument why nothing is lost or written twice with different values stands in keyed_in.h.
  *
- * The ordered stream: rows in slot order are in hash order except within a cluster (a stretch without
- * an empty slot), so chunks are cut only at empty slots and sorted one by one later: together they
- * are one run. Where a chunk fills up inside a cluster, the cluster's rows are taken back out and
- * begin the next chunk. A cluster larger than a chunk is sorted here, by slot numbers. */
+ * The ordered stream: rows in slot order are in hash order except within a cluster (a stretch
+ * without an empty slot), so chunks are cut only at empty slots and sorted one by one later:
+ * together they are one run. Where a chunk fills up inside a cluster, the cluster's rows are
+ * taken back out and begin the next chunk. A cluster larger than a chunk is sorted here, by slot
+ * numbers. */
 #include "state/keyed_in.h"
 #include "state/tags.h"
 
@@ -293,8 +294,9 @@ static bool cursor_to(struct keyed *k, const struct scan *s, uint64_t slot)
 	return true;
 }
 
-/* The table and slots where the cursor stands. While growing, the new table ends for this purpose at
- * the first empty slot at or after home(moved_hash): so a cut before it never lies above moved_hash. */
+/* The table and slots where the cursor stands. While growing, the new table ends for this purpose
+ * at the first empty slot at or after home(moved_hash): so a cut before it never lies above
+ * moved_hash. */
 static void scan_begin(struct keyed *k, struct scan *s)
 {
 	s->t = keyed_table(k, k->f.cursor);
@@ -321,8 +323,8 @@ static uint64_t group_owes(const struct keyed *k, const struct table *t, uint64_
 	return bits;
 }
 
-/* Slots whose rows are to be written, up to AHEAD of them, fetched into the cache. Cleans the groups
- * it passes. *work: what this cost, in rows. */
+/* Slots whose rows are to be written, up to AHEAD of them, fetched into the cache. Cleans the
+ * groups it passes. *work: what this cost, in rows. */
 static uint32_t scan_ahead(struct keyed *k, struct scan *s, uint64_t *slots, uint64_t *work)
 {
 	const struct freeze *z = &k->f;

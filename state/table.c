@@ -56,8 +56,8 @@ bool table_open(struct table *t, struct mem *mem, uint32_t slot_bytes, uint64_t 
 	t->lo = lo;
 	t->cap = t->tail = cap;
 	t->total = round_up(cap + overflow, GROUP_SLOTS);
-	/* home(h) = floor((h - lo) << shift) * mult / 2^64, with mult = floor(cap * 2^64 / range) for
-	 * the range shifted up to (2^63, 2^64]: at most cap - 1 for h = hi, and monotone. */
+	/* home(h) = floor(((h - lo) << shift) * mult / 2^64) with mult = floor(cap * 2^64 / range)
+	 * for the range shifted up to (2^63, 2^64]: at most cap - 1 for h = hi, and monotone. */
 	t->shift = span ? (uint32_t)__builtin_clzll(span) : 63;
 	unsigned __int128 range = ((unsigned __int128)span + 1) << t->shift;
 	t->mult = (uint64_t)(((unsigned __int128)cap << 64) / range);

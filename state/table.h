@@ -1,13 +1,14 @@
-/* table.h - one array of slots in hash order, with linear probing, a tag a slot and a sum a group.
- * Why in hash order: home() is monotone in the hash at every capacity, so table order, run order and
- * key group order are one (DESIGN 6): snapshots come out almost sorted, restores write forward, and
- * while a table grows one comparison of hashes tells which of two tables holds a key.
+/* table.h - one array of slots in hash order, linear probing, a tag a slot, a sum a group.
+ * Why in hash order: home() is monotone in the hash at every capacity, so table order, run order
+ * and key group order are one (DESIGN 6): snapshots come out almost sorted, restores write
+ * forward, and while a table grows one comparison of hashes tells which of two tables holds a
+ * key.
  *
  *      0            home(h)                        cap          total
  *      |--- slots ----|--------------------------- | - overflow - |
  *
- * There is no wrap-around: what runs over stands in the overflow slots, which are extended when they
- * run out. The tag at [total] is always empty, so every probe ends.
+ * There is no wrap-around: what runs over stands in the overflow slots, which are extended when
+ * they run out. The tag at [total] is always empty, so every probe ends.
  * Owns: one block of memory with slots, tags and sums. One owner. Not here: what tags mean for
  * snapshots (lists.c), when to grow (grow.c). */
 #pragma once
@@ -21,7 +22,7 @@ enum {
 	TAG_EMPTY = 0,
 	TAG_LIST = 0x0F, /* the newest change list that names the entry; 0: clean */
 	TAG_LIVE = 0x10,
-	TAG_DEAD = 0x20, /* deleted; keeps its slot until its list is dropped and the table rebuilt */
+	TAG_DEAD = 0x20, /* deleted; keeps its slot until no list names it */
 };
 
 #define GROUP_SLOTS 64u

@@ -136,7 +136,7 @@ static inline const char *model_differs(const struct model *m, const struct mode
 			const struct model_entry *x = &entry[sel[j]];
 			present += x->present;
 			if (x->present != (value[j] != NULL))
-				return x->present ? "a key is lost" : "a key is there that should not";
+				return x->present ? "a key is lost" : "a key is too many";
 			if (x->present && memcmp(x->value, value[j], m->shape.value_bytes) != 0)
 				return "a value is wrong";
 		}

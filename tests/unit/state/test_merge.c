@@ -188,7 +188,8 @@ TEST(the_merged_run_is_made_of_blocks_that_ascend)
 		uint64_t last = 0;
 		work_open(w, seed);
 		EXPECT_OK(run_block_open(&b, &w->m.shape, &w->mem, &w->e), &w->e);
-		EXPECT_OK(merge_open(&m, &w->m.shape, w->in, w->n, seed & 2, &w->mem, &w->e), &w->e);
+		EXPECT_OK(merge_open(&m, &w->m.shape, w->in, w->n, seed & 2, &w->mem, &w->e),
+			  &w->e);
 		while ((did = merge_step(m, &span, &w->e)) != MERGE_END) {
 			if (did == MERGE_WANT) {
 				feed(w, m, span.input);

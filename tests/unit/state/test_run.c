@@ -164,7 +164,8 @@ TEST(the_layout_of_a_block_is_frozen)
 	};
 	uint64_t wide[2] = {0x0807060504030201, 9};
 	work_open(w, KEY_BYTES, 16, MODEL_FROZEN);
-	(void)run_add(w->w, hash_bytes("hello", 5), ROW_PUT, (const uint8_t *)"hello", 5, wide, &out);
+	(void)run_add(w->w, hash_bytes("hello", 5), ROW_PUT, (const uint8_t *)"hello", 5, wide,
+		      &out);
 	EXPECT(run_finish(w->w, &out) == RUN_BLOCK);
 	EXPECT(out.len == sizeof texts && memcmp(out.bytes, texts, sizeof texts) == 0);
 	work_close(w);
@@ -294,7 +295,7 @@ TEST(sorting_a_chunk_puts_any_order_right)
 		struct chunk_pool pool;
 		struct run_scratch s;
 		struct keyed_shape shape =
-			model_shape(round & 1 ? KEY_FIX8 : KEY_BYTES, 8, (enum model_hash)(round % 4));
+			model_shape(round & 1 ? KEY_FIX8 : KEY_BYTES, 8, (unsigned)round % 4);
 		mem_init(&mem, 0);
 		chunk_pool_init(&pool, &mem, 4);
 		struct chunk *c = chunk_get(&pool);
@@ -343,7 +344,8 @@ TEST(inv31_opening_under_short_memory_leaks_nothing)
 	for (uint64_t n = 1; n < 20; n++) {
 		struct mem mem;
 		struct err e = {0};
-		struct keyed_shape shape = model_shape(n & 1 ? KEY_FIX8 : KEY_BYTES, 8, MODEL_FROZEN);
+		enum key_form form = n & 1 ? KEY_FIX8 : KEY_BYTES;
+		struct keyed_shape shape = model_shape(form, 8, MODEL_FROZEN);
 		struct run_scratch s;
 		struct run_writer *w = NULL;
 		struct run_block b;

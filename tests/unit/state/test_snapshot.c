@@ -61,7 +61,8 @@ static void state_open(struct run_state *s)
 
 static uint32_t pick(struct run_state *s, uint16_t *sel)
 {
-	uint32_t n = 0, want = 1 + (uint32_t)rng_below(&s->rng, rng_below(&s->rng, 4) ? 40 : MODEL_BATCH);
+	uint32_t most = rng_below(&s->rng, 4) ? 40 : MODEL_BATCH;
+	uint32_t n = 0, want = 1 + (uint32_t)rng_below(&s->rng, most);
 	uint32_t hot = rng_below(&s->rng, 2) ? s->m.keys : 1 + s->m.keys / 10;
 	for (uint32_t tries = 0; n < want && tries < want * 4; tries++) {
 		uint32_t i = (uint32_t)rng_below(&s->rng, hot);
@@ -165,7 +166,8 @@ static void do_slice(struct run_state *s)
 	enum keyed_slice at;
 	if (!s->freezing)
 		return;
-	SAY(s, keyed_slice(s->k, 1 + (uint32_t)rng_below(&s->rng, s->slice_rows), &at, &s->e) == OK);
+	uint32_t rows = 1 + (uint32_t)rng_below(&s->rng, s->slice_rows);
+	SAY(s, keyed_slice(s->k, rows, &at, &s->e) == OK);
 	if (at == KEYED_NO_ROOM) {
 		do_take(s, true);
 		return;
@@ -195,7 +197,8 @@ static void do_abort(struct run_state *s)
 	s->freezing = 0;
 }
 
-static uint32_t chain_of(struct run_state *s, uint64_t id, const struct model_run **run, uint32_t max)
+static uint32_t chain_of(struct run_state *s, uint64_t id, const struct model_run **run,
+			 uint32_t max)
 {
 	const struct checkpoint *c = &s->cp[id];
 	uint32_t n = c->full ? 0 : chain_of(s, c->base, run, max);
@@ -214,14 +217,17 @@ static void check_restore(struct run_state *s, uint64_t id)
 	uint32_t parts = 1 + (uint32_t)rng_below(&s->rng, 3);
 	for (uint32_t p = 0; p < parts; p++) {
 		uint64_t step = (s->hi - s->lo) / parts;
-		uint64_t lo = s->lo + p * step + (p > 0), hi = p + 1 == parts ? s->hi : s->lo + (p + 1) * step;
+		uint64_t lo = s->lo + p * step + (p > 0);
+		uint64_t hi = p + 1 == parts ? s->hi : s->lo + (p + 1) * step;
 		struct keyed_config c = {s->m.shape, lo, hi, &s->pool, &s->mem};
 		struct keyed *k;
 		const char *broken;
 		SAY(s, keyed_open(&k, &c, &s->e) == OK);
-		uint64_t expected = rng_below(&s->rng, 3) ? s->cp[id].present : rng_below(&s->rng, 50);
-		SAY(s, model_restore(k, &s->m.shape, run, n, lo, hi, expected, id, &s->mem, &s->e) ==
-			       OK);
+		uint64_t expected = s->cp[id].present;
+		if (rng_below(&s->rng, 3) == 0)
+			expected = rng_below(&s->rng, 50);
+		SAY(s, model_restore(k, &s->m.shape, run, n, lo, hi, expected, id, &s->mem,
+				     &s->e) == OK);
 		SAY_NO(s, keyed_check(k, &broken) ? NULL : broken);
 		SAY_NO(s, model_differs(&s->m, s->cp[id].entry, k, lo, hi));
 		keyed_close(k);
@@ -252,8 +258,8 @@ static void do_restart(struct run_state *s)
 	state_open(s);
 	const struct model_run *run[MERGE_INPUTS];
 	uint32_t n = chain_of(s, id, run, MERGE_INPUTS);
-	SAY(s, model_restore(s->k, &s->m.shape, run, n, s->lo, s->hi, s->cp[id].present, id, &s->mem,
-			     &s->e) == OK);
+	SAY(s, model_restore(s->k, &s->m.shape, run, n, s->lo, s->hi, s->cp[id].present, id,
+			     &s->mem, &s->e) == OK);
 	memcpy(s->m.entry, s->cp[id].entry, s->m.keys * sizeof *s->m.entry);
 	for (uint64_t i = id + 1; i <= s->id; i++)
 		s->cp[i].written = s->cp[i].published = false;
@@ -311,7 +317,8 @@ static void schedule(uint64_t seed, bool large)
 	s->slice_rows = large ? 4000 : 200;
 	if (large)
 		prefill(s, 30000);
-	uint32_t upserts = 3 + (uint32_t)rng_below(&s->rng, 20), deletes = (uint32_t)rng_below(&s->rng, 4);
+	uint32_t upserts = 3 + (uint32_t)rng_below(&s->rng, 20);
+	uint32_t deletes = (uint32_t)rng_below(&s->rng, 4);
 	uint32_t aborts = (uint32_t)rng_below(&s->rng, 4);
 	for (int round = 0; round < ROUNDS; round++) {
 		uint64_t what = rng_below(&s->rng, upserts + deletes + aborts + 20);
@@ -354,7 +361,8 @@ TEST(inv4_inv7_what_a_checkpoint_restores_is_the_state_at_its_freeze)
 	const char *given = getenv("WEIR_SEED"), *many = getenv("WEIR_SEEDS");
 	uint64_t first = given ? strtoull(given, NULL, 10) : 1;
 	uint64_t n = many ? strtoull(many, NULL, 10) : given ? 1 : 400;
-	printf("seeds %llu to %llu\n", (unsigned long long)first, (unsigned long long)(first + n - 1));
+	printf("seeds %llu to %llu\n", (unsigned long long)first,
+	       (unsigned long long)(first + n - 1));
 	for (uint64_t seed = first; seed < first + n; seed++)
 		schedule(seed, seed % 20 == 0);
 }
