@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 
+#include <string.h>
 #include <xxhash.h>
 
 /* Part of the format: "weirsum1" as a little-endian number. */
@@ -12,6 +13,26 @@
 uint64_t hash_bytes(const void *data, size_t len)
 {
 	return XXH3_64bits(data, len);
+}
+
+void hash_views(const void *view, const uint8_t *const *base, const uint16_t *sel, uint32_t n,
+		uint64_t *out)
+{
+	struct {
+		uint32_t len;
+		union {
+			uint8_t inl[12];
+			struct {
+				uint32_t prefix, base, off;
+			} ref;
+		};
+	} v;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t row = sel ? sel[i] : i;
+		memcpy(&v, (const uint8_t *)view + (size_t)row * sizeof v, sizeof v);
+		out[row] = v.len <= sizeof v.inl ? XXH3_64bits(v.inl, v.len)
+						 : XXH3_64bits(base[v.ref.base] + v.ref.off, v.len);
+	}
 }
 
 uint64_t hash_of_group(uint32_t group, uint32_t max_parallelism)

@@ -13,6 +13,12 @@ enum hash_id {
 /* XXH3_64bits of key bytes: HASH_XXH3_64. */
 uint64_t hash_bytes(const void *data, size_t len);
 
+/* hash_bytes of many strings at once: out[row] for the n rows sel[0..n-1], or 0..n-1 when sel is NULL.
+ * view: 16 bytes a row as Arrow has it: u32 length, then up to 12 bytes inline, or a 4-byte prefix,
+ * u32 number of a base, u32 offset from it. */
+void hash_views(const void *view, const uint8_t *const *base, const uint16_t *sel, uint32_t n,
+		uint64_t *out);
+
 /* Folded multiply of an 8-byte key (as in wyhash and rapidhash, Wang Yi 2019): HASH_FOLD64.
  * Golden: see tests/unit/base/test_hash.c. */
 static inline uint64_t hash_fold64(uint64_t key)

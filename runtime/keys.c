@@ -141,6 +141,11 @@ static RC keys_string(struct keys *k, const struct key_spec *spec, const struct 
 	for (uint32_t t = 0; t < c->n_texts; t++)
 		k->base[t] = c->text[t]->data;
 	k->view = (const struct key_view *)c->str;
+	uint32_t longest = 0;
+	EACH_ROW (b, i, row)
+		longest |= c->str[row].len;
+	if (longest <= KEY_BYTES_MAX) /* an OR is at least each of them */
+		return OK;
 	EACH_ROW (b, i, row)
 		if (c->str[row].len > KEY_BYTES_MAX)
 			return key_too_long(row, c->str[row].len, bad_row, e);
@@ -159,11 +164,6 @@ RC keys_of(struct keys *k, const struct key_spec *spec, const struct batch *b, u
 	return keys_encoded(k, spec, b, bad_row, e);
 }
 
-static const void *view_bytes(const struct keys *k, const struct key_view *v)
-{
-	return v->len <= KEY_INLINE_BYTES ? (const void *)v->inl : k->base[v->ref.buf] + v->ref.off;
-}
-
 RC keys_hash(struct keys *k, const struct key_spec *spec, struct batch *b, struct pool *pool,
 	     uint32_t *bad_row, struct err *e)
 {
@@ -180,8 +180,7 @@ RC keys_hash(struct keys *k, const struct key_spec *spec, struct batch *b, struc
 		EACH_ROW (b, i, row)
 			out[row] = hash_fold64(k->fix8[row]);
 	} else {
-		EACH_ROW (b, i, row)
-			out[row] = hash_bytes(view_bytes(k, &k->view[row]), k->view[row].len);
+		hash_views(k->view, k->base, b->selected ? b->sel : NULL, batch_count(b), out);
 	}
 	b->hash = h;
 	return OK;

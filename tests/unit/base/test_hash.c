@@ -154,6 +154,36 @@ TEST(each_group_is_owned_once_and_owner_agrees_with_first)
 	}
 }
 
+TEST(inv6_many_views_hash_like_each_alone)
+{
+	static const char text[] = "a text that is longer than any view holds inline, by far";
+	const uint8_t *base[] = {NULL, (const uint8_t *)text};
+	struct {
+		uint32_t len;
+		char rest[12];
+	} v[40];
+	uint64_t all[40] = {0}, picked[40] = {0};
+	uint16_t sel[13];
+	for (uint32_t i = 0; i < 40; i++) {
+		uint32_t ref[3] = {0, 1, i};
+		memset(&v[i], 0, sizeof v[i]);
+		v[i].len = i < 20 ? i : 40 - i;
+		memcpy(&ref[0], text + i, 4);
+		if (v[i].len <= 12)
+			memcpy(v[i].rest, text + i, v[i].len);
+		else
+			memcpy(v[i].rest, ref, sizeof ref);
+	}
+	for (uint16_t i = 0; i < 13; i++)
+		sel[i] = (uint16_t)(3 * i);
+	hash_views(v, base, NULL, 40, all);
+	hash_views(v, base, sel, 13, picked);
+	for (uint32_t i = 0; i < 40; i++) {
+		EXPECT(all[i] == hash_bytes(text + i, v[i].len));
+		EXPECT(picked[i] == (i % 3 == 0 && i < 39 ? all[i] : 0));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +191,7 @@ int main(void)
 		T(inv6_hash_fold64_is_frozen),
 		T(checksum64_is_frozen_and_is_no_key_hash),
 		T(a_checksum_in_pieces_equals_that_of_the_whole),
+		T(inv6_many_views_hash_like_each_alone),
 		T(inv6_each_hash_lies_between_the_borders_of_its_group),
 		T(groups_are_monotone_in_the_hash_and_their_borders_exact),
 		T(each_group_is_owned_once_and_owner_agrees_with_first),
