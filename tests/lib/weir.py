@@ -133,6 +133,7 @@ def committed(folder, ext="*"):
 
 def read_csv(folder, header):
     """The rows (tuples of text) of all committed csv files; each must begin with the header."""
+    csv.field_size_limit(1 << 30)  # Python's own limit is 128 KiB; a record may be longer
     rows = []
     for path in committed(folder, "csv"):
         with open(path, "rb") as f:
