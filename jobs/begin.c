@@ -3,6 +3,27 @@
 
 #include <stdio.h>
 
+/* ---- is it ours ---- */
+
+RC begin_same_job(const struct plan *p, const char *before, size_t len, const char *dir, struct err *e)
+{
+	struct json_doc *doc = NULL;
+	struct err ignored = {0}; /* a text that does not read says nothing: the state decides */
+	if (!before || json_parse(&doc, before, len, p->mem, NULL, &ignored) != OK)
+		return OK;
+	const struct json *name = json_kind(json_root(doc)) == JSON_OBJECT
+					  ? json_get(json_root(doc), "name")
+					  : NULL;
+	enum rc rc = OK;
+	if (name && json_kind(name) == JSON_STRING && strcmp(json_string(name, NULL), p->spec->name))
+		rc = ERR(e, E_REFUSED,
+			 "'%s' is the directory of job '%s', and this is job '%s': take another --dir; a "
+			 "job that was only renamed goes on under its old name: --set name=%s",
+			 dir, json_string(name, NULL), p->spec->name, json_string(name, NULL));
+	json_close(doc);
+	return rc;
+}
+
 /* ---- does it fit ---- */
 
 struct misfits {

@@ -176,6 +176,8 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 	if (store_open(&j->store, o->env->fs, j->mem, &so, &j->start, e) != OK)
 		goto fail;
 	j->recovery.find_us = now_us(j) - before;
+	if (begin_same_job(o->plan, j->start.job_before, j->start.job_before_len, o->dir, e) != OK)
+		goto fail;
 	layout_path(j->parts_dir, o->dir, NULL, LAYOUT_PARTS);
 	if (j->start.final) {
 		if (job_finished_before(j, e) != OK)
