@@ -118,7 +118,7 @@ void attempt_close(struct attempt *a)
 		next = p->next;
 		for (uint32_t i = 0; p->snap && i < a->n_tasks; i++)
 			snap_close(p->snap[i]);
-		part_writer_close(p->part.writer);
+		part_share_drop(p->part.part);
 		published_drop(p->made);
 		mem_put(a->mem, p->part.blob);
 		mem_put(a->mem, p->snap);
@@ -233,7 +233,7 @@ static void pending_close(struct attempt *a, struct pending *p)
 		}
 	for (uint32_t i = 0; i < a->n_tasks; i++)
 		snap_close(p->snap[i]);
-	part_writer_close(p->part.writer);
+	part_share_drop(p->part.part);
 	published_drop(p->made);
 	mem_put(a->mem, p->part.blob);
 	mem_put(a->mem, p->snap);
@@ -343,6 +343,8 @@ static void begin_closing(struct attempt *a, enum attempt_end ending, const stru
 	a->ending = ending;
 	if (error)
 		a->error = *error;
+	if (ending != ATTEMPT_FAILED)
+		chains_settle(a, true); /* no checkpoint follows that could use a merge */
 	close_tasks(a);
 }
 

@@ -23,7 +23,7 @@ struct durable_job {
 	struct attempt *a;
 	uint64_t id;
 	struct published *manifest; /* a reference */
-	struct part_writer *writer; /* to be sealed; NULL: no part */
+	struct part_share *part;    /* to be sealed; NULL: no part */
 	uint32_t at;                /* commit: next intent; sweep: next orphan */
 	bool begun;
 	char part_name[LAYOUT_NAME_MAX + 1];
@@ -57,9 +57,9 @@ static bool publish_step(struct io_job *job, struct fs *fs)
 {
 	(void)fs;
 	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
-	if (d->writer && !d->begun) {
+	if (d->part && !d->begun) {
 		d->begun = true;
-		job->rc = part_seal(d->writer, &job->error);
+		job->rc = part_share_seal(d->part, &job->error);
 		return job->rc != OK;
 	}
 	job->rc = store_publish(d->a->c.store, &d->manifest->m, &job->error);
@@ -75,8 +75,8 @@ enum rc publish_submit(struct attempt *a, struct pending *p, struct err *e)
 	d->id = p->id;
 	d->manifest = p->made;
 	published_use(p->made);
-	d->writer = p->part.writer;
-	p->part.writer = NULL;
+	d->part = p->part.part;
+	p->part.part = NULL;
 	p->publishing = true;
 	durable_submit(d);
 	return OK;
@@ -233,7 +233,7 @@ void publish_outcome(struct attempt *a, struct mail *m, struct publish_outcome *
 {
 	struct durable_job *d = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct durable_job, job);
 	*o = (struct publish_outcome){.id = d->id, .rc = d->job.rc, .error = d->job.error};
-	part_writer_close(d->writer);
+	part_share_drop(d->part);
 	published_drop(d->manifest);
 	mem_put(a->mem, d->line);
 	mem_put(a->mem, d);

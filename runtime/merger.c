@@ -43,16 +43,17 @@ static RC merger_begin(struct merger *g, struct err *e)
 					.codec = CODEC_LZ4};
 	if (merge_open(&g->merge, &g->o.shape, g->runs->range, g->runs->n, g->o.at_bottom, mem, e) != OK)
 		return e->code;
-	return part_writer_open(&g->writer, g->o.fs, mem, &w, e);
+	return part_share_open(&g->part, g->o.fs, mem, &w, e);
 }
 
 static RC merger_end(struct merger *g, struct err *e)
 {
-	if (part_bytes(g->writer) == 0)
+	struct part_writer *w = part_share_writer(g->part);
+	if (part_bytes(w) == 0)
 		return OK;
-	if (part_end_section(g->writer, 0, &g->o.head, &g->ref, e) != OK)
+	if (part_end_section(w, 0, &g->o.head, &g->ref, e) != OK)
 		return e->code;
-	return part_finish(g->writer, &g->file, e);
+	return part_finish(w, &g->file, e);
 }
 
 /* At most one block is read or written. */
@@ -65,8 +66,11 @@ static RC merger_step(struct merger *g, bool *done, struct err *e)
 	case MERGE_WANT:
 		return runs_in_feed(g->runs, g->merge, span.input, e);
 	case MERGE_BLOCK:
-		return part_append(g->writer, 0, span.out.bytes, span.out.len, span.out.rows,
-				   span.out.first_hash, span.out.last_hash, e);
+		if (part_append(part_share_writer(g->part), 0, span.out.bytes, span.out.len,
+				span.out.rows, span.out.first_hash, span.out.last_hash, e) != OK)
+			return e->code;
+		part_share_grew(g->part, g->io);
+		return OK;
 	case MERGE_END:
 		*done = true;
 		return merger_end(g, e);
@@ -89,7 +93,7 @@ static bool merger_seal_step(struct io_job *job, struct fs *fs)
 	(void)fs;
 	struct merger *g = CONTAINER_OF(job, struct merger, seal);
 	if (g->file.length)
-		job->rc = part_seal(g->writer, &job->error);
+		job->rc = part_share_seal(g->part, &job->error);
 	return true;
 }
 
@@ -125,6 +129,7 @@ RC merger_open(struct merger **out, const struct merger_options *o, const struct
 
 void merger_submit(struct merger *g, struct ioqueue *q)
 {
+	g->io = q;
 	ioqueue_submit(q, &g->job);
 }
 
@@ -136,7 +141,7 @@ void merger_close(struct merger *g)
 	if (g->runs)
 		runs_in_close(g->runs);
 	mem_put(g->o.mem, g->runs);
-	part_writer_close(g->writer);
+	part_share_drop(g->part);
 	manifest_close(&g->inputs);
 	mem_put(g->o.mem, g);
 }

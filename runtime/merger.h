@@ -6,8 +6,7 @@
  * Owns: copies of what it needs of the manifest. Threads: made and taken back by the control thread. */
 #pragma once
 #include "checkpoint/manifest.h"
-#include "checkpoint/part.h"
-#include "runtime/ioqueue.h"
+#include "runtime/part_share.h"
 #include "state/keyed.h"
 
 #define CHAIN_RUNS_MAX 8
@@ -35,7 +34,8 @@ struct merger {
 	struct manifest inputs;     /* one op, one state: the runs to be merged, bottom first */
 	struct runs_in *runs;
 	struct merge *merge;
-	struct part_writer *writer;
+	struct part_share *part;
+	struct ioqueue *io;
 	/* out, with seal.rc OK: */
 	struct section_ref ref;     /* .file not set */
 	struct part_file file;      /* length 0: nothing was left (all deleted, at the bottom) */

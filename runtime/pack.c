@@ -10,7 +10,7 @@ struct part_build {
 	struct part_build *next;
 	uint64_t id;
 	uint32_t sections;         /* numbers given so far */
-	struct part_writer *writer;
+	struct part_share *part;
 };
 
 
@@ -60,7 +60,7 @@ RC packing_open(struct packing **p, const struct packing_options *o, struct err 
 
 static void build_close(struct packing *p, struct part_build *b)
 {
-	part_writer_close(b->writer);
+	part_share_drop(b->part);
 	mem_put(p->o.mem, b);
 }
 
@@ -92,7 +92,7 @@ static RC build_find(struct packing *p, uint64_t id, struct part_build **out, st
 			 .checkpoint_id = id},
 		.codec = CODEC_LZ4,
 	};
-	if (part_writer_open(&b->writer, p->o.fs, p->o.mem, &o, e) != OK) {
+	if (part_share_open(&b->part, p->o.fs, p->o.mem, &o, e) != OK) {
 		mem_put(p->o.mem, b);
 		return e->code;
 	}
@@ -142,13 +142,13 @@ static RC run_build_end(struct pack *k, struct part_build *b, struct run_build *
 		return OK;
 	r->open = false;
 	struct section_ref ref;
-	if (part_end_section(b->writer, r->section, &k->snap->head, &ref, e) != OK)
+	if (part_end_section(part_share_writer(b->part), r->section, &k->snap->head, &ref, e) != OK)
 		return e->code;
 	return add_run(k, &ref, e);
 }
 
-static RC run_build_block(struct part_build *b, struct run_build *r, const struct run_out *out,
-			  struct err *e)
+static RC run_build_block(struct pack *k, struct part_build *b, struct run_build *r,
+			  const struct run_out *out, struct err *e)
 {
 	if (!out->rows)
 		return OK;
@@ -156,8 +156,11 @@ static RC run_build_block(struct part_build *b, struct run_build *r, const struc
 		r->section = b->sections++;
 		r->open = true;
 	}
-	return part_append(b->writer, r->section, out->bytes, out->len, out->rows, out->first_hash,
-			   out->last_hash, e);
+	if (part_append(part_share_writer(b->part), r->section, out->bytes, out->len, out->rows,
+			out->first_hash, out->last_hash, e) != OK)
+		return e->code;
+	part_share_grew(b->part, k->packing->o.io);
+	return OK;
 }
 
 /* At most one block's work; *did says whether what was fed is consumed. */
@@ -170,9 +173,9 @@ static RC run_build_step(struct pack *k, struct part_build *b, struct run_build 
 		*consumed = true;
 		return OK;
 	case RUN_BLOCK:
-		return run_build_block(b, r, &out, e);
+		return run_build_block(k, b, r, &out, e);
 	case RUN_BREAK:
-		if (run_build_block(b, r, &out, e) != OK)
+		if (run_build_block(k, b, r, &out, e) != OK)
 			return e->code;
 		return run_build_end(k, b, r, e);
 	}
@@ -183,7 +186,7 @@ static RC run_build_finish(struct pack *k, struct part_build *b, struct run_buil
 {
 	struct run_out out;
 	if (r->writer && run_finish(r->writer, &out) == RUN_BLOCK &&
-	    run_build_block(b, r, &out, e) != OK)
+	    run_build_block(k, b, r, &out, e) != OK)
 		return e->code;
 	return run_build_end(k, b, r, e);
 }
@@ -345,10 +348,10 @@ static RC blob_write(struct part_build *b, struct pack_blob *x, struct err *e)
 	const uint8_t *data = x->data;
 	for (size_t at = 0, n = 0; at < x->len; at += BLOB_BLOCK, n++) {
 		size_t len = x->len - at < BLOB_BLOCK ? x->len - at : BLOB_BLOCK;
-		if (part_append(b->writer, section, data + at, len, 1, n, n, e) != OK)
+		if (part_append(part_share_writer(b->part), section, data + at, len, 1, n, n, e) != OK)
 			return e->code;
 	}
-	return part_end_section(b->writer, section, &x->head, &x->ref, e);
+	return part_end_section(part_share_writer(b->part), section, &x->head, &x->ref, e);
 }
 
 static RC blobs_write(struct pack_finish *f, struct err *e)
@@ -370,12 +373,12 @@ static bool pack_finish_step(struct io_job *job, struct fs *fs)
 	if (!b)
 		return true;
 	if (job->rc == OK)
-		job->rc = part_finish(b->writer, &f->file, &job->error);
-	if (job->rc != OK && part_exists(b->writer))
-		snprintf(f->file.name, sizeof f->file.name, "%s", part_writer_name(b->writer));
+		job->rc = part_finish(part_share_writer(b->part), &f->file, &job->error);
+	if (job->rc != OK && part_exists(part_share_writer(b->part)))
+		snprintf(f->file.name, sizeof f->file.name, "%s", part_writer_name(part_share_writer(b->part)));
 	if (job->rc == OK) {
-		f->writer = b->writer;
-		b->writer = NULL;
+		f->part = b->part;
+		b->part = NULL;
 	}
 	build_close(f->packing, b);
 	return true;
@@ -389,8 +392,8 @@ static bool pack_abandon_step(struct io_job *job, struct fs *fs)
 	f->packing->over = f->id;
 	if (!b)
 		return true;
-	if (part_exists(b->writer))
-		snprintf(f->file.name, sizeof f->file.name, "%s", part_writer_name(b->writer));
+	if (part_exists(part_share_writer(b->part)))
+		snprintf(f->file.name, sizeof f->file.name, "%s", part_writer_name(part_share_writer(b->part)));
 	build_close(f->packing, b);
 	return true;
 }

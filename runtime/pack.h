@@ -9,8 +9,7 @@
  * Threads: submit and end from tasks; finish and abandon from the control thread; everything inside
  * runs on the bytes lane only. */
 #pragma once
-#include "checkpoint/part.h"
-#include "runtime/ioqueue.h"
+#include "runtime/part_share.h"
 #include "runtime/snap.h"
 
 struct packing;
@@ -60,7 +59,7 @@ struct pack_finish {
 	struct pack_blob *blob;    /* added before the end; the caller's, set after init */
 	uint32_t n_blobs;
 	/* out: */
-	struct part_writer *writer; /* the caller's now; NULL when nothing was packed */
+	struct part_share *part;    /* the caller's now; NULL when nothing was packed */
 	struct part_file file;      /* length 0: there is no file */
 };
 void pack_finish_init(struct pack_finish *f, struct packing *p, uint64_t id, struct mailbox *reply, int kind);
