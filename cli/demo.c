@@ -68,7 +68,7 @@ const struct verb verb_demo = {
 		"Takes about 12 seconds. Exit code 0 if every word was counted exactly once.\n"
 		"\n"
 		"    weir demo\n"
-		"    weir demo /usr/share/perl/5.36.0/pod/perldiag.pod\n"
+		"    weir demo /usr/share/common-licenses/GPL-3\n"
 		"\n"
 		"--json prints {\"right\", \"gone_from_memory\": [...], \"plain\", \"fresh_each_time\",\n"
 		"\"position_only\", \"weir\": {words, lost, doubled}, \"command\"}.",
