@@ -3,6 +3,8 @@
 
 #include "base/hash.h"
 
+#include <stdio.h>
+
 static void put_string(struct bytes *to, const char *s)
 {
 	size_t n = strlen(s);
@@ -43,6 +45,14 @@ bool intent_next(struct reader *r, struct intent *in)
 		return false;
 	strcpy(in->sink, sink);
 	return true;
+}
+
+struct intent intent_of(const struct manifest_intent *m)
+{
+	struct intent in = {.kind = strcmp(m->kind, "rename") ? INTENT_APPEND : INTENT_RENAME,
+			    .from = (char *)m->from, .to = (char *)m->to, .offset = m->offset, .length = m->length, .hash = m->hash};
+	snprintf(in.sink, sizeof in.sink, "%s", m->sink);
+	return in;
 }
 
 static RC sync_dir_of(struct fs *fs, const char *path, struct err *e)

@@ -8,6 +8,7 @@
 #pragma once
 #include "base/bytes.h"
 #include "base/fs.h"
+#include "checkpoint/manifest.h"
 
 enum intent_kind { INTENT_RENAME = 1, INTENT_APPEND = 2 };
 
@@ -23,6 +24,9 @@ struct intent {
 /* Packs one behind the others; intent_next unpacks (borrowing the text: from and to point into r). */
 void intent_put(struct bytes *to, const struct intent *in);
 bool intent_next(struct reader *r, struct intent *in);
+
+/* As a manifest lists it; the paths stay the manifest's. */
+struct intent intent_of(const struct manifest_intent *m);
 
 enum intent_outcome { INTENT_COMMITTED, INTENT_WAS_DONE };
 

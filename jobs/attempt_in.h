@@ -117,5 +117,19 @@ enum rc chains_apply(struct attempt *a, uint32_t stage, struct chain *c, struct 
 void chains_settle(struct attempt *a, bool published);
 void chains_close(struct attempt *a);
 
-/* attempt.c */
+/* attempt_act.c */
+bool attempt_is_source(const struct attempt *a, uint32_t task);
+/* The same letter to all tasks, or to the sources; without memory for it the attempt fails. */
+void attempt_tell(struct attempt *a, enum letter_kind kind, const struct barrier *b, bool sources_only);
+/* Puts LETTER_CLOSE to those who have not got it yet: memory for it may just have run out. */
+void attempt_close_tasks(struct attempt *a);
+bool attempt_all_told(const struct attempt *a);
+/* The first reason stands. error may be NULL. */
+void attempt_begin_closing(struct attempt *a, enum attempt_end ending, const struct err *error);
+/* Performs every action the coordinator has queued. */
+void attempt_act(struct attempt *a);
 void attempt_event(struct attempt *a, const struct co_event *ev);
+void attempt_event_failed(struct attempt *a, enum co_event_kind kind, uint64_t id,
+			  const struct err *error);
+struct pending *pending_of(struct attempt *a, uint64_t id); /* NULL: none */
+void pending_close(struct attempt *a, struct pending *p);

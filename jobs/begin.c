@@ -160,16 +160,8 @@ static struct bytes *bytes_of(uint32_t n, struct mem *mem)
 static struct intent *intents_of(const struct manifest *m, struct mem *mem)
 {
 	struct intent *in = mem_get(mem, (m->n_intents + 1) * sizeof *in);
-	for (uint32_t i = 0; in && i < m->n_intents; i++) {
-		const struct manifest_intent *x = &m->intent[i];
-		snprintf(in[i].sink, sizeof in[i].sink, "%s", x->sink);
-		in[i].kind = INTENT_RENAME;
-		in[i].from = (char *)x->from;
-		in[i].to = (char *)x->to;
-		in[i].offset = x->offset;
-		in[i].length = x->length;
-		in[i].hash = x->hash;
-	}
+	for (uint32_t i = 0; in && i < m->n_intents; i++)
+		in[i] = intent_of(&m->intent[i]);
 	return in;
 }
 

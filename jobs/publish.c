@@ -90,10 +90,7 @@ static bool commit_step(struct io_job *job, struct fs *fs)
 	const struct manifest *m = &d->manifest->m;
 	if (d->at == m->n_intents)
 		return true;
-	const struct manifest_intent *x = &m->intent[d->at++];
-	struct intent in = {.kind = INTENT_RENAME, .from = (char *)x->from, .to = (char *)x->to,
-			    .offset = x->offset, .length = x->length, .hash = x->hash};
-	snprintf(in.sink, sizeof in.sink, "%s", x->sink);
+	struct intent in = intent_of(&m->intent[d->at++]);
 	enum intent_outcome out;
 	job->rc = intent_settle(fs, &in, &out, &job->error);
 	if (job->rc != OK)

@@ -58,7 +58,7 @@ RC packing_open(struct packing **p, const struct packing_options *o, struct err 
 	return OK;
 }
 
-static void build_close(struct packing *p, struct part_build *b)
+static void part_build_close(struct packing *p, struct part_build *b)
 {
 	part_share_drop(b->part);
 	mem_put(p->o.mem, b);
@@ -70,12 +70,12 @@ void packing_close(struct packing *p)
 		return;
 	for (struct part_build *b = p->builds, *next; b; b = next) {
 		next = b->next;
-		build_close(p, b);
+		part_build_close(p, b);
 	}
 	mem_put(p->o.mem, p);
 }
 
-static RC build_find(struct packing *p, uint64_t id, struct part_build **out, struct err *e)
+static RC part_build_find(struct packing *p, uint64_t id, struct part_build **out, struct err *e)
 {
 	for (struct part_build *b = p->builds; b; b = b->next)
 		if (b->id == id) {
@@ -102,7 +102,7 @@ static RC build_find(struct packing *p, uint64_t id, struct part_build **out, st
 	return OK;
 }
 
-static struct part_build *build_take(struct packing *p, uint64_t id)
+static struct part_build *part_build_take(struct packing *p, uint64_t id)
 {
 	for (struct part_build **at = &p->builds; *at; at = &(*at)->next)
 		if ((*at)->id == id) {
@@ -213,7 +213,7 @@ static RC pack_chunk_step(struct pack_job *j, bool *consumed, struct err *e)
 		return OK;
 	}
 	struct part_build *b;
-	if (build_find(k->packing, k->snap->barrier.id, &b, e) != OK)
+	if (part_build_find(k->packing, k->snap->barrier.id, &b, e) != OK)
 		return e->code;
 	if (!j->fed) {
 		run_feed(r->writer, j->list);
@@ -229,7 +229,7 @@ static RC pack_end_step(struct pack *k, struct err *e)
 	if (!k->ordered.writer)
 		return OK;
 	struct part_build *b;
-	if (build_find(k->packing, k->snap->barrier.id, &b, e) != OK)
+	if (part_build_find(k->packing, k->snap->barrier.id, &b, e) != OK)
 		return e->code;
 	return run_build_finish(k, b, &k->ordered, e);
 }
@@ -358,7 +358,7 @@ static RC blobs_write(struct pack_finish *f, struct err *e)
 {
 	struct part_build *b;
 	for (uint32_t i = 0; i < f->n_blobs; i++)
-		if (build_find(f->packing, f->id, &b, e) != OK || blob_write(b, &f->blob[i], e) != OK)
+		if (part_build_find(f->packing, f->id, &b, e) != OK || blob_write(b, &f->blob[i], e) != OK)
 			return e->code;
 	return OK;
 }
@@ -368,7 +368,7 @@ static bool pack_finish_step(struct io_job *job, struct fs *fs)
 	(void)fs;
 	struct pack_finish *f = CONTAINER_OF(job, struct pack_finish, job);
 	job->rc = blobs_write(f, &job->error);
-	struct part_build *b = build_take(f->packing, f->id);
+	struct part_build *b = part_build_take(f->packing, f->id);
 	f->packing->over = f->id;
 	if (!b)
 		return true;
@@ -380,7 +380,7 @@ static bool pack_finish_step(struct io_job *job, struct fs *fs)
 		f->part = b->part;
 		b->part = NULL;
 	}
-	build_close(f->packing, b);
+	part_build_close(f->packing, b);
 	return true;
 }
 
@@ -388,13 +388,13 @@ static bool pack_abandon_step(struct io_job *job, struct fs *fs)
 {
 	(void)fs;
 	struct pack_finish *f = CONTAINER_OF(job, struct pack_finish, job);
-	struct part_build *b = build_take(f->packing, f->id);
+	struct part_build *b = part_build_take(f->packing, f->id);
 	f->packing->over = f->id;
 	if (!b)
 		return true;
 	if (part_exists(part_share_writer(b->part)))
 		snprintf(f->file.name, sizeof f->file.name, "%s", part_writer_name(part_share_writer(b->part)));
-	build_close(f->packing, b);
+	part_build_close(f->packing, b);
 	return true;
 }
 

@@ -1,0 +1,154 @@
+/* attempt_letters.c - what tasks and lanes tell the control thread, as events for the coordinator.
+ *
+ *   task: ACK ────────> CO_EV_ACK          lane: part finished ─> assemble, publish
+ *   task: ENDED ──────> CO_EV_INPUTS_ENDED lane: PUBLISHED ────> CO_EV_PUBLISHED ...
+ *   task: FAILED ─────> CO_EV_TASK_FAILED  lane: COMMITTED ────> CO_EV_COMMITTED; sweep, merge */
+#include "jobs/attempt_in.h"
+
+static void letter_ack(struct attempt *a, struct snap *s)
+{
+	struct pending *p = s->attempt == a->c.attempt ? pending_of(a, s->barrier.id) : NULL;
+	struct co_event ev = {.kind = s->rc == OK ? CO_EV_ACK : CO_EV_DECLINE, .id = s->barrier.id,
+			      .subtask = s->task, .error = &s->error};
+	if (!p || p->decided || s->aborted || p->snap[s->task]) {
+		/* Late, or twice: the coordinator counts it, and its memory goes. */
+		attempt_event(a, &ev);
+		snap_close(s);
+		return;
+	}
+	p->snap[s->task] = s;
+	p->acknowledged++;
+	attempt_event(a, &ev);
+}
+
+static void letter_part(struct attempt *a, struct mail *m)
+{
+	struct pack_finish *f = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct pack_finish, job);
+	struct pending *p = CONTAINER_OF(f, struct pending, part);
+	struct err e = {0};
+	a->jobs_out--;
+	p->part_under_way = false;
+	if (p->decided) {
+		discard_submit(a, f->file.name);
+		pending_close(a, p);
+		return;
+	}
+	enum rc rc = f->job.rc;
+	e = f->job.error;
+	if (rc == OK)
+		rc = assemble(a, p, &e);
+	if (rc == OK)
+		rc = publish_submit(a, p, &e);
+	if (rc != OK)
+		attempt_event_failed(a, CO_EV_PUBLISH_FAILED, p->id, &e);
+}
+
+static void letter_published(struct attempt *a, struct mail *m)
+{
+	struct publish_outcome o;
+	publish_outcome(a, m, &o);
+	struct pending *p = pending_of(a, o.id);
+	CHECK(p && p->publishing);
+	p->publishing = false;
+	if (p->decided)
+		pending_close(a, p);
+	if (o.rc == OK)
+		attempt_event(a, &(struct co_event){.kind = CO_EV_PUBLISHED, .id = o.id});
+	else
+		attempt_event_failed(a, o.rc == E_UNKNOWN_OUTCOME ? CO_EV_PUBLISH_UNKNOWN : CO_EV_PUBLISH_FAILED,
+			     o.id, &o.error);
+}
+
+static void letter_committed(struct attempt *a, struct mail *m)
+{
+	struct publish_outcome o;
+	publish_outcome(a, m, &o);
+	if (o.rc != OK) {
+		attempt_event_failed(a, CO_EV_COMMIT_FAILED, o.id, &o.error);
+		return;
+	}
+	if (!a->closing)
+		attempt_tell(a, LETTER_COMMITTED, &(struct barrier){.id = o.id}, false);
+	attempt_event(a, &(struct co_event){.kind = CO_EV_COMMITTED, .id = o.id});
+	if (a->ending != ATTEMPT_HALTED) {
+		sweep_submit(a);
+		chains_look(a);
+	}
+}
+
+static void letter_swept(struct attempt *a, struct mail *m)
+{
+	struct publish_outcome o;
+	publish_outcome(a, m, &o);
+	a->sweeping = false;
+	if (o.rc == OK)
+		a->orphans_gone = true;
+	else if (a->c.log && err_class_of(o.rc) != CLASS_QUIET)
+		log_line(a->c.log, LOG_WARN, "old files were not removed, the next checkpoint tries again: %s",
+			 o.error.text);
+	if (a->sweep_again && a->ending != ATTEMPT_HALTED && !a->closing) {
+		a->sweep_again = false;
+		sweep_submit(a);
+	}
+}
+
+static void letter_task(struct attempt *a, struct task_report *r)
+{
+	switch (r->mail.kind) {
+	case LETTER_ENDED:
+		if (++a->ended == a->n_tasks)
+			attempt_event(a, &(struct co_event){.kind = CO_EV_INPUTS_ENDED});
+		break;
+	case LETTER_FAILED:
+		attempt_event_failed(a, CO_EV_TASK_FAILED, 0, &r->error);
+		break;
+	case LETTER_CLOSED:
+		a->closed++;
+		break;
+	default:
+		CHECK(!"a task's letter");
+	}
+}
+
+void attempt_letter(struct attempt *a, struct mail *m, uint64_t now_us)
+{
+	struct publish_outcome o;
+	a->now_us = now_us;
+	switch (m->kind) {
+	case LETTER_ACK:
+		letter_ack(a, CONTAINER_OF(m, struct snap, mail));
+		break;
+	case JOB_FINISHED_PART:
+	case JOB_ABANDONED:
+		letter_part(a, m);
+		break;
+	case JOB_PUBLISHED:
+		letter_published(a, m);
+		break;
+	case JOB_COMMITTED:
+		letter_committed(a, m);
+		break;
+	case JOB_SWEPT:
+		letter_swept(a, m);
+		break;
+	case JOB_MERGED:
+		chains_merged(a, m);
+		break;
+	case JOB_NOTED:
+		publish_outcome(a, m, &o);
+		break;
+	case LETTER_PRINT: {
+		struct print_letter *l = CONTAINER_OF(m, struct print_letter, mail);
+		if (a->c.listen.print) {
+			a->c.listen.print(a->c.listen.arg, l);
+		} else {
+			m->kind = l->reply_kind;
+			mailbox_put(l->reply, m);
+		}
+		break;
+	}
+	default:
+		letter_task(a, CONTAINER_OF(m, struct task_report, mail));
+	}
+	attempt_act(a);
+}

@@ -1,0 +1,55 @@
+/* job_in.h - the inside of a job: shared by job_open.c (look, own, settle), job.c (attempts and the moves
+ * between states) and job_facts.c (what others may know) only. */
+#pragma once
+#include "jobs/job.h"
+
+#include "base/check.h"
+
+struct job {
+	struct job_options o;
+	struct mem *mem;
+	enum job_state state;
+	struct store *store;
+	struct store_start start;
+	struct history *history;
+	struct ioqueue *io;
+	struct mailbox control;
+	struct begun begun;
+	struct manifest newest;      /* what the next attempt starts from, after the first one */
+	bool has_newest;
+	char parts_dir[LAYOUT_PATH_MAX];
+	struct attempt *attempt;
+	uint32_t attempt_number;
+	uint64_t next_id;
+	struct restart_state restarts;
+	uint64_t wait_until_us;
+	bool stop_asked;
+	struct err error;
+	struct job_recovery recovery;
+	uint64_t first_record_us;    /* of the last attempt that is over */
+	struct checkpoint_record *record;
+	size_t n_records;
+	uint64_t completed, failed;
+	void (*print)(void *arg, struct print_letter *l);
+	void *print_arg;
+	struct job_task_totals *totals; /* of attempts that are over */
+};
+
+static inline uint64_t job_now_us(const struct job *j)
+{
+	return clock_mono_us(j->o.env->clock);
+}
+
+/* job.c: the one mover; CHECKs that the move is in the table. */
+void job_move(struct job *j, enum job_state to);
+/* What its attempts tell: goes into the job's records, then to the job's own listener. */
+void job_heard_checkpoint(void *job, const struct checkpoint_record *r);
+void job_heard_print(void *job, struct print_letter *l);
+
+/* job_open.c */
+/* Everything that can refuse: does the state of m (NULL: none) fit, what do sources and sinks say. */
+enum rc job_check(struct job *j, const struct manifest *m, struct err *e);
+/* Performs what m's sinks had prepared. */
+enum rc job_settle(struct job *j, const struct manifest *m, struct err *e);
+/* What the recovery report says of a start from m. */
+void job_recovery_of(struct job *j, const struct manifest *m);

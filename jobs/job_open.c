@@ -1,0 +1,159 @@
+/* job_open.c - how a job begins: look, check everything that can refuse, own, settle. See job.h. */
+#include "jobs/job_in.h"
+
+#include <inttypes.h>
+
+enum rc job_settle(struct job *j, const struct manifest *m, struct err *e)
+{
+	for (uint32_t i = 0; i < m->n_intents; i++) {
+		struct intent in = intent_of(&m->intent[i]);
+		enum intent_outcome out;
+		if (intent_settle(j->o.env->fs, &in, &out, e) != OK)
+			return err_in(e, "stage '%s': commit of checkpoint %" PRIu64, in.sink, m->id);
+		if (out == INTENT_COMMITTED)
+			j->recovery.intents_committed++;
+		else
+			j->recovery.intents_done++;
+	}
+	return OK;
+}
+
+static uint32_t count_texts(const struct bytes *b)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < b->len; i++)
+		n += b->data[i] == '\0';
+	return n;
+}
+
+/* Everything that can refuse, before the fence: does the state fit, what do sources and sinks say. */
+enum rc job_check(struct job *j, const struct manifest *m, struct err *e)
+{
+	if (m && begin_fits(j->o.plan, m, e) != OK)
+		return e->code;
+	begun_close(&j->begun);
+	if (begin_stages(&j->begun, j->o.env, j->o.plan, m, j->parts_dir, j->start.uuid, j->start.lineage,
+			 e) != OK)
+		return e->code;
+	j->recovery.orphans = count_texts(&j->begun.orphans);
+	return OK;
+}
+
+void job_recovery_of(struct job *j, const struct manifest *m)
+{
+	struct job_recovery *r = &j->recovery;
+	r->restored = m != NULL;
+	r->previous_pid = j->start.previous_pid;
+	r->last_sign_wall_us = j->start.previous_seen_us;
+	r->below_slot = j->start.below_slot;
+	r->below_id = j->start.below_id;
+	if (!m)
+		return;
+	r->checkpoint = m->id;
+	r->checkpoint_wall_us = m->wall_us;
+	r->changed_plan = m->job_hash != j->o.plan->job_hash;
+	r->sections = j->start.verified.sections;
+	r->files = j->start.verified.files;
+	r->bytes = j->start.verified.bytes;
+}
+
+static RC own(struct job *j, struct err *e)
+{
+	for (;;) {
+		if (job_check(j, j->start.chosen, e) != OK)
+			return e->code;
+		enum rc rc = store_own(j->store, &j->start, e);
+		if (rc != E_EXISTS)
+			return rc;
+		/* The log moved between the look and the fence: look at what stands there now. */
+		err_clear(e);
+		if (j->start.final)
+			return OK;
+	}
+}
+
+static RC job_finished_before(struct job *j, struct err *e)
+{
+	job_recovery_of(j, j->start.chosen);
+	if (begin_fits(j->o.plan, j->start.chosen, e) != OK || job_settle(j, j->start.chosen, e) != OK)
+		return e->code;
+	job_move(j, JOB_FINISHED);
+	return OK;
+}
+
+RC job_open(struct job **out, const struct job_options *o, struct err *e)
+{
+	struct job *j = *out = mem_get_aligned(o->env->mem, 64, sizeof *j);
+	if (!j)
+		return ERR(e, E_NO_MEMORY, "no memory for a job");
+	memset(j, 0, sizeof *j);
+	j->o = *o;
+	j->mem = o->env->mem;
+	mailbox_init(&j->control, o->waker);
+	j->totals = mem_get(j->mem, (o->plan->n_tasks + 1) * sizeof *j->totals);
+	j->record = mem_get(j->mem, JOB_HISTORY_MAX * sizeof *j->record);
+	if (!j->totals || !j->record) {
+		ERR(e, E_NO_MEMORY, "no memory for a job");
+		goto fail;
+	}
+	j->recovery.began_us = o->started_us;
+	char uuid[UUID_TEXT];
+	uuid_make(o->env->rng, uuid);
+	struct store_options so = {
+		.dir = o->dir, .fresh = o->fresh, .retain = o->plan->spec->checkpoint.retain,
+		.job_text = (const char *)o->plan->text.data, .job_len = o->plan->text.len,
+		.new_uuid = uuid, .new_lineage = (uint32_t)rng_next(o->env->rng), .pid = o->pid,
+		.verify = VERIFY_HASHES};
+	uint64_t before = job_now_us(j);
+	if (store_open(&j->store, o->env->fs, j->mem, &so, &j->start, e) != OK)
+		goto fail;
+	j->recovery.find_us = job_now_us(j) - before;
+	if (begin_same_job(o->plan, j->start.job_before, j->start.job_before_len, o->dir, e) != OK)
+		goto fail;
+	layout_path(j->parts_dir, o->dir, NULL, LAYOUT_PARTS);
+	if (j->start.final) {
+		if (job_finished_before(j, e) != OK)
+			goto fail;
+		return OK;
+	}
+	before = job_now_us(j);
+	if (own(j, e) != OK)
+		goto fail;
+	if (j->start.final) {
+		if (job_finished_before(j, e) != OK)
+			goto fail;
+		return OK;
+	}
+	job_recovery_of(j, j->start.chosen);
+	if (j->start.chosen && job_settle(j, j->start.chosen, e) != OK)
+		goto fail;
+	j->recovery.verify_us = job_now_us(j) - before;
+	j->next_id = j->start.next_id;
+	struct err ignored = {0};
+	if (history_open(&j->history, o->env->fs, j->mem, o->dir, &ignored) != OK)
+		j->history = NULL;
+	if (ioqueue_open(&j->io, o->env->fs, j->mem, e) != OK)
+		goto fail;
+	job_move(j, JOB_OWNED);
+	return OK;
+fail:
+	job_close(j);
+	*out = NULL;
+	return e->code;
+}
+
+void job_close(struct job *j)
+{
+	if (!j)
+		return;
+	attempt_close(j->attempt);
+	ioqueue_close(j->io);
+	history_close(j->history);
+	begun_close(&j->begun);
+	if (j->has_newest)
+		manifest_close(&j->newest);
+	store_close(j->store);
+	mem_put(j->mem, j->record);
+	mem_put(j->mem, j->totals);
+	mem_put(j->mem, j);
+}
