@@ -161,9 +161,17 @@ void seen_look(struct seen_files *s, struct world *w)
 
 static const struct row *find(const struct counts *r, const char *key)
 {
-	for (size_t i = 0; i < r->n; i++)
-		if (!strcmp(r->v[i].key, key))
-			return &r->v[i];
+	size_t lo = 0, hi = r->n; /* sorted */
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		int c = strcmp(r->v[mid].key, key);
+		if (!c)
+			return &r->v[mid];
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
 	return NULL;
 }
 

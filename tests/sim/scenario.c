@@ -7,9 +7,12 @@
 
 const char *scenario_name(enum scenario_kind k)
 {
-	static const char *const names[] = {"words", "union", "words at the end"};
+	static const char *const names[] = {"words", "union", "words at the end", "keys"};
 	return names[k];
 }
+
+#define KEYS_ROWS 6000
+#define KEYS 3500
 
 /* Short words, some of them long enough to stand outside a view, in any case. */
 static void put_word(struct rng *r, char **at)
@@ -39,7 +42,7 @@ static char *make_text(struct rng *r, uint32_t lines)
 
 static void make_job(struct scenario *s, uint32_t rate)
 {
-	static const char *const tail =
+	const char *tail =
 		"{\"id\":\"words\",\"type\":\"flat_map\",\"expr\":\"split(lower(line))\",\"as\":\"word\"},"
 		"{\"id\":\"count\",\"type\":\"keyed_sum\",\"key\":\"word\",\"value\":\"1\",\"as\":\"n\","
 		"\"emit\":\"%s\"},"
@@ -47,7 +50,13 @@ static void make_job(struct scenario *s, uint32_t rate)
 	char *at = s->job;
 	at += sprintf(at, "{\"name\":\"sim\",\"checkpoint\":{\"interval\":\"10ms\",\"retain\":2},"
 			  "\"pipeline\":[");
-	if (s->kind == SCENARIO_UNION)
+	if (s->kind == SCENARIO_KEYS) {
+		at += sprintf(at,
+			      "{\"id\":\"rows\",\"type\":\"generator_source\",\"rows\":%u,\"rate\":%u,"
+			      "\"fields\":{\"word\":\"splitmix64(i, %u)\"}},",
+			      KEYS_ROWS, 50 * rate, KEYS);
+		tail = strstr(tail, "{\"id\":\"count\"");
+	} else if (s->kind == SCENARIO_UNION)
 		at += sprintf(at,
 			      "{\"id\":\"fast\",\"type\":\"file_source\",\"path\":\"in/fast\",\"rate\":%u},"
 			      "{\"id\":\"slow\",\"type\":\"file_source\",\"path\":\"in/slow\",\"rate\":%u},"
@@ -60,12 +69,30 @@ static void make_job(struct scenario *s, uint32_t rate)
 	CHECK(at < s->job + sizeof s->job);
 }
 
+static void keys_oracle(struct counts *r)
+{
+	uint32_t n[KEYS];
+	char key[16];
+	memset(n, 0, sizeof n);
+	for (uint64_t i = 0; i < KEYS_ROWS; i++)
+		n[splitmix64(i) % KEYS]++;
+	for (uint32_t k = 0; k < KEYS; k++)
+		if (n[k])
+			counts_add(r, key, (size_t)sprintf(key, "%u", k), n[k]);
+	counts_sort(r);
+}
+
 void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r, struct scenario_size size)
 {
 	static const char *const plain[] = {"in/a.txt", "in/b.txt", "in/c.txt", "in/d.txt"};
 	static const char *const two[] = {"in/fast/a.txt", "in/slow/a.txt", "in/fast/b.txt",
 					  "in/slow/b.txt"};
 	*s = (struct scenario){.kind = k};
+	if (k == SCENARIO_KEYS) {
+		keys_oracle(&s->oracle);
+		make_job(s, size.lines_a_second);
+		return;
+	}
 	s->n_files = k == SCENARIO_UNION ? 2 + (uint32_t)rng_below(r, 3)
 					 : 1 + (uint32_t)rng_below(r, SCENARIO_FILES);
 	size_t len = 0;

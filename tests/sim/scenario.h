@@ -6,6 +6,7 @@ enum scenario_kind {
 	SCENARIO_WORDS,     /* files -> words -> updated counts */
 	SCENARIO_UNION,     /* two sources of different speed -> union -> words -> updated counts */
 	SCENARIO_WORDS_END, /* files -> words -> counts once, at the end */
+	SCENARIO_KEYS,      /* generated integers -> updated counts: state of several slices and chunks */
 	SCENARIOS,
 };
 const char *scenario_name(enum scenario_kind k);

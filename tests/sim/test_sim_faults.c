@@ -143,6 +143,33 @@ TEST(inv19_an_operation_that_was_done_and_reported_as_failed_is_not_believed)
 	EXPECT(c.finished > 20);
 }
 
+/* Every allocation of the first ones, then every so many: a run has thousands alike. */
+TEST(inv31_an_allocation_that_fails_anywhere_loses_nothing)
+{
+	struct outcomes c = {0};
+	uint64_t given = 0;
+	struct fix *f = malloc(sizeof *f);
+	for (uint64_t k = 1;; k += k < 100 ? 1 : 3) {
+		open_fix(f);
+		f->w.fail_allocation = k;
+		enum world_end end = run_process(f);
+		bool past = f->w.mem.calls < f->w.mem.fail_at;
+		f->w.mem.fail_at = 0;
+		judge(f, end, k, &c);
+		given += !past;
+		if (!past)
+			finish(f, k);
+		close_fix(f);
+		if (past)
+			break;
+	}
+	free(f);
+	printf("%" PRIu64 " failed allocations; %" PRIu64 " finished (%" PRIu64 " after a restart), %" PRIu64
+	       " failed, %" PRIu64 " halted, %" PRIu64 " refused\n",
+	       given, c.finished, c.restarted, c.failed, c.halted, c.refused);
+	EXPECT(given > 100 && c.restarted > 20);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -150,6 +177,7 @@ int main(void)
 		T(inv32_one_read_or_write_error_anywhere_loses_nothing),
 		T(inv32_one_refusal_of_space_anywhere_loses_nothing),
 		T(inv32_a_disk_that_stays_full_ends_the_job_with_a_message_and_loses_nothing),
+		T(inv31_an_allocation_that_fails_anywhere_loses_nothing),
 		T(inv19_an_operation_that_was_done_and_reported_as_failed_is_not_believed),
 	};
 	return RUN(tests);

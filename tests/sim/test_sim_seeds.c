@@ -54,7 +54,7 @@ static void run_seed(uint64_t seed, struct totals *t, uint64_t *trace_hash)
 	struct seen_files *seen = calloc(1, sizeof *seen);
 	struct rng r;
 	rng_seed(&r, seed);
-	scenario_open(&s, (enum scenario_kind)(seed % SCENARIOS), &r,
+	scenario_open(&s, seed % 16 == 15 ? SCENARIO_KEYS : (enum scenario_kind)(seed % 3), &r,
 		      (struct scenario_size){.lines = 20 + (uint32_t)rng_below(&r, 60),
 					     .lines_a_second = 200 + (uint32_t)rng_below(&r, 2000)});
 	world_open(w, seed, s.job);
@@ -129,7 +129,7 @@ TEST(inv38_the_same_seed_gives_the_same_trace)
 		uint64_t a, b, c;
 		run_seed(seed, &t, &a);
 		run_seed(seed, &t, &b);
-		run_seed(seed + SCENARIOS, &t, &c);
+		run_seed(seed + 3, &t, &c);
 		EXPECT(a == b);
 		EXPECT(a != c);
 	}

@@ -172,6 +172,8 @@ enum world_end world_start(struct world *w, unsigned parallelism)
 		.env = &w->env, .log = &w->log, .plan = w->plan, .dir = WORLD_DIR, .pid = 100 + w->starts,
 		.started_us = w->clock.now_us, .restart_attempts = w->spec->restart.attempts,
 		.listen = {.checkpoint = on_checkpoint, .arg = w}, .failed = on_failed};
+	w->mem.fail_at = w->fail_allocation ? w->mem.calls + w->fail_allocation : 0;
+	w->fail_allocation = 0;
 	if (w->trace)
 		fprintf(stderr, "-- start %" PRIu64 ", parallelism %u\n", w->starts, parallelism);
 	if (job_open(&w->job, &o, &e) != OK) {

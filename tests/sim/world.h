@@ -45,6 +45,7 @@ struct world {
 	uint32_t weight[WORLD_TASKS_MAX + 3];
 	uint32_t idle[WORLD_TASKS_MAX + 3]; /* idle steps of each actor since anybody was busy */
 	uint64_t wake[WORLD_TASKS_MAX + 3];
+	uint64_t fail_allocation; /* of the next process, counted from the planned job: that one fails */
 	uint32_t n_tasks;
 	bool began;               /* an attempt's threads "run" */
 	/* what happened, over all processes */
