@@ -107,9 +107,24 @@ uint32_t chain_within(const struct chain *c, uint64_t lo, uint64_t hi, uint32_t 
 	return n;
 }
 
-static bool link_is_run(const struct chain_link *l, const struct manifest *m, const struct manifest_run *r)
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The same run, and within [lo, hi] still as much of it: what was cut out may not come back. */
+static bool link_is_run(const struct chain_link *l, const struct manifest *m,
+			const struct manifest_run *r, uint64_t lo, uint64_t hi)
 {
 	if (!l->file || r->ref.file == SECTION_INLINE)
+		return false;
+	if (larger(l->lo, lo) != larger(r->hash_first, lo) ||
+	    smaller(l->hi, hi) != smaller(r->hash_last, hi))
 		return false;
 	return l->ref.offset == r->ref.offset && !strcmp(l->file->name, m->file[r->ref.file].name);
 }
@@ -124,12 +139,12 @@ RC chain_replace(struct chain *c, const struct manifest *inputs, const struct ma
 	*done = false;
 	if (n > LINKS_MAX || n < k->n_runs)
 		return OK;
-	while (first + k->n_runs <= n && !link_is_run(&c->link[at[first]], inputs, &k->run[0]))
+	while (first + k->n_runs <= n && !link_is_run(&c->link[at[first]], inputs, &k->run[0], lo, hi))
 		first++;
 	if (first + k->n_runs > n)
 		return OK;
 	for (uint32_t i = 0; i < k->n_runs; i++)
-		if (!link_is_run(&c->link[at[first + i]], inputs, &k->run[i]))
+		if (!link_is_run(&c->link[at[first + i]], inputs, &k->run[i], lo, hi))
 			return OK;
 	/* At the bottom deletions were dropped: then nothing may lie below now either. */
 	if (!delta && first > 0)
