@@ -12,8 +12,8 @@
 struct clock {
 	uint64_t (*mono_us)(struct clock *c);
 	int64_t (*wall_us)(struct clock *c);
-	/* CPU time of the calling thread in nanoseconds: what a snapshot cost a task, whoever else wanted
-	 * the core meanwhile. NULL: mono stands in (simulation). */
+	/* CPU time of the calling thread in nanoseconds: what a snapshot cost a task, whoever else
+	 * wanted the core meanwhile. NULL: mono stands in (simulation). */
 	uint64_t (*thread_ns)(struct clock *c);
 };
 

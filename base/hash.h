@@ -13,9 +13,9 @@ enum hash_id {
 /* XXH3_64bits of key bytes: HASH_XXH3_64. */
 uint64_t hash_bytes(const void *data, size_t len);
 
-/* hash_bytes of many strings at once: out[row] for the n rows sel[0..n-1], or 0..n-1 when sel is NULL.
- * view: 16 bytes a row as Arrow has it: u32 length, then up to 12 bytes inline, or a 4-byte prefix,
- * u32 number of a base, u32 offset from it. */
+/* hash_bytes of many strings at once: out[row] for the n rows sel[0..n-1], or 0..n-1 when sel is
+ * NULL. view: 16 bytes a row as Arrow has it: u32 length, then up to 12 bytes inline, or a 4-byte
+ * prefix, u32 number of a base, u32 offset from it. */
 void hash_views(const void *view, const uint8_t *const *base, const uint16_t *sel, uint32_t n,
 		uint64_t *out);
 
@@ -54,7 +54,8 @@ static inline uint32_t group_owner(uint32_t group, uint32_t parallelism, uint32_
  * never carries a key's hash as its checksum. */
 uint64_t checksum64(const void *data, size_t len);
 
-/* The same over pieces (whole-file hash). Owned by the caller, nothing to close; 64-byte aligned. */
+/* The same over pieces (whole-file hash). Owned by the caller, nothing to close; 64-byte
+ * aligned. */
 struct checksum {
 	_Alignas(64) unsigned char state[576];
 };

@@ -20,7 +20,8 @@ struct json_at {
 	size_t offset, len;
 };
 
-/* Parses text (len bytes, borrowed only during the call). On error *at says where (at may be NULL). */
+/* Parses text (len bytes, borrowed only during the call). On error *at says where (at may be
+ * NULL). */
 RC json_parse(struct json_doc **doc, const char *text, size_t len, struct mem *mem,
 	      struct json_at *at, struct err *e);
 void json_close(struct json_doc *doc); /* legal on NULL */
@@ -33,7 +34,8 @@ const char *json_kind_name(enum json_kind k); /* "a string", "a whole number", .
 bool json_bool(const struct json *v);
 int64_t json_int(const struct json *v);
 double json_real(const struct json *v);            /* of an int too */
-const char *json_string(const struct json *v, size_t *len); /* unescaped, NUL-terminated; may hold NULs */
+/* unescaped, NUL-terminated; may hold NULs */
+const char *json_string(const struct json *v, size_t *len);
 size_t json_count(const struct json *v);           /* of an array or object */
 const struct json *json_item(const struct json *v, size_t i);
 const struct json *json_get(const struct json *v, const char *key); /* NULL when it is not there */
@@ -41,7 +43,8 @@ const struct json *json_get(const struct json *v, const char *key); /* NULL when
 const char *json_key(const struct json *v, size_t i);
 const struct json *json_value(const struct json *v, size_t i);
 
-/* Where the value, or the i-th member's key, stands (a string's and a key's place includes its quotes). */
+/* Where the value, or the i-th member's key, stands (a string's and a key's place includes its
+ * quotes). */
 struct json_at json_where(const struct json *v);
 struct json_at json_key_where(const struct json *v, size_t i);
 /* The place inside the text of a string value for byte `offset` of the unescaped string, for errors
@@ -56,16 +59,16 @@ struct json_text {
 };
 /* The text v's places (json_where and the others) stand in. Borrowed. */
 const struct json_text *json_text_of(const struct json *v);
-/* A value given in a text of its own, as in "checkpoint.interval=100ms": where in it the key and the
- * value stand. as_string: the value is plain text, not JSON. All borrowed during the call. */
+/* A value given in a text of its own, as in "checkpoint.interval=100ms": where in it the key and
+ * the value stand. as_string: the value is plain text, not JSON. All borrowed during the call. */
 struct json_given {
 	const char *name, *text;
 	size_t key_offset, key_len, value_offset, value_len;
 	bool as_string;
 	bool as_object; /* an empty object, whatever the text says there */
 };
-/* Makes it the value of `key` in object v: added behind the others, or replaced. Nodes replaced stay
- * valid until json_close. On error v is untouched and *at says where in g->text. */
+/* Makes it the value of `key` in object v: added behind the others, or replaced. Nodes replaced
+ * stay valid until json_close. On error v is untouched and *at says where in g->text. */
 RC json_put(struct json_doc *doc, const struct json *v, const char *key, const struct json_given *g,
 	    struct json_at *at, struct err *e);
 /* Another value for string v, which stands where it stood; json_written gives the old one. from[i],
@@ -92,7 +95,8 @@ void jout_array(struct json_out *o);
 void jout_array_end(struct json_out *o);
 void jout_key(struct json_out *o, const char *key);
 void jout_string(struct json_out *o, const char *s);
-void jout_string_n(struct json_out *o, const char *s, size_t len); /* invalid UTF-8 becomes U+FFFD */
+/* invalid UTF-8 becomes U+FFFD */
+void jout_string_n(struct json_out *o, const char *s, size_t len);
 void jout_int(struct json_out *o, int64_t v);
 void jout_uint(struct json_out *o, uint64_t v);   /* over 2^63: as a string of decimal digits */
 void jout_hex64(struct json_out *o, uint64_t v);  /* "0123456789abcdef" */

@@ -37,8 +37,8 @@ static const char *keep_string(struct making *k, const char *p, size_t len)
 	return to;
 }
 
-/* The next mark becomes a node with j's value; goes down j and the marks in step. Nesting is at most
- * JSON_DEPTH_MAX, so this may recurse. */
+/* The next mark becomes a node with j's value; goes down j and the marks in step. Nesting is at
+ * most JSON_DEPTH_MAX, so this may recurse. */
 static struct json *make_node(struct making *k, const json_t *j)
 {
 	uint32_t at = k->i++;
@@ -74,8 +74,8 @@ static struct json *make_node(struct making *k, const json_t *j)
 	return v;
 }
 
-/* jansson found what the scan does not look for: equal keys, a number beyond a double. It says where
- * its token ended. */
+/* jansson found what the scan does not look for: equal keys, a number beyond a double. It says
+ * where its token ended. */
 static enum rc refused(const struct json_marks *m, const char *text, const json_error_t *je,
 		       struct json_at *at, struct err *e)
 {

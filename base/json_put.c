@@ -77,8 +77,8 @@ static bool add_child(struct json_doc *doc, struct json *v, struct json *kid)
 	return true;
 }
 
-RC json_put(struct json_doc *doc, const struct json *cv, const char *key, const struct json_given *g,
-	    struct json_at *at, struct err *e)
+RC json_put(struct json_doc *doc, const struct json *cv, const char *key,
+	    const struct json_given *g, struct json_at *at, struct err *e)
 {
 	struct json *v = (struct json *)(uintptr_t)cv;
 	CHECK(v->kind == JSON_OBJECT);

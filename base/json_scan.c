@@ -334,8 +334,8 @@ static enum rc add_mark(struct scan *s, const struct json_mark *m)
 	return OK;
 }
 
-/* Closes containers as long as they end here. Afterwards either depth is 0 or s->at stands where the
- * next member or item begins. */
+/* Closes containers as long as they end here. Afterwards either depth is 0 or s->at stands where
+ * the next member or item begins. */
 static enum rc scan_between(struct scan *s, uint32_t *stack, unsigned *depth)
 {
 	while (*depth) {

@@ -27,7 +27,7 @@ enum {
 	OPT_STRINGS = 1 << 6,  /* an object, not empty, of OPT_STRING: name -> expression */
 	OPT_DURATION = 1 << 7, /* "10s", in [min, max] microseconds */
 	OPT_SIZE = 1 << 8,     /* "64MB", in [min, max] bytes */
-	OPT_EMPTY = 1 << 14,   /* with OPT_STRING: "" is allowed; with OPT_LIST, OPT_STRINGS: [] or {} */
+	OPT_EMPTY = 1 << 14,   /* OPT_STRING: "" is allowed; OPT_LIST, OPT_STRINGS: [] or {} */
 	OPT_LATER = 1 << 15,   /* the whole option comes with a later version */
 };
 
@@ -62,7 +62,8 @@ void opt_error(struct opt_report *r, const struct json *v, const char *hint, con
 /* Of the key of the i-th member of object v. */
 void opt_error_key(struct opt_report *r, const struct json *v, size_t i, const char *hint,
 		   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-/* Of len bytes at byte `offset` inside string v (of its value, unescaped): faults in expressions. */
+/* Of len bytes at byte `offset` inside string v (of its value, unescaped): faults in
+ * expressions. */
 void opt_error_in(struct opt_report *r, const struct json *v, size_t offset, size_t len,
 		  const char *hint, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
@@ -73,9 +74,9 @@ struct opt_report_err {
 };
 struct opt_report *opt_report_to_err(struct opt_report_err *r, struct err *e);
 
-/* Checks object v against the table. `also`: more keys that may be there, which somebody else checks
- * (NULL-terminated; may be NULL); `aliases`: ends with {NULL}; may be NULL. Returns whether all is
- * well; if not, r was told. */
+/* Checks object v against the table. `also`: more keys that may be there, which somebody else
+ * checks (NULL-terminated; may be NULL); `aliases`: ends with {NULL}; may be NULL. Returns whether
+ * all is well; if not, r was told. */
 bool opt_check(const struct opt_def *defs, const struct json *v, const char *const *also,
 	       const struct opt_alias *aliases, struct opt_report *r);
 

@@ -1,5 +1,5 @@
 /* unit.c - durations and sizes as people write them: see option.h.
- * Strict: a number and its unit, nothing between, so that "10" is never taken for something else. */
+ * Strict: a number and its unit, nothing between, so that "10" is never mistaken. */
 #include "base/check.h"
 #include "base/option.h"
 

@@ -50,7 +50,8 @@ bool intent_next(struct reader *r, struct intent *in)
 struct intent intent_of(const struct manifest_intent *m)
 {
 	struct intent in = {.kind = strcmp(m->kind, "rename") ? INTENT_APPEND : INTENT_RENAME,
-			    .from = (char *)m->from, .to = (char *)m->to, .offset = m->offset, .length = m->length, .hash = m->hash};
+			    .from = (char *)m->from, .to = (char *)m->to, .offset = m->offset,
+			    .length = m->length, .hash = m->hash};
 	snprintf(in.sink, sizeof in.sink, "%s", m->sink);
 	return in;
 }
@@ -105,8 +106,8 @@ static RC settle_both(struct fs *fs, const struct intent *in, struct err *e)
 	return fs_unlink(fs, in->from, e);
 }
 
-/* The folder of prepared files is made before the first of them and never removed: without it (a disk
- * that is not mounted, a folder moved away) nothing can be said of what stood in it. */
+/* The folder of prepared files is made before the first of them and never removed: without it (a
+ * disk that is not mounted, a folder moved away) nothing can be said of what stood in it. */
 static RC folder_is_there(struct fs *fs, const struct intent *in, struct err *e)
 {
 	char dir[INTENT_PATH_MAX];

@@ -1,9 +1,9 @@
 /* intent.h - what a sink has prepared and the checkpoint's publication decides: data, never code.
- * Listed in the manifest; performed by the durability lane after publish, settled again by every start
- * (inv 17). Repeating one is harmless.
+ * Listed in the manifest; performed by the durability lane after publish, settled again by every
+ * start (inv 17). Repeating one is harmless.
  *
- *   INTENT_RENAME  from -> to, without replacing. `from` gone: done already (somebody may have taken
- *                  the final file away). Both there: equal hash means done, else stop.
+ *   INTENT_RENAME  from -> to, without replacing. `from` gone: done already (somebody may have
+ *                  taken the final file away). Both there: equal hash means done, else stop.
  *   INTENT_APPEND  (`single`, later) length bytes of from at offset into to. */
 #pragma once
 #include "base/bytes.h"
@@ -21,7 +21,8 @@ struct intent {
 	uint64_t offset, length, hash; /* hash: checksum64 of the content */
 };
 
-/* Packs one behind the others; intent_next unpacks (borrowing the text: from and to point into r). */
+/* Packs one behind the others; intent_next unpacks (borrowing the text: from and to point into
+ * r). */
 void intent_put(struct bytes *to, const struct intent *in);
 bool intent_next(struct reader *r, struct intent *in);
 

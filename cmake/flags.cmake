@@ -1,5 +1,6 @@
-# How weir is compiled: C17 with GNU extensions, every warning an error, plain x86-64 (faster kernels
-# are chosen at run time), nothing exported (libpg_query exports generic symbols; ours must not meet them).
+# How weir is compiled: C17 with GNU extensions, every warning an error, plain x86-64 (faster
+# kernels are chosen at run time), nothing exported (libpg_query exports generic symbols; ours must
+# not meet them).
 set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS ON)
@@ -11,8 +12,8 @@ set(CMAKE_C_FLAGS_DEBUG "-O1 -g")
 set(WEIR_SANITIZE "" CACHE STRING "sanitizers, as in -fsanitize=")
 add_compile_definitions(_GNU_SOURCE XXH_INLINE_ALL)
 add_compile_options(-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-                    -Wvla -Wpointer-arith -Wno-missing-field-initializers -Wno-format-truncation -fno-strict-aliasing
-                    -fno-omit-frame-pointer)
+                    -Wvla -Wpointer-arith -Wno-missing-field-initializers
+                    -Wno-format-truncation -fno-strict-aliasing -fno-omit-frame-pointer)
 if(WEIR_SANITIZE)
   add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${WEIR_SANITIZE})

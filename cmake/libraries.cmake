@@ -1,4 +1,5 @@
-# Foreign libraries, by the names weir_layer uses. All are Debian 12 packages (scripts/packages.txt).
+# Foreign libraries, by the names weir_layer uses: all of them Debian 12 packages
+# (scripts/packages.txt).
 function(weir_library name header library)
   find_path(${name}_INCLUDE ${header} REQUIRED)
   find_library(${name}_LIBRARY ${library} REQUIRED)

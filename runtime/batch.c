@@ -96,7 +96,8 @@ static struct column *column_gather(const struct column *c, const uint16_t *sel,
 	return x;
 }
 
-static RC replace_gathered(struct column **c, const struct batch *b, struct pool *pool, struct err *e)
+static RC replace_gathered(struct column **c, const struct batch *b, struct pool *pool,
+			   struct err *e)
 {
 	if (!*c)
 		return OK;

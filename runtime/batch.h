@@ -1,7 +1,7 @@
 /* batch.h - some rows of a stream: shared columns, perhaps a selection, perhaps their hashes.
  * A batch struct has one owner at a time (it moves through channels); its columns are shared.
- * Row numbers are those of the columns (0..rows-1); where `selected`, only the rows sel[0..n_sel-1],
- * ascending, belong to the batch. */
+ * Row numbers are those of the columns (0..rows-1); where `selected`, only the rows
+ * sel[0..n_sel-1], ascending, belong to the batch. */
 #pragma once
 #include "runtime/column.h"
 

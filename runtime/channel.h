@@ -5,19 +5,21 @@
  * Why bounded: a slow sink must slow its source, not fill memory. Bounded in slots and in bytes
  * (PEERS.md: 4-16 slots are enough at 1,024 rows a batch; 64 are slower).
  * Why marks travel here and not beside: a barrier means "all before me, nothing after me".
- * Waking costs more than a batch's work, so it is put off while it does no harm: a popper that sleeps
- * is woken when CHANNEL_WAKE items wait, at a mark, or when the pusher has nothing more to do
- * (channel_settle); a pusher that sleeps is woken when half the ring is free, or when the popper has
- * nothing more to do. So no wake-up is owed while both sleep.
+ * Waking costs more than a batch's work, so it is put off while it does no harm: a popper that
+ * sleeps is woken when CHANNEL_WAKE items wait, at a mark, or when the pusher has nothing more to
+ * do (channel_settle); a pusher that sleeps is woken when half the ring is free, or when the popper
+ * has nothing more to do. So no wake-up is owed while both sleep.
  * Owns: the slots, and each batch from push to pop. Not here: which channel (outlet.c).
- * Threads: one pusher, one popper. A wake-up costs a system call only when the other side sleeps. */
+ * Threads: one pusher, one popper. A wake-up costs a system call only when the other side
+ * sleeps. */
 #pragma once
 #include "base/waker.h"
 #include "runtime/batch.h"
 
 #define CHANNEL_SLOTS 16
 #define CHANNEL_WAKE 4   /* measured: a quarter of the ring */
-#define CHANNEL_BYTES (4u << 20) /* by feel: 16 ordinary batches are about 1 MiB; one large record may pass */
+/* By feel: 16 ordinary batches are about 1 MiB; one large record may pass. */
+#define CHANNEL_BYTES (4u << 20)
 
 enum item_kind {
 	ITEM_BATCH,

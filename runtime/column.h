@@ -2,11 +2,11 @@
  *
  *   column ── type, rows ── valid ─> bitmap, bit i: row i is not null (NULL: none is null)
  *                        ── data ──> int64 | double | strview | bitmap (bool)
- *                        ── text[] ─> shared text buffers: lines read from a file, results of lower()
+ *                        ── text[] ─> shared text buffers: lines of a file, results of lower()
  *
  * Why views: splitting a line copies no text, and a short word compares and hashes in registers.
- * Columns are immutable once their batch was pushed, and reference-counted: filter, hash exchange and
- * keyed_sum share them. Only a batch may hold a view into a text buffer; state copies.
+ * Columns are immutable once their batch was pushed, and reference-counted: filter, hash exchange
+ * and keyed_sum share them. Only a batch may hold a view into a text buffer; state copies.
  * Owns: its data, one reference on each of its text buffers. Memory comes from a pool (pool.h).
  * Threads: references are atomic; the data has one writer, before the first share. */
 #pragma once
@@ -32,7 +32,8 @@ struct text {
 	uint8_t *data;
 };
 
-/* Arrow's string view: up to 12 bytes stand inline (zero-padded to 12), else a prefix and a place. */
+/* Arrow's string view: up to 12 bytes stand inline (zero-padded to 12), else a prefix and a
+ * place. */
 struct strview {
 	uint32_t len;
 	union {
@@ -116,7 +117,8 @@ static inline const char *column_str(const struct column *c, const struct strvie
 }
 
 /* The view of len bytes at off of text number text, whose data is at base. */
-static inline struct strview strview_of(const uint8_t *base, uint32_t text, uint32_t off, uint32_t len)
+static inline struct strview strview_of(const uint8_t *base, uint32_t text, uint32_t off,
+					uint32_t len)
 {
 	struct strview v = {.len = len};
 	if (len <= STRVIEW_INLINE) {

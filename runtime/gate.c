@@ -3,13 +3,15 @@
 
 #include "base/check.h"
 
-void gate_init(struct gate *g, struct channel **in, uint32_t n, bool exactly_once, uint64_t after_id)
+void gate_init(struct gate *g, struct channel **in, uint32_t n, bool exactly_once,
+	       uint64_t after_id)
 {
 	*g = (struct gate){.in = in, .n = n};
 	aligner_init(&g->aligner, n, exactly_once, ALIGNER_IDS_MAX, after_id);
 }
 
-/* What the last mark led to is handed out before anything else is taken: cancels, then the barrier. */
+/* What the last mark led to is handed out before anything else is taken: cancels, then the
+ * barrier. */
 static enum gate_got gate_answer(struct gate *g, struct item *it)
 {
 	if (g->cancels_given < g->answer.cancels) {

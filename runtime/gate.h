@@ -26,7 +26,8 @@ enum gate_got {
 	GATE_MARK,     /* something was consumed that leads to nothing: call again */
 };
 
-void gate_init(struct gate *g, struct channel **in, uint32_t n, bool exactly_once, uint64_t after_id);
+void gate_init(struct gate *g, struct channel **in, uint32_t n, bool exactly_once,
+	       uint64_t after_id);
 enum gate_got gate_next(struct gate *g, uint64_t now_us, struct item *it);
 /* Before the task waits or goes idle: wakes the pushers that are owed it. */
 void gate_settle(struct gate *g);

@@ -119,7 +119,8 @@ static void job_give_back(struct io_job *j)
 		j->finished(j);
 }
 
-/* Counted down after the last letter stands in its box, so that idle means: every letter was put. */
+/* Counted down after the last letter stands in its box, so that idle means: every letter was
+ * put. */
 static void job_done(struct ioqueue *q, struct io_job *j)
 {
 	while (j->then) {

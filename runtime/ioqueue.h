@@ -5,8 +5,8 @@
  *                     packing gets every 4th step and merging every 16th even under load
  *   durability lane:  publish and commit > other fsyncs, links, renames > unlinks (sweep)
  *
- * Why two: an fsync must not hold up a read. Why jobs are steps: a merge of 160 MB must not hold up a
- * checkpoint, and the simulation chooses what runs next.
+ * Why two: an fsync must not hold up a read. Why jobs are steps: a merge of 160 MB must not hold up
+ * a checkpoint, and the simulation chooses what runs next.
  * A job is a structure of its submitter with a step function; it comes back as a letter when it is
  * done. A lane waits on nothing but files. Within one class jobs run in the order submitted.
  * Threads: submit from anywhere; one thread drives each lane. */
@@ -32,14 +32,16 @@ struct io_job {
 	struct io_job *then;    /* submitted when this one is done with OK; else `then` is finished with
 				 * this one's error without a step, and so on to the end of the chain */
 	struct mailbox *reply;  /* gets mail when done; NULL: nobody is told */
-	void (*finished)(struct io_job *j); /* without reply: the last touch, on the lane's thread; may free */
+	/* without reply: the last touch, on the lane's thread; may free */
+	void (*finished)(struct io_job *j);
 	enum rc rc;
 	struct err error;
 };
 
 struct ioqueue;
 RC ioqueue_open(struct ioqueue **q, struct fs *fs, struct mem *mem, struct err *e);
-void ioqueue_close(struct ioqueue *q); /* both lanes are drained and not driven any more; NULL is legal */
+/* Both lanes are drained and not driven any more; NULL is legal. */
+void ioqueue_close(struct ioqueue *q);
 /* Takes the job until its letter comes back. */
 void ioqueue_submit(struct ioqueue *q, struct io_job *j);
 /* One step of a lane: false when it had nothing to do. */

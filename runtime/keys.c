@@ -71,7 +71,8 @@ static uint64_t canonical8(const struct column *c, uint32_t row)
 #define EACH_ROW(b, i, row)                                                                        \
 	for (uint32_t i = 0, row; i < batch_count(b) && (row = (b)->selected ? (b)->sel[i] : i, 1); i++)
 
-static RC keys_fix8(struct keys *k, const struct key_spec *spec, const struct batch *b, struct err *e)
+static RC keys_fix8(struct keys *k, const struct key_spec *spec, const struct batch *b,
+		    struct err *e)
 {
 	const struct column *c = b->col[spec->field[0]];
 	if (c->type == T_INT64 || c->type == T_TIMESTAMP) {

@@ -2,8 +2,9 @@
  * Canonical bytes are part of the format (docs/FORMAT.md): little-endian, typed, null is a key,
  * -0.0 equals 0.0, one NaN. Two shapes:
  *   KEY_FIX8   one field, not nullable, not a string: its 8 bytes (bool: 0 or 1).
- *   KEY_BYTES  one string that is not nullable: its bytes as they are; else for each field a tag byte
- *              (0 null, 1 value), then 8 bytes, or a u32 length and the bytes. No fields: no bytes.
+ *   KEY_BYTES  one string that is not nullable: its bytes as they are; else for each field a tag
+ *              byte (0 null, 1 value), then 8 bytes, or a u32 length and the bytes. No fields: no
+ *              bytes.
  * The hash is computed once, when the batch is routed, and travels with it as a column (inv 6). */
 #pragma once
 #include "runtime/batch.h"

@@ -16,7 +16,7 @@ struct mail {
 
 struct mailbox {
 	_Alignas(64) _Atomic(struct mail *) top; /* newest first */
-	struct waker *waker;                     /* the receiver's; borrowed; may be NULL (simulation) */
+	struct waker *waker; /* the receiver's; borrowed; may be NULL (simulation) */
 };
 
 static inline void mailbox_init(struct mailbox *mb, struct waker *waker)

@@ -41,7 +41,8 @@ static RC merger_begin(struct merger *g, struct err *e)
 			return e->code;
 	struct part_writer_options w = {.parts_dir = g->o.parts_dir, .name = g->o.name,
 					.codec = CODEC_LZ4};
-	if (merge_open(&g->merge, &g->o.shape, g->runs->range, g->runs->n, g->o.at_bottom, mem, e) != OK)
+	if (merge_open(&g->merge, &g->o.shape, g->runs->range, g->runs->n, g->o.at_bottom, mem,
+		       e) != OK)
 		return e->code;
 	return part_share_open(&g->part, g->o.fs, mem, &w, e);
 }

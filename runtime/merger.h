@@ -1,9 +1,10 @@
 /* merger.h - the bridge that shortens chains: neighbouring runs of one subtask's chain become one.
- * Why: a restore reads at most about twice the live state, and a chain has at most CHAIN_RUNS_MAX runs.
- * merge_choose is pure: which runs, by size. The job reads, merges and writes in bounded steps on the
- * bytes lane, seals on the durability lane, and comes back as a letter. Its result is used only where
- * the chain still has exactly those runs; else the file is discarded.
- * Owns: copies of what it needs of the manifest. Threads: made and taken back by the control thread. */
+ * Why: a restore reads at most about twice the live state, and a chain has at most CHAIN_RUNS_MAX
+ * runs. merge_choose is pure: which runs, by size. The job reads, merges and writes in bounded
+ * steps on the bytes lane, seals on the durability lane, and comes back as a letter. Its result is
+ * used only where the chain still has exactly those runs; else the file is discarded.
+ * Owns: copies of what it needs of the manifest. Threads: made and taken back by the control
+ * thread. */
 #pragma once
 #include "checkpoint/manifest.h"
 #include "runtime/part_share.h"
@@ -11,9 +12,10 @@
 
 #define CHAIN_RUNS_MAX 8
 
-/* Of a chain's runs, bottom first, with these sizes: merges [*first, *first + *count). False: nothing to
- * do. Takes runs from the top while the next one below is at most twice what is taken already (so each
- * row is rewritten about log(live / delta) times); only chains of more than CHAIN_RUNS_MAX / 2 runs. */
+/* Of a chain's runs, bottom first, with these sizes: merges [*first, *first + *count). False:
+ * nothing to do. Takes runs from the top while the next one below is at most twice what is taken
+ * already (so each row is rewritten about log(live / delta) times); only chains of more than
+ * CHAIN_RUNS_MAX / 2 runs. */
 bool merge_choose(const uint64_t *rows, uint32_t n, uint32_t *first, uint32_t *count);
 
 struct merger_options {

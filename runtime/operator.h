@@ -1,11 +1,11 @@
 /* operator.h - what an operator is to the runtime: one table of functions over one subtask's self.
  *
  *   plan (once a stage, control thread)  ->  begin (once a stage, before the fence)  ->
- *   per subtask, on its task's thread:  open -> { produce | batch | event }* -> prepare -> snapshot ...
- *                                       -> end -> ... -> close
+ *   per subtask, on its task's thread:  open -> { produce | batch | event }* -> prepare
+ *                                       -> snapshot ... -> end -> ... -> close
  *
- * Operators never block, do no I/O (they submit jobs to the I/O queue and get letters back), read no
- * clock but ctx->now_us, and hold no commit code (they return intents).
+ * Operators never block, do no I/O (they submit jobs to the I/O queue and get letters back), read
+ * no clock but ctx->now_us, and hold no commit code (they return intents).
  * A call emits at most one batch; it is made only when every channel behind has room for one. So a
  * call that has more to give says OP_MORE and is called again with the same arguments. */
 #pragma once
@@ -51,15 +51,15 @@ struct op_plan {
 	bool one_subtask;               /* works only with parallelism 1 */
 	bool bounded;                   /* a source that ends by itself */
 	bool commits;                   /* a sink whose output is committed by intents */
-	const char *order_dependent;    /* why its output depends on arrival order or a clock; NULL: no */
-	const char *path;               /* the place it reads or writes, for explain and the check that no
-	                                 * two sinks share one; owned by conf; NULL: none */
+	const char *order_dependent;    /* why its output depends on arrival order or clock; NULL: no */
+	const char *path;               /* the place it reads or writes, for explain and the check that
+	                                 * no two sinks share one; owned by conf; NULL: none */
 	void *conf;                     /* made with mem; shared by the subtasks, read only */
 };
 
 /* Before the fence (control thread; may read files): turns what the chosen checkpoint holds of this
- * stage's non-keyed state into the new subtasks' states, or makes the first ones. Everything that can
- * refuse, refuses here. */
+ * stage's non-keyed state into the new subtasks' states, or makes the first ones. Everything that
+ * can refuse, refuses here. */
 struct op_begin {
 	struct mem *mem;
 	struct fs *fs;
@@ -74,8 +74,8 @@ struct op_begin {
 	size_t n_intents;
 
 	struct bytes *fresh;            /* out: parallelism states, initialised by the caller */
-	struct bytes orphans;           /* out: paths, each NUL-terminated, of prepared files that no manifest
-	                                 * names: unlinked after the first checkpoint of this owner */
+	struct bytes orphans;           /* out: paths, each NUL-terminated, of prepared files no
+	                                 * manifest names: unlinked after the first checkpoint of this owner */
 	char says[512];                 /* out: for the recovery report: "words.txt from byte 81,402" */
 };
 
@@ -91,7 +91,7 @@ void op_emit(struct op_ctx *ctx, struct batch **b);
 struct op_snapshot {
 	uint64_t checkpoint;            /* in: its id */
 	bool final;                     /* in */
-	struct bytes state;             /* out: non-keyed state of this subtask; initialised by the caller */
+	struct bytes state;             /* out: non-keyed state of this subtask; initialised */
 	struct bytes intents;           /* out: struct intent, packed by intent_put */
 };
 
@@ -115,7 +115,7 @@ struct op_ctx {
 	/* of this step */
 	uint64_t now_us;                /* monotonic */
 	int64_t wall_us;                /* for created_as only */
-	uint64_t wake_at_us;            /* with OP_WAIT: call again by then; UINT64_MAX: a letter will come */
+	uint64_t wake_at_us;            /* with OP_WAIT: call again by then; UINT64_MAX: by letter */
 	struct err error;               /* with OP_FAILED */
 	/* counted by the operator */
 	uint64_t skipped;
@@ -150,15 +150,17 @@ struct op_ops {
 
 	/* state: this subtask's from begin(); empty when there is no begin. */
 	RC (*open)(void *self, struct op_ctx *ctx, const void *state, size_t len, struct err *e);
-	enum op_result (*produce)(void *self, struct op_ctx *ctx);                   /* sources */
-	enum op_result (*batch)(void *self, struct op_ctx *ctx, struct batch *b);    /* others; borrows b */
+	/* Sources have produce, the others batch, which borrows b. */
+	enum op_result (*produce)(void *self, struct op_ctx *ctx);
+	enum op_result (*batch)(void *self, struct op_ctx *ctx, struct batch *b);
 	/* A letter of one of its I/O jobs. OP_DONE or OP_FAILED. */
 	enum op_result (*event)(void *self, struct op_ctx *ctx, struct mail *m);
 	/* End of input: what is still owed is emitted. Not for sources. */
 	enum op_result (*end)(void *self, struct op_ctx *ctx);
 	/* Before a barrier is passed on: pending output goes out; inputs are held meanwhile. */
 	enum op_result (*prepare)(void *self, struct op_ctx *ctx, const struct barrier *b);
-	/* After the barrier was passed on: the state as of the barrier. Keyed state is the runtime's. */
+	/* After the barrier was passed on: the state as of the barrier. Keyed state is the
+	 * runtime's. */
 	enum op_result (*snapshot)(void *self, struct op_ctx *ctx, struct op_snapshot *s);
 	/* Whether everything prepared for checkpoint id is written and synced: asked until OP_DONE,
 	 * again after each letter; the acknowledgement waits for it. NULL: at once. */

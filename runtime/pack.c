@@ -375,7 +375,8 @@ static bool pack_finish_step(struct io_job *job, struct fs *fs)
 	if (job->rc == OK)
 		job->rc = part_finish(part_share_writer(b->part), &f->file, &job->error);
 	if (job->rc != OK && part_exists(part_share_writer(b->part)))
-		snprintf(f->file.name, sizeof f->file.name, "%s", part_writer_name(part_share_writer(b->part)));
+		snprintf(f->file.name, sizeof f->file.name, "%s",
+			 part_writer_name(part_share_writer(b->part)));
 	if (job->rc == OK) {
 		f->part = b->part;
 		b->part = NULL;
@@ -393,7 +394,8 @@ static bool pack_abandon_step(struct io_job *job, struct fs *fs)
 	if (!b)
 		return true;
 	if (part_exists(part_share_writer(b->part)))
-		snprintf(f->file.name, sizeof f->file.name, "%s", part_writer_name(part_share_writer(b->part)));
+		snprintf(f->file.name, sizeof f->file.name, "%s",
+			 part_writer_name(part_share_writer(b->part)));
 	part_build_close(f->packing, b);
 	return true;
 }
@@ -408,7 +410,8 @@ static void whole_init(struct pack_finish *f, struct packing *p, uint64_t id, st
 	f->job.mail.kind = kind;
 }
 
-void pack_finish_init(struct pack_finish *f, struct packing *p, uint64_t id, struct mailbox *reply, int kind)
+void pack_finish_init(struct pack_finish *f, struct packing *p, uint64_t id, struct mailbox *reply,
+		      int kind)
 {
 	whole_init(f, p, id, reply, kind, pack_finish_step);
 }

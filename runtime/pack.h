@@ -4,8 +4,8 @@
  *         the end        ──pack_end─────> section records; letter back; then the task acknowledges
  *   control: all have acknowledged ──pack_finish──> the file's end; then seal and publish (jobs/)
  *
- * One part file a checkpoint, opened by whoever packs first. After pack_abandon(id) what still comes
- * for id is dropped.
+ * One part file a checkpoint, opened by whoever packs first. After pack_abandon(id) what still
+ * comes for id is dropped.
  * Threads: submit and end from tasks; finish and abandon from the control thread; everything inside
  * runs on the bytes lane only. */
 #pragma once
@@ -34,8 +34,8 @@ struct pack *pack_begin(struct packing *p, struct snap *s, const struct keyed_sh
 			struct waker *waker);
 /* Takes the chunk (or list, when its stream is CHUNK_SAVED). E_NO_MEMORY: c stays. */
 RC pack_submit(struct pack *k, struct chunk *c, struct err *e);
-/* The last of this pack: when it is done `reply` gets a letter of this kind (a struct pack_done, to be
- * given to pack_done_close), and s->run, s->rc and s->error are final. Takes k. */
+/* The last of this pack: when it is done `reply` gets a letter of this kind (a struct pack_done, to
+ * be given to pack_done_close), and s->run, s->rc and s->error are final. Takes k. */
 struct pack_done {
 	struct mail mail;
 	struct snap *snap;
@@ -62,7 +62,8 @@ struct pack_finish {
 	struct part_share *part;    /* the caller's now; NULL when nothing was packed */
 	struct part_file file;      /* length 0: there is no file */
 };
-void pack_finish_init(struct pack_finish *f, struct packing *p, uint64_t id, struct mailbox *reply, int kind);
+void pack_finish_init(struct pack_finish *f, struct packing *p, uint64_t id, struct mailbox *reply,
+		      int kind);
 /* The same job for an abandoned one: whatever there is of it is closed, later chunks are dropped.
  * out: file.name, to be discarded, if there was one. */
 void pack_abandon_init(struct pack_finish *f, struct packing *p, uint64_t id, struct mailbox *reply,

@@ -4,7 +4,8 @@
 #include "base/check.h"
 #include "runtime/batch.h"
 
-/* Views of up to 12 bytes are read 16 at a time, so a text has some readable bytes behind its end. */
+/* Views of up to 12 bytes are read 16 at a time, so a text has some readable bytes behind its
+ * end. */
 #define TEXT_SLACK 64
 
 /* One kind of thing: what the owner holds, and what others gave back. `next` links both. */

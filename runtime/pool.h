@@ -20,7 +20,8 @@ void pool_close(struct pool *p);
 
 /* A column of this type, refs 1, rows 0, has_valid false, no texts. NULL: no memory. */
 struct column *pool_column(struct pool *p, enum type type);
-/* A text with room for at least size bytes (TEXT_BYTES ones are recycled, larger ones freed), used 0. */
+/* A text with room for at least size bytes (TEXT_BYTES ones are recycled, larger ones freed), used
+ * 0. */
 struct text *pool_text(struct pool *p, uint32_t size);
 /* An empty batch. */
 struct batch *pool_batch(struct pool *p);

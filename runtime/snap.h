@@ -1,5 +1,5 @@
-/* snap.h - one subtask's part of one checkpoint, on its way: made by the task at the barrier, filled by
- * the task and the packing lane, sent to the control thread as the acknowledgement.
+/* snap.h - one subtask's part of one checkpoint, on its way: made by the task at the barrier,
+ * filled by the task and the packing lane, sent to the control thread as the acknowledgement.
  * Owner: the task until its letter is put, then the control thread, which closes it.
  * The lane writes `run` and `error` between the first pack job and the last one's letter; the task
  * reads them after it. */

@@ -1,8 +1,8 @@
-/* sync_meter.h - how long snapshots keep a task from processing records: freeze, slices and saves of one
- * batch together (`sync_us_max` of the run report).
- * Measured in CPU time of the task's thread: on two cores shared by many threads, wall time would show
- * who else ran. What saves add to a batch is its cost above what batches cost while nothing is frozen,
- * sampled now and then.
+/* sync_meter.h - how long snapshots keep a task from processing records: freeze, slices and saves
+ * of one batch together (`sync_us_max` of the run report).
+ * Measured in CPU time of the task's thread: on two cores shared by many threads, wall time would
+ * show who else ran. What saves add to a batch is its cost above what batches cost while nothing is
+ * frozen, sampled now and then.
  * Pure: times in, times out. Threads: its task's. */
 #pragma once
 #include <stdbool.h>
@@ -28,7 +28,8 @@ static inline void sync_add(struct sync_meter *m, uint64_t took_ns)
 }
 
 /* A batch of rows took so long. While freezing it ends a stop: returns its length in us, else 0. */
-static inline uint64_t sync_batch(struct sync_meter *m, uint32_t rows, uint64_t took_ns, bool freezing)
+static inline uint64_t sync_batch(struct sync_meter *m, uint32_t rows, uint64_t took_ns,
+				  bool freezing)
 {
 	if (!rows)
 		return 0;

@@ -1,16 +1,18 @@
 /* task.h - one subtask of one stage as a step machine: letters in, batches in, batches out.
  *
- *   letters -> [mark to pass on] -> [slice of a snapshot] -> [batch | barrier | end | produce] -> did
+ *   letters -> [mark to pass on] -> [slice of a snapshot] -> [batch | barrier | end | produce]
  *
  * task_step never blocks, never sleeps, does no I/O, and reads no clock but the one it is given. In
- * production a thread loops it and parks when it has nothing to do; in simulation a seeded scheduler
- * picks which task steps next. Same code, two drivers (DESIGN 2.1).
+ * production a thread loops it and parks when it has nothing to do; in simulation a seeded
+ * scheduler picks which task steps next. Same code, two drivers (DESIGN 2.1).
  *
- * Order at a barrier (COORDINATOR 9): prepare (pending output goes out, inputs held) -> barrier passed
- * on -> keyed state frozen -> operator's snapshot -> slices between batches -> packed -> acknowledged.
+ * Order at a barrier (COORDINATOR 9): prepare (pending output goes out, inputs held) -> barrier
+ * passed on -> keyed state frozen -> operator's snapshot -> slices between batches -> packed
+ * -> acknowledged.
  *
- * Owns: its operator's self, its keyed state, its pool, gate and outlet; borrows channels, I/O queue,
- * packing, plan. Threads: step from one thread; statistics are read by the control thread. */
+ * Owns: its operator's self, its keyed state, its pool, gate and outlet; borrows channels, I/O
+ * queue, packing, plan. Threads: step from one thread; statistics are read by the control
+ * thread. */
 #pragma once
 #include "runtime/gate.h"
 #include "runtime/letters.h"

@@ -1,9 +1,10 @@
 /* task_barrier.c - what a task does from the moment a barrier was passed on until it acknowledges.
  *
- *   freeze -> slices between batches -> chunks to the packing lane -> its letter -> prepared() -> ack
+ *   freeze -> slices between batches -> chunks to the packing lane -> its letter -> prepared()
+ *          -> ack
  *
- * Every barrier leads to exactly one letter to the control thread, aborted or not: so a sink's intents
- * of an aborted checkpoint arrive before those of the next (COORDINATOR 19). */
+ * Every barrier leads to exactly one letter to the control thread, aborted or not: so a sink's
+ * intents of an aborted checkpoint arrive before those of the next (COORDINATOR 19). */
 #include "runtime/task_in.h"
 
 #include "runtime/merger.h"
@@ -43,8 +44,8 @@ static void figures_of_state(struct task *t, struct snap *s)
 	atomic_store_explicit(&t->stats.state_bytes, s->figures.state_bytes, memory_order_relaxed);
 }
 
-/* A chain that would be read for more than twice the live state, or has too many runs because merging
- * did not keep up, is replaced as a whole (DESIGN 6, "Bounded"). */
+/* A chain that would be read for more than twice the live state, or has too many runs because
+ * merging did not keep up, is replaced as a whole (DESIGN 6, "Bounded"). */
 static bool wants_full(struct task *t, const struct barrier *b)
 {
 	if (b->options & BARRIER_FULL || t->chain_runs >= 2 * CHAIN_RUNS_MAX)
@@ -72,7 +73,8 @@ enum rc task_snapshot(struct task *t)
 {
 	struct err *e = &t->ctx.error;
 	CHECK(t->n_snapping < SNAPS_MAX);
-	/* A barrier while an earlier one is encoded: that one was aborted, and its letter is under way. */
+	/* A barrier while an earlier one is encoded: that one was aborted, and its letter is under
+	 * way. */
 	if (encoding_of(t))
 		task_abort(t, encoding_of(t)->snap->barrier.id);
 	struct snap *s = snap_open(t->c.mem, &t->barrier);
@@ -199,7 +201,8 @@ void task_abort(struct task *t, uint64_t id)
 	}
 }
 
-/* Whether the operator's prepared pieces are written and synced. A failed sink fails the attempt. */
+/* Whether the operator's prepared pieces are written and synced. A failed sink fails the
+ * attempt. */
 static bool operator_is_prepared(struct task *t, const struct snapping *g)
 {
 	if (!t->c.ops->prepared)

@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-#define SNAPS_MAX 16 /* checkpoints of one task under way: max_concurrent and aborted ones draining */
+#define SNAPS_MAX 16 /* checkpoints of a task under way: max_concurrent and aborted ones draining */
 #define SLICE_ROWS 2048 /* about 25 us: far below the promised longest stop */
 
 enum task_phase {
@@ -64,7 +64,8 @@ struct task {
 };
 
 /* task_barrier.c */
-/* Freezes and takes the operator's snapshot: everything up to the acknowledgement goes on by itself. */
+/* Freezes and takes the operator's snapshot: everything up to the acknowledgement goes on by
+ * itself. */
 enum rc task_snapshot(struct task *t);
 /* One slice, or nothing (false). */
 bool task_slice(struct task *t);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # setup.sh build|test - installs the Debian packages of scripts/packages.txt that are missing.
-# Says what is missing and why before it does anything; as root or with sudo it installs them with
-# apt-get's own progress; without either it names the command to type. Silent when nothing is missing.
+# Says what is missing and why before it does anything; as root or with sudo it installs them,
+# showing what apt-get shows; without either it names the command to type. Silent when nothing is
+# missing.
 set -eu
 need=${1:-build}
 here=$(dirname "$0")

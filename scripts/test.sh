@@ -1,6 +1,6 @@
 #!/bin/sh
 # test.sh all|quick - builds what the tests need and runs them in one ctest.
-#   build/asan     every unit test and simulation under ASan+UBSan, and a slice of the end-to-end ones
+#   build/asan     every unit test and simulation under ASan+UBSan, a slice of the end-to-end ones
 #   build/release  all end-to-end tests, and tidy
 #   build/tsan     the unit tests of what threads share: channel, mailbox, I/O queue, pools
 # `quick` leaves out the end-to-end tests. What failed last: ctest --test-dir build --rerun-failed

@@ -46,7 +46,8 @@ TEST(places_count_lines_and_characters)
 	struct mem mem;
 	mem_init(&mem, 0);
 	/* The second line begins with two characters of two bytes each. */
-	struct json_doc *doc = parsed(&mem, "{ \"a\": 12,\r\n\t\"\xC3\xA4\xC3\xB6\": [ \"x\",\n  {} ] }");
+	struct json_doc *doc =
+		parsed(&mem, "{ \"a\": 12,\r\n\t\"\xC3\xA4\xC3\xB6\": [ \"x\",\n  {} ] }");
 	const struct json *r = json_root(doc);
 	EXPECT(stands(json_where(r), 1, 1, 0, 36));
 	EXPECT(stands(json_key_where(r, 0), 1, 3, 2, 3));
@@ -199,7 +200,8 @@ TEST(a_text_nested_200000_deep_costs_nothing)
 
 TEST(a_broken_text_never_breaks_the_parser)
 {
-	const char *good = "{ \"n\\u00e4me\": [1, -2.5e3, \"a\\\\b\", true, null, {\"\": []}],\n \"x\": "
+	const char *good =
+		"{ \"n\\u00e4me\": [1, -2.5e3, \"a\\\\b\", true, null, {\"\": []}],\n \"x\": "
 			   "\"\\ud83d\\ude00\" }";
 	const uint64_t seed = 20240511;
 	struct rng r;

@@ -105,7 +105,8 @@ TEST(what_a_table_does_not_say_is_refused_with_a_cure)
 
 TEST(what_passed_is_read_without_a_fault)
 {
-	const char *text = "{\"path\": \"p\", \"key\": [\"a\", \"b\"], \"rate\": 5, \"rows\": 7, \"on\": "
+	const char *text =
+		"{\"path\": \"p\", \"key\": [\"a\", \"b\"], \"rate\": 5, \"rows\": 7, \"on\": "
 			   "true, \"wait\": \"250ms\", \"room\": \"3KiB\", \"format\": \"csv\"}";
 	struct mem mem;
 	mem_init(&mem, 0);

@@ -3,8 +3,8 @@
  * arrive, publishing and committing fail, tasks fail, the process is killed and started again.
  *
  * The world keeps its own books (who really froze and wrote what, what is durable) and compares
- * after each step. Then the faults end, and what is due must come: a checkpoint, and the end of the job.
- * A failure prints its seed; WEIR_SEED=n runs that one alone. */
+ * after each step. Then the faults end, and what is due must come: a checkpoint, and the end of the
+ * job. A failure prints its seed; WEIR_SEED=n runs that one alone. */
 #include "base/check.h"
 #include "base/rng.h"
 #include "checkpoint/coordinator.h"
