@@ -9,7 +9,8 @@ static RC no_memory(struct err *e)
 	return ERR(e, E_NO_MEMORY, "no memory for a manifest");
 }
 
-static struct snap *snap_of(const struct attempt *a, const struct pending *p, uint32_t stage, uint32_t i)
+static struct snap *snap_of(const struct attempt *a, const struct pending *p, uint32_t stage,
+			    uint32_t i)
 {
 	return p->snap[a->c.plan->stage[stage].first_task + i];
 }
@@ -56,8 +57,9 @@ enum rc assemble_blobs(struct attempt *a, struct pending *p, struct err *e)
 	return OK;
 }
 
-static RC add_state(struct attempt *a, struct pending *p, struct manifest *m, struct manifest_op *op,
-		    uint32_t stage, uint32_t i, uint32_t *next_blob, struct err *e)
+static RC add_state(struct attempt *a, struct pending *p, struct manifest *m,
+		    struct manifest_op *op, uint32_t stage, uint32_t i,
+		    uint32_t *next_blob, struct err *e)
 {
 	struct snap *x = snap_of(a, p, stage, i);
 	if (!x->state.len)
@@ -82,7 +84,8 @@ static RC add_state(struct attempt *a, struct pending *p, struct manifest *m, st
 
 /* ---- keyed state ---- */
 
-static RC add_runs(struct attempt *a, struct pending *p, struct chain *c, uint32_t stage, struct err *e)
+static RC add_runs(struct attempt *a, struct pending *p, struct chain *c, uint32_t stage,
+		   struct err *e)
 {
 	const struct plan_stage *st = &a->c.plan->stage[stage];
 	for (uint32_t i = 0; i < st->parallelism; i++) {
@@ -97,8 +100,8 @@ static RC add_runs(struct attempt *a, struct pending *p, struct chain *c, uint32
 	return OK;
 }
 
-static RC add_keyed(struct attempt *a, struct pending *p, struct manifest *m, struct manifest_op *op,
-		    uint32_t stage, struct err *e)
+static RC add_keyed(struct attempt *a, struct pending *p, struct manifest *m,
+		    struct manifest_op *op, uint32_t stage, struct err *e)
 {
 	const struct plan_stage *st = &a->c.plan->stage[stage];
 	struct manifest_keyed *k = manifest_add_keyed(m, op);

@@ -1,12 +1,13 @@
-/* attempt.h - one start of a job within an epoch: its tasks, channels and coordinator, from the build to
- * the last letter. The control thread's half: letters in, coordinator's actions out.
+/* attempt.h - one start of a job within an epoch: its tasks, channels and coordinator, from the
+ * build to the last letter. The control thread's half: letters in, coordinator's actions out.
  *
  *   build -> restore -> start -> { control_step }* -> over: closed, failed or halted -> close
  *
  * A step machine like a task: attempt_step never blocks and does no I/O; who drives it (threads and
  * libuv, or a seeded scheduler) is not its business.
- * Owns: tasks, channels, coordinator, packing; borrows plan, store (used by the durability lane only),
- * I/O queue. Threads: the control thread; attempt_restore_task may run on threads of its own. */
+ * Owns: tasks, channels, coordinator, packing; borrows plan, store (used by the durability lane
+ * only), I/O queue. Threads: the control thread; attempt_restore_task may run on threads of its
+ * own. */
 #pragma once
 #include "base/log.h"
 #include "checkpoint/coordinator.h"
@@ -53,7 +54,7 @@ struct attempt_config {
 	const struct manifest *from; /* restored; NULL: a fresh start. Copied where it must last */
 	const struct begun *begun;
 	struct ioqueue *io;
-	struct mailbox *control;     /* where all letters to this thread go; its taker calls attempt_letter */
+	struct mailbox *control;     /* all letters to this thread; its taker calls attempt_letter */
 	struct attempt_listener listen;
 };
 
@@ -62,7 +63,8 @@ struct attempt;
 RC attempt_open(struct attempt **a, const struct attempt_config *c, struct err *e);
 uint32_t attempt_tasks(const struct attempt *a);
 struct task *attempt_task(const struct attempt *a, uint32_t i);
-/* Fills the keyed state of task i from the checkpoint (nothing to do for most). Any thread, each i once. */
+/* Fills the keyed state of task i from the checkpoint (nothing to do for most). Any thread, each i
+ * once. */
 RC attempt_restore_task(struct attempt *a, uint32_t i, struct restored *out, struct err *e);
 /* After all are restored: opens the operators and starts the coordinator. */
 RC attempt_start(struct attempt *a, uint64_t now_us, struct err *e);

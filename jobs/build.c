@@ -26,8 +26,8 @@ static uint32_t edge_channels(const struct plan *p, const struct plan_edge *g)
 }
 
 /* Channel of plan edge g from subtask i to subtask j; channels of one edge stand together. */
-static uint32_t channel_at(const struct plan *p, const struct plan_edge *g, uint32_t first, uint32_t i,
-			   uint32_t j)
+static uint32_t channel_at(const struct plan *p, const struct plan_edge *g, uint32_t first,
+			   uint32_t i, uint32_t j)
 {
 	return g->kind == EDGE_FORWARD ? first + i : first + i * p->stage[g->to].parallelism + j;
 }
@@ -91,8 +91,8 @@ static void keyed_section(const struct attempt *a, const struct plan_stage *st, 
 	snprintf(s->op_type, sizeof s->op_type, "%s", st->ops->name);
 }
 
-/* A quarter of the job's memory may stand in snapshot buffers, shared by the keyed subtasks; at least
- * 4, at most 32 chunks (8 MiB) each. */
+/* A quarter of the job's memory may stand in snapshot buffers, shared by the keyed subtasks; at
+ * least 4, at most 32 chunks (8 MiB) each. */
 static uint32_t chunk_budget(const struct attempt *a)
 {
 	uint64_t keyed = 0, limit = a->c.plan->spec->limits.memory_bytes;

@@ -1,5 +1,6 @@
-/* chains.c - keeping the chains short while the job runs: which merges to start after a publication,
- * what of theirs goes into the next manifest, and who is told to write everything next time. */
+/* chains.c - keeping the chains short while the job runs: which merges to start after a
+ * publication, what of theirs goes into the next manifest, and who is told to write everything next
+ * time. */
 #include "jobs/attempt_in.h"
 
 #define LINKS_MAX 512
@@ -58,7 +59,8 @@ static void merge_start(struct attempt *a, const struct manifest_keyed *k, const
 	merger_submit(g->g, a->c.io);
 }
 
-static uint64_t links_rows(const struct manifest_keyed *k, const uint32_t *link, uint32_t n, uint64_t *rows)
+static uint64_t links_rows(const struct manifest_keyed *k, const uint32_t *link, uint32_t n,
+			   uint64_t *rows)
 {
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i < n; i++) {
@@ -68,7 +70,8 @@ static uint64_t links_rows(const struct manifest_keyed *k, const uint32_t *link,
 	return sum;
 }
 
-static uint32_t runs_within(const struct manifest_keyed *k, uint64_t lo, uint64_t hi, uint32_t *link)
+static uint32_t runs_within(const struct manifest_keyed *k, uint64_t lo, uint64_t hi,
+			    uint32_t *link)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < k->n_runs && n < LINKS_MAX; i++)

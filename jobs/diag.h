@@ -30,7 +30,8 @@ struct diags {
 void diags_init(struct diags *ds, const char *file, const char *text, size_t len, struct mem *mem);
 void diags_close(struct diags *ds); /* legal on the empty value */
 
-/* in: the text `at` counts in, NULL for the file's. Without memory the diagnostic is only counted. */
+/* in: the text `at` counts in, NULL for the file's. Without memory the diagnostic is only
+ * counted. */
 void diag_add(struct diags *ds, enum diag_level level, const struct json_text *in,
 	      struct json_at at, const char *hint, const char *fmt, ...)
 	__attribute__((format(printf, 6, 7)));
@@ -50,5 +51,6 @@ struct opt_report *diag_report(struct diag_report *r, struct diags *to, const ch
 
 /* All, sorted by place, with source lines; then "2 errors, 1 warning" if there are any. */
 void diags_print(struct diags *ds, struct bytes *to);
-/* An array of {severity file line column length text hint}; for a value given by `--set`: argument. */
+/* An array of {severity file line column length text hint}; for a value given by `--set`:
+ * argument. */
 void diags_json(struct diags *ds, struct json_out *o);

@@ -181,7 +181,8 @@ static void tasks_join(struct drive *d)
 	d->task = NULL;
 }
 
-/* A thread that could not be started: its task is closed by hand, here, once all others were told. */
+/* A thread that could not be started: its task is closed by hand, here, once all others were
+ * told. */
 static void tasks_close_threadless(struct drive *d)
 {
 	uint64_t wake_at;

@@ -10,11 +10,12 @@ struct drive_options {
 	struct mem *mem;
 	struct waker *waker;           /* the one given to job_open: drive_job makes it poke its loop */
 	int out_fd;                    /* standard output, for print_sink */
-	uint64_t stop_limit_us;        /* limits.stop: what has not ended by then after a stop is abandoned */
+	uint64_t stop_limit_us;        /* limits.stop: what has not ended by then is abandoned */
 	uint64_t status_every_us;      /* how often `status` is called; 0: never */
 	void (*status)(void *arg);     /* control thread */
-	void (*began)(void *arg);      /* an attempt has its first record, or is over without one: the recovery
-	                                * report can be complete now; once an attempt. May be NULL */
+	void (*began)(void *arg);      /* an attempt has its first record, or is over without one: the
+	                                * recovery report can be complete now; once an attempt. May be
+	                                * NULL */
 	void (*stopping)(void *arg, int signal); /* the first signal was taken. May be NULL */
 	void *arg;
 };

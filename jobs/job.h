@@ -1,14 +1,14 @@
-/* job.h - a job's life in one process: it looks at its directory, owns it, settles what was prepared,
- * and makes attempts until one ends in order or the restart policy says no.
+/* job.h - a job's life in one process: it looks at its directory, owns it, settles what was
+ * prepared, and makes attempts until one ends in order or the restart policy says no.
  *
  *   NEW -> OWNED -> RUNNING -> STOPPED | FINISHED
  *            ^         | fails
  *            |         v
- *            +----- WAITING (restart policy) -> FAILED          HALTED: fenced, or an outcome unknown
+ *            +----- WAITING (restart policy) -> FAILED       HALTED: fenced, or an outcome unknown
  *
- * Like an attempt it is driven from outside (jobs/drive.c, or the simulator): nothing here blocks but
- * job_open, job_begin_attempt and job_end_attempt, which read and write files while no task runs.
- * Owns store, I/O queue, attempt; borrows env, plan, log. Threads: control thread. */
+ * Like an attempt it is driven from outside (jobs/drive.c, or the simulator): nothing here blocks
+ * but job_open, job_begin_attempt and job_end_attempt, which read and write files while no task
+ * runs. Owns store, I/O queue, attempt; borrows env, plan, log. Threads: control thread. */
 #pragma once
 #include "jobs/attempt.h"
 #include "jobs/restart.h"
@@ -54,20 +54,20 @@ struct job_recovery {
 	uint64_t keys, rows_read, bytes_read;
 	uint32_t full_runs, delta_runs;
 	uint64_t find_us, verify_us, tables_us;
-	uint64_t began_us;              /* monotonic: process start, or the failure before this attempt */
+	uint64_t began_us;              /* monotonic: process start, or the failure before this */
 	uint64_t below_slot, below_id;  /* a fresh lineage over older state */
 };
 
 #define JOB_HISTORY_MAX 4096 /* checkpoint records kept for the report, newest; by feel */
 
 struct job;
-/* Looks, checks everything that can refuse, owns, settles. State OWNED, or FINISHED when the directory
- * holds a finished job. */
+/* Looks, checks everything that can refuse, owns, settles. State OWNED, or FINISHED when the
+ * directory holds a finished job. */
 RC job_open(struct job **j, const struct job_options *o, struct err *e);
 enum job_state job_state(const struct job *j);
 
-/* OWNED: builds the attempt (job_attempt); the driver restores its tasks, in whatever threads it has,
- * and calls job_start_attempt. Errors go to job_attempt_broken, like those of a restore. */
+/* OWNED: builds the attempt (job_attempt); the driver restores its tasks, in whatever threads it
+ * has, and calls job_start_attempt. Errors go to job_attempt_broken, like those of a restore. */
 RC job_begin_attempt(struct job *j, struct err *e);
 RC job_restore_task(struct job *j, uint32_t task, struct err *e); /* any thread, each once */
 RC job_start_attempt(struct job *j, struct err *e);

@@ -12,7 +12,8 @@ RC out_open(struct out **o, void *loop, int fd, struct mem *mem, struct err *e);
 void out_print(struct out *o, struct print_letter *l);
 /* Gives back every letter unwritten, now and from now on; returns the bytes thrown away so far. */
 uint64_t out_give_up(struct out *o);
-/* Closes its loop handle (run the loop once more afterwards); all letters are back. Legal on NULL. */
+/* Closes its loop handle (run the loop once more afterwards); all letters are back. Legal on
+ * NULL. */
 void out_close(struct out *o);
 /* After the loop has run: the memory. */
 void out_free(struct out *o);

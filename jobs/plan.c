@@ -140,7 +140,8 @@ static void plan_check_paths(struct plan *p, struct diags *ds)
 		}
 }
 
-RC plan_make(struct plan **out, const struct spec *s, struct diags *ds, struct mem *mem, struct err *e)
+RC plan_make(struct plan **out, const struct spec *s, struct diags *ds, struct mem *mem,
+	     struct err *e)
 {
 	struct plan *p = *out = mem_get(mem, sizeof *p);
 	if (!p)

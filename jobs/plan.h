@@ -1,6 +1,6 @@
 /* plan.h - the checked graph of a job and its physical form: stages with schemas, edges, tasks.
- * Why apart from the spec: here expressions are compiled, fields looked up and exchanges chosen; all
- * faults are told at once, to the same list of diagnostics.
+ * Why apart from the spec: here expressions are compiled, fields looked up and exchanges chosen;
+ * all faults are told at once, to the same list of diagnostics.
  * Opens no file. Owns the operators' conf; borrows the spec. Threads: made by one thread, then read
  * only. */
 #pragma once
@@ -22,7 +22,7 @@ struct plan_stage {
 	uint32_t first_task;       /* its tasks are first_task .. first_task + parallelism - 1 */
 	struct keyed_shape shape;  /* with p.keyed */
 	bool several_paths;        /* its input arrives over more than one path */
-	const char *order_dependent; /* why its output depends on the order of arrival; NULL: it does not */
+	const char *order_dependent; /* why its output depends on the order of arrival, or NULL */
 	bool planned;              /* conf is there */
 };
 
@@ -45,7 +45,8 @@ struct plan {
 struct spec_type *plan_types(struct mem *mem);
 
 /* E_INVALID when ds got an error; *p is NULL then. Stages that are not ok in s are passed over. */
-RC plan_make(struct plan **p, const struct spec *s, struct diags *ds, struct mem *mem, struct err *e);
+RC plan_make(struct plan **p, const struct spec *s, struct diags *ds, struct mem *mem,
+	     struct err *e);
 void plan_close(struct plan *p); /* legal on NULL */
 /* The stage called id, or NULL. */
 const struct plan_stage *plan_find(const struct plan *p, const char *id);

@@ -109,7 +109,8 @@ static void unknown_type(const struct spec_type *types, const struct json *v, st
 	opt_error(r, v, hint, "unknown type '%.60s'", json_written(v, NULL));
 }
 
-/* Only what every stage may have; the other keys belong to a type nobody knows. False: no memory. */
+/* Only what every stage may have; the other keys belong to a type nobody knows. False: no
+ * memory. */
 static bool check_common(struct spec *s, const struct json *v, struct opt_report *r)
 {
 	const char **keys = mem_get(s->mem, (json_count(v) + 1) * sizeof *keys);

@@ -2,8 +2,10 @@
 #include "operators/registry.h"
 
 static const struct op_ops *const all[] = {
-	&file_source_ops, &generator_source_ops, &map_ops,       &filter_ops,         &flat_map_ops,
-	&keyed_sum_ops,   &union_ops,            &file_sink_ops, &print_sink_ops,     &blackhole_sink_ops,
+	&file_source_ops, &generator_source_ops,                      /* sources */
+	&map_ops,         &filter_ops,           &flat_map_ops,       /* transforms */
+	&keyed_sum_ops,   &union_ops,                                 /* aggregates, joints */
+	&file_sink_ops,   &print_sink_ops,       &blackhole_sink_ops, /* sinks */
 	NULL,
 };
 

@@ -75,7 +75,8 @@ struct op_begin {
 
 	struct bytes *fresh;            /* out: parallelism states, initialised by the caller */
 	struct bytes orphans;           /* out: paths, each NUL-terminated, of prepared files no
-	                                 * manifest names: unlinked after the first checkpoint of this owner */
+	                                 * manifest names: unlinked after this owner's first
+	                                 * checkpoint */
 	char says[512];                 /* out: for the recovery report: "words.txt from byte 81,402" */
 };
 

@@ -247,6 +247,9 @@ static enum task_did task_end_passed(struct task *t)
 /* prepare, pass the barrier on, freeze: in that order (COORDINATOR 9). */
 static enum task_did task_barrier(struct task *t)
 {
+	/* Checkpoints that were given up pile up while a lane is slow: a letter makes room. */
+	if (t->n_snapping == SNAPS_MAX)
+		return TASK_BACKPRESSURED;
 	if (t->c.ops->prepare && t->phase != TASK_ENDED) {
 		enum op_result r = t->c.ops->prepare(t->self, &t->ctx, &t->barrier);
 		if (r != OP_DONE || t->ctx.error.code != OK)

@@ -201,11 +201,11 @@ void task_abort(struct task *t, uint64_t id)
 	}
 }
 
-/* Whether the operator's prepared pieces are written and synced. A failed sink fails the
- * attempt. */
+/* Whether the operator's prepared pieces are written and synced. A failed sink fails the attempt.
+ * One that was given up is not waited for: its pieces are in the next one's intents. */
 static bool operator_is_prepared(struct task *t, const struct snapping *g)
 {
-	if (!t->c.ops->prepared)
+	if (!t->c.ops->prepared || g->snap->aborted)
 		return true;
 	switch (t->c.ops->prepared(t->self, &t->ctx, g->snap->barrier.id)) {
 	case OP_DONE:

@@ -11,7 +11,7 @@
 
 #define TEST(name) static void name(void **test_state __attribute__((unused)))
 #define EXPECT(cond) _assert_true((cond) ? 1 : 0, #cond, __FILE__, __LINE__)
-#define EXPECT_OK(call, e)                                                                          \
+#define EXPECT_OK(call, e)                                                                      \
 	do {                                                                                       \
 		enum rc test_rc_ = (call);                                                         \
 		if (test_rc_ != OK)                                                                \

@@ -1,6 +1,7 @@
-/* test_sim_crash_points.c - every file operation of a small job as the last one its process reached:
- * start, checkpoints, merges, commits, sweeps and the end; then the same inside the recovery from it.
- * SIM_SEED=n: the world of that seed tells its file operations (n is this file's SEED). */
+/* test_sim_crash_points.c - every file operation of a small job as the last one its process
+ * reached: start, checkpoints, merges, commits, sweeps and the end; then the same inside the
+ * recovery from it. SIM_SEED=n: the world of that seed tells its file operations (n is this file's
+ * SEED). */
 #include "tests/sim/scenario.h"
 
 #include "base/check.h"
@@ -10,7 +11,8 @@
 #include <stdlib.h>
 
 #define SEED 77
-#define SECOND_EVERY 24 /* of the first crashes, how many are followed by a second at each operation */
+/* Of the first crashes, one in so many is followed by a second at each operation. */
+#define SECOND_EVERY 24
 
 struct fix {
 	struct scenario s;
@@ -38,7 +40,8 @@ static enum world_end run_process(struct fix *f, unsigned parallelism)
 	return end == WORLD_RUNNING ? world_run(&f->w, UINT64_MAX) : end;
 }
 
-/* The crash was the last: from here on the job ends with the oracle's output and a clean directory. */
+/* The crash was the last: from here on the job ends with the oracle's output and a clean
+ * directory. */
 static void finish(struct fix *f, unsigned parallelism, const char *where, uint64_t n, uint64_t m)
 {
 	uint64_t completed = f->w.completed;
@@ -53,7 +56,8 @@ static void finish(struct fix *f, unsigned parallelism, const char *where, uint6
 }
 
 /* The operations of a run without a crash: [*first, *last] are the job's. */
-static void count_operations(enum scenario_kind k, uint64_t *first, uint64_t *last, uint64_t *checkpoints)
+static void count_operations(enum scenario_kind k, uint64_t *first, uint64_t *last,
+			     uint64_t *checkpoints)
 {
 	struct fix *f = malloc(sizeof *f);
 	open_fix(f, k);

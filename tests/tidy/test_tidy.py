@@ -1,4 +1,4 @@
-"""tidy: what a reader would complain about, and what the linker cannot see. Run with a build folder.
+"""tidy: what a reader would complain about, and what the linker cannot see. Takes a build folder.
 
 Each check yields complaints "file:line: what"; all of them are printed, any of them fails.
 """

@@ -1,5 +1,5 @@
-/* test_demo_words.c - the demo must be able to see a wrong count: what it reads, and what it says of
- * counters that lost or doubled. */
+/* test_demo_words.c - the demo must be able to see a wrong count: what it reads, and what it says
+ * of counters that lost or doubled. */
 #include "tests/lib/test.h"
 
 #include "cli/demo_text.h"

@@ -89,8 +89,8 @@ TEST(a_long_line_is_cut_around_its_caret)
 		diag_add(&ds, DIAG_ERROR, NULL, at(1, (uint32_t)cases[i].at + 1, cases[i].at, 4),
 			 "h", "e");
 		bool left = cases[i].left > 0, right = cases[i].left + 100 < 1000;
-		snprintf(says, sizeof says, "job.json:1:%zu  error: e\n   1 | %s%.100s%s\n     | %*s^^^^ h\n"
-					    "1 error\n",
+		snprintf(says, sizeof says,
+			 "job.json:1:%zu  error: e\n   1 | %s%.100s%s\n     | %*s^^^^ h\n1 error\n",
 			 cases[i].at + 1, left ? "..." : "", text + cases[i].left,
 			 right ? "..." : "", (int)cases[i].shown + (left ? 3 : 0), "");
 		expect_print(&ds, says);

@@ -379,7 +379,8 @@ TEST(huge_texts_are_no_danger)
 	struct mem mem;
 	mem_init(&mem, 0);
 	bytes_init(&b, &mem);
-	bytes_put_text(&b, "{\"name\":\"j\",\"pipeline\":[{\"id\":\"in\",\"type\":\"generator_source\"},"
+	bytes_put_text(&b, "{\"name\":\"j\",\"pipeline\":["
+			   "{\"id\":\"in\",\"type\":\"generator_source\"},"
 			   "{\"id\":\"w\",\"type\":\"flat_map\",\"as\":\"w\",\"expr\":\"1");
 	for (int i = 1; i < TERMS; i++)
 		bytes_put_text(&b, "+1");
@@ -409,8 +410,9 @@ TEST(huge_texts_are_no_danger)
 
 TEST(a_broken_job_never_breaks_the_parser)
 {
-	const char *good = "{\"name\":\"j\",\"parallelism\":2,\"checkpoint\":{\"interval\":\"1s\",\"retain\""
-			   ":2},\"restart\":{\"attempts\":1},\"limits\":{\"stop\":\"1s\"},\"pipeline\":["
+	const char *good = "{\"name\":\"j\",\"parallelism\":2,"
+			   "\"checkpoint\":{\"interval\":\"1s\",\"retain\":2},"
+			   "\"restart\":{\"attempts\":1},\"limits\":{\"stop\":\"1s\"},\"pipeline\":["
 			   "{\"id\":\"in\",\"type\":\"file_source\",\"path\":\"${HERE}\"},{\"id\":\"u\","
 			   "\"type\":\"union\",\"inputs\":[\"in\",\"v\"]},{\"id\":\"v\",\"type\":\"map\","
 			   "\"inputs\":\"in\"},{\"id\":\"o\",\"type\":\"print_sink\",\"inputs\":\"u\"}]}";

@@ -7,8 +7,8 @@
 #include <dlfcn.h>
 #include <time.h>
 
-#define FIELDS "x int64, y int64, f float64, line string, word string, order int64, end int64, "        \
-	       "user string, userId int64, b bool, t timestamp"
+#define FIELDS "x int64, y int64, f float64, line string, word string, order int64, " \
+	       "end int64, user string, userId int64, b bool, t timestamp"
 
 static void one_row(struct rig *r)
 {

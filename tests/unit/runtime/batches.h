@@ -1,5 +1,5 @@
-/* batches.h - small batches for the runtime's tests: made from plain arrays, read back as plain values.
- * Why apart: what a test claims should not drown in pool calls. */
+/* batches.h - small batches for the runtime's tests: made from plain arrays, read back as plain
+ * values. Why apart: what a test claims should not drown in pool calls. */
 #pragma once
 #include "base/check.h"
 #include "runtime/batch.h"

@@ -55,7 +55,8 @@ TEST(batches_and_marks_arrive_in_the_order_pushed)
 	struct fix f;
 	open_fix(&f, 8, CHANNEL_BYTES);
 	EXPECT(push_batch(&f, 1));
-	struct item b = {.kind = ITEM_BARRIER, .barrier = {.id = 7, .base_id = 6, .options = BARRIER_STOP}};
+	struct item b = {.kind = ITEM_BARRIER,
+			 .barrier = {.id = 7, .base_id = 6, .options = BARRIER_STOP}};
 	EXPECT(channel_try_push(f.ch, &b));
 	EXPECT(push_batch(&f, 2));
 	struct item end = {.kind = ITEM_END};

@@ -1,5 +1,5 @@
-/* test_ioqueue.c - which job runs next on a lane, what a chain does with a fault, when the queue is idle;
- * then submitters, lanes and receivers in threads of their own. */
+/* test_ioqueue.c - which job runs next on a lane, what a chain does with a fault, when the queue is
+ * idle; then submitters, lanes and receivers in threads of their own. */
 #include "runtime/ioqueue.h"
 
 #include "base/check.h"
@@ -36,8 +36,8 @@ static bool work_step(struct io_job *j, struct fs *fs)
 	return true;
 }
 
-static void work_init(struct work *w, char name, enum io_class class, uint32_t steps, struct mailbox *mb,
-		      char *log)
+static void work_init(struct work *w, char name, enum io_class class, uint32_t steps,
+		      struct mailbox *mb, char *log)
 {
 	*w = (struct work){.name = name, .steps = steps, .log = log};
 	w->job.class = class;

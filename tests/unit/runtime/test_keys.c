@@ -1,5 +1,5 @@
-/* test_keys.c - canonical key bytes, spelled out byte by byte, and their hashes as they stand on disks
- * for ever (inv 6). */
+/* test_keys.c - canonical key bytes, spelled out byte by byte, and their hashes as they stand on
+ * disks for ever (inv 6). */
 #include "runtime/keys.h"
 
 #include "base/hash.h"

@@ -1,4 +1,5 @@
-/* test_mailbox.c - letters from many threads to one: none lost, none twice, each sender's in order. */
+/* test_mailbox.c - letters from many threads to one: none lost, none twice, each sender's in
+ * order. */
 #include "runtime/mailbox.h"
 
 #include "base/check.h"
@@ -79,7 +80,8 @@ TEST(many_senders_lose_nothing_and_a_sleeping_receiver_is_woken)
 	waker_init(&w);
 	mailbox_init(&mb, &w);
 	for (uint32_t i = 0; i < SENDERS; i++) {
-		s[i] = (struct sender){.mb = &mb, .number = i, .letter = calloc(EACH, sizeof(struct letter))};
+		s[i] = (struct sender){.mb = &mb, .number = i,
+				       .letter = calloc(EACH, sizeof(struct letter))};
 		EXPECT_OK(thread_start(&t[i], send_all, &s[i], "sender", &e), &e);
 	}
 	uint32_t next[SENDERS] = {0}, got = 0;
