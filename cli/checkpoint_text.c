@@ -22,7 +22,8 @@ static void print_verdict(const struct paint *p, const struct shown_checkpoint *
 
 static void table_row(const struct paint *p, const struct shown_checkpoint *s)
 {
-	char time[PAINT_TEXT], a[PAINT_TEXT], b[PAINT_TEXT], c[PAINT_TEXT], d[PAINT_TEXT], e[PAINT_TEXT];
+	char time[PAINT_TEXT], a[PAINT_TEXT], b[PAINT_TEXT], c[PAINT_TEXT], d[PAINT_TEXT];
+	char e[PAINT_TEXT];
 	if (!s->m) {
 		fprintf(p->to, "%6s  slot %" PRIu64 "  ", "?", s->slot);
 		print_verdict(p, s);
@@ -163,9 +164,9 @@ void checkpoints_print_table(const struct paint *p, struct env *env, const char 
 		bytes_close(&text);
 		return;
 	}
-	fprintf(p->to, "%s%6s  %-9s  %-9s  %-27s  %8s  %8s  %11s  %8s  %8s%s\n", paint_on(p, PAINT_BOLD), "id",
-		"kind", "trigger", "time", "written", "state", "changed keys", "took", "stopped",
-		paint_off(p));
+	fprintf(p->to, "%s%6s  %-9s  %-9s  %-27s  %8s  %8s  %11s  %8s  %8s%s\n",
+		paint_on(p, PAINT_BOLD), "id", "kind", "trigger", "time", "written", "state",
+		"keys changed", "took", "stopped", paint_off(p));
 	for (size_t i = 0; i < n; i++)
 		table_row(p, &s[i]);
 }
@@ -239,8 +240,8 @@ void checkpoint_print_one(const struct paint *p, struct env *env, const char *di
 	}
 	const struct manifest_figures *f = &m->figures;
 	char a[PAINT_TEXT], b[PAINT_TEXT], c[PAINT_TEXT], d[PAINT_TEXT];
-	fprintf(p->to, "%scheckpoint %" PRIu64 "%s  %s, %s, ", paint_on(p, PAINT_BOLD), m->id, paint_off(p),
-		checkpoint_kind_name(m->kind), text_time(m->wall_us, a));
+	fprintf(p->to, "%scheckpoint %" PRIu64 "%s  %s, %s, ", paint_on(p, PAINT_BOLD), m->id,
+		paint_off(p), checkpoint_kind_name(m->kind), text_time(m->wall_us, a));
 	print_verdict(p, s);
 	fprintf(p->to, "  triggered by %s; attempt %u of epoch %" PRIu64 "; %s/%s/%020" PRIu64 ", %s\n",
 		trigger_of(m), m->attempt, m->epoch, dir, LAYOUT_MANIFEST, m->slot,
@@ -251,8 +252,8 @@ void checkpoint_print_one(const struct paint *p, struct env *env, const char *di
 	fprintf(p->to, "  took %s: alignment %s, writing %s; longest stop of a task %s\n",
 		text_us(f->total_us, a), text_us(f->align_us, b), text_us(f->async_us, c),
 		text_us(f->sync_us_max, d));
-	fprintf(p->to, "%sstages%s  %u files, %u sections read\n", paint_on(p, PAINT_BOLD), paint_off(p),
-		s->verified.files, s->verified.sections);
+	fprintf(p->to, "%sstages%s  %u files, %u sections read\n", paint_on(p, PAINT_BOLD),
+		paint_off(p), s->verified.files, s->verified.sections);
 	for (uint32_t i = 0; i < m->n_ops; i++)
 		print_op(p, &m->op[i]);
 	print_files(p, m);

@@ -1,5 +1,5 @@
-/* checkpoints.c - `weir checkpoints DIR [ID]`: what a job's directory could be restored from, what each
- * checkpoint cost, and whether every byte of it is still what was written.
+/* checkpoints.c - `weir checkpoints DIR [ID]`: what a job's directory could be restored from, what
+ * each checkpoint cost, and whether every byte of it is still what was written.
  * Why without a lock: it is asked while the job runs. A reader that is not the owner believes a bad
  * verdict only if the slot is still there (DESIGN 7); what was retired meanwhile is left out. */
 #include "cli/cli.h"
@@ -173,17 +173,18 @@ const struct verb verb_checkpoints = {
 	.name = "checkpoints",
 	.arguments = "DIR [ID] [OPTION]...",
 	.summary = "lists a job's checkpoints: what they cost, and which are intact",
-	.help = "Lists what a job's directory holds, oldest first. Every byte is read and compared with its\n"
-		"checksum. Changes nothing; the job may be running. With ID: its stages, sections, chains\n"
-		"of runs and files. Exit code 6 if one is corrupt or misses a file, 4 if there are none.\n"
+	.help = "Lists what a job's directory holds, oldest first. Every byte is read and\n"
+		"compared with its checksum. Changes nothing; the job may be running. With ID:\n"
+		"its stages, sections, chains of runs and files. Exit code 6 if one is corrupt or\n"
+		"misses a file, 4 if there are none.\n"
 		"\n"
 		"    weir run examples/word-count.json\n"
 		"    weir checkpoints weir-data/word-count\n"
 		"\n"
 		"--json prints {\"checkpoints\": [{id, kind, trigger, time, wall_us, bytes_written,\n"
-		"state_bytes, keys, keys_changed, align_ms, async_ms, total_ms, sync_us_max, intact}]}, with\n"
-		"\"fault\" where one is not intact. `trigger` says why it was taken: the same word as `kind`,\n"
-		"unless a tool asked for it.",
+		"state_bytes, keys, keys_changed, align_ms, async_ms, total_ms, sync_us_max,\n"
+		"intact}]}, with \"fault\" where one is not intact. `kind` is what it is (initial,\n"
+		"periodic, stop, final), `trigger` why it was taken (start, interval, stop, end).",
 	.least = 1,
 	.most = 2,
 	.options = options,

@@ -1,8 +1,8 @@
 /* cli.h - what every verb is given, and what a verb is.
  * Standard output belongs to print_sink and to what a verb was asked for (explain, checkpoints,
  * validate --json, demo); everything else goes to standard error.
- * A verb returns the exit code: 0 done or stopped in order, 1 the job failed, 2 usage or invalid job,
- * 3 server unreachable, 4 not found, 5 refused or fenced, 6 checkpoint corrupt. */
+ * A verb returns the exit code: 0 done or stopped in order, 1 the job failed, 2 usage or invalid
+ * job, 3 server unreachable, 4 not found, 5 refused or fenced, 6 checkpoint corrupt. */
 #pragma once
 #include "base/env.h"
 #include "cli/args.h"

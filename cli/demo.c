@@ -1,5 +1,5 @@
-/* demo.c - `weir demo`: counts the words of a real text while it kills its own worker with SIGKILL, and
- * compares with a plain `tr | sort | uniq -c`, and with two counters under the same kills. */
+/* demo.c - `weir demo`: counts the words of a real text while it kills its own worker with SIGKILL,
+ * and compares with a plain `tr | sort | uniq -c`, and with two counters under the same kills. */
 #include "cli/demo.h"
 
 static const struct arg_def options[] = {
@@ -13,17 +13,16 @@ static void introduce(struct demo *d)
 	const struct paint *p = d->paint;
 	fprintf(p->to,
 		"%sweir demo%s: counts the words of %s (%s, %s, %s)\n"
-		"  kills its worker with SIGKILL %d times meanwhile; the job is " DEMO_DIR
-		"/job.json, a checkpoint each 100 ms,\n"
-		"  paced to last %.0f s. Beside it, under the same kills: (a) the same job begun anew each time, "
-		"and\n"
-		"  (b) a counter of thirty lines that remembers its position but not its counts.\n\n",
+		"  kills its worker with SIGKILL %d times meanwhile; the job is " DEMO_DIR "/job.json,\n"
+		"  a checkpoint each 100 ms, paced to last %.0f s. Beside it, under the same kills:\n"
+		"  (a) the same job begun anew each time, and (b) a counter of thirty lines that\n"
+		"  remembers its position but not its counts.\n\n",
 		paint_on(p, PAINT_BOLD), paint_off(p), d->text.path,
 		text_many(d->text.files, "file", files), text_bytes(d->text.len, bytes),
 		text_many(d->text.words, "word", words), DEMO_KILLS, DEMO_SECONDS);
 	if (d->text.copy)
-		fprintf(p->to, "  (its lines cannot be paced: the worker reads the same words from " DEMO_DIR
-			       "/text.txt)\n\n");
+		fprintf(p->to, "  (its lines cannot be paced: the worker reads the same words from "
+			       DEMO_DIR "/text.txt)\n\n");
 	fflush(p->to);
 }
 
@@ -60,11 +59,12 @@ const struct verb verb_demo = {
 	.arguments = "[FILE] [OPTION]...",
 	.summary = "kills its own worker in mid-stream, several times, and compares the counts",
 	.help =
-		"Counts the words of a text (the licence texts of Debian, or FILE, or the files of a folder) with\n"
-		"a job that takes a checkpoint each 100 ms, and kills it with SIGKILL three times, each time\n"
-		"with counted words that no checkpoint holds yet. Shows each recovery. At the end it compares\n"
-		"with tr | sort | uniq -c, and with what two other counters made of the same kills; prints the\n"
-		"command that does the comparison without weir. Everything stays in the folder " DEMO_DIR ".\n"
+		"Counts the words of a text (the licence texts of Debian, or FILE, or the files of a\n"
+		"folder) with a job that takes a checkpoint each 100 ms, and kills it with SIGKILL\n"
+		"three times, each time with counted words that no checkpoint holds yet. Shows each\n"
+		"recovery. At the end it compares with tr | sort | uniq -c, and with what two other\n"
+		"counters made of the same kills; prints the command that does the comparison\n"
+		"without weir. Everything stays in the folder " DEMO_DIR ".\n"
 		"Takes about 12 seconds. Exit code 0 if every word was counted exactly once.\n"
 		"\n"
 		"    weir demo\n"

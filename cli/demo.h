@@ -1,9 +1,10 @@
 /* demo.h - what the files of the demo share.
  *
- *   weir-demo/job.json      (c) the word count that is killed   state/, counts/
- *            /control.json  (a) the same, begun anew each time  control-state/, control.csv
- *            /position      (b) what the lossy counter remembers, and lossy.txt: what it counted
- *            /plain.txt     tr | sort | uniq -c                 text.txt: the text, if it was rewritten */
+ *   weir-demo/job.json      (c) the word count that is killed    state/, counts/
+ *            /control.json  (a) the same, begun anew each time   control-state/, control.csv
+ *            /position      (b) what the lossy counter remembers  lossy.txt: what it counted
+ *            /plain.txt     tr | sort | uniq -c
+ *            /text.txt      the text, if it was rewritten */
 #pragma once
 #include "cli/cli.h"
 #include "cli/demo_child.h"

@@ -144,7 +144,8 @@ static void hear_line(struct demo_child *c, const char *line, size_t len, uint64
 {
 	struct json_doc *doc = NULL;
 	struct err e = {0};
-	if (json_parse(&doc, line, len, c->mem, NULL, &e) == OK && json_kind(json_root(doc)) == JSON_OBJECT)
+	if (json_parse(&doc, line, len, c->mem, NULL, &e) == OK &&
+	    json_kind(json_root(doc)) == JSON_OBJECT)
 		hear(c, json_root(doc), now_us);
 	else
 		snprintf(c->trouble, sizeof c->trouble, "%.*s", (int)(len < 1000 ? len : 1000), line);

@@ -1,5 +1,5 @@
-/* demo_child.h - the processes the demo starts and kills: the worker, whose events it reads, and the two
- * of the control experiment. None outlives the demo (the kernel kills it with its parent). */
+/* demo_child.h - the processes the demo starts and kills: the worker, whose events it reads, and
+ * the two of the control experiment. None outlives the demo, whose death kills them too. */
 #pragma once
 #include "base/bytes.h"
 #include "cli/demo_lossy.h"

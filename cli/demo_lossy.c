@@ -1,4 +1,4 @@
-/* demo_lossy.c - see demo_lossy.h. The thirty lines are demo_lossy_main; that is the point of them. */
+/* demo_lossy.c - see demo_lossy.h. The thirty lines are demo_lossy_main: that is their point. */
 #include "cli/demo_lossy.h"
 
 #include "cli/demo_words.h"

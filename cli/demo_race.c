@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define SAY_EVERY_US 1000000
-#define KILL_AFTER_US 50000      /* since a checkpoint: half an interval's words are in memory only */
+#define KILL_AFTER_US 50000      /* since a checkpoint: half an interval's words are in memory */
 #define KILLS_TRIED 16           /* as many as struct demo keeps */
 #define PATIENCE_US 120000000ull /* then something is wrong */
 
@@ -69,8 +69,8 @@ static RC rows_committed(struct demo *d, uint64_t *rows, struct err *e)
 	return rc;
 }
 
-/* A row is a counted word. What the newest checkpoint holds is what was committed, and what it says is
- * to be committed: the start after a kill does that. */
+/* A row is a counted word. What the newest checkpoint holds is what was committed, and what it says
+ * is to be committed: the start after a kill does that. */
 static RC words_in_checkpoint(struct demo *d, uint64_t *rows, uint64_t *id, struct err *e)
 {
 	struct slot_entries l;

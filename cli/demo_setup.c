@@ -80,7 +80,8 @@ static void put_path(struct bytes *to, const char *path)
 	bytes_close(&plain);
 }
 
-static RC write_job(struct demo *d, const char *path, const char *name, const char *sink, struct err *e)
+static RC write_job(struct demo *d, const char *path, const char *name, const char *sink,
+		    struct err *e)
 {
 	uint64_t rate = (uint64_t)((double)d->text.lines / DEMO_SECONDS);
 	struct bytes to;
@@ -95,10 +96,10 @@ static RC write_job(struct demo *d, const char *path, const char *name, const ch
 	put_path(&to, d->text.copy ? "text.txt" : d->text.path);
 	bytes_printf(&to,
 		     " },\n"
-		     "    { \"id\": \"words\", \"type\": \"flat_map\",    \"expr\": \"split(lower(line))\", "
-		     "\"as\": \"word\" },\n"
-		     "    { \"id\": \"count\", \"type\": \"keyed_sum\",   \"key\": \"word\", \"value\": \"1\", "
-		     "\"as\": \"n\" },\n"
+		     "    { \"id\": \"words\", \"type\": \"flat_map\",    "
+		     "\"expr\": \"split(lower(line))\", \"as\": \"word\" },\n"
+		     "    { \"id\": \"count\", \"type\": \"keyed_sum\",   "
+		     "\"key\": \"word\", \"value\": \"1\", \"as\": \"n\" },\n"
 		     "    { \"id\": \"out\",   %s } ] }\n",
 		     sink);
 	enum rc rc = bytes_ok(&to) ? fs_write_new(d->env->fs, path, to.data, to.len, e)
@@ -112,7 +113,9 @@ static RC write_job(struct demo *d, const char *path, const char *name, const ch
 /* Within single quotes where the shell would see more than a word. */
 static void put_quoted(struct bytes *to, const char *text)
 {
-	if (!text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,@")]) {
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,@";
+	if (!text[strspn(text, plain)]) {
 		bytes_put_text(to, text);
 		return;
 	}

@@ -26,7 +26,8 @@ bool demo_text_word(const char *data, size_t len, size_t *at, const char **word,
 	return *word_len > 0;
 }
 
-static RC add_file(struct demo_text *t, struct env *env, const char *path, struct bytes *to, struct err *e)
+static RC add_file(struct demo_text *t, struct env *env, const char *path, struct bytes *to,
+		   struct err *e)
 {
 	uint8_t *data;
 	size_t len;

@@ -1,7 +1,7 @@
 /* demo_text.h - the text the demo counts: a file, or the files of a folder, held in memory.
- * Why in memory: the counter that loses its counts reads it there, and the demo looks at it to find a
- * pace. Why maybe a copy: a pace is lines a second, so a text of one long line is written anew, the
- * same words in more lines. */
+ * Why in memory: the counter that loses its counts reads it there, and the demo looks at it to find
+ * a pace. Why maybe a copy: a pace is lines a second, so a text of one long line is written anew,
+ * the same words in more lines. */
 #pragma once
 #include "base/env.h"
 

@@ -10,7 +10,8 @@
 
 /* ---- reading ---- */
 
-static RC read_into(struct demo *d, const char *path, int column, bool rows, bool header, struct err *e)
+static RC read_into(struct demo *d, const char *path, int column, bool rows, bool header,
+		    struct err *e)
 {
 	uint8_t *data;
 	size_t len;
@@ -71,8 +72,8 @@ static void show_row(struct demo *d, const char *who, int column, bool bad)
 static void show_table(struct demo *d)
 {
 	const struct paint *p = d->paint;
-	fprintf(p->to, "\n%s  %-44s %11s %9s %9s%s\n", paint_on(p, PAINT_BOLD), "after the same kills", "words",
-		"lost", "doubled", paint_off(p));
+	fprintf(p->to, "\n%s  %-44s %11s %9s %9s%s\n", paint_on(p, PAINT_BOLD),
+		"after the same kills", "words", "lost", "doubled", paint_off(p));
 	show_row(d, "tr | sort | uniq -c, never killed", DEMO_PLAIN, false);
 	show_row(d, "(a) weir --fresh after each kill, output kept", DEMO_FRESH, true);
 	show_row(d, "(b) remembers its position, not its counts", DEMO_LOSSY, true);
@@ -85,8 +86,8 @@ static void show_top(struct demo *d)
 	const struct demo_word *top[TOP];
 	const struct paint *p = d->paint;
 	size_t n = demo_words_top(&d->words, top, TOP);
-	fprintf(p->to, "\n%s  %-20s %9s %9s %9s %9s%s\n", paint_on(p, PAINT_BOLD), "most frequent words",
-		"uniq -c", "(a)", "(b)", "(c) weir", paint_off(p));
+	fprintf(p->to, "\n%s  %-20s %9s %9s %9s %9s%s\n", paint_on(p, PAINT_BOLD),
+		"most frequent words", "uniq -c", "(a)", "(b)", "(c) weir", paint_off(p));
 	for (size_t i = 0; i < n; i++) {
 		char word[PAINT_TEXT], t[DEMO_COLUMNS][PAINT_TEXT];
 		for (int c = 0; c < DEMO_COLUMNS; c++)

@@ -72,7 +72,8 @@ static uint64_t number_at(const char **p, const char *end)
 	return n;
 }
 
-RC demo_words_read_counts(struct demo_words *w, int column, const char *data, size_t len, struct err *e)
+RC demo_words_read_counts(struct demo_words *w, int column, const char *data, size_t len,
+			  struct err *e)
 {
 	const char *end = data + len;
 	while (data < end) {

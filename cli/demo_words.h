@@ -32,8 +32,10 @@ void demo_words_close(struct demo_words *w); /* legal on the empty value */
 struct demo_word *demo_words_get(struct demo_words *w, const char *text, size_t len);
 
 /* Lines of "  12 word": what `uniq -c` prints, and the lossy counter too. */
-RC demo_words_read_counts(struct demo_words *w, int column, const char *data, size_t len, struct err *e);
-/* Rows of word,n in CSV: one a counted word. A row that is not whole counts as the word it begins. */
+RC demo_words_read_counts(struct demo_words *w, int column, const char *data, size_t len,
+			  struct err *e);
+/* Rows of word,n in CSV: one a counted word. A row that is not whole counts as the word it
+ * begins. */
 RC demo_words_read_rows(struct demo_words *w, int column, const char *data, size_t len, bool header,
 			struct err *e);
 

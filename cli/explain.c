@@ -41,15 +41,15 @@ const struct verb verb_explain = {
 	.name = "explain",
 	.arguments = "JOB.json [OPTION]...",
 	.summary = "draws the graph of a job: stages, schemas, exchanges; what is order-dependent",
-	.help = "Shows what would run: each stage with its type and parallelism, the fields that leave it,\n"
-		"how they are exchanged, and what is keyed by what. Says whether the order in which\n"
-		"records arrive shows in the output, and where. Runs nothing.\n"
+	.help = "Shows what would run: each stage with its type and parallelism, the fields that\n"
+		"leave it, how they are exchanged, and what is keyed by what. Says whether the\n"
+		"order in which records arrive shows in the output, and where. Runs nothing.\n"
 		"\n"
 		"    weir explain examples/two-sources.json\n"
 		"\n"
-		"--json prints {\"name\", \"bounded\", \"tasks\", \"stages\": [{id, type, parallelism, inputs,\n"
-		"schema, keyed_by, ...}], \"edges\": [{from, to, exchange, channels}], \"order_dependent\",\n"
-		"\"why\", \"checkpoint\", \"restart\", \"limits\"}.",
+		"--json prints {\"name\", \"bounded\", \"tasks\", \"stages\": [{id, type, parallelism,\n"
+		"inputs, schema, keyed_by, ...}], \"edges\": [{from, to, exchange, channels}],\n"
+		"\"order_dependent\", \"why\", \"checkpoint\", \"restart\", \"limits\"}.",
 	.least = 1,
 	.most = 1,
 	.options = options,

@@ -39,8 +39,8 @@ RC job_file_open(struct job_file *f, struct env *env, const char *path, const ch
 	char cwd[4096];
 	if (!getcwd(cwd, sizeof cwd))
 		return err_errno(e, errno, "the current folder");
-	struct spec_source from = {.file = path, .cwd = cwd, .text = f->text, .len = f->len, .sets = sets,
-				   .n_sets = n_sets, .env = cli_env, .types = f->types};
+	struct spec_source from = {.file = path, .cwd = cwd, .text = f->text, .len = f->len,
+				   .sets = sets, .n_sets = n_sets, .env = cli_env, .types = f->types};
 	enum rc rc = spec_parse(&f->spec, &from, &f->ds, env->mem, e);
 	if (rc != OK && rc != E_INVALID)
 		return rc;

@@ -1,5 +1,5 @@
-/* job_file.h - a job file from path to plan, with all its faults: what run, validate and explain begin
- * with. Threads: one owner. */
+/* job_file.h - a job file from path to plan, with all its faults: what run, validate and explain
+ * begin with. Threads: one owner. */
 #pragma once
 #include "base/env.h"
 #include "jobs/plan.h"

@@ -1,4 +1,4 @@
-/* main.c - weir: finds the verb, gives it the world (clock, files, memory, random), returns its code. */
+/* main.c - weir: finds the verb and gives it the world: clock, files, memory, random. */
 #include "cli/cli.h"
 
 #include "base/check.h"
@@ -73,7 +73,8 @@ static int no_verb(const struct cli *c, const char *name)
 	fprintf(c->err.to, "weir: unknown verb '%s'", name);
 	if (close)
 		fprintf(c->err.to, "; did you mean '%s'?", close);
-	fprintf(c->err.to, "\nverbs: run, validate, explain, checkpoints, demo, help; for more: weir help\n");
+	fprintf(c->err.to, "\nverbs: run, validate, explain, checkpoints, demo, help; "
+			   "for more: weir help\n");
 	return err_exit_code(E_USAGE);
 }
 

@@ -1,4 +1,4 @@
-/* report_file.h - where `--report FILE` goes. Not through the file seam: the report is written once, when
+/* report_file.h - where `--report FILE` goes. Not through the file seam: it is written once, when
  * all is over, and no recovery ever reads it; the seam has no operation that replaces a file. */
 #pragma once
 #include "base/err.h"

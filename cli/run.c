@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const struct arg_def options[] = {
-	{"--dir", ARG_TEXT, "DIR", "the job's directory (default: weir-data/<name>, below where you are)"},
+	{"--dir", ARG_TEXT, "DIR", "the job's directory (default: weir-data/<name>)"},
 	{"--fresh", ARG_FLAG, NULL, "begin from nothing, whatever the directory holds"},
 	{"--parallelism", ARG_NUMBER, "N", "subtasks of each stage that does not say its own", 1,
 	 SPEC_MAX_PARALLELISM},
@@ -57,7 +57,6 @@ static void on_checkpoint(void *arg, const struct checkpoint_record *c)
 static void on_failed(void *arg, const struct err *e, const struct restart_decision *d)
 {
 	struct run *r = arg;
-	snprintf(r->screen.failure, sizeof r->screen.failure, "%s", e->text);
 	if (r->screen.job)
 		r->screen.ops->failed(&r->screen, e, d);
 }
@@ -171,14 +170,15 @@ static RC make_dir(struct run *r, struct err *e)
 	return OK;
 }
 
-/* The text the directory was last run with. Read before the job is opened, so that the difference can
- * be shown beside a refusal too. Whatever is wrong with it is the store's to tell. */
+/* The text the directory was last run with. Read before the job is opened, so that the difference
+ * can be shown beside a refusal too. Whatever is wrong with it is the store's to tell. */
 static void read_before(struct run *r)
 {
 	char path[LAYOUT_PATH_MAX];
 	struct err ignored = {0};
 	if (!layout_path(path, r->dir, NULL, "job.json") ||
-	    fs_read_all(r->cli->env->fs, path, JOB_FILE_MAX, &r->before, &r->before_len, &ignored) != OK)
+	    fs_read_all(r->cli->env->fs, path, JOB_FILE_MAX, &r->before, &r->before_len,
+			&ignored) != OK)
 		r->before = NULL;
 }
 
@@ -226,8 +226,8 @@ static RC prepare(struct run *r, struct err *e)
 {
 	const char *report = args_text(r->args, "--report", NULL);
 	bool json = speaks_json(r);
-	r->log = (struct log){.to = r->cli->err.to, .format = json ? LOG_JSON : LOG_TEXT, .least = LOG_INFO,
-			      .clock = r->cli->env->clock};
+	r->log = (struct log){.to = r->cli->err.to, .format = json ? LOG_JSON : LOG_TEXT,
+			      .least = LOG_INFO, .clock = r->cli->env->clock};
 	waker_init(&r->waker);
 	if (report && report_file_check(report, e) != OK)
 		return e->code;
@@ -331,9 +331,10 @@ const struct verb verb_run = {
 	.arguments = "JOB.json [OPTION]...",
 	.summary = "runs a job in the foreground; goes on from its newest checkpoint by itself",
 	.help =
-		"Runs the job until its input ends, or until SIGINT or SIGTERM: then it takes a checkpoint and\n"
-		"stops; a second signal stops it at once. Started again, it goes on where it was, after a kill\n"
-		"too. A job that has finished is not run again (see --fresh).\n"
+		"Runs the job until its input ends, or until SIGINT or SIGTERM: then it takes a\n"
+		"checkpoint and stops; a second signal stops it at once. Started again, it goes on\n"
+		"where it was, after a kill too. A job that has finished is not run again (see\n"
+		"--fresh).\n"
 		"\n"
 		"    weir run examples/word-count-slow.json       # kill -9 it, and run it again\n"
 		"    weir run examples/totals-at-the-end.json --parallelism 4 --report report.json\n"
@@ -342,9 +343,9 @@ const struct verb verb_run = {
 		"Exit codes: 0 finished or stopped in order, 1 the job failed, 2 usage or invalid job,\n"
 		"4 not found, 5 refused or fenced, 6 a checkpoint is corrupt.\n"
 		"\n"
-		"--json: {\"event\": \"invalid\" | \"refused\" | \"changed\" | \"opened\" | \"finished_before\" |\n"
-		"\"began\" | \"recovered\" | \"checkpoint\" | \"status\" | \"attempt_failed\" | \"stopping\" |\n"
-		"\"ended\", \"wall_us\", ...}, and log lines {\"time\", \"level\", \"text\"} between them.",
+		"--json: {\"event\": invalid, warnings, refused, changed, opened, finished_before,\n"
+		"began, recovered, checkpoint, status, attempt_failed, stopping or ended,\n"
+		"\"wall_us\", ...}, and log lines {\"time\", \"level\", \"text\"} between them.",
 	.least = 1,
 	.most = 1,
 	.options = options,

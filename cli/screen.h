@@ -1,5 +1,5 @@
-/* screen.h - what `weir run` says while a job lives, in one of two tongues: prose for people, or JSON
- * events, one object a line, for programs. Both on standard error.
+/* screen.h - what `weir run` says while a job lives, in one of two tongues: prose for people, or
+ * JSON events, one object a line, for programs. Both on standard error.
  *
  *   opened -> { began -> { checkpoint | status }* [-> failed -> began ...] [-> stopping] } -> ended
  *
@@ -7,8 +7,6 @@
 #pragma once
 #include "cli/cli.h"
 #include "jobs/drive.h"
-
-#define SCREEN_FAILURE_MAX 256
 
 /* What the two know in common. */
 struct screen {
@@ -22,7 +20,6 @@ struct screen {
 	int64_t opened_wall_us;
 	struct checkpoint_record last; /* the newest completed one of this process; id 0: none */
 	uint64_t last_us;          /* monotonic time it was heard of */
-	char failure[SCREEN_FAILURE_MAX]; /* of the attempt before */
 	/* between two status lines */
 	uint64_t status_us;        /* monotonic time of the one before, 0: none */
 	struct stage_count {

@@ -1,5 +1,5 @@
-/* screen_json.c - the events of `weir run --json`: one object a line, each with "event" and "wall_us".
- * Names are the report's. Log lines stand between them: {"time", "level", "text"}. */
+/* screen_json.c - the events of `weir run --json`: one object a line, each with "event" and
+ * "wall_us". Names are the report's. Log lines stand between them: {"time", "level", "text"}. */
 #include "cli/screen.h"
 
 #include <unistd.h>

@@ -1,5 +1,5 @@
-/* screen_recovery.c - the recovery report: from which checkpoint, how much of it was read and verified,
- * what is there again, where the sources go on, and where the time went.
+/* screen_recovery.c - the recovery report: from which checkpoint, how much of it was read and
+ * verified, what is there again, where the sources go on, and where the time went.
  *
  *   RECOVERED word-count in 7.4 ms          previous process: pid 4211, gone 1.2 s ago
  *    checkpoint  26 (38 ms before its last sign of life), 9 of 9 sections verified
@@ -22,7 +22,7 @@ static void put_head(const struct screen *s, const struct paint *p, struct bytes
 	if (us)
 		bytes_printf(to, " in %s", text_us(us, took));
 	if (job_attempt_number(s->job) > 1) {
-		bytes_printf(to, "          attempt %u, after: %s\n", job_attempt_number(s->job), s->failure);
+		bytes_printf(to, "          attempt %u of this process\n", job_attempt_number(s->job));
 		return;
 	}
 	if (r->previous_pid)
@@ -38,17 +38,19 @@ static void put_checkpoint(const struct screen *s, struct bytes *to)
 	const struct job_recovery *r = job_recovery(s->job);
 	char ago[PAINT_TEXT], size[PAINT_TEXT];
 	int64_t before = r->last_sign_wall_us - r->checkpoint_wall_us;
+	int64_t taken = clock_wall_us(s->cli->env->clock) - r->checkpoint_wall_us;
+	bool again = job_attempt_number(s->job) > 1;
 	bytes_printf(to, " checkpoint  %" PRIu64, r->checkpoint);
-	if (job_attempt_number(s->job) > 1 || !r->last_sign_wall_us || before <= 0)
-		bytes_printf(to, " (taken %s before this start)",
-			     text_ago((uint64_t)(s->opened_wall_us > r->checkpoint_wall_us
-							 ? s->opened_wall_us - r->checkpoint_wall_us
-							 : 0),
-				      ago));
+	if (again || !r->last_sign_wall_us || before <= 0)
+		bytes_printf(to, " (taken %s ago)", text_ago(taken > 0 ? (uint64_t)taken : 0, ago));
 	else
 		bytes_printf(to, " (%s before its last sign of life)", text_ago((uint64_t)before, ago));
-	bytes_printf(to, ", %u of %u sections verified, %u file%s, %s\n", r->sections, r->sections, r->files,
-		     r->files == 1 ? "" : "s", text_bytes(r->bytes, size));
+	if (again)
+		bytes_put_text(to, ", verified once more\n");
+	else
+		bytes_printf(to, ", %u of %u sections verified, %u file%s, %s\n", r->sections,
+			     r->sections, r->files, r->files == 1 ? "" : "s",
+			     text_bytes(r->bytes, size));
 }
 
 static void put_states(const struct screen *s, struct bytes *to)
@@ -70,8 +72,8 @@ static void put_states(const struct screen *s, struct bytes *to)
 		if (s->plan->stage[i].p.keyed)
 			bytes_printf(to, "%s: %s", s->plan->stage[i].spec->id,
 				     text_many(r->keys, "key", keys));
-	bytes_printf(to, ", %s read (%u full + %u delta%s)\n", text_bytes(r->bytes_read, size), r->full_runs,
-		     r->delta_runs, r->delta_runs == 1 ? "" : "s");
+	bytes_printf(to, ", %s read (%u full + %u delta%s)\n", text_bytes(r->bytes_read, size),
+		     r->full_runs, r->delta_runs, r->delta_runs == 1 ? "" : "s");
 }
 
 static void put_role(const struct screen *s, enum op_role role, const char *label, struct bytes *to)
@@ -108,7 +110,8 @@ static void put_times(const struct screen *s, struct bytes *to)
 	}
 	bytes_printf(to, "tables %.1f", (double)r->tables_us / 1e3);
 	if (us > known)
-		bytes_printf(to, " | first record %.1f", (double)(us - known) / 1e3);
+		bytes_printf(to, " | %s %.1f", first ? "first record" : "waiting, then first record",
+			     (double)(us - known) / 1e3);
 	bytes_put_text(to, " ms\n");
 }
 

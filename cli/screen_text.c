@@ -1,4 +1,4 @@
-/* screen_text.c - the prose of `weir run`: lines that stand for themselves, in a terminal or a file. */
+/* screen_text.c - the prose of `weir run`: lines that stand for themselves, also in a file. */
 #include "cli/screen.h"
 
 #include <inttypes.h>
@@ -44,7 +44,8 @@ static void text_finished_before(struct screen *s, int64_t wall_us)
 	char when[PAINT_TEXT];
 	fprintf(paint(s)->to,
 		"%s  %sFINISHED%s at %s, exit 0: every record is counted and committed; nothing was done\n"
-		"  to run it again from the beginning: --fresh (with another sink path), or another --dir\n",
+		"  to run it again from the beginning: --fresh with another sink path, or another "
+		"--dir\n",
 		s->plan->spec->name, paint_on(paint(s), PAINT_GREEN), paint_off(paint(s)),
 		text_time(wall_us, when));
 }
@@ -91,7 +92,8 @@ static void tell(struct screen *s)
 
 static void text_checkpoint(struct screen *s, const struct checkpoint_record *r)
 {
-	/* What failed was told when it failed; what was overtaken, or ended with its attempt, is no news. */
+	/* What failed was told when it failed; what was overtaken, or ended with its attempt, is no
+	 * news. */
 	if (!r->completed) {
 		log_line(s->log, LOG_DEBUG, "checkpoint %" PRIu64 " given up: %s", r->id, r->error);
 		return;
@@ -130,7 +132,9 @@ static bool is_chain(const struct plan *p)
 {
 	for (uint32_t i = 0; i < p->n_stages; i++) {
 		const struct spec_stage *st = p->stage[p->order[i]].spec;
-		if (i ? st->n_inputs != 1 || st->inputs[0].stage != (int)p->order[i - 1] : st->n_inputs != 0)
+		if (st->n_inputs != (i ? 1 : 0))
+			return false;
+		if (i && st->inputs[0].stage != (int)p->order[i - 1])
 			return false;
 	}
 	return true;
@@ -206,7 +210,8 @@ static void text_stopping(struct screen *s, int signal)
 
 static void text_summary(struct screen *s)
 {
-	char took[PAINT_TEXT], read[PAINT_TEXT], written[PAINT_TEXT], done[PAINT_TEXT], keys[PAINT_TEXT];
+	char took[PAINT_TEXT], read[PAINT_TEXT], written[PAINT_TEXT], done[PAINT_TEXT];
+	char keys[PAINT_TEXT];
 	uint64_t in = 0, out = 0, n_keys = 0;
 	bool keyed = false;
 	for (uint32_t i = 0; i < s->plan->n_stages; i++) {
@@ -238,14 +243,16 @@ static void text_ended(struct screen *s, enum drive_end end)
 	enum job_state state = job_state(s->job);
 	tell(s);
 	if (end == DRIVE_SIGNALLED) {
-		fprintf(p->to, "%sSTOPPED AT ONCE%s %s: as after a kill, the next run goes on from the newest "
-			       "checkpoint\n",
+		fprintf(p->to,
+			"%sSTOPPED AT ONCE%s %s: as after a kill, the next run goes on from the "
+			"newest checkpoint\n",
 			paint_on(p, PAINT_YELLOW), paint_off(p), s->plan->spec->name);
 		return;
 	}
 	if (end == DRIVE_ABANDONED) {
-		fprintf(p->to, "%sABANDONED%s %s: it did not stop within limits.stop; the next run goes on from "
-			       "the newest checkpoint\n",
+		fprintf(p->to,
+			"%sABANDONED%s %s: it did not stop within limits.stop; the next run goes on "
+			"from the newest checkpoint\n",
 			paint_on(p, PAINT_RED), paint_off(p), s->plan->spec->name);
 		return;
 	}
@@ -258,10 +265,12 @@ static void text_ended(struct screen *s, enum drive_end end)
 		return;
 	}
 	bool fenced = job_error(s->job)->code == E_FENCED;
-	fprintf(p->to, "%s%s%s %s: %s\n", paint_on(p, PAINT_RED), fenced ? "FENCED" : job_state_name(state),
-		paint_off(p), s->plan->spec->name, job_error(s->job)->text);
+	fprintf(p->to, "%s%s%s %s: %s\n", paint_on(p, PAINT_RED),
+		fenced ? "FENCED" : job_state_name(state), paint_off(p), s->plan->spec->name,
+		job_error(s->job)->text);
 	if (fenced)
-		fprintf(p->to, " another process has taken %s over; this one touches nothing more\n", s->dir);
+		fprintf(p->to, " another process has taken %s over; this one touches nothing more\n",
+			s->dir);
 }
 
 const struct screen_ops screen_text = {

@@ -1,4 +1,4 @@
-/* validate.c - `weir validate`: everything that is wrong with a job file, at once; touches nothing. */
+/* validate.c - `weir validate`: everything that is wrong with a job file, at once. */
 #include "cli/cli.h"
 #include "cli/job_file.h"
 
@@ -70,15 +70,15 @@ const struct verb verb_validate = {
 	.name = "validate",
 	.arguments = "JOB.json [OPTION]...",
 	.summary = "says everything that is wrong with a job file; touches nothing",
-	.help = "Checks a job file as `weir run` would: JSON, keys, types, expressions, fields, graph.\n"
-		"All faults are shown at once, with line, column and a suggestion. Exit code 2 if there\n"
-		"are any. Opens no file but the job file.\n"
+	.help = "Checks a job file as `weir run` would: JSON, keys, types, expressions, fields,\n"
+		"graph. All faults are shown at once, with line, column and a suggestion. Exit\n"
+		"code 2 if there are any. Opens no file but the job file.\n"
 		"\n"
 		"    weir validate examples/word-count.json\n"
 		"    weir validate examples/word-count.json --set 'pipeline.count.key=wrod'\n"
 		"\n"
-		"--json prints {\"valid\": bool, \"errors\": [{severity, file, line, column, length, text,\n"
-		"hint}]}; a fault in a --set has \"argument\" instead of \"file\".",
+		"--json prints {\"valid\": bool, \"errors\": [{severity, file, line, column, length,\n"
+		"text, hint}]}; a fault in a --set has \"argument\" instead of \"file\".",
 	.least = 1,
 	.most = 1,
 	.options = options,

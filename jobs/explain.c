@@ -267,15 +267,14 @@ static void put_order(const struct plan *p, struct bytes *to)
 {
 	const char *stage, *why = plan_order_dependent(p, &stage);
 	if (!why) {
-		bytes_put_text(to, "order        not order-dependent: the output is a function of the input\n");
+		bytes_put_text(to, "order        not order-dependent: the output is a function of the "
+				   "input\n");
 		return;
 	}
 	bytes_printf(to,
-		     "order        order-dependent: stage '%s' %s, and its input arrives over several "
-		     "paths.\n"
-		     "             After a crash the last value of each key is right; values in between may "
-		     "come\n"
-		     "             in another order.\n",
+		     "order        order-dependent: stage '%s' %s, and its input arrives\n"
+		     "             over several paths. After a crash the last value of each key is\n"
+		     "             right; values in between may come in another order.\n",
 		     stage, why);
 }
 
