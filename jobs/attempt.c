@@ -184,6 +184,11 @@ void attempt_fail(struct attempt *a, const struct err *e, uint64_t now_us)
 	attempt_begin_closing(a, ATTEMPT_FAILED, e);
 }
 
+bool attempt_is_closing(const struct attempt *a)
+{
+	return a->closing && a->end == ATTEMPT_RUNNING;
+}
+
 bool attempt_is_over(const struct attempt *a)
 {
 	return a->end != ATTEMPT_RUNNING;

@@ -79,6 +79,8 @@ void attempt_stop(struct attempt *a, uint64_t now_us);
 /* Fails the attempt from outside (a thread that could not be started; a second signal). */
 void attempt_fail(struct attempt *a, const struct err *e, uint64_t now_us);
 
+/* Its tasks were told to close, and it is not over yet: what cannot end may be given up. */
+bool attempt_is_closing(const struct attempt *a);
 /* Every task is closed and no job of this attempt is under way: threads may be joined. */
 bool attempt_is_over(const struct attempt *a);
 enum attempt_end {

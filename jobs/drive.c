@@ -55,6 +55,8 @@ struct drive {
 	uint64_t signalled_us;
 	bool gave_up;             /* unread output was thrown away */
 	uint64_t stop_by_us;      /* 0: no stop was asked for */
+	bool dropped;             /* unread output of the attempt that is closing */
+	uint64_t close_by_us;     /* 0: no attempt is closing */
 	enum drive_end end;
 };
 
@@ -299,6 +301,26 @@ static void drive_limit(struct drive *d)
 	d->stop_by_us = clock_mono_us(d->clock) + d->o.stop_limit_us;
 }
 
+/* The same for an attempt that closes by itself: one that failed is not held up for ever by a pipe
+ * that nobody reads. What it drops was in no checkpoint; the next attempt prints it again. */
+static void drive_close_limit(struct drive *d)
+{
+	uint64_t now = clock_mono_us(d->clock);
+	const struct attempt *a = job_attempt(d->job);
+	if (!a || !attempt_is_closing(a)) {
+		d->close_by_us = 0;
+		d->dropped = false;
+	} else if (!d->close_by_us) {
+		d->close_by_us = now + d->o.stop_limit_us;
+	} else if (now >= d->close_by_us && d->dropped) {
+		drive_end(d, DRIVE_ABANDONED);
+	} else if (now >= d->close_by_us) {
+		out_drop(d->out);
+		d->dropped = true;
+		d->close_by_us = now + d->o.stop_limit_us;
+	}
+}
+
 static void drive_go(struct drive *d)
 {
 	if (d->over)
@@ -307,6 +329,9 @@ static void drive_go(struct drive *d)
 	waker_prepare(d->o.waker);
 	uint64_t wake_at = drive_turn(d);
 	drive_limit(d);
+	drive_close_limit(d);
+	if (d->close_by_us && d->close_by_us < wake_at)
+		wake_at = d->close_by_us;
 	if (is_final(job_state(d->job))) {
 		drive_end(d, DRIVE_OVER);
 		return;

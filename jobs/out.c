@@ -16,7 +16,9 @@ struct out {
 	struct mem *mem;
 	int fd;
 	bool polls;         /* else a regular file: always writable */
-	bool watching, broken;
+	bool watching, gave_up;
+	bool in_line;       /* the last byte written ended no line */
+	bool torn;          /* and its rest was thrown away: a line feed is owed */
 	uv_poll_t poll;
 	struct print_letter *first, *last; /* linked by mail.next */
 	size_t at;          /* of the first one's text is written */
@@ -57,30 +59,44 @@ static bool is_writable(struct out *o)
 	return !o->polls || poll(&p, 1, 0) == 1;
 }
 
-/* Nobody reads any more (or the disk is full): the rest is thrown away and counted. */
-static void out_break(struct out *o)
+/* Gives back all there is. What was written of the first may end in the middle of a line. */
+static void give_all_back(struct out *o, int error)
 {
-	o->broken = true;
+	o->torn |= o->first && o->in_line;
 	while (o->first) {
 		o->dropped += o->first->len - o->at;
+		o->first->error = error;
 		take_first(o);
 	}
+}
+
+static ssize_t write_some(struct out *o)
+{
+	size_t left = o->first->len - o->at;
+	if (o->torn)
+		return write(o->fd, "\n", 1);
+	return write(o->fd, o->first->data + o->at, left < PIECE ? left : PIECE);
 }
 
 static void out_write(struct out *o)
 {
 	for (int i = 0; o->first && i < PIECES_A_TURN && is_writable(o); i++) {
-		size_t left = o->first->len - o->at;
-		ssize_t n = write(o->fd, o->first->data + o->at, left < PIECE ? left : PIECE);
+		ssize_t n = write_some(o);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0) {
-			out_break(o);
+			give_all_back(o, errno);
 			return;
 		}
+		if (o->torn) {
+			o->torn = n == 0;
+			continue;
+		}
 		o->at += (size_t)n;
+		if (n)
+			o->in_line = o->first->data[o->at - 1] != '\n';
 		if (o->at == o->first->len)
 			take_first(o);
 	}
@@ -104,7 +120,7 @@ static void on_writable(uv_poll_t *p, int status, int events)
 	(void)events;
 	struct out *o = p->data;
 	if (status < 0)
-		out_break(o);
+		give_all_back(o, -status);
 	else
 		out_write(o);
 	out_watch(o);
@@ -112,7 +128,7 @@ static void on_writable(uv_poll_t *p, int status, int events)
 
 void out_print(struct out *o, struct print_letter *l)
 {
-	if (o->broken) {
+	if (o->gave_up) {
 		o->dropped += l->len;
 		give_back(l);
 		return;
@@ -129,10 +145,16 @@ void out_print(struct out *o, struct print_letter *l)
 	out_watch(o);
 }
 
+void out_drop(struct out *o)
+{
+	give_all_back(o, 0);
+	out_watch(o);
+}
+
 uint64_t out_give_up(struct out *o)
 {
-	out_break(o);
-	out_watch(o);
+	out_drop(o);
+	o->gave_up = true;
 	return o->dropped;
 }
 

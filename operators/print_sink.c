@@ -7,6 +7,8 @@
 #include "operators/operators.h"
 #include "operators/row_text.h"
 
+#include <errno.h>
+
 #define BUFFERS 2
 #define BUFFER_BYTES (64u << 10) /* what a pipe holds */
 
@@ -28,6 +30,7 @@ struct print_sink {
 	uint64_t printed;    /* bytes that came back */
 	uint64_t taken;      /* bytes that were formatted */
 	uint64_t owed;       /* `taken` at the newest barrier */
+	bool failed;
 };
 
 static const struct opt_def print_sink_opts[] = {
@@ -97,6 +100,7 @@ static void buffer_send(struct print_sink *s, struct op_ctx *ctx)
 	l->data = s->buffer[s->fill].data;
 	l->len = s->used;
 	l->mail.kind = LETTER_PRINT;
+	l->error = 0;
 	s->taken += s->used;
 	s->used = 0;
 	s->buffer[s->fill].out = true;
@@ -129,6 +133,18 @@ static enum op_result print_batch(void *self, struct op_ctx *ctx, struct batch *
 	return OP_DONE;
 }
 
+/* Lines that could not be written are lost to nobody: the attempt fails, and its successor prints
+ * them again. Where nobody reads any more there is none: that is not mended by trying. */
+static enum op_result fail(struct print_sink *s, struct op_ctx *ctx, int error)
+{
+	s->failed = true;
+	if (error == EPIPE)
+		(void)!ERR(&ctx->error, E_PERMISSION, "standard output: broken pipe: nobody reads it");
+	else
+		(void)!err_errno(&ctx->error, error, "standard output");
+	return OP_FAILED;
+}
+
 static enum op_result print_event(void *self, struct op_ctx *ctx, struct mail *m)
 {
 	struct print_sink *s = self;
@@ -137,6 +153,10 @@ static enum op_result print_event(void *self, struct op_ctx *ctx, struct mail *m
 	if (is_waiting(s))
 		s->fill = i;
 	s->buffer[i].out = false;
+	if (s->buffer[i].letter.error)
+		return fail(s, ctx, s->buffer[i].letter.error);
+	if (s->failed)
+		return OP_DONE;
 	s->printed += s->buffer[i].letter.len;
 	buffer_send_if_alone(s, ctx);
 	return OP_DONE;

@@ -134,6 +134,7 @@ struct print_letter {
 	int reply_kind;
 	const uint8_t *data;            /* borrowed until the letter is back */
 	size_t len;
+	int error;                      /* back: why it could not be written (errno); 0: it was */
 };
 
 struct op_ops {

@@ -1,0 +1,122 @@
+"""Standard output that nobody reads, or that takes nothing: print_sink waits, or says so; nothing
+else stops, nothing hangs, and no line is lost in silence."""
+
+import fcntl
+import os
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import weir
+
+
+class BlockedOutput(weir.Case):
+    def pipe(self, full=False):
+        """A pipe, its ends closed with the test; full: nothing can be written to it."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        if full:
+            flags = fcntl.fcntl(writer, fcntl.F_GETFL)
+            fcntl.fcntl(writer, fcntl.F_SETFL, flags | os.O_NONBLOCK)
+            try:
+                while True:
+                    os.write(writer, b"full\n" * 800)
+            except BlockingIOError:
+                fcntl.fcntl(writer, fcntl.F_SETFL, flags)
+        return reader, writer
+
+    def numbers(self, rows, **more):
+        job = {
+            "name": "numbers",
+            "pipeline": [
+                {"id": "rows", "type": "generator_source", "rows": rows, "fields": {"a": "i"}},
+                {"id": "show", "type": "print_sink"},
+            ],
+        }
+        job.update(more)
+        return self.write("job.json", job)
+
+    def test_checkpoints_given_up_while_it_is_blocked_pile_up_nowhere(self):
+        # All lines fit print_sink's buffers, so barriers reach it, and none is acknowledged.
+        reader, writer = self.pipe(full=True)
+        job = self.numbers(
+            10000, checkpoint={"interval": "10ms", "timeout": "12ms", "tolerable_failures": 100000}
+        )
+        process = self.start("run", job, "--dir", self.path("d"), stdout=writer)
+        weir.until(
+            "many given up",
+            lambda: not process.running() or process.result().err.count("failed") > 60,
+        )
+        self.assertTrue(process.running(), str(process.result()))
+        os.set_blocking(reader, False)
+        found = b""
+        while process.running():
+            try:
+                found += os.read(reader, 65536)
+            except BlockingIOError:
+                time.sleep(0.002)
+        try:
+            found += os.read(reader, 1 << 20)
+        except BlockingIOError:
+            pass
+        result = process.wait()
+        self.assert_sound(result)
+        self.assertEqual(result.code, 0, str(result))
+        lines = [line for line in found.decode().splitlines() if line != "full"]
+        self.assertEqual(lines, [str(i) for i in range(10000)])
+
+    def test_a_job_that_fails_ends_though_nobody_reads(self):
+        # The other branch fails while both of print_sink's buffers are on their way.
+        reader, writer = self.pipe(full=True)
+        lines = ["1"] * 5000 + ["no number"]
+        self.write("in.txt", "\n".join(lines) + "\n")
+        job = self.write(
+            "job.json",
+            {
+                "name": "fails",
+                "limits": {"stop": "500ms"},
+                "pipeline": [
+                    {"id": "lines", "type": "file_source", "path": "in.txt", "rate": 10000},
+                    {"id": "n", "type": "map", "set": {"n": "cast(line as bigint)"}},
+                    {"id": "drop", "type": "blackhole_sink"},
+                    {"id": "rows", "type": "generator_source", "fields": {"a": "i"}},
+                    {"id": "show", "type": "print_sink"},
+                ],
+            },
+        )
+        process = self.start("run", job, "--dir", self.path("d"), stdout=writer)
+        result = process.wait(20)
+        self.assert_sound(result)
+        self.assertEqual(result.code, 1, str(result))
+        self.assertIn("no number", result.err)
+
+    def test_a_full_disk_behind_it_is_an_error_not_a_loss(self):
+        with open("/dev/full", "w") as full:
+            job = self.numbers(1000, restart={"initial": "10ms", "max": "20ms"})
+            result = self.start("run", job, "--dir", self.path("d"), stdout=full).wait()
+        self.assert_sound(result)
+        self.assertEqual(result.code, 1, str(result))
+        self.assertRegex(result.err, "(?i)standard output.*no space left")
+        # With space again nothing is missing.
+        again = self.ok("run", job, "--dir", self.path("d"))
+        self.assertEqual(again.out.splitlines(), [str(i) for i in range(1000)])
+
+    def test_a_reader_that_went_away_ends_the_job_at_once(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        began = time.monotonic()
+        process = self.start(
+            "run", self.numbers(1000), "--dir", self.path("d"), stdout=writer
+        )
+        os.close(writer)
+        result = process.wait()
+        self.assert_sound(result)
+        self.assertEqual(result.code, 1, str(result))
+        self.assertRegex(result.err, "(?i)standard output.*broken pipe")
+        self.assertLess(time.monotonic() - began, weir.TIMEOUT / 2)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
