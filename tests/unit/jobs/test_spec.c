@@ -460,8 +460,9 @@ TEST(inv31_any_failed_allocation_is_an_error_and_leaks_nothing)
 		struct parse p = {0};
 		mem_init(&p.mem, 0);
 		p.mem.fail_at = ++n;
-		p.from = (struct spec_source){"job.json", text, strlen(text), sets, 1, env, NULL,
-					      types};
+		p.from = (struct spec_source){.file = "job.json", .text = text,
+					      .len = strlen(text), .sets = sets, .n_sets = 1,
+					      .env = env, .types = types};
 		diags_init(&p.ds, "job.json", text, strlen(text), &p.mem);
 		p.rc = spec_parse(&p.spec, &p.from, &p.ds, &p.mem, &p.e);
 		EXPECT(p.rc == E_NO_MEMORY || (p.rc == E_INVALID && p.ds.errors == 1));
