@@ -323,9 +323,11 @@ static enum task_did task_take(struct task *t)
 
 static enum task_did task_batch(struct task *t)
 {
-	if (t->keyed && !keyed_can_change(t->keyed, batch_count(t->batch), 0))
-		return TASK_BACKPRESSURED; /* by the snapshot: its buffers are spent */
 	bool freezing = t->keyed && keyed_is_freezing(t->keyed);
+	/* The texts behind its views are at least as long as its keys. */
+	uint64_t key_bytes = freezing && t->c.shape.form == KEY_BYTES ? batch_bytes(t->batch) : 0;
+	if (freezing && !keyed_can_change(t->keyed, batch_count(t->batch), key_bytes))
+		return TASK_BACKPRESSURED; /* by the snapshot: its buffers are spent */
 	bool measured = t->keyed && sync_wants_batch(&t->sync, freezing);
 	uint64_t before = measured ? clock_thread_ns(t->c.clock) : 0;
 	enum op_result r = t->c.ops->batch(t->self, &t->ctx, t->batch);
