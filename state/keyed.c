@@ -117,6 +117,10 @@ static RC insert(struct keyed *k, struct table *t, const struct probe *p, uint64
 	struct slot_key sk;
 	memcpy(&sk, &p->a, 8);
 	memcpy(sk.rest, &p->b, 8);
+	/* Where a row was routed and where its key is placed must agree for ever (inv 6). */
+	uint32_t len;
+	const uint8_t *key = p->text ? p->text : slot_key((uint8_t *)&sk, k->shape.form, &len);
+	CHECK(shape_hash(&k->shape, key, p->len) == p->hash);
 	if (key_is_long(k, p->len)) {
 		sk.text = arena_add(&k->texts, p->text, p->len);
 		if (!sk.text)
@@ -133,7 +137,6 @@ static RC insert(struct keyed *k, struct table *t, const struct probe *p, uint64
 		lists_add(k, t, slot, tag);
 		table_took(t, slot);
 	} else { /* a deleted one that no list names */
-		uint32_t len;
 		slot_key(at, k->shape.form, &len);
 		if (key_is_long(k, len)) {
 			k->dead_text_bytes -= len;
