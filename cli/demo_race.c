@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SAY_EVERY_US 1000000
+#define SAY_EVERY_US 1200000
 #define KILL_AFTER_US 50000      /* since a checkpoint: half an interval's words are in memory */
 #define KILLS_TRIED 16           /* as many as struct demo keeps */
 #define PATIENCE_US 120000000ull /* then something is wrong */
@@ -135,12 +135,12 @@ static RC kill_all(struct demo *d, struct err *e)
 	if (!d->json) {
 		say(d);
 		fprintf(d->paint->to,
-			"%skill -9 %ld%s (SIGKILL): %s%s counted words are gone from memory%s\n"
-			"         %s were counted, %s of them stand in checkpoint %" PRIu64 "%s\n",
+			"%skill -9 %ld%s (SIGKILL): %s%s counted words are gone from memory%s "
+			"(%s counted, %s in checkpoint %" PRIu64 "%s)\n",
 			paint_on(d->paint, PAINT_RED), (long)pid, paint_off(d->paint),
 			paint_on(d->paint, PAINT_BOLD), text_count(gone, a), paint_off(d->paint),
 			text_count(counted, b), text_count(rows, c), id,
-			gone ? "" : " (all of them: this kill does not count)");
+			gone ? "" : ": this kill does not count");
 	}
 	if (gone)
 		d->gone[d->kills++] = gone;
@@ -150,14 +150,19 @@ static RC kill_all(struct demo *d, struct err *e)
 
 /* ---- watching ---- */
 
-/* All of the first report, of later ones the lines that differ. */
+/* All of the first report, of later ones what differs most. */
+static bool is_shown(const struct demo *d, const char *line)
+{
+	return d->kills <= 1 || *line != ' ' || !strncmp(line, " checkpoint", 11) ||
+	       !strncmp(line, " sources", 8);
+}
+
 static void show_recovery(struct demo *d)
 {
-	unsigned lines = d->kills > 1 ? 4 : 100;
-	for (const char *at = d->weir.recovery; *at && lines--;) {
+	for (const char *at = d->weir.recovery; *at;) {
 		size_t n = strcspn(at, "\n");
 		const char *colour = at == d->weir.recovery ? paint_on(d->paint, PAINT_GREEN) : "";
-		if (!d->json)
+		if (!d->json && is_shown(d, at))
 			fprintf(d->paint->to, "         %s%.*s%s\n", colour, (int)n, at,
 				*colour ? paint_off(d->paint) : "");
 		at += n + (at[n] == '\n');
@@ -240,6 +245,10 @@ RC demo_race(struct demo *d, struct err *e)
 		if (!ended && kill_all(d, e) != OK)
 			return e->code;
 	}
+	if (d->kills < DEMO_KILLS)
+		return ERR(e, E_TIMEOUT,
+			   "the worker ended after %u of %d kills: checkpoints take too long here",
+			   d->kills, DEMO_KILLS);
 	if (!d->json) {
 		say(d);
 		fprintf(d->paint->to, "%sFINISHED%s: %s words counted, after %u kills and %u recoveries\n",
