@@ -276,8 +276,15 @@ static int code_of_end(const struct job *j)
 	enum job_state s = job_state(j);
 	if (s == JOB_FINISHED || s == JOB_STOPPED)
 		return 0;
-	int code = err_exit_code(job_error(j)->code);
-	return code ? code : 1;
+	/* Refused, fenced and corrupt have codes of their own; whatever else ended it, the job failed. */
+	switch (job_error(j)->code) {
+	case E_REFUSED:
+	case E_FENCED:
+	case E_CORRUPT:
+		return err_exit_code(job_error(j)->code);
+	default:
+		return 1;
+	}
 }
 
 static int run_to_end(struct run *r)

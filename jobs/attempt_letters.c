@@ -83,6 +83,8 @@ static void letter_swept(struct attempt *a, struct mail *m)
 	a->sweeping = false;
 	if (o.rc == OK)
 		a->orphans_gone = true;
+	else if (o.rc == E_FENCED) /* a sweep looks who owns the directory before it removes anything */
+		attempt_event_failed(a, CO_EV_TASK_FAILED, 0, &o.error);
 	else if (a->c.log && err_class_of(o.rc) != CLASS_QUIET)
 		log_line(a->c.log, LOG_WARN, "old files were not removed, the next checkpoint tries again: %s",
 			 o.error.text);

@@ -20,6 +20,7 @@ struct ioqueue {
 	struct fs *fs;
 	struct mem *mem;
 	_Atomic uint64_t under_way;
+	_Atomic enum rc halted;     /* OK: not */
 	struct lane lane[2];
 };
 
@@ -138,6 +139,23 @@ static void job_done(struct ioqueue *q, struct io_job *j)
 	atomic_fetch_sub(&q->under_way, 1);
 }
 
+/* Whether the job is finished. */
+static bool job_step(struct ioqueue *q, struct io_job *j)
+{
+	enum rc halted = atomic_load_explicit(&q->halted, memory_order_acquire);
+	if (halted != OK) {
+		err_clear(&j->error);
+		j->rc = ERR(&j->error, halted, "nothing more is done to the job's files: %s",
+			    err_says(halted));
+		return true;
+	}
+	if (!j->step(j, q->fs))
+		return false;
+	if (j->rc == E_FENCED || j->rc == E_UNKNOWN_OUTCOME)
+		atomic_store_explicit(&q->halted, j->rc, memory_order_release);
+	return true;
+}
+
 bool ioqueue_step(struct ioqueue *q, enum io_lane which)
 {
 	struct lane *l = &q->lane[which];
@@ -150,7 +168,7 @@ bool ioqueue_step(struct ioqueue *q, enum io_lane which)
 	struct queue *u = lane_choose(l, which);
 	if (!u)
 		return false;
-	if (u->first->step(u->first, q->fs))
+	if (job_step(q, u->first))
 		job_done(q, queue_take(u));
 	return true;
 }
