@@ -4,26 +4,22 @@
 #include "base/check.h"
 #include "runtime/runs_in.h"
 
+/* Why squared: the cheapest pair would be joined again and again, each time with all of what it became;
+ * a simulation of a thousand equal deltas rewrote each row 5 times this way, 80 times that way. */
 bool merge_choose(const uint64_t *rows, uint32_t n, uint32_t *first, uint32_t *count)
 {
-	if (n <= CHAIN_RUNS_MAX / 2)
+	if (n < MERGE_FROM_RUNS)
 		return false;
-	uint64_t taken = rows[n - 1];
-	uint32_t at = n - 1;
-	while (at > 0 && (rows[at - 1] <= 2 * taken || (n - at < 2 && n >= CHAIN_RUNS_MAX)))
-		taken += rows[--at];
-	if (n - at < 2) {
-		/* The newest is small and the one below large: the smallest neighbours are joined. */
-		uint32_t best = n - 1;
-		for (uint32_t i = 1; i < n; i++)
-			if (rows[i - 1] + rows[i] < rows[best - 1] + rows[best])
-				best = i;
-		*first = best - 1;
-		*count = 2;
-		return true;
+	double sum = (double)rows[n - 1], best = 0;
+	for (uint32_t c = 2; c <= n; c++) {
+		sum += (double)rows[n - c];
+		double price = sum / ((double)(c - 1) * (c - 1));
+		if (c > 2 && price > best)
+			continue;
+		best = price;
+		*first = n - c;
+		*count = c;
 	}
-	*first = at;
-	*count = n - at;
 	return true;
 }
 
