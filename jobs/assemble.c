@@ -217,8 +217,7 @@ static RC add_stage(struct attempt *a, struct pending *p, struct manifest *m, ui
 		    uint32_t *next_blob, struct err *e)
 {
 	const struct plan_stage *st = &a->c.plan->stage[stage];
-	struct manifest_op *op = manifest_add_op(m, manifest_text(m, st->spec->id),
-						 manifest_text(m, st->ops->name), st->parallelism);
+	struct manifest_op *op = manifest_add_op(m, st->spec->id, st->ops->name, st->parallelism);
 	if (!op)
 		return no_memory(e);
 	op->state_version = st->p.state_version;
