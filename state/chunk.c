@@ -21,6 +21,7 @@ static void chunk_pool_collect(struct chunk_pool *p)
 		struct chunk *next = c->next;
 		if (c->overdraft) {
 			mem_put(p->mem, c);
+			p->overdrafts--;
 		} else {
 			c->next = p->free;
 			p->free = c;
@@ -35,7 +36,7 @@ void chunk_pool_close(struct chunk_pool *p)
 	if (!p->mem)
 		return;
 	chunk_pool_collect(p);
-	CHECK(atomic_load(&p->out) == 0);
+	CHECK(p->free_count == p->made && p->overdrafts == 0);
 	while (p->free) {
 		struct chunk *c = p->free;
 		p->free = c->next;
@@ -53,7 +54,7 @@ static struct chunk *chunk_lend(struct chunk_pool *p, struct chunk *c, bool over
 	c->rows = c->used_bytes = 0;
 	c->size_bytes = p->chunk_bytes;
 	c->overdraft = overdraft;
-	atomic_fetch_add_explicit(&p->out, 1, memory_order_relaxed);
+	p->overdrafts += overdraft;
 	return c;
 }
 
@@ -96,8 +97,6 @@ void chunk_put(struct chunk *c)
 	if (!c)
 		return;
 	struct chunk_pool *p = c->pool;
-	/* Counted before the push: once pushed, the owner may close the pool. */
-	atomic_fetch_sub_explicit(&p->out, 1, memory_order_relaxed);
 	struct chunk *top = atomic_load_explicit(&p->returned, memory_order_relaxed);
 	do
 		c->next = top;

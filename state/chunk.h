@@ -38,11 +38,11 @@ struct chunk_pool {
 	uint32_t chunk_bytes;  /* CHUNK_BYTES; tests choose less: four of their largest rows */
 	uint32_t budget;       /* chunks that may be out at once, overdrafts aside */
 	uint32_t made;         /* allocated so far, at most budget */
+	uint32_t overdrafts;   /* beyond it, not yet back */
 	struct chunk *free;    /* the owner's */
 	uint32_t free_count;
 	/* Pushed by anyone, taken whole by the owner. */
-	_Alignas(64) _Atomic(struct chunk *) returned;
-	_Atomic uint32_t out;  /* chunks that somebody holds */
+	_Atomic(struct chunk *) returned;
 };
 
 /* budget: chunks, at least 4. Chunks are allocated when first needed. Cannot fail. */

@@ -24,7 +24,7 @@ struct row {
 	uint32_t key_len, row_len;
 };
 
-static struct row row_at(const struct keyed_shape *s, const uint8_t *data)
+static inline struct row row_at(const struct keyed_shape *s, const uint8_t *data)
 {
 	struct row r;
 	if (s->form == KEY_FIX8) {
@@ -138,6 +138,24 @@ static void merge_sort(const struct keyed_shape *s, const uint8_t *data, struct 
 	}
 }
 
+/* The chunk's rows in the order of the places. */
+static void rows_gather(struct run_scratch *s, const struct chunk *c, uint32_t n)
+{
+	const struct run_place *p = s->places;
+	uint8_t *to = s->rows;
+	if (s->shape.form == KEY_FIX8 && s->shape.value_bytes == 8) {
+		for (uint32_t i = 0; i < n; i++, to += 17) {
+			memcpy(to, c->data + p[i].at, 16);
+			to[16] = c->data[p[i].at + 16];
+		}
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(to, c->data + p[i].at, p[i].len);
+		to += p[i].len;
+	}
+}
+
 void run_sort(struct run_scratch *s, struct chunk *c)
 {
 	struct run_place *p = s->places;
@@ -158,11 +176,7 @@ void run_sort(struct run_scratch *s, struct chunk *c)
 		if (!insertion(&s->shape, c->data, p, n))
 			merge_sort(&s->shape, c->data, p, p + ROWS_MAX, n);
 	}
-	uint8_t *to = s->rows;
-	for (uint32_t i = 0; i < n; i++) {
-		memcpy(to, c->data + p[i].at, p[i].len);
-		to += p[i].len;
-	}
+	rows_gather(s, c, n);
 	memcpy(c->data, s->rows, c->used_bytes);
 }
 
@@ -330,9 +344,39 @@ static uint32_t head_least(const struct run_writer *w)
 	return best;
 }
 
+/* Puts of numbers from the only head, as many as the block takes: what most of a snapshot is. Ends
+ * at a row that is special in any way. */
+static void rows_bulk(struct run_writer *w)
+{
+	struct run_head *h = &w->head[0];
+	struct run_columns *c = &w->col;
+	const uint8_t *at = h->row.key, *end = h->c->data + h->c->used_bytes;
+	uint64_t last = w->last_hash;
+	uint32_t i = c->rows;
+	for (; i < RUN_BLOCK_ROWS && at < end; i++, at += 17) {
+		uint64_t key = load_u64(at), hash = shape_hash(&w->shape, &key, 8);
+		if (at[16] != ROW_PUT || hash <= last)
+			break;
+		c->fix8[i] = key;
+		c->value[i] = load_u64(at + 8);
+		if (i % 8 == 0)
+			c->op_bits[i / 8] = 0;
+		last = hash;
+	}
+	c->rows = i;
+	c->last_hash = w->last_hash = last;
+	h->at = (uint32_t)(at - h->c->data);
+	w->heads = head_next(h, &w->shape);
+}
+
 enum run_did run_step(struct run_writer *w, struct run_out *out)
 {
+	bool plain = w->shape.form == KEY_FIX8 && w->shape.value_bytes == 8;
 	while (w->heads) {
+		if (w->heads == 1 && plain && w->any && w->col.rows)
+			rows_bulk(w);
+		if (!w->heads)
+			break;
 		uint32_t i = head_least(w);
 		if (!row_above_last(w, &w->head[i].row)) {
 			(void)block_close(w, out);
