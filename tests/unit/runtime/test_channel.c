@@ -157,6 +157,7 @@ static void pusher(void *arg)
 		if (i % 3 == 0)
 			it = (struct item){.kind = ITEM_BATCH, .batch = one_int(s->f->pool, i)};
 		while (!channel_try_push(s->f->ch, &it)) {
+			channel_settle(s->f->ch);
 			waker_prepare(s->mine);
 			if (channel_has_room(s->f->ch))
 				waker_cancel(s->mine);
@@ -172,6 +173,7 @@ static void popper(void *arg)
 	for (int64_t i = 0; i < ITEMS; i++) {
 		struct item it;
 		while (!channel_try_pop(s->f->ch, &it)) {
+			channel_settle_popper(s->f->ch);
 			waker_prepare(s->mine);
 			if (channel_fill(s->f->ch))
 				waker_cancel(s->mine);
