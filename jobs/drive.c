@@ -9,11 +9,15 @@
 #include "base/check.h"
 #include "jobs/out.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 #include <uv.h>
 
+#define LOOP_DESCRIPTORS 8 /* epoll, eventfd, two pipes, and two for the lanes to begin with */
 #define SIGNAL_TWICE_US 100000 /* nobody presses a key twice within this */
 
 struct lane_thread {
@@ -257,7 +261,7 @@ static uint64_t drive_turn(struct drive *d)
 		attempt_begin(d);
 	if (job_state(d->job) == JOB_WAITING && job_wait_until(d->job) <= now)
 		job_wait_over(d->job);
-	else if (job_state(d->job) == JOB_WAITING)
+	if (job_state(d->job) == JOB_WAITING) /* still, or once more: it could not read the directory */
 		wake_at = job_wait_until(d->job);
 	if (job_state(d->job) == JOB_OWNED)
 		return 0;
@@ -387,8 +391,29 @@ static void drive_print(void *drive_arg, struct print_letter *l)
 	out_print(d->out, l);
 }
 
+/* libuv aborts when it cannot have its pipes, so they are asked for before. */
+static RC descriptors_check(struct err *e)
+{
+	int fd[LOOP_DESCRIPTORS], n = 0, failed = 0;
+	while (n < LOOP_DESCRIPTORS && !failed) {
+		fd[n] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+		if (fd[n] < 0)
+			failed = errno;
+		else
+			n++;
+	}
+	while (n)
+		close(fd[--n]);
+	/* Nothing to copy: standard error is closed, which says nothing of what is free. */
+	if (!failed || failed == EBADF)
+		return OK;
+	return err_errno(e, failed, "an event loop needs %d descriptors (ulimit -n)", LOOP_DESCRIPTORS);
+}
+
 static RC drive_open(struct drive *d, struct err *e)
 {
+	if (descriptors_check(e) != OK)
+		return e->code;
 	if (uv_loop_init(&d->loop))
 		return ERR(e, E_LIMIT, "cannot make an event loop");
 	uv_async_init(&d->loop, &d->async, on_async);
