@@ -396,6 +396,14 @@ static void task_account(struct task *t, uint64_t now_us)
 	    took);
 }
 
+/* Nothing of ours follows at once: whoever waits for what we pushed or took is woken. */
+static void task_settle(struct task *t)
+{
+	outlet_settle(&t->outlet);
+	if (t->c.n_inputs)
+		gate_settle(&t->gate);
+}
+
 /* Slices and everything else take turns, so that neither starves. */
 static enum task_did task_turn(struct task *t)
 {
@@ -405,7 +413,10 @@ static enum task_did task_turn(struct task *t)
 	if (t->slice_turn && task_slice(t))
 		return TASK_BUSY;
 	enum task_did did = task_work(t);
-	return did != TASK_BUSY && task_slice(t) ? TASK_BUSY : did;
+	if (did == TASK_BUSY)
+		return did;
+	task_settle(t); /* a snapshot of a large state may go on for long */
+	return task_slice(t) ? TASK_BUSY : did;
 }
 
 enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
@@ -422,11 +433,8 @@ enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
 		did = task_turn(t);
 		task_acknowledge(t);
 	}
-	if (did != TASK_BUSY) {
-		outlet_settle(&t->outlet);
-		if (t->c.n_inputs)
-			gate_settle(&t->gate);
-	}
+	if (did != TASK_BUSY)
+		task_settle(t);
 	atomic_store_explicit(&t->stats.records_out, t->outlet.records, memory_order_relaxed);
 	atomic_store_explicit(&t->stats.records_skipped, t->ctx.skipped, memory_order_relaxed);
 	atomic_store_explicit(&t->stats.checksum, t->ctx.checksum, memory_order_relaxed);

@@ -139,6 +139,66 @@ TEST(it_matches_a_plain_queue_under_random_pushes_and_pops)
 	}
 }
 
+static void count_pokes(void *arg)
+{
+	++*(int *)arg;
+}
+
+static void sleeper(struct waker *w, int *pokes)
+{
+	waker_init(w);
+	w->notify = count_pokes;
+	w->arg = pokes;
+	*pokes = 0;
+	waker_prepare(w);
+}
+
+TEST(a_sleeping_popper_is_woken_by_several_batches_by_a_mark_or_when_the_pusher_rests)
+{
+	struct fix f;
+	struct waker w;
+	int pokes;
+	open_fix(&f, 16, CHANNEL_BYTES);
+	f.ch->popper = &w;
+	sleeper(&w, &pokes);
+	for (int i = 1; i < CHANNEL_WAKE; i++)
+		EXPECT(push_batch(&f, i) && pokes == 0);
+	channel_settle(f.ch);
+	EXPECT(pokes == 1);
+	waker_prepare(&w);
+	channel_settle(f.ch); /* nothing is owed any more */
+	EXPECT(pokes == 1);
+	EXPECT(push_batch(&f, 0) && pokes == 2);
+	while (channel_fill(f.ch))
+		pop_value(&f);
+	waker_prepare(&w);
+	struct item mark = {.kind = ITEM_BARRIER, .barrier.id = 1};
+	EXPECT(channel_try_push(f.ch, &mark) && pokes == 3);
+	f.ch->popper = NULL;
+	close_fix(&f);
+}
+
+TEST(a_sleeping_pusher_is_woken_when_half_is_free_or_when_the_popper_rests)
+{
+	struct fix f;
+	struct waker w;
+	int pokes;
+	open_fix(&f, 8, CHANNEL_BYTES);
+	f.ch->pusher = &w;
+	sleeper(&w, &pokes);
+	for (int i = 0; i < 8; i++)
+		push_batch(&f, i);
+	for (int i = 0; i < 3; i++)
+		pop_value(&f);
+	EXPECT(pokes == 0);
+	channel_settle_popper(f.ch);
+	EXPECT(pokes == 1);
+	waker_prepare(&w);
+	pop_value(&f);
+	EXPECT(pokes == 2);
+	close_fix(&f);
+}
+
 /* ---- two threads that park ---- */
 
 #define ITEMS 30000
@@ -165,6 +225,7 @@ static void pusher(void *arg)
 				waker_sleep(s->mine, UINT64_MAX);
 		}
 	}
+	channel_settle(s->f->ch);
 }
 
 static void popper(void *arg)
@@ -220,6 +281,8 @@ int main(void)
 		T(bytes_bound_it_too_but_an_empty_channel_takes_a_record_of_any_size),
 		T(closing_drops_what_stands_in_it),
 		T(it_matches_a_plain_queue_under_random_pushes_and_pops),
+		T(a_sleeping_popper_is_woken_by_several_batches_by_a_mark_or_when_the_pusher_rests),
+		T(a_sleeping_pusher_is_woken_when_half_is_free_or_when_the_popper_rests),
 		T(two_threads_see_every_item_once_in_order_and_no_wake_up_is_lost),
 	};
 	return RUN(tests);

@@ -5,6 +5,8 @@
 #include "runtime/channel.h"
 #include "tests/unit/runtime/batches.h"
 
+#include <sched.h>
+
 struct fix {
 	struct mem mem;
 	struct pool *pool;
@@ -125,8 +127,10 @@ static void taker_main(void *arg)
 	struct taker *t = arg;
 	for (;;) {
 		struct item it;
-		if (!channel_try_pop(t->ch, &it))
+		if (!channel_try_pop(t->ch, &it)) {
+			sched_yield();
 			continue;
+		}
 		if (it.kind == ITEM_END)
 			return;
 		const struct column *c = it.batch->col[0];
@@ -155,14 +159,14 @@ TEST(batches_shared_among_threads_come_home_whichever_lets_go_last)
 		for (int k = 0; k < TAKERS; k++) {
 			struct item it = {.kind = ITEM_BATCH, .batch = batch_share(f.pool, b)};
 			while (!channel_try_push(t[k].ch, &it))
-				;
+				sched_yield();
 		}
 		batch_drop(&b);
 	}
 	for (int k = 0; k < TAKERS; k++) {
 		struct item it = {.kind = ITEM_END};
 		while (!channel_try_push(t[k].ch, &it))
-			;
+			sched_yield();
 		thread_join(&th[k]);
 		EXPECT(t[k].sum == 2 * ROUNDS && t[k].bad == 0);
 		channel_close(t[k].ch);
