@@ -6,7 +6,7 @@
 
 #define HUGE_BYTES ((size_t)2 << 20)
 #define PAGE_BYTES ((size_t)4096)
-#define LARGE_BYTES (2 * HUGE_BYTES) /* from here on huge pages and lazy zeros pay, by feel */
+#define LARGE_BYTES (HUGE_BYTES / 2) /* from here on huge pages and lazy zeros pay, by feel */
 
 static size_t round_up(size_t n, size_t to)
 {
