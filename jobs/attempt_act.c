@@ -45,6 +45,7 @@ void attempt_tell(struct attempt *a, enum letter_kind kind, const struct barrier
 void attempt_close_tasks(struct attempt *a)
 {
 	a->closing = true;
+	chains_drop(a);
 	for (uint32_t i = 0; i < a->n_tasks; i++)
 		if (!(a->task_told[i]) && tell(a, i, LETTER_CLOSE, NULL))
 			a->task_told[i] = 1;

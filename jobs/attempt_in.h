@@ -115,6 +115,8 @@ enum rc chains_apply(struct attempt *a, uint32_t stage, struct chain *c, struct 
 /* After a publication: used ones are the manifest's, the others were for nothing. Not published: used
  * ones wait for the next. */
 void chains_settle(struct attempt *a, bool published);
+/* What is not done is not waited for either: its letter comes soon. */
+void chains_drop(struct attempt *a);
 void chains_close(struct attempt *a);
 
 /* attempt_act.c */

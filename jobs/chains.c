@@ -123,7 +123,7 @@ void chains_merged(struct attempt *a, struct mail *m)
 			g->done = true;
 			return;
 		}
-		if (done->seal.rc != OK && a->c.log)
+		if (done->seal.rc != OK && a->c.log && err_class_of(done->seal.rc) != CLASS_QUIET)
 			log_line(a->c.log, LOG_WARN, "merge of stage '%s' given up: %s",
 				 a->c.plan->stage[g->stage].spec->id, done->seal.error.text);
 		discard_submit(a, done->file.name);
@@ -166,6 +166,13 @@ void chains_settle(struct attempt *a, bool published)
 			discard_submit(a, g->g->file.name);
 		merging_close(a, g);
 	}
+}
+
+void chains_drop(struct attempt *a)
+{
+	for (struct merging *g = a->merging; g; g = g->next)
+		if (!g->done)
+			merger_drop(g->g);
 }
 
 void chains_close(struct attempt *a)

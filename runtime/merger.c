@@ -4,6 +4,8 @@
 #include "base/check.h"
 #include "runtime/runs_in.h"
 
+#include <stdio.h>
+
 /* Why squared: the cheapest pair would be joined again and again, each time with all of what it became;
  * a simulation of a thousand equal deltas rewrote each row 5 times this way, 80 times that way. */
 bool merge_choose(const uint64_t *rows, uint32_t n, uint32_t *first, uint32_t *count)
@@ -81,7 +83,13 @@ static bool merger_job_step(struct io_job *job, struct fs *fs)
 	(void)fs;
 	struct merger *g = CONTAINER_OF(job, struct merger, job);
 	bool done = false;
-	job->rc = merger_step(g, &done, &job->error);
+	if (atomic_load_explicit(&g->dropped, memory_order_relaxed))
+		job->rc = ERR(&job->error, E_STOPPED, "the attempt ends");
+	else
+		job->rc = merger_step(g, &done, &job->error);
+	if (job->rc != OK && g->part && part_exists(part_share_writer(g->part)))
+		snprintf(g->file.name, sizeof g->file.name, "%s",
+			 part_writer_name(part_share_writer(g->part)));
 	return done || job->rc != OK;
 }
 
@@ -128,6 +136,11 @@ void merger_submit(struct merger *g, struct ioqueue *q)
 {
 	g->io = q;
 	ioqueue_submit(q, &g->job);
+}
+
+void merger_drop(struct merger *g)
+{
+	atomic_store_explicit(&g->dropped, true, memory_order_relaxed);
 }
 
 void merger_close(struct merger *g)

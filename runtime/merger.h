@@ -40,9 +40,12 @@ struct merger {
 	struct merge *merge;
 	struct part_share *part;
 	struct ioqueue *io;
+	_Atomic bool dropped;
 	/* out, with seal.rc OK: */
 	struct section_ref ref;     /* .file not set */
-	struct part_file file;      /* length 0: nothing was left (all deleted, at the bottom) */
+	/* length 0: nothing was left (all deleted, at the bottom). After a fault the name alone, if the
+	 * file was begun: it is to be discarded. */
+	struct part_file file;
 	bool delta;                 /* the merged run: whether it has something below */
 };
 
@@ -51,4 +54,6 @@ RC merger_open(struct merger **g, const struct merger_options *o, const struct m
 	       const struct manifest_run *const *run, uint32_t count, struct mailbox *reply, int kind,
 	       struct err *e);
 void merger_submit(struct merger *g, struct ioqueue *q);
+/* Control thread: it is not wanted any more, and comes back after its next step as E_STOPPED. */
+void merger_drop(struct merger *g);
 void merger_close(struct merger *g); /* after its letter; NULL is legal */
