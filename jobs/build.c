@@ -91,15 +91,16 @@ static void keyed_section(const struct attempt *a, const struct plan_stage *st, 
 	snprintf(s->op_type, sizeof s->op_type, "%s", st->ops->name);
 }
 
-/* A quarter of the job's memory may stand in snapshot buffers, shared by the keyed subtasks; at
- * least 4, at most 32 chunks (8 MiB) each. */
+/* A quarter of the job's memory (of 256 MiB, without a limit) may stand in snapshot buffers, shared by
+ * the keyed subtasks; at least 4, at most 32 chunks (8 MiB) each. */
 static uint32_t chunk_budget(const struct attempt *a)
 {
 	uint64_t keyed = 0, limit = a->c.plan->spec->limits.memory_bytes;
 	for (uint32_t i = 0; i < a->c.plan->n_stages; i++)
 		if (a->c.plan->stage[i].p.keyed)
 			keyed += a->c.plan->stage[i].parallelism;
-	uint64_t each = limit && keyed ? limit / 4 / keyed / CHUNK_BYTES : 32;
+	uint64_t share = (limit ? limit : 256u << 20) / 4;
+	uint64_t each = keyed ? share / keyed / CHUNK_BYTES : 4;
 	return each < 4 ? 4 : each > 32 ? 32 : (uint32_t)each;
 }
 

@@ -113,6 +113,49 @@ static struct part_build *part_build_take(struct packing *p, uint64_t id)
 	return NULL;
 }
 
+/* ---- fresh pages ---- */
+
+struct pack_warm {
+	struct io_job job;
+	struct mem *mem;
+	struct chunk *next;
+};
+
+static bool pack_warm_step(struct io_job *job, struct fs *fs)
+{
+	(void)fs;
+	struct pack_warm *w = CONTAINER_OF(job, struct pack_warm, job);
+	struct chunk *c = w->next;
+	if (!c)
+		return true;
+	w->next = c->next;
+	memset(c->data, 0, c->size_bytes);
+	chunk_put(c);
+	return !w->next;
+}
+
+static void pack_warm_finished(struct io_job *job)
+{
+	struct pack_warm *w = CONTAINER_OF(job, struct pack_warm, job);
+	mem_put(w->mem, w);
+}
+
+void pack_warm(struct packing *p, struct chunk_pool *pool, uint32_t n)
+{
+	struct pack_warm *w = mem_get(p->o.mem, sizeof *w);
+	if (!w)
+		return;
+	w->mem = p->o.mem;
+	w->job.class = IO_PACK;
+	w->job.step = pack_warm_step;
+	w->job.finished = pack_warm_finished;
+	for (struct chunk *c; n && (c = chunk_get(pool)); n--) {
+		c->next = w->next;
+		w->next = c;
+	}
+	ioqueue_submit(p->o.io, &w->job);
+}
+
 /* ---- one subtask's runs ---- */
 
 static void pack_close(struct pack *k)

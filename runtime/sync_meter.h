@@ -1,53 +1,41 @@
-/* sync_meter.h - how long snapshots keep a task from processing records: freeze, slices and saves
- * of one batch together (`sync_us_max` of the run report).
- * Measured in CPU time of the task's thread: on two cores shared by many threads, wall time would
- * show who else ran. What saves add to a batch is its cost above what batches cost while nothing is
- * frozen, sampled now and then.
+/* sync_meter.h - how long snapshots keep a task from processing records: freeze, slices and saves of one
+ * batch together (`sync_us_max` of the run report).
+ * Measured in CPU time of the task's thread: on two cores shared by many threads, wall time would show
+ * who else ran (docs/adr/0001). Saves happen inside a batch, a few at a time among other work, so they
+ * are counted in rows, and a row is taken to cost twice what a row of a slice costs (by feel: it is one
+ * row out of order, and its entry is in the cache already).
  * Pure: times in, times out. Threads: its task's. */
 #pragma once
-#include <stdbool.h>
 #include <stdint.h>
 
-#define SYNC_SAMPLE 64 /* one batch in so many is measured while nothing is frozen */
+#define SYNC_SAVE_FACTOR 2
 
 struct sync_meter {
-	uint64_t stop_ns;      /* of the stop that is going on */
-	uint64_t normal_ps;    /* a row, without a freeze: a moving average; 0: unknown yet */
-	uint32_t batches;
+	uint64_t stop_ns;              /* of the stop that is going on */
+	uint64_t slice_ns, slice_rows; /* all slices so far: what a row costs */
+	uint64_t saved_rows;           /* counted so far */
 };
 
-/* Whether the next batch's time is wanted. */
-static inline bool sync_wants_batch(struct sync_meter *m, bool freezing)
-{
-	return freezing || m->batches++ % SYNC_SAMPLE == 0;
-}
-
-static inline void sync_add(struct sync_meter *m, uint64_t took_ns)
+static inline void sync_freeze(struct sync_meter *m, uint64_t took_ns)
 {
 	m->stop_ns += took_ns;
 }
 
-/* A batch of rows took so long. While freezing it ends a stop: returns its length in us, else 0. */
-static inline uint64_t sync_batch(struct sync_meter *m, uint32_t rows, uint64_t took_ns,
-				  bool freezing)
+static inline void sync_slice(struct sync_meter *m, uint32_t rows, uint64_t took_ns)
 {
-	if (!rows)
-		return 0;
-	if (!freezing) {
-		uint64_t ps = took_ns * 1000 / rows;
-		m->normal_ps = m->normal_ps ? (7 * m->normal_ps + ps) / 8 : ps;
-		return 0;
-	}
-	uint64_t normal_ns = m->normal_ps * rows / 1000;
-	uint64_t us = (m->stop_ns + (took_ns > normal_ns ? took_ns - normal_ns : 0)) / 1000;
-	m->stop_ns = 0;
-	return us;
+	m->stop_ns += took_ns;
+	m->slice_ns += took_ns;
+	m->slice_rows += rows;
 }
 
-/* The last stop of a snapshot, with no batch behind it. */
-static inline uint64_t sync_end(struct sync_meter *m)
+/* A batch was processed, or nothing waited: the stop is over. saved_rows: of all freezes so far.
+ * Returns its length in microseconds. */
+static inline uint64_t sync_end(struct sync_meter *m, uint64_t saved_rows)
 {
-	uint64_t us = m->stop_ns / 1000;
+	uint64_t saved = saved_rows - m->saved_rows;
+	uint64_t row_ps = m->slice_rows ? m->slice_ns * 1000 / m->slice_rows : 0;
+	uint64_t ns = m->stop_ns + saved * row_ps * SYNC_SAVE_FACTOR / 1000;
+	m->saved_rows = saved_rows;
 	m->stop_ns = 0;
-	return us;
+	return ns / 1000;
 }

@@ -267,9 +267,9 @@ static enum task_did task_barrier(struct task *t)
 	else if (t->c.ops->role == OP_SOURCE && (t->barrier.options & BARRIER_STOP) &&
 		 t->phase == TASK_RUNNING)
 		t->phase = TASK_STOPPED;
-	sync_add(&t->sync, clock_thread_ns(t->c.clock) - before);
+	sync_freeze(&t->sync, clock_thread_ns(t->c.clock) - before);
 	if (!t->keyed)
-		task_stop_was(t, sync_end(&t->sync));
+		task_stop_over(t);
 	return TASK_BUSY;
 }
 
@@ -328,12 +328,9 @@ static enum task_did task_batch(struct task *t)
 	uint64_t key_bytes = freezing && t->c.shape.form == KEY_BYTES ? batch_bytes(t->batch) : 0;
 	if (freezing && !keyed_can_change(t->keyed, batch_count(t->batch), key_bytes))
 		return TASK_BACKPRESSURED; /* by the snapshot: its buffers are spent */
-	bool measured = t->keyed && sync_wants_batch(&t->sync, freezing);
-	uint64_t before = measured ? clock_thread_ns(t->c.clock) : 0;
 	enum op_result r = t->c.ops->batch(t->self, &t->ctx, t->batch);
-	if (measured)
-		task_stop_was(t, sync_batch(&t->sync, batch_count(t->batch),
-					    clock_thread_ns(t->c.clock) - before, freezing));
+	if (freezing)
+		task_stop_over(t);
 	if (r == OP_DONE && t->ctx.error.code == OK)
 		batch_drop(&t->batch);
 	return did_of(t, r);
@@ -425,6 +422,10 @@ enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
 	task_account(t, now_us);
 	t->ctx.now_us = now_us;
 	t->ctx.wake_at_us = UINT64_MAX;
+	/* Not before the first step: a start that fails half-way has no job under way. */
+	if (t->keyed && !t->warmed && !t->closing)
+		pack_warm(t->c.packing, &t->chunks, WARM_CHUNKS);
+	t->warmed = true;
 	task_letters(t);
 	enum task_did did;
 	if (t->closing) {

@@ -130,8 +130,9 @@ static bool send_chunks(struct task *t, struct snapping *g)
 }
 
 
-void task_stop_was(struct task *t, uint64_t us)
+void task_stop_over(struct task *t)
 {
+	uint64_t us = sync_end(&t->sync, t->keyed ? keyed_saved_rows(t->keyed) : 0);
 	if (us > atomic_load_explicit(&t->stats.sync_us_max, memory_order_relaxed))
 		atomic_store_explicit(&t->stats.sync_us_max, us, memory_order_relaxed);
 	for (uint32_t i = 0; i < t->n_snapping; i++)
@@ -156,10 +157,10 @@ bool task_slice(struct task *t)
 		return false;
 	uint64_t before = clock_thread_ns(t->c.clock);
 	bool did = slice(t, g);
-	sync_add(&t->sync, clock_thread_ns(t->c.clock) - before);
+	sync_slice(&t->sync, SLICE_ROWS, clock_thread_ns(t->c.clock) - before);
 	/* Without a batch waiting, a slice kept nobody from anything. */
 	if (!t->batch || !encoding_of(t))
-		task_stop_was(t, sync_end(&t->sync));
+		task_stop_over(t);
 	return did;
 }
 

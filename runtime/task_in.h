@@ -7,6 +7,7 @@
 #include "base/check.h"
 
 #define SNAPS_MAX 16 /* checkpoints of a task under way: max_concurrent and aborted ones draining */
+#define WARM_CHUNKS 16 /* 4 MiB: what a snapshot of some 100,000 rows has out at once, by feel */
 #define SLICE_ROWS 2048 /* about 25 us: far below the promised longest stop */
 
 enum task_phase {
@@ -55,6 +56,7 @@ struct task {
 	bool slice_turn;          /* slices and batches take turns */
 	struct sync_meter sync;
 
+	bool warmed;              /* chunks were touched */
 	bool closing, closed;
 	bool failed_told;
 	struct task_report ended, failed, bye;
@@ -74,6 +76,6 @@ void task_acknowledge(struct task *t);
 void task_packed(struct task *t, struct pack_done *d);
 void task_abort(struct task *t, uint64_t id);
 bool task_is_snapping(const struct task *t);
-/* A stop by snapshot work lasted so long. */
-void task_stop_was(struct task *t, uint64_t us);
+/* A stop by snapshot work is over: a batch was processed, or none waited. */
+void task_stop_over(struct task *t);
 enum rc task_fail(struct task *t);

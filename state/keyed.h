@@ -110,6 +110,9 @@ bool keyed_is_freezing(const struct keyed *k); /* some key may still be owed */
  * without room goes beyond the budget.) */
 bool keyed_can_change(struct keyed *k, uint32_t rows, uint64_t key_bytes);
 
+/* Rows saved before they changed, over all freezes: what snapshots added to upserts. */
+uint64_t keyed_saved_rows(const struct keyed *k);
+
 /* Ends the running freeze, if any, and gives back all chunks not taken. What changed stays on its
  * lists, and so is in the next one. */
 void keyed_abort(struct keyed *k);

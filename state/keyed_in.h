@@ -51,6 +51,7 @@ struct freeze {
 	struct chunk *ordered;  /* being filled by slices */
 	struct chunk *saved;    /* being filled by changes; then the full ones of the same run */
 	uint32_t saved_count;
+	uint64_t saved_rows;    /* of all freezes so far */
 	struct chunk *ready, **ready_end; /* lists, by next_list */
 };
 

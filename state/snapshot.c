@@ -149,7 +149,13 @@ RC snapshot_save(struct keyed *k, const uint8_t *slot, uint8_t tag, struct err *
 		z->saved_count++;
 	}
 	row_put(k, z->saved, slot, tag);
+	z->saved_rows++;
 	return OK;
+}
+
+uint64_t keyed_saved_rows(const struct keyed *k)
+{
+	return k->f.saved_rows;
 }
 
 bool keyed_can_change(struct keyed *k, uint32_t rows, uint64_t key_bytes)
