@@ -33,21 +33,26 @@ for p in $missing; do
 	grep -E "^(build|test) +$p " "$here/packages.txt" | sed -E 's/^(build|test) +/  /'
 done
 
+install="apt-get install -y --no-install-recommends$missing"
 if [ "$(id -u)" = 0 ]; then
 	as_root=
 elif command -v sudo >/dev/null; then
-	as_root=sudo
+	as_root="sudo "
 else
 	echo "To install them, type as root:" >&2
-	echo "  apt-get update && apt-get install -y --no-install-recommends$missing" >&2
+	echo "  apt-get update && $install" >&2
 	exit 1
 fi
 
-export DEBIAN_FRONTEND=noninteractive
-# The lists of packages are fetched only if they are not there or do not know a package we need.
-if ! apt-get install --simulate --no-install-recommends $missing >/dev/null 2>&1; then
-	echo "+ ${as_root:+$as_root }apt-get update"
-	$as_root apt-get update
-fi
-echo "+ ${as_root:+$as_root }apt-get install -y --no-install-recommends$missing"
-$as_root apt-get install -y --no-install-recommends $missing
+run() { # a command as root, shown before it runs
+	echo "+ $as_root$*"
+	${as_root}env DEBIAN_FRONTEND=noninteractive "$@"
+}
+# The lists of packages are fetched if they do not know a package we need, or what they know is no
+# longer there.
+known=$(apt-get install --simulate $missing >/dev/null 2>&1 && echo yes) || true
+[ -n "$known" ] && run $install || { run apt-get update && run $install; } || {
+	echo "setup: that failed. To install them by hand, type as root:" >&2
+	echo "  apt-get update && $install" >&2
+	exit 1
+}

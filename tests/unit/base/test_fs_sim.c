@@ -1,82 +1,6 @@
 /* test_fs_sim.c - what the simulated disk loses and what it never loses. Where it may lose, both
  * outcomes must be seen among the seeds: a disk that is too kind proves nothing. */
-#include "base/fs_sim.h"
-#include "tests/lib/test.h"
-
-enum { SEEDS = 200, BIG = 5 * 4096 + 100 };
-
-struct world {
-	struct mem mem;
-	struct fs_sim *sim;
-	struct fs *fs;
-	struct rng rng;
-	struct err e;
-};
-
-static void world_begin(struct world *w, uint64_t seed)
-{
-	memset(w, 0, sizeof *w);
-	mem_init(&w->mem, 0);
-	rng_seed(&w->rng, seed);
-	EXPECT_OK(fs_sim_open(&w->sim, &w->mem, &w->e), &w->e);
-	w->fs = fs_sim_fs(w->sim);
-}
-
-static void world_end(struct world *w)
-{
-	fs_sim_close(&w->sim);
-	EXPECT(atomic_load(&w->mem.used_bytes) == 0);
-}
-
-#define EACH_SEED(w, seed)                                                                         \
-	for (uint64_t seed = 1; seed <= SEEDS && (world_begin(&(w), seed), true);                  \
-	     world_end(&(w)), seed++)
-
-#define MUST(w, call) EXPECT_OK(call, &(w).e)
-
-static int create(struct world *w, const char *path)
-{
-	int fd;
-	MUST(*w, fs_open(w->fs, path, FS_CREATE, &fd, &w->e));
-	return fd;
-}
-
-static void write_fill(struct world *w, int fd, char with, size_t len, uint64_t off)
-{
-	static char block[BIG];
-	EXPECT(len <= sizeof block);
-	memset(block, with, len);
-	MUST(*w, fs_pwrite(w->fs, fd, block, len, off, &w->e));
-}
-
-static bool is_there(struct world *w, const char *path)
-{
-	struct fs_stat st;
-	enum rc rc = fs_stat(w->fs, path, &st, NULL);
-	EXPECT(rc == OK || rc == E_NOT_FOUND);
-	return rc == OK;
-}
-
-/* The file's bytes; the caller puts them back. */
-static uint8_t *content(struct world *w, const char *path, size_t *len)
-{
-	uint8_t *data;
-	MUST(*w, fs_read_all(w->fs, path, 1 << 20, &data, len, &w->e));
-	return data;
-}
-
-static size_t count_of(const uint8_t *data, size_t len, char c)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < len; i++)
-		n += data[i] == (uint8_t)c;
-	return n;
-}
-
-static void cut(struct world *w)
-{
-	fs_sim_crash(w->sim, &w->rng);
-}
+#include "tests/unit/base/fs_sim_rig.h"
 
 TEST(synced_bytes_survive_and_unsynced_ones_may_not)
 {
@@ -524,92 +448,6 @@ TEST(inv38_the_same_seed_gives_the_same_trace)
 	}
 }
 
-/* The protocol of section 7 in small: a temporary, synced, linked into a slot, the directory
- * synced. With careless it forgets the first sync, which the disk must punish. */
-static enum rc publish(struct fs *fs, bool careless)
-{
-	static const char text[] = "a whole manifest, long enough to be torn............";
-	int fd;
-	struct err e = {OK};
-	enum rc rc = fs_open(fs, "tmp", FS_CREATE, &fd, &e);
-	if (rc != OK)
-		return rc;
-	for (unsigned i = 0; i < 200 && rc == OK; i++)
-		rc = fs_pwrite(fs, fd, text, sizeof text, i * sizeof text, &e);
-	if (rc == OK && !careless)
-		rc = fs_sync(fs, fd, &e);
-	if (rc == OK)
-		rc = fs_link(fs, "tmp", "slot", &e);
-	if (rc == OK)
-		rc = fs_sync_dir(fs, ".", &e);
-	enum rc closed = fs_close(fs, &fd, NULL);
-	return rc == OK ? closed : rc;
-}
-
-/* Crashes a publish at every operation, under several seeds. How often a broken state was seen. */
-static unsigned broken_publishes(bool careless)
-{
-	unsigned broken = 0;
-	bool reached = true;
-	for (uint64_t n = 1; reached; n++) {
-		for (uint64_t seed = 1; seed <= 10; seed++) {
-			struct world w;
-			world_begin(&w, seed * 1000 + n);
-			if (seed % 2)
-				fs_sim_crash_at(w.sim, n);
-			else
-				fs_sim_crash_after(w.sim, n);
-			enum rc rc = publish(w.fs, careless);
-			reached = fs_sim_crashed(w.sim);
-			EXPECT(reached == (rc == E_CRASHED));
-			cut(&w);
-			size_t len = 0, zeros = 0;
-			bool there = is_there(&w, "slot");
-			if (there) {
-				uint8_t *data = content(&w, "slot", &len);
-				zeros = count_of(data, len, 0);
-				mem_put(&w.mem, data);
-			}
-			bool whole = there && len == 200 * 53 && zeros == 200;
-			broken += (there && !whole) || (rc == OK && !there);
-			world_end(&w);
-		}
-	}
-	return broken;
-}
-
-TEST(inv1_a_careful_publish_is_whole_or_absent_whenever_the_power_goes)
-{
-	EXPECT(broken_publishes(false) == 0);
-}
-
-TEST(a_publish_that_forgets_a_sync_is_caught)
-{
-	EXPECT(broken_publishes(true) > 0);
-}
-
-TEST(inv1_mkdir_all_leaves_no_name_unsynced_whoever_crashed_before)
-{
-	for (uint64_t n = 1, reached = 1; reached; n++)
-		for (uint64_t seed = 1; seed <= 20; seed++) {
-			struct world w;
-			world_begin(&w, seed * 1000 + n);
-			fs_sim_crash_at(w.sim, n);
-			enum rc rc = fs_mkdir_all(w.fs, "/a/b/c", NULL);
-			reached = fs_sim_crashed(w.sim);
-			EXPECT(rc == (reached ? E_CRASHED : OK));
-			fs_sim_kill(w.sim); /* the process dies; later, the power goes */
-			MUST(w, fs_mkdir_all(w.fs, "/a/b/c", &w.e));
-			MUST(w, fs_write_new(w.fs, "/a/b/c/f", "1", 1, &w.e));
-			MUST(w, fs_sync_dir(w.fs, "/a/b/c", &w.e));
-			cut(&w);
-			if (!is_there(&w, "/a/b/c/f"))
-				fail_msg("lost: operation %llu, seed %llu", (unsigned long long)n,
-					 (unsigned long long)seed);
-			world_end(&w);
-		}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -634,9 +472,6 @@ int main(void)
 		T(a_full_disk_takes_what_fits_and_no_more),
 		T(a_flipped_bit_is_on_the_medium),
 		T(inv38_the_same_seed_gives_the_same_trace),
-		T(inv1_a_careful_publish_is_whole_or_absent_whenever_the_power_goes),
-		T(a_publish_that_forgets_a_sync_is_caught),
-		T(inv1_mkdir_all_leaves_no_name_unsynced_whoever_crashed_before),
 	};
 	return RUN(tests);
 }
