@@ -386,9 +386,7 @@ static enum rc make_dirs(struct store *s, struct err *e)
 	enum rc rc = fs_mkdir_all(s->fs, s->manifest_dir, e);
 	if (rc == OK)
 		rc = fs_mkdir_all(s->fs, s->parts_dir, e);
-	if (rc == OK && s->top_slot != SLOT_NONE)
-		rc = slots_durable(s->fs, s->dir, s->top_slot, e);
-	return rc;
+	return rc == OK ? store_make_durable(s, e) : rc;
 }
 
 /* Puts the job's text into job.json. Missing for a moment when it is replaced: the next start then
@@ -428,6 +426,12 @@ static enum rc lost_race(struct store *s, struct store_start *out, const struct 
 		return store_died(s, E_FENCED, why, e);
 	enum rc rc = look(s, out, e);
 	return rc == OK ? ERR(e, E_EXISTS, "%s; looked again", why->text) : rc;
+}
+
+enum rc store_make_durable(struct store *s, struct err *e)
+{
+	enum rc rc = store_dead(s, e);
+	return rc == OK && s->top_slot != SLOT_NONE ? slots_durable(s->fs, s->dir, s->top_slot, e) : rc;
 }
 
 enum rc store_own(struct store *s, struct store_start *out, struct err *e)

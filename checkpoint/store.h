@@ -4,7 +4,8 @@
  *
  *   store_open (look) -> caller's checks -> store_own -> store_publish, store_sweep_* ... -> close
  *        |                                    | E_EXISTS: the log moved; *out is new: check again
- *        final: settle its intents, close     |
+ *        final: store_make_durable, settle    |
+ *        its intents, close                   |
  *
  * Threads: one owner at a time. open and own: whoever starts the job, before it runs; publish,
  * sweep, discard and read: the durability lane only. The control thread keeps a copy of what
@@ -61,6 +62,10 @@ RC store_open(struct store **s, struct fs *fs, struct mem *mem, const struct sto
  *   E_REFUSED   no hard links here: says where to put the directory */
 #define STORE_TRIES 8
 RC store_own(struct store *s, struct store_start *out, struct err *e);
+
+/* A start on a final checkpoint links no fence, but it too makes the newest slot durable before it
+ * believes it (inv 1): whoever linked it may have been killed before the folder was synced. */
+RC store_make_durable(struct store *s, struct err *e);
 
 /* Publishes a checkpoint: fills in identity, slot, parent and what is retained; syncs parts/ if m
  * names new files (themselves sealed already, as is every pending piece it lists and its folder);

@@ -75,7 +75,8 @@ static RC own(struct job *j, struct err *e)
 static RC job_finished_before(struct job *j, struct err *e)
 {
 	job_recovery_of(j, j->start.chosen);
-	if (begin_fits(j->o.plan, j->start.chosen, e) != OK || job_settle(j, j->start.chosen, e) != OK)
+	if (begin_fits(j->o.plan, j->start.chosen, e) != OK ||
+	    store_make_durable(j->store, e) != OK || job_settle(j, j->start.chosen, e) != OK)
 		return e->code;
 	job_move(j, JOB_FINISHED);
 	return OK;
