@@ -9,7 +9,8 @@ static const unsigned job_may[] = {
 	[JOB_RUNNING] = TO(JOB_FINISHED) | TO(JOB_STOPPED) | TO(JOB_WAITING) | TO(JOB_FAILED) |
 			TO(JOB_HALTED),
 	/* To itself: what the next attempt needs could not be read, so it waits once more. */
-	[JOB_WAITING] = TO(JOB_OWNED) | TO(JOB_WAITING) | TO(JOB_STOPPED) | TO(JOB_FAILED),
+	[JOB_WAITING] = TO(JOB_OWNED) | TO(JOB_WAITING) | TO(JOB_STOPPED) | TO(JOB_FAILED) |
+			TO(JOB_FINISHED),
 	[JOB_FINISHED] = 0, [JOB_STOPPED] = 0, [JOB_FAILED] = 0, [JOB_HALTED] = 0,
 };
 
@@ -118,8 +119,21 @@ static void fail_finally(struct job *j, const struct err *e, enum job_state to)
 	job_move(j, to);
 }
 
-static void decide_restart(struct job *j, const struct err *e)
+/* Whoever ran out of memory does not know whether the machine or the job's budget was short. */
+static void name_the_limit(const struct job *j, struct err *e)
 {
+	char limit[UNIT_TEXT];
+	size_t len = strlen(e->text);
+	if (e->code != E_NO_MEMORY || !j->mem->limit_bytes || strstr(e->text, "limits.memory"))
+		return;
+	snprintf(e->text + len, sizeof e->text - len, " (limits.memory is %s)",
+		 size_text(j->mem->limit_bytes, limit));
+}
+
+static void decide_restart(struct job *j, const struct err *why)
+{
+	struct err named = *why, *e = &named;
+	name_the_limit(j, e);
 	const struct spec *s = j->o.plan->spec;
 	struct restart_policy p = {
 		.strategy = s->restart.strategy == SPEC_RESTART_NONE ? RESTART_NONE
@@ -241,8 +255,8 @@ void job_wait_over(struct job *j)
 {
 	struct err e = {0};
 	CHECK(j->state == JOB_WAITING);
-	if (choose_again(j, &e) == OK)
-		job_move(j, JOB_OWNED);
+	if (choose_again(j, &e) == OK) /* a final checkpoint lacked its commits only: they are settled */
+		job_move(j, j->has_newest && j->newest.final ? JOB_FINISHED : JOB_OWNED);
 	else
 		decide_restart(j, &e);
 }

@@ -3,7 +3,9 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "checkpoint/coordinator.h"
 #include "operators/registry.h"
+#include "runtime/aligner.h"
 
 struct spec_type *plan_types(struct mem *mem)
 {
@@ -140,6 +142,31 @@ static void plan_check_paths(struct plan *p, struct diags *ds)
 		}
 }
 
+/* What a task can align and a coordinator can count is refused here, not after the fence. */
+static void plan_check_width(struct plan *p, struct diags *ds)
+{
+	for (uint32_t i = 0; i < p->n_stages; i++) {
+		uint32_t channels = 0;
+		for (uint32_t g = 0; g < p->n_edges; g++)
+			if (p->edge[g].to == i)
+				channels += p->edge[g].kind == EDGE_FORWARD
+						    ? 1
+						    : p->stage[p->edge[g].from].parallelism;
+		struct diag_report dr;
+		if (channels > ALIGNER_INPUTS_MAX)
+			opt_error(spec_report(p->spec, i, &dr, ds), p->stage[i].spec->json,
+				  "fewer inputs, or a lower parallelism of what it reads",
+				  "each subtask reads %u channels; %u are possible", channels,
+				  ALIGNER_INPUTS_MAX);
+	}
+	if (p->n_tasks > CO_SUBTASKS_MAX) {
+		struct diag_report dr;
+		opt_error(spec_report(p->spec, 0, &dr, ds), p->stage[0].spec->json,
+			  "a lower parallelism", "the job has %u subtasks in all; %u are possible",
+			  p->n_tasks, CO_SUBTASKS_MAX);
+	}
+}
+
 RC plan_make(struct plan **out, const struct spec *s, struct diags *ds, struct mem *mem,
 	     struct err *e)
 {
@@ -177,6 +204,11 @@ RC plan_make(struct plan **out, const struct spec *s, struct diags *ds, struct m
 	if ((rc = plan_edges(p, e)) != OK)
 		goto fail;
 	plan_number_tasks(p);
+	plan_check_width(p, ds);
+	if (ds->errors) {
+		rc = ERR(e, E_INVALID, "the job has %u errors", ds->errors);
+		goto fail;
+	}
 	spec_write(s, &p->text);
 	if (!bytes_ok(&p->text)) {
 		rc = ERR(e, E_NO_MEMORY, "no memory to plan the job");
