@@ -4,7 +4,10 @@
 #include "base/check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -15,6 +18,7 @@
 struct out {
 	struct mem *mem;
 	int fd;
+	int own;            /* the same, opened for us; -1: not */
 	bool polls;         /* else a regular file: always writable */
 	bool watching, gave_up;
 	bool in_line;       /* the last byte written ended no line */
@@ -25,6 +29,19 @@ struct out {
 	uint64_t dropped;
 };
 
+/* The poll handle makes what it watches non-blocking, and that is shared: with standard error, with
+ * the shell, with what runs after us. So a pipe or a terminal is opened once more, for us alone. -1:
+ * neither, or it may not be; then it stays as it was, and poll says before each piece that it fits. */
+static int reopen(int fd)
+{
+	struct stat st;
+	char path[32];
+	if (fstat(fd, &st) || !(S_ISFIFO(st.st_mode) || isatty(fd)))
+		return -1;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 RC out_open(struct out **out, void *loop, int fd, struct mem *mem, struct err *e)
 {
 	struct out *o = *out = mem_get(mem, sizeof *o);
@@ -32,7 +49,13 @@ RC out_open(struct out **out, void *loop, int fd, struct mem *mem, struct err *e
 		return ERR(e, E_NO_MEMORY, "no memory for standard output");
 	o->mem = mem;
 	o->fd = fd;
-	o->polls = uv_poll_init(loop, &o->poll, fd) == 0;
+	o->own = reopen(fd);
+	if (o->own >= 0)
+		o->fd = o->own;
+	int flags = fcntl(o->fd, F_GETFL);
+	o->polls = uv_poll_init(loop, &o->poll, o->fd) == 0;
+	if (o->own < 0 && flags >= 0)
+		(void)!fcntl(fd, F_SETFL, flags);
 	o->poll.data = o;
 	return OK;
 }
@@ -166,6 +189,8 @@ void out_close(struct out *o)
 
 void out_free(struct out *o)
 {
+	if (o && o->own >= 0)
+		close(o->own);
 	if (o)
 		mem_put(o->mem, o);
 }

@@ -28,13 +28,16 @@ class BlockedOutput(weir.Case):
         return reader, writer
 
     def numbers(self, rows, **more):
+        """A job that prints 0, 1, 2, ...; rows None: without an end."""
         job = {
             "name": "numbers",
             "pipeline": [
-                {"id": "rows", "type": "generator_source", "rows": rows, "fields": {"a": "i"}},
+                {"id": "rows", "type": "generator_source", "fields": {"a": "i"}},
                 {"id": "show", "type": "print_sink"},
             ],
         }
+        if rows:
+            job["pipeline"][0]["rows"] = rows
         job.update(more)
         return self.write("job.json", job)
 
@@ -91,6 +94,21 @@ class BlockedOutput(weir.Case):
         self.assert_sound(result)
         self.assertEqual(result.code, 1, str(result))
         self.assertIn("no number", result.err)
+
+    def test_the_pipe_it_shares_with_others_stays_as_it_was(self):
+        # Non-blocking would be so for standard error too, and for what runs after weir.
+        reader, writer = self.pipe()
+        process = self.start(
+            "run", self.numbers(None, limits={"stop": "1s"}), "--dir", self.path("d"), stdout=writer
+        )
+        self.until_checkpoint(process, self.path("d"), 1)
+        os.read(reader, 1)
+        self.assertTrue(os.get_blocking(writer))
+        process.signal(weir.SIGTERM)
+        result = process.wait()
+        self.assert_sound(result)
+        self.assertEqual(result.code, 0, str(result))
+        self.assertTrue(os.get_blocking(writer))
 
     def test_a_full_disk_behind_it_is_an_error_not_a_loss(self):
         with open("/dev/full", "w") as full:
