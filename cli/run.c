@@ -276,7 +276,8 @@ static int code_of_end(const struct job *j)
 	enum job_state s = job_state(j);
 	if (s == JOB_FINISHED || s == JOB_STOPPED)
 		return 0;
-	/* Refused, fenced and corrupt have codes of their own; whatever else ended it, the job failed. */
+	/* Refused, fenced and corrupt have codes of their own; whatever else ended it, the job
+	 * failed. */
 	switch (job_error(j)->code) {
 	case E_REFUSED:
 	case E_FENCED:

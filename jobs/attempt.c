@@ -1,5 +1,5 @@
-/* attempt.c - an attempt from its opening to its end. See attempt.h; what the coordinator asks for is
- * done in attempt_act.c, what others tell arrives in attempt_letters.c. */
+/* attempt.c - an attempt from its opening to its end. See attempt.h; what the coordinator asks for
+ * is done in attempt_act.c, what others tell arrives in attempt_letters.c. */
 #include "jobs/attempt_in.h"
 
 #include <inttypes.h>
@@ -85,8 +85,8 @@ struct task *attempt_task(const struct attempt *a, uint32_t i)
 	return a->task[i];
 }
 
-static const struct plan_stage *stage_of_task(const struct attempt *a, uint32_t task, uint32_t *subtask,
-					       uint32_t *stage)
+static const struct plan_stage *stage_of_task(const struct attempt *a, uint32_t task,
+					       uint32_t *subtask, uint32_t *stage)
 {
 	const struct plan *p = a->c.plan;
 	for (uint32_t s = 0; s < p->n_stages; s++)

@@ -23,7 +23,8 @@ static void letter_ack(struct attempt *a, struct snap *s)
 
 static void letter_part(struct attempt *a, struct mail *m)
 {
-	struct pack_finish *f = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct pack_finish, job);
+	struct pack_finish *f = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct pack_finish,
+					     job);
 	struct pending *p = CONTAINER_OF(f, struct pending, part);
 	struct err e = {0};
 	a->jobs_out--;
@@ -55,8 +56,10 @@ static void letter_published(struct attempt *a, struct mail *m)
 	if (o.rc == OK)
 		attempt_event(a, &(struct co_event){.kind = CO_EV_PUBLISHED, .id = o.id});
 	else
-		attempt_event_failed(a, o.rc == E_UNKNOWN_OUTCOME ? CO_EV_PUBLISH_UNKNOWN : CO_EV_PUBLISH_FAILED,
-			     o.id, &o.error);
+		attempt_event_failed(a,
+				     o.rc == E_UNKNOWN_OUTCOME ? CO_EV_PUBLISH_UNKNOWN
+							       : CO_EV_PUBLISH_FAILED,
+				     o.id, &o.error);
 }
 
 static void letter_committed(struct attempt *a, struct mail *m)
@@ -86,7 +89,7 @@ static void letter_swept(struct attempt *a, struct mail *m)
 	else if (o.rc == E_FENCED) /* a sweep looks who owns the directory before it removes anything */
 		attempt_event_failed(a, CO_EV_TASK_FAILED, 0, &o.error);
 	else if (a->c.log && err_class_of(o.rc) != CLASS_QUIET)
-		log_line(a->c.log, LOG_WARN, "old files were not removed, the next checkpoint tries again: %s",
+		log_line(a->c.log, LOG_WARN, "old files are still there, the next checkpoint tries again: %s",
 			 o.error.text);
 	if (a->sweep_again && a->ending != ATTEMPT_HALTED && !a->closing) {
 		a->sweep_again = false;

@@ -5,7 +5,8 @@
 
 /* ---- is it ours ---- */
 
-RC begin_same_job(const struct plan *p, const char *before, size_t len, const char *dir, struct err *e)
+RC begin_same_job(const struct plan *p, const char *before, size_t len, const char *dir,
+		  struct err *e)
 {
 	struct json_doc *doc = NULL;
 	struct err ignored = {0}; /* a text that does not read says nothing: the state decides */

@@ -20,9 +20,10 @@ struct begun {
 };
 
 /* E_REFUSED when the text a directory was last run with is of a job of another name. */
-RC begin_same_job(const struct plan *p, const char *before, size_t len, const char *dir, struct err *e);
-/* E_REFUSED when the state of m cannot be the plan's: a stage with state is gone, of another type, of
- * another key, or max_parallelism changed. All reasons stand in the text. */
+RC begin_same_job(const struct plan *p, const char *before, size_t len, const char *dir,
+		  struct err *e);
+/* E_REFUSED when the state of m cannot be the plan's: a stage with state is gone, of another type,
+ * of another key, or max_parallelism changed. All reasons stand in the text. */
 RC begin_fits(const struct plan *p, const struct manifest *m, struct err *e);
 /* m NULL: a fresh start. */
 RC begin_stages(struct begun *b, struct env *env, const struct plan *p, const struct manifest *m,

@@ -53,7 +53,8 @@ RC chain_carry(struct chain *c, const struct manifest *from, const struct manife
 }
 
 /* Takes [lo, hi] out of one link: *gone when nothing is left, else maybe another one behind it. */
-static RC link_cut(struct chain *c, uint32_t at, uint64_t lo, uint64_t hi, bool *gone, struct err *e)
+static RC link_cut(struct chain *c, uint32_t at, uint64_t lo, uint64_t hi, bool *gone,
+		   struct err *e)
 {
 	struct chain_link *l = &c->link[at];
 	*gone = false;
@@ -87,14 +88,15 @@ RC chain_cut(struct chain *c, uint64_t lo, uint64_t hi, struct err *e)
 	return OK;
 }
 
-RC chain_push(struct chain *c, const struct section_ref *ref, const struct part_file *file, uint64_t lo,
-	      uint64_t hi, bool delta, struct err *e)
+RC chain_push(struct chain *c, const struct section_ref *ref, const struct part_file *file,
+	      uint64_t lo, uint64_t hi, bool delta, struct err *e)
 {
 	struct chain_link l = {.ref = *ref, .file = file, .lo = lo, .hi = hi, .delta = delta};
 	return chain_insert(c, c->n, &l, e);
 }
 
-uint32_t chain_within(const struct chain *c, uint64_t lo, uint64_t hi, uint32_t *links, uint32_t max)
+uint32_t chain_within(const struct chain *c, uint64_t lo, uint64_t hi, uint32_t *links,
+		      uint32_t max)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < c->n; i++) {

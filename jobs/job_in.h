@@ -1,5 +1,5 @@
-/* job_in.h - the inside of a job: shared by job_open.c (look, own, settle), job.c (attempts and the moves
- * between states) and job_facts.c (what others may know) only. */
+/* job_in.h - the inside of a job: shared by job_open.c (look, own, settle), job.c (attempts and the
+ * moves between states) and job_facts.c (what others may know) only. */
 #pragma once
 #include "jobs/job.h"
 
@@ -47,7 +47,8 @@ void job_heard_checkpoint(void *job, const struct checkpoint_record *r);
 void job_heard_print(void *job, struct print_letter *l);
 
 /* job_open.c */
-/* Everything that can refuse: does the state of m (NULL: none) fit, what do sources and sinks say. */
+/* Everything that can refuse: does the state of m (NULL: none) fit, what do sources and sinks
+ * say. */
 enum rc job_check(struct job *j, const struct manifest *m, struct err *e);
 /* Performs what m's sinks had prepared. */
 enum rc job_settle(struct job *j, const struct manifest *m, struct err *e);

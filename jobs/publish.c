@@ -1,5 +1,6 @@
 /* publish.c - the control thread's jobs for the durability lane: seal and publish, commit, sweep,
- * discard, a line of history. Each is one structure that owns what it needs until its letter is back. */
+ * discard, a line of history. Each is one structure that owns what it needs until its letter is
+ * back. */
 #include "jobs/attempt_in.h"
 
 #include <stdio.h>
@@ -113,7 +114,8 @@ enum rc commit_submit(struct attempt *a, struct err *e)
 
 /* ---- sweep ---- */
 
-/* Orphans of sinks first (once), then the store's own. Every fault is reported and ends this sweep. */
+/* Orphans of sinks first (once), then the store's own. Every fault is reported and ends this
+ * sweep. */
 static bool sweep_step(struct io_job *job, struct fs *fs)
 {
 	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
@@ -228,7 +230,8 @@ void note_submit(struct attempt *a, const struct checkpoint_record *r)
 
 void publish_outcome(struct attempt *a, struct mail *m, struct publish_outcome *o)
 {
-	struct durable_job *d = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct durable_job, job);
+	struct durable_job *d = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct durable_job,
+					     job);
 	*o = (struct publish_outcome){.id = d->id, .rc = d->job.rc, .error = d->job.error};
 	part_share_drop(d->part);
 	published_drop(d->manifest);

@@ -1,7 +1,7 @@
 /* spec.h - the job file as a checked structure (DESIGN 9): text in, every fault told, defaults set.
- * Why apart from the plan: what can be said from the text alone is said from the text alone, without
- * a file opened or an expression compiled; the operators are known here by their tables only.
- * Strict: what stands in the job file is understood and used, or refused by name.
+ * Why apart from the plan: what can be said from the text alone is said from the text alone,
+ * without a file opened or an expression compiled; the operators are known here by their tables
+ * only. Strict: what stands in the job file is understood and used, or refused by name.
  * Owns the parsed document; every string and node below is borrowed from it until spec_close.
  * Not here: whether expressions, fields and paths make sense (plan). Threads: one owner. */
 #pragma once
@@ -81,10 +81,11 @@ struct spec_source {
 	const struct spec_type *types; /* ends with {0} */
 };
 
-/* Parses and checks. Every fault goes to ds (diags_init with the same file and text). Returns OK iff
- * there is no error among them; E_INVALID otherwise, and *s then is NULL (not even JSON) or holds what
- * could be understood, so that the plan can go on finding faults in stages that are ok; E_NO_MEMORY.
- * What ds holds may point into *s and into from: print it before closing them, whatever came back. */
+/* Parses and checks. Every fault goes to ds (diags_init with the same file and text). Returns OK
+ * iff there is no error among them; E_INVALID otherwise, and *s then is NULL (not even JSON) or
+ * holds what could be understood, so that the plan can go on finding faults in stages that are ok;
+ * E_NO_MEMORY. What ds holds may point into *s and into from: print it before closing them,
+ * whatever came back. */
 RC spec_parse(struct spec **s, const struct spec_source *from, struct diags *ds, struct mem *mem,
 	      struct err *e);
 void spec_close(struct spec *s); /* legal on NULL */
@@ -92,8 +93,8 @@ void spec_close(struct spec *s); /* legal on NULL */
 /* The job as text: overrides in place, ${...} kept as written. What job.json and manifests hold. */
 void spec_write(const struct spec *s, struct bytes *to);
 
-/* A path of the job file as one to open: relative to the job file's folder. NULL: no memory, else the
- * caller's (mem_put). */
+/* A path of the job file as one to open: relative to the job file's folder. NULL: no memory, else
+ * the caller's (mem_put). */
 char *spec_path(const struct spec *s, const char *path);
 
 /* The index of the stage called id, or -1. */

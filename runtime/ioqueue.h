@@ -9,8 +9,8 @@
  * a checkpoint, and the simulation chooses what runs next.
  * A job is a structure of its submitter with a step function; it comes back as a letter when it is
  * done. A lane waits on nothing but files. Within one class jobs run in the order submitted.
- * Once a job ends as fenced, or with an unknown outcome, no other one is stepped: all come back with
- * that error (inv 27), so that nothing more is done to a directory that is somebody else's.
+ * Once a job ends as fenced, or with an unknown outcome, no other one is stepped: all come back
+ * with that error (inv 27), so that nothing more is done to a directory that is somebody else's.
  * Threads: submit from anywhere; one thread drives each lane. */
 #pragma once
 #include "base/fs.h"

@@ -1,8 +1,8 @@
 /* task_driver.h - the subtasks of one stage as real tasks over hand-made channels, stepped by hand.
  * The stage is planned from JSON, begun from states, fed batches and barriers, and what it emits is
  * collected as rows of text and as batches counted. A snapshot can be kept and another set of
- * subtasks, of any parallelism, be started from it. Keyed state is carried over by walking it: how it
- * is written and read is not the business of operators' tests. */
+ * subtasks, of any parallelism, be started from it. Keyed state is carried over by walking it: how
+ * it is written and read is not the business of operators' tests. */
 #pragma once
 #include "base/check.h"
 #include "base/env.h"

@@ -63,7 +63,8 @@ static void make_job(struct scenario *s, uint32_t rate)
 			      "{\"id\":\"both\",\"type\":\"union\",\"inputs\":[\"fast\",\"slow\"]},",
 			      4 * rate, rate);
 	else
-		at += sprintf(at, "{\"id\":\"lines\",\"type\":\"file_source\",\"path\":\"in\",\"rate\":%u},",
+		at += sprintf(at,
+			      "{\"id\":\"lines\",\"type\":\"file_source\",\"path\":\"in\",\"rate\":%u},",
 			      rate);
 	at += sprintf(at, tail, s->kind == SCENARIO_WORDS_END ? "end" : "update");
 	CHECK(at < s->job + sizeof s->job);
@@ -82,7 +83,8 @@ static void keys_oracle(struct counts *r)
 	counts_sort(r);
 }
 
-void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r, struct scenario_size size)
+void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r,
+		   struct scenario_size size)
 {
 	static const char *const plain[] = {"in/a.txt", "in/b.txt", "in/c.txt", "in/d.txt"};
 	static const char *const two[] = {"in/fast/a.txt", "in/slow/a.txt", "in/fast/b.txt",

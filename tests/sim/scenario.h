@@ -6,7 +6,7 @@ enum scenario_kind {
 	SCENARIO_WORDS,     /* files -> words -> updated counts */
 	SCENARIO_UNION,     /* two sources of different speed -> union -> words -> updated counts */
 	SCENARIO_WORDS_END, /* files -> words -> counts once, at the end */
-	SCENARIO_KEYS,      /* generated integers -> updated counts: state of several slices and chunks */
+	SCENARIO_KEYS,      /* generated integers -> updated counts: state of several slices, chunks */
 	SCENARIOS,
 };
 const char *scenario_name(enum scenario_kind k);
@@ -29,7 +29,8 @@ struct scenario_size {
 	uint32_t lines_a_second;  /* of one source, about; checkpoints come each 10 ms */
 };
 
-void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r, struct scenario_size size);
+void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r,
+		   struct scenario_size size);
 void scenario_close(struct scenario *s);
 /* Puts the input on the disk. */
 void scenario_files(const struct scenario *s, struct world *w);

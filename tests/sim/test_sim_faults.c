@@ -1,6 +1,6 @@
-/* test_sim_faults.c - the n-th file operation fails, for every n (inv 32): the job restarts by itself and
- * ends exactly, or ends with a message and an exit code; once the fault is gone, and the power was cut
- * in between, the next start ends exactly. Nothing is lost. */
+/* test_sim_faults.c - the n-th file operation fails, for every n (inv 32): the job restarts by
+ * itself and ends exactly, or ends with a message and an exit code; once the fault is gone, and the
+ * power was cut in between, the next start ends exactly. Nothing is lost. */
 #include "tests/sim/scenario.h"
 
 #include "base/check.h"
@@ -164,8 +164,8 @@ TEST(inv31_an_allocation_that_fails_anywhere_loses_nothing)
 			break;
 	}
 	free(f);
-	printf("%" PRIu64 " failed allocations; %" PRIu64 " finished (%" PRIu64 " after a restart), %" PRIu64
-	       " failed, %" PRIu64 " halted, %" PRIu64 " refused\n",
+	printf("%" PRIu64 " failed allocations; %" PRIu64 " finished (%" PRIu64 " after a restart), "
+	       "%" PRIu64 " failed, %" PRIu64 " halted, %" PRIu64 " refused\n",
 	       given, c.finished, c.restarted, c.failed, c.halted, c.refused);
 	EXPECT(given > 100 && c.restarted > 20);
 }

@@ -1,6 +1,7 @@
-/* test_sim_seeds.c - exactly once under any schedule: 600 seeds, each a small job at parallelism 1 to 3,
- * stopped, killed or cut from power up to three times at random moments, recovery included, and started
- * again at another parallelism. SIM_SEED=n runs one seed with every file operation on standard error. */
+/* test_sim_seeds.c - exactly once under any schedule: 600 seeds, each a small job at parallelism 1
+ * to 3, stopped, killed or cut from power up to three times at random moments, recovery included,
+ * and started again at another parallelism. SIM_SEED=n runs one seed with every file operation on
+ * standard error. */
 #include "tests/sim/scenario.h"
 
 #include "base/check.h"
@@ -12,7 +13,8 @@
 #define SEEDS 600
 
 struct totals {
-	uint64_t runs, crashes, crashes_in_recovery, power_cuts, stops, checkpoints, steps, with_progress;
+	uint64_t runs, crashes, crashes_in_recovery, power_cuts, stops;
+	uint64_t checkpoints, steps, with_progress;
 };
 
 static unsigned parallelism(struct world *w)
@@ -85,7 +87,7 @@ static void run_seed(uint64_t seed, struct totals *t, uint64_t *trace_hash)
 		world_fail(w, "did not finish: %s", w->error.text);
 	scenario_check_end(&s, w);
 	seen_look(seen, w);
-	if (w->completed > completed) /* else it was finished before, and a power cut may undo unlinks */
+	if (w->completed > completed) /* else it was finished, and a power cut may undo unlinks */
 		check_directory(w);
 	world_exit(w);
 	/* A finished job run again changes nothing (inv 20). */

@@ -58,7 +58,8 @@ void world_open(struct world *w, uint64_t seed, const char *job_text)
 	rng_seed(&w->env_rng, seed ^ 0x5EED);
 	w->clock = (struct world_clock){.clock = {mono_us, wall_us}, .now_us = 1000000,
 					.wall_ahead_us = 1700000000000000};
-	w->env = (struct env){.clock = &w->clock.clock, .fs = w->fs, .mem = &w->mem, .rng = &w->env_rng};
+	w->env = (struct env){.clock = &w->clock.clock, .fs = w->fs, .mem = &w->mem,
+			      .rng = &w->env_rng};
 	const char *asked = getenv("SIM_SEED");
 	w->trace = asked && strtoull(asked, NULL, 10) == seed;
 	w->log = (struct log){.to = w->trace ? stderr : NULL, .least = LOG_DEBUG,

@@ -1,12 +1,13 @@
-/* world.h - a whole job on one thread: the simulator is the other driver of what jobs/drive.c drives.
+/* world.h - a whole job on one thread: the simulator is the other driver of what jobs/drive.c
+ * drives.
  *
- *   seed -> scheduler picks: a task | a lane | the control thread      each step: some microseconds pass
- *           nobody has anything to do: the clock jumps to the next timer (none: a deadlock, which fails)
+ *   seed -> scheduler picks: a task | a lane | the control thread   each step: some microseconds pass
+ *           nobody has anything to do: the clock jumps to the next timer (none: a deadlock)
  *
  * Why: every interleaving, every crash and every fault can be played again from its seed (inv 38).
- * The disk is fs_sim; the clock is virtual; memory is counted, so that what a dropped job leaks is seen.
- * A crash drops the process: on a disk that answers nothing the attempt is failed and run to its end, so
- * that all its memory comes back; nothing it does then reaches the disk.
+ * The disk is fs_sim; the clock is virtual; memory is counted, so that what a dropped job leaks is
+ * seen. A crash drops the process: on a disk that answers nothing the attempt is failed and run to
+ * its end, so that all its memory comes back; nothing it does then reaches the disk.
  * Threads: one. */
 #pragma once
 #include "base/env.h"
@@ -45,7 +46,7 @@ struct world {
 	uint32_t weight[WORLD_TASKS_MAX + 3];
 	uint32_t idle[WORLD_TASKS_MAX + 3]; /* idle steps of each actor since anybody was busy */
 	uint64_t wake[WORLD_TASKS_MAX + 3];
-	uint64_t fail_allocation; /* of the next process, counted from the planned job: that one fails */
+	uint64_t fail_allocation; /* of the next process, counted from the plan: that one fails */
 	uint32_t n_tasks;
 	bool began;               /* an attempt's threads "run" */
 	/* what happened, over all processes */

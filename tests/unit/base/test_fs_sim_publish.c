@@ -1,5 +1,6 @@
-/* test_fs_sim_publish.c - the protocol of a checkpoint in small, crashed at every operation: the disk
- * must let the careful one pass and catch the careless one, or all other crash tests prove nothing. */
+/* test_fs_sim_publish.c - the protocol of a checkpoint in small, crashed at every operation: the
+ * disk must let the careful one pass and catch the careless one, or all other crash tests prove
+ * nothing. */
 #include "tests/unit/base/fs_sim_rig.h"
 
 /* The protocol of section 7 in small: a temporary, synced, linked into a slot, the directory

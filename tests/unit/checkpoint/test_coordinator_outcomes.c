@@ -1,5 +1,5 @@
-/* test_coordinator_outcomes.c - acknowledgements, completion, failures: the coordinator's rules 14 to
- * 20 and 26, one claim each; numbers are COORDINATOR.md's. */
+/* test_coordinator_outcomes.c - acknowledgements, completion, failures: the coordinator's rules 14
+ * to 20 and 26, one claim each; numbers are COORDINATOR.md's. */
 #include "tests/unit/checkpoint/coordinator_rig.h"
 
 /* ---- (14) acknowledgements ---- */

@@ -1,5 +1,6 @@
-/* test_chain.c - a chain of runs against a model: for each place in the hash range, which changes stand
- * in which order. Cutting, pushing and replacing by merges may never lose, add or reorder one. */
+/* test_chain.c - a chain of runs against a model: for each place in the hash range, which changes
+ * stand in which order. Cutting, pushing and replacing by merges may never lose, add or reorder
+ * one. */
 #include "jobs/chain.h"
 
 #include "base/check.h"
@@ -64,7 +65,8 @@ static struct run *run_new(struct model *m)
 	/* Several runs stand in one file, at other offsets. */
 	snprintf(x->file.name, sizeof x->file.name, "file-%u", m->n_runs / 3);
 	x->file.length = 100;
-	x->ref = (struct section_ref){.offset = 10 * (m->n_runs % 3), .rows = 1, .length = 1, .bytes = 1};
+	x->ref = (struct section_ref){.offset = 10 * (m->n_runs % 3), .rows = 1, .length = 1,
+				      .bytes = 1};
 	m->n_runs++;
 	return x;
 }
@@ -114,7 +116,8 @@ static void push(struct model *m)
 		x->brings[c] = one;
 		stack_append(&m->want[c], &one);
 	}
-	EXPECT_OK(chain_push(&m->chain, &x->ref, &x->file, cell_lo(lo), cell_hi(hi), true, &m->e), &m->e);
+	EXPECT_OK(chain_push(&m->chain, &x->ref, &x->file, cell_lo(lo), cell_hi(hi), true, &m->e),
+		  &m->e);
 }
 
 static void cut(struct model *m)
@@ -135,7 +138,8 @@ static void merge_begin(struct model *m)
 	uint32_t n = chain_within(&m->chain, cell_lo(m->lo), cell_hi(m->hi), link, STACK_MAX);
 	if (n < 2)
 		return;
-	uint32_t first = (uint32_t)rng_below(&m->r, n - 1), count = 2 + (uint32_t)rng_below(&m->r, n - first - 1);
+	uint32_t first = (uint32_t)rng_below(&m->r, n - 1);
+	uint32_t count = 2 + (uint32_t)rng_below(&m->r, n - first - 1);
 	manifest_init(&m->inputs, &m->mem);
 	struct manifest_op *op = manifest_add_op(&m->inputs, "s", "keyed_sum", 1);
 	struct manifest_keyed *k = manifest_add_keyed(&m->inputs, op);
@@ -143,7 +147,8 @@ static void merge_begin(struct model *m)
 	for (uint32_t i = first; i < first + count; i++) {
 		const struct chain_link *l = &m->chain.link[link[i]];
 		struct manifest_run *r = manifest_add_run(&m->inputs, k);
-		*r = (struct manifest_run){.ref = l->ref, .hash_first = l->lo, .hash_last = l->hi, .delta = true};
+		*r = (struct manifest_run){.ref = l->ref, .hash_first = l->lo, .hash_last = l->hi,
+					   .delta = true};
 		r->ref.file = manifest_file(&m->inputs, l->file);
 		for (uint32_t c = m->lo; c <= m->hi; c++)
 			if (l->lo <= cell_lo(c) && l->hi >= cell_hi(c))
@@ -288,7 +293,8 @@ TEST(a_merge_is_refused_when_part_of_what_it_merged_was_cut_out)
 	EXPECT_OK(chain_replace(&c, &in, k, &ref, &file[1], 0, UINT64_MAX, true, &done, &e), &e);
 	EXPECT(!done && c.n == 1 && !strcmp(c.link[0].file->name, "a"));
 	/* Of the part that is whole it may be used. */
-	EXPECT_OK(chain_replace(&c, &in, k, &ref, &file[1], cell_lo(4), UINT64_MAX, true, &done, &e), &e);
+	EXPECT_OK(chain_replace(&c, &in, k, &ref, &file[1], cell_lo(4), UINT64_MAX, true, &done, &e),
+		  &e);
 	EXPECT(done && c.n == 1 && !strcmp(c.link[0].file->name, "m"));
 	chain_close(&c);
 	manifest_close(&in);

@@ -1,5 +1,5 @@
-/* test_explain.c - a drawing is right when it looks right: golden texts, written by hand, of a chain,
- * of a fan-out that runs past another branch, and of two sources that meet. */
+/* test_explain.c - a drawing is right when it looks right: golden texts, written by hand, of a
+ * chain, of a fan-out that runs past another branch, and of two sources that meet. */
 #include "tests/lib/test.h"
 
 #include "jobs/explain.h"
@@ -21,7 +21,8 @@ static void rig_open(struct rig *r, const char *job)
 	r->types = plan_types(&r->mem);
 	assert_non_null(r->types);
 	diags_init(&r->ds, "job.json", job, strlen(job), &r->mem);
-	struct spec_source from = {.file = "job.json", .text = job, .len = strlen(job), .types = r->types};
+	struct spec_source from = {.file = "job.json", .text = job, .len = strlen(job),
+				   .types = r->types};
 	enum rc rc = spec_parse(&r->spec, &from, &r->ds, &r->mem, &e);
 	if (rc == OK)
 		rc = plan_make(&r->plan, r->spec, &r->ds, &r->mem, &e);
@@ -55,12 +56,14 @@ static void draws(const char *job, const char *graph)
 	rig_close(&r);
 }
 
-#define GEN(id) "{\"id\":\"" id "\",\"type\":\"generator_source\",\"rows\":9,\"fields\":{\"k\":\"i\"}}"
+#define GEN(id) \
+	"{\"id\":\"" id "\",\"type\":\"generator_source\",\"rows\":9,\"fields\":{\"k\":\"i\"}}"
 
 TEST(a_chain_is_one_lane)
 {
 	draws("{\"name\":\"t\",\"parallelism\":2,\"pipeline\":[" GEN("a")
-	      ",{\"id\":\"sum\",\"type\":\"keyed_sum\",\"key\":\"k\",\"value\":\"k\",\"parallelism\":3},"
+	      ",{\"id\":\"sum\",\"type\":\"keyed_sum\",\"key\":\"k\",\"value\":\"k\","
+	      "\"parallelism\":3},"
 	      "{\"id\":\"out\",\"type\":\"print_sink\",\"parallelism\":1}]}",
 	      "t: 3 stages, 6 tasks, ends when its input has ended\n"
 	      "\n"
@@ -75,7 +78,8 @@ TEST(a_chain_is_one_lane)
 
 TEST(lanes_part_run_past_each_other_and_meet)
 {
-	draws("{\"name\":\"t\",\"pipeline\":[" GEN("a") ",{\"id\":\"b\",\"type\":\"filter\",\"expr\":\"k > 1\"},"
+	draws("{\"name\":\"t\",\"pipeline\":[" GEN("a")
+	      ",{\"id\":\"b\",\"type\":\"filter\",\"expr\":\"k > 1\"},"
 	      "{\"id\":\"c\",\"type\":\"filter\",\"expr\":\"k < 1\",\"inputs\":[\"a\"]},"
 	      "{\"id\":\"u\",\"type\":\"union\",\"inputs\":[\"b\",\"c\"]},"
 	      "{\"id\":\"out\",\"type\":\"print_sink\"}]}",

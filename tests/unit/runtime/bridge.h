@@ -1,6 +1,6 @@
-/* bridge.h - several subtasks' tables, packed into part files on a simulated disk and restored from it:
- * what the tests of pack, restore and merger share. The oracle is the state tests' model; manifests are
- * put together in memory, as jobs/ would, but plainly: one run after the other. */
+/* bridge.h - several subtasks' tables, packed into part files on a simulated disk and restored from
+ * it: what the tests of pack, restore and merger share. The oracle is the state tests' model;
+ * manifests are put together in memory, as jobs/ would, but plainly: one run after the other. */
 #pragma once
 #include "base/fs_sim.h"
 #include "runtime/merger.h"
@@ -231,14 +231,15 @@ static inline void take_drop(struct bridge *b, struct taking *g)
 }
 
 
-/* Subtask after subtask: what the newest manifest has of its range (unless it wrote everything), then
- * its new runs. */
+/* Subtask after subtask: what the newest manifest has of its range (unless it wrote everything),
+ * then its new runs. */
 static inline void take_assemble(struct bridge *b, struct taking *g, const struct part_file *file)
 {
 	struct manifest to;
 	manifest_init(&to, &b->mem);
 	to.id = b->id;
-	struct manifest_keyed *k = manifest_add_keyed(&to, manifest_add_op(&to, "count", "keyed_sum", b->n));
+	struct manifest_keyed *k =
+		manifest_add_keyed(&to, manifest_add_op(&to, "count", "keyed_sum", b->n));
 	const struct manifest_keyed *old = b->newest.n_ops ? &b->newest.op[0].keyed[0] : NULL;
 	for (uint32_t i = 0; i < b->n; i++) {
 		const struct snap *s = g->snap[i];

@@ -1,6 +1,6 @@
 /* test_aligner_graphs.c - random graphs of gates: whatever is cancelled, aborted or ended, every
- * snapshot is a consistent cut and nobody waits for ever. A failure prints its seed; WEIR_SEED=n runs
- * that one. */
+ * snapshot is a consistent cut and nobody waits for ever. A failure prints its seed; WEIR_SEED=n
+ * runs that one. */
 #include "base/check.h"
 #include "base/rng.h"
 #include "runtime/aligner.h"

@@ -1,5 +1,5 @@
-/* test_gate.c - n channels as one: what comes out when inputs are held, cancelled, ended. The rules of
- * alignment themselves are test_aligner.c's. */
+/* test_gate.c - n channels as one: what comes out when inputs are held, cancelled, ended. The rules
+ * of alignment themselves are test_aligner.c's. */
 #include "runtime/gate.h"
 
 #include "base/rng.h"
@@ -205,8 +205,8 @@ TEST(an_id_restored_from_is_over_and_its_barrier_is_none)
 	close_fix(&f);
 }
 
-/* Values carry the number of barriers pushed before them on their input: between two barriers handed
- * out only values of that interval may come. */
+/* Values carry the number of barriers pushed before them on their input: between two barriers
+ * handed out only values of that interval may come. */
 TEST(inv4_no_value_crosses_a_barrier_whatever_the_interleaving)
 {
 	for (uint64_t seed = 1; seed <= 200; seed++) {

@@ -1,5 +1,5 @@
-/* test_ioqueue_halt.c - what the lanes do after one of them has learned that the directory is another
- * process's: nothing. */
+/* test_ioqueue_halt.c - what the lanes do after one of them has learned that the directory is
+ * another process's: nothing. */
 #include "base/check.h"
 #include "base/fs_sim.h"
 #include "runtime/ioqueue.h"

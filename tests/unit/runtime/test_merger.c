@@ -1,4 +1,5 @@
-/* test_merger.c - which runs are merged, and that a merged chain is the same state in fewer runs. */
+/* test_merger.c - which runs are merged, and that a merged chain is the same state in fewer
+ * runs. */
 #include "tests/unit/runtime/bridge.h"
 
 TEST(merge_choose_takes_the_runs_that_save_most_for_what_they_cost)
@@ -91,7 +92,8 @@ static bool merge_some(struct bridge *b, uint32_t subtask)
 	struct manifest to;
 	manifest_init(&to, &b->mem);
 	to.id = b->newest.id;
-	struct manifest_keyed *tk = manifest_add_keyed(&to, manifest_add_op(&to, "count", "keyed_sum", b->n));
+	struct manifest_keyed *tk =
+		manifest_add_keyed(&to, manifest_add_op(&to, "count", "keyed_sum", b->n));
 	for (uint32_t i = 0; i < k->n_runs; i++) {
 		if (&k->run[i] == chosen[count - 1] && g->file.length) {
 			struct manifest_run *x = manifest_add_run(&to, tk);

@@ -71,7 +71,8 @@ TEST(inv30_a_hash_exchange_gives_each_row_once_to_the_owner_of_its_group_in_orde
 		struct fix f;
 		struct rng r;
 		rng_seed(&r, seed);
-		uint32_t n_to = 1 + (uint32_t)rng_below(&r, TO_MAX), n = 1 + (uint32_t)rng_below(&r, BATCH_ROWS);
+		uint32_t n_to = 1 + (uint32_t)rng_below(&r, TO_MAX);
+		uint32_t n = 1 + (uint32_t)rng_below(&r, BATCH_ROWS);
 		int64_t key[BATCH_ROWS], number[BATCH_ROWS];
 		uint64_t seen[BATCH_ROWS] = {0};
 		open_fix(&f, EDGE_HASH, n_to);
