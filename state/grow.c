@@ -7,7 +7,7 @@
 #include "state/keyed_in.h"
 
 #define LEAST_CAP 1024u
-#define SMALL_CAP 65536u   /* below: half full at most, memory is no matter */
+#define SMALL_CAP (1u << 18) /* below: half full at most, for shorter probes; memory is no matter */
 #define MOVE_A_ROW 16u     /* slots moved a row: done long before the old table is crowded */
 #define MOVE_LEAST 64u
 #define WASTE_BYTES (1u << 20)

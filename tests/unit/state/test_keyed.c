@@ -155,8 +155,8 @@ TEST(a_growing_table_costs_less_than_40_bytes_a_number)
 {
 	struct world w;
 	world_open(&w, model_shape(KEY_FIX8, 8, MODEL_FROZEN), 0, UINT64_MAX);
-	add_numbers(&w, 0, 65536, 1);
-	for (uint64_t n = 65536; n < 700000; n += 4096) {
+	add_numbers(&w, 0, 262144, 1);
+	for (uint64_t n = 262144; n < 1000000; n += 4096) { /* below, tables are half empty */
 		add_numbers(&w, n, n + 4096, 1);
 		/* While it grows, a part of both tables may be there. */
 		EXPECT(keyed_memory_bytes(w.k) < 64 * keyed_count(w.k));
