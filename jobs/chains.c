@@ -3,6 +3,8 @@
  * time. */
 #include "jobs/attempt_in.h"
 
+#include "state/merge.h"
+
 #define LINKS_MAX 512
 
 static struct merging *merging_of(struct attempt *a, uint32_t stage, uint32_t subtask)
@@ -105,7 +107,8 @@ void chains_look(struct attempt *a)
 			uint32_t n = runs_within(k, subtask_hash_first(st, i), subtask_hash_last(st, i),
 						 link);
 			tell_chain(a, st->first_task + i, links_rows(k, link, n, rows), n);
-			if (!a->closing && n < LINKS_MAX && !merging_of(a, s, i) &&
+			/* More than a merge can read, after a rescale: the next freeze writes everything. */
+			if (!a->closing && n <= MERGE_INPUTS && !merging_of(a, s, i) &&
 			    merge_choose(rows, n, &first, &count))
 				merge_start(a, k, link, first, count, s, i);
 		}
