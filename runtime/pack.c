@@ -119,6 +119,7 @@ struct pack_warm {
 	struct io_job job;
 	struct mem *mem;
 	struct chunk *next;
+	struct waker *waker; /* a snapshot may wait for what is being warmed */
 };
 
 static bool pack_warm_step(struct io_job *job, struct fs *fs)
@@ -131,6 +132,8 @@ static bool pack_warm_step(struct io_job *job, struct fs *fs)
 	w->next = c->next;
 	memset(c->data, 0, c->size_bytes);
 	chunk_put(c);
+	if (w->waker)
+		waker_wake(w->waker);
 	return !w->next;
 }
 
@@ -140,12 +143,13 @@ static void pack_warm_finished(struct io_job *job)
 	mem_put(w->mem, w);
 }
 
-void pack_warm(struct packing *p, struct chunk_pool *pool, uint32_t n)
+void pack_warm(struct packing *p, struct chunk_pool *pool, uint32_t n, struct waker *waker)
 {
 	struct pack_warm *w = mem_get(p->o.mem, sizeof *w);
 	if (!w)
 		return;
 	w->mem = p->o.mem;
+	w->waker = waker;
 	w->job.class = IO_PACK;
 	w->job.step = pack_warm_step;
 	w->job.finished = pack_warm_finished;

@@ -28,7 +28,7 @@ void packing_close(struct packing *p);
 
 /* Touches up to n chunks of pool on the bytes lane, so that the task's first snapshots do not pay for
  * fresh pages. Threads: the pool's owner. Without memory it does less. */
-void pack_warm(struct packing *p, struct chunk_pool *pool, uint32_t n);
+void pack_warm(struct packing *p, struct chunk_pool *pool, uint32_t n, struct waker *waker);
 
 /* Per subtask and checkpoint, what the lane keeps between chunks. Made by pack_begin on the task's
  * thread, closed by the lane when the end job is done. waker (may be NULL) is woken whenever chunks

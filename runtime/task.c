@@ -424,7 +424,7 @@ enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
 	t->ctx.wake_at_us = UINT64_MAX;
 	/* Not before the first step: a start that fails half-way has no job under way. */
 	if (t->keyed && !t->warmed && !t->closing)
-		pack_warm(t->c.packing, &t->chunks, WARM_CHUNKS);
+		pack_warm(t->c.packing, &t->chunks, WARM_CHUNKS, &t->waker);
 	t->warmed = true;
 	task_letters(t);
 	enum task_did did;
