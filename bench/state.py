@@ -85,7 +85,7 @@ def measure(bench):
 
     hot = stages("splitmix64(i, %d) * 100" % (KEYS // 100), rate=2000000)
     history = bench.run_for(3, "all-dirty", hot, "200ms", "d")["checkpoints"]["history"]
-    hot = [c for c in history if c["trigger"] == "periodic" and c["keys_changed"] <= KEYS // 100]
+    hot = [c for c in history if c["kind"] == "periodic" and c["keys_changed"] <= KEYS // 100]
     if hot:
         found["1 % changed: checkpoint bytes"] = statistics.median(c["bytes_written"] for c in hot)
         found["1 % changed: longest stop, us"] = max(c["sync_us_max"] for c in hot)
