@@ -434,7 +434,8 @@ enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
 		did = task_turn(t);
 		task_acknowledge(t);
 	}
-	if (did != TASK_BUSY)
+	/* One that is busy for long hands over what it has too, now and then. */
+	if (did != TASK_BUSY || ++t->busy_steps % SETTLE_STEPS == 0)
 		task_settle(t);
 	atomic_store_explicit(&t->stats.records_out, t->outlet.records, memory_order_relaxed);
 	atomic_store_explicit(&t->stats.records_skipped, t->ctx.skipped, memory_order_relaxed);

@@ -8,6 +8,7 @@
 
 #define SNAPS_MAX 16 /* checkpoints of a task under way: max_concurrent and aborted ones draining */
 #define WARM_CHUNKS 16 /* 4 MiB: what a snapshot of some 100,000 rows has out at once, by feel */
+#define SETTLE_STEPS 16 /* by feel: four times what a full channel's quarter takes */
 #define SLICE_ROWS 2048 /* about 25 us: far below the promised longest stop */
 
 enum task_phase {
@@ -63,6 +64,7 @@ struct task {
 	struct task_stats stats;
 	uint64_t last_us;
 	enum task_did last_did;
+	uint32_t busy_steps;
 };
 
 /* task_barrier.c */
