@@ -106,6 +106,15 @@ static RC settle_both(struct fs *fs, const struct intent *in, struct err *e)
 	return fs_unlink(fs, in->from, e);
 }
 
+RC intent_folder_gone(const struct intent *in, const char *dir, struct err *e)
+{
+	return ERR(e, E_REFUSED,
+		   "the folder %s is gone, so it cannot be told whether %s was committed: is the disk "
+		   "mounted? If its files were all taken away, make the folder again (mkdir -p) and start "
+		   "again",
+		   dir, in->to);
+}
+
 /* The folder of prepared files is made before the first of them and never removed: without it (a
  * disk that is not mounted, a folder moved away) nothing can be said of what stood in it. */
 static RC folder_is_there(struct fs *fs, const struct intent *in, struct err *e)
@@ -116,11 +125,7 @@ static RC folder_is_there(struct fs *fs, const struct intent *in, struct err *e)
 	fs_dirname(in->from, dir, sizeof dir);
 	enum rc rc = fs_stat(fs, dir, &st, &local);
 	if (rc == E_NOT_FOUND)
-		return ERR(e, E_REFUSED,
-			   "the folder %s is gone, so it cannot be told whether %s was committed: is the "
-			   "disk mounted? If its files were all taken away, make the folder again "
-			   "(mkdir -p) and start again",
-			   dir, in->to);
+		return intent_folder_gone(in, dir, e);
 	if (rc != OK)
 		*e = local;
 	return rc;

@@ -31,6 +31,9 @@ struct intent intent_of(const struct manifest_intent *m);
 
 enum intent_outcome { INTENT_COMMITTED, INTENT_WAS_DONE };
 
+/* What is said, by whoever sees it first, when the folder of `from` is not there: E_REFUSED. */
+RC intent_folder_gone(const struct intent *in, const char *dir, struct err *e);
+
 /* Performs one on the durability lane or, at a start, on the control thread. Syncs what it touched:
  * the directory of `to` and that of `from`. E_CORRUPT when both exist and differ. */
 RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *out, struct err *e);

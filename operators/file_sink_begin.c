@@ -96,6 +96,25 @@ static RC orphans_list(struct op_begin *b, const char *dir, struct err *e)
 	return rc;
 }
 
+/* A folder that the chosen checkpoint prepared files in, and that is gone, is not made anew: an empty
+ * one would say that all of them were committed (intent.h), which nobody knows. */
+static RC folder_check(struct op_begin *b, const char *dir, struct err *e)
+{
+	struct fs_stat st;
+	struct err why = {OK};
+	size_t len = strlen(dir);
+	const struct intent *in = NULL;
+	for (size_t i = 0; i < b->n_intents && !in; i++)
+		if (!strncmp(b->intents[i].from, dir, len) && b->intents[i].from[len] == '/')
+			in = &b->intents[i];
+	if (!in)
+		return OK;
+	enum rc rc = fs_stat(b->fs, dir, &st, &why);
+	if (rc == E_NOT_FOUND)
+		return intent_folder_gone(in, dir, e);
+	return rc == OK ? OK : ERR(e, rc, "%s", why.text);
+}
+
 RC file_sink_begin(const void *conf, struct op_begin *b, struct err *e)
 {
 	const struct file_sink_conf *c = conf;
@@ -112,6 +131,8 @@ RC file_sink_begin(const void *conf, struct op_begin *b, struct err *e)
 		return e->code;
 	if (path_join(c->path, PENDING_DIR, pending, e) != OK ||
 	    path_join(pending, b->uuid, dir, e) != OK)
+		return e->code;
+	if (folder_check(b, dir, e) != OK)
 		return e->code;
 	/* Also where it is there: its maker may have crashed before its name was durable. */
 	if (fs_mkdir_all(b->fs, dir, e) != OK)
