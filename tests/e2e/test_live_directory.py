@@ -3,7 +3,6 @@
 import os
 import random
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -19,9 +18,8 @@ class LiveDirectory(weir.Case):
         first = self.start(*args)
         self.until_checkpoint(first, self.path("d"), 2)
         for more in ([], ["--fresh"], ["--parallelism", "2"]):
-            began = time.monotonic()
-            self.refused(5, [str(first.pid)], *args, *more, timeout=20)
-            self.assertLess(time.monotonic() - began, 5)
+            self.refused(5, [str(first.pid)], *args, *more)
+        # At once means: it did not wait for the first to end.
         self.assertTrue(first.running(), str(first.result()))
         self.assertEqual(first.wait().code, 0, str(first.result()))
         rows = weir.read_csv(self.path("out"), ["word", "n"])
