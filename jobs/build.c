@@ -164,6 +164,8 @@ enum rc build_graph(struct attempt *a, struct err *e)
 		n_edges += readers_of(p, s) * p->stage[s].parallelism;
 	a->n_tasks = p->n_tasks;
 	a->channel = mem_get_aligned(a->mem, 64, (a->n_channels + 1) * sizeof *a->channel);
+	for (uint32_t i = 0; a->channel && i < a->n_channels; i++) /* closable from here on */
+		channel_init(&a->channel[i], CHANNEL_SLOTS, CHANNEL_BYTES, NULL, NULL);
 	a->ins = mem_get(a->mem, (a->n_channels + 1) * sizeof *a->ins);
 	a->outs = mem_get(a->mem, (a->n_channels + 1) * sizeof *a->outs);
 	a->edges = mem_get(a->mem, (n_edges + 1) * sizeof *a->edges);
@@ -171,8 +173,6 @@ enum rc build_graph(struct attempt *a, struct err *e)
 	a->task_told = mem_get(a->mem, p->n_tasks + 1);
 	if (!a->channel || !a->ins || !a->outs || !a->edges || !a->task || !a->task_told)
 		goto no_memory;
-	for (uint32_t i = 0; i < a->n_channels; i++)
-		channel_init(&a->channel[i], CHANNEL_SLOTS, CHANNEL_BYTES, NULL, NULL);
 	enum rc rc = OK;
 	for (uint32_t s = 0; s < p->n_stages && rc == OK; s++)
 		for (uint32_t i = 0; i < p->stage[s].parallelism && rc == OK; i++)
