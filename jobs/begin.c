@@ -75,8 +75,30 @@ static void fit_keyed(struct misfits *mf, const struct plan_stage *st, const str
 		       op->max_parallelism, st->p.max_parallelism);
 }
 
+/* An unchanged job's manifest lists exactly its stages and their subtasks (inv 2): one that is missing
+ * would begin from nothing as if it were new. */
+static RC fit_set(const struct plan *p, const struct manifest *m, struct err *e)
+{
+	if (m->job_hash != p->job_hash)
+		return OK;
+	for (uint32_t i = 0; i < p->n_stages; i++) {
+		const struct plan_stage *st = &p->stage[i];
+		const struct manifest_op *op = manifest_find_op(m, st->spec->id);
+		if (!op || op->parallelism != st->parallelism)
+			return ERR(e, E_CORRUPT, "checkpoint %llu has %u subtasks of stage '%s'; the job it "
+				   "is of has %u", (unsigned long long)m->id, op ? op->parallelism : 0,
+				   st->spec->id, st->parallelism);
+	}
+	if (m->n_ops != p->n_stages)
+		return ERR(e, E_CORRUPT, "checkpoint %llu lists %u stages; the job it is of has %u",
+			   (unsigned long long)m->id, m->n_ops, p->n_stages);
+	return OK;
+}
+
 RC begin_fits(const struct plan *p, const struct manifest *m, struct err *e)
 {
+	if (fit_set(p, m, e) != OK)
+		return e->code;
 	struct misfits mf = {0};
 	bytes_init(&mf.text, p->mem);
 	for (uint32_t i = 0; i < m->n_ops; i++) {

@@ -1,6 +1,8 @@
 /* job.c - a job's attempts and the moves between its states. See job.h. */
 #include "jobs/job_in.h"
 
+#include <inttypes.h>
+
 #define TO(s) (1u << (s))
 static const unsigned job_may[] = {
 	[JOB_NEW] = TO(JOB_OWNED) | TO(JOB_FINISHED),
@@ -102,9 +104,22 @@ RC job_restore_task(struct job *j, uint32_t task, struct err *e)
 	return rc;
 }
 
+/* The last confirmation of a restore (COORDINATOR 25): what was sealed and verified is also all there is. */
+static RC job_confirm_restore(const struct job *j, struct err *e)
+{
+	const struct manifest *m = restore_from(j);
+	uint64_t keys = __atomic_load_n(&j->recovery.keys, __ATOMIC_RELAXED);
+	if (!m || m->figures.keys == keys)
+		return OK;
+	return ERR(e, E_CORRUPT, "checkpoint %" PRIu64 " was taken of %" PRIu64 " keys, but its runs hold "
+		   "%" PRIu64 ": it does not say what the state was", m->id, m->figures.keys, keys);
+}
+
 RC job_start_attempt(struct job *j, struct err *e)
 {
 	j->recovery.tables_us = job_now_us(j) - j->recovery.tables_us;
+	if (job_confirm_restore(j, e) != OK)
+		return e->code;
 	if (attempt_start(j->attempt, job_now_us(j), e) != OK)
 		return e->code;
 	job_move(j, JOB_RUNNING);
