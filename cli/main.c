@@ -4,8 +4,10 @@
 #include "base/check.h"
 #include "base/schema.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define VERSION "0.1.0"
 
@@ -111,8 +113,18 @@ static int verb_start(struct cli *c, const struct verb *v, int argc, char **argv
 	return err_exit_code(rc);
 }
 
+/* A standard descriptor that is closed would be given to the first file opened, and messages and
+ * printed lines would go into a checkpoint. What is missing is opened so that output to it fails. */
+static void standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+			_exit(1);
+}
+
 int main(int argc, char **argv)
 {
+	standard_descriptors();
 	struct mem mem;
 	struct fs_real fs;
 	struct rng rng;

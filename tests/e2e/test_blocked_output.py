@@ -2,7 +2,10 @@
 else stops, nothing hangs, and no line is lost in silence."""
 
 import fcntl
+import json
 import os
+import shutil
+import subprocess
 import sys
 import time
 import unittest
@@ -120,6 +123,29 @@ class BlockedOutput(weir.Case):
         # With space again nothing is missing.
         again = self.ok("run", job, "--dir", self.path("d"))
         self.assertEqual(again.out.splitlines(), [str(i) for i in range(1000)])
+
+    def test_closed_descriptors_are_not_given_to_files(self):
+        job = self.numbers(300, checkpoint={"interval": "10ms"})
+        with open(job) as f:
+            text = json.load(f)
+        text["pipeline"].append(
+            {"id": "out", "type": "file_sink", "path": "out", "format": "csv", "inputs": ["rows"]}
+        )
+        self.write("job.json", text)
+        for closed, code in (("2>&-", 0), (">&-", 1), (">&- 2>&- <&-", 1)):
+            shutil.rmtree(self.path("out"), ignore_errors=True)
+            folder = self.path("d" + str(len(closed)))
+            command = 'exec "$0" run job.json --dir "$1" ' + closed
+            args = ["/bin/sh", "-c", command, weir.BINARY, folder]
+            done = subprocess.run(args, cwd=self.dir, capture_output=True, timeout=weir.TIMEOUT)
+            self.assertEqual(done.returncode, code, "%s: %s" % (closed, done))
+            with open(os.path.join(folder, "owner.lock"), "rb") as f:
+                self.assertRegex(f.read(), rb"^[0-9]+ *\n$")
+            if code == 0:
+                rows = weir.read_csv(self.path("out"), ["a"])
+                self.assertEqual(sorted(int(row[0]) for row in rows), list(range(300)))
+                self.assertEqual(done.stdout.decode().split(), [str(i) for i in range(300)])
+            self.ok("checkpoints", folder)
 
     def test_a_reader_that_went_away_ends_the_job_at_once(self):
         reader, writer = os.pipe()
