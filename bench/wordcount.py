@@ -115,6 +115,9 @@ def main():
         pilot = run_weir(folder, source, 3, options.parallelism)
         links = max(3, int(3 * options.seconds / pilot["wall_s"] * 1.1) + 1)
         weir = run_weir(folder, source, links, options.parallelism)
+        if weir["wall_s"] < options.seconds:  # the pilot was not yet at full speed
+            links = int(links * options.seconds / weir["wall_s"] * 1.1) + 1
+            weir = run_weir(folder, source, links, options.parallelism)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     floor = min((run_floor(source, 5) for _ in range(3)), key=lambda r: r["wall_s"])
