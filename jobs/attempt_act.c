@@ -1,7 +1,7 @@
 /* attempt_act.c - the coordinator's actions, performed: letters to tasks, jobs for the lanes.
  *
  *   CO_TRIGGER ──> letters to sources        CO_PUBLISH ──> part, manifest, link (publish.c)
- *   CO_ABORT ────> letters, part discarded   CO_COMPLETED > the base is another; commit, sweep, merge
+ *   CO_ABORT ────> letters, part discarded   CO_COMPLETED > another base; commit, sweep, merge
  *   CO_FAIL_ATTEMPT, CO_DONE, CO_HALT ─────> closing */
 #include "jobs/attempt_in.h"
 
@@ -28,7 +28,8 @@ bool attempt_is_source(const struct attempt *a, uint32_t i)
 	return task_config(a->task[i])->ops->role == OP_SOURCE;
 }
 
-void attempt_tell(struct attempt *a, enum letter_kind kind, const struct barrier *b, bool sources_only)
+void attempt_tell(struct attempt *a, enum letter_kind kind, const struct barrier *b,
+		  bool sources_only)
 {
 	bool told = true;
 	for (uint32_t i = 0; i < a->n_tasks; i++)
@@ -119,7 +120,8 @@ static void record(struct attempt *a, struct pending *p, const struct err *error
 		note_submit(a, &r);
 }
 
-void attempt_event_failed(struct attempt *a, enum co_event_kind kind, uint64_t id, const struct err *error)
+void attempt_event_failed(struct attempt *a, enum co_event_kind kind, uint64_t id,
+			  const struct err *error)
 {
 	attempt_event(a, &(struct co_event){.kind = kind, .epoch = a->c.epoch, .attempt = a->c.attempt,
 					    .id = id, .error = error});
@@ -242,7 +244,8 @@ static void act(struct attempt *a, const struct co_action *x)
 		attempt_close_tasks(a);
 		break;
 	case CO_DONE:
-		attempt_begin_closing(a, x->checkpoint_kind == CO_FINAL ? ATTEMPT_FINISHED : ATTEMPT_STOPPED, NULL);
+		attempt_begin_closing(
+			a, x->checkpoint_kind == CO_FINAL ? ATTEMPT_FINISHED : ATTEMPT_STOPPED, NULL);
 		break;
 	case CO_REFUSED:
 		if (a->c.log)

@@ -89,7 +89,7 @@ static void letter_swept(struct attempt *a, struct mail *m)
 	else if (o.rc == E_FENCED) /* a sweep looks who owns the directory before it removes anything */
 		attempt_event_failed(a, CO_EV_TASK_FAILED, 0, &o.error);
 	else if (a->c.log && err_class_of(o.rc) != CLASS_QUIET)
-		log_line(a->c.log, LOG_WARN, "old files are still there, the next checkpoint tries again: %s",
+		log_line(a->c.log, LOG_WARN, "old files stay, the next checkpoint tries again: %s",
 			 o.error.text);
 	if (a->sweep_again && a->ending != ATTEMPT_HALTED && !a->closing) {
 		a->sweep_again = false;

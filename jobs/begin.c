@@ -75,8 +75,8 @@ static void fit_keyed(struct misfits *mf, const struct plan_stage *st, const str
 		       op->max_parallelism, st->p.max_parallelism);
 }
 
-/* An unchanged job's manifest lists exactly its stages and their subtasks (inv 2): one that is missing
- * would begin from nothing as if it were new. */
+/* An unchanged job's manifest lists exactly its stages and their subtasks (inv 2): one that is
+ * missing would begin from nothing as if it were new. */
 static RC fit_set(const struct plan *p, const struct manifest *m, struct err *e)
 {
 	if (m->job_hash != p->job_hash)

@@ -91,8 +91,8 @@ static void keyed_section(const struct attempt *a, const struct plan_stage *st, 
 	snprintf(s->op_type, sizeof s->op_type, "%s", st->ops->name);
 }
 
-/* A quarter of the job's memory (of 256 MiB, without a limit) may stand in snapshot buffers, shared by
- * the keyed subtasks; at least 4, at most 32 chunks (8 MiB) each. */
+/* A quarter of the job's memory (of 256 MiB, without a limit) may stand in snapshot buffers, shared
+ * by the keyed subtasks; at least 4, at most 32 chunks (8 MiB) each. */
 static uint32_t chunk_budget(const struct attempt *a)
 {
 	uint64_t keyed = 0, limit = a->c.plan->spec->limits.memory_bytes;

@@ -104,14 +104,15 @@ RC job_restore_task(struct job *j, uint32_t task, struct err *e)
 	return rc;
 }
 
-/* The last confirmation of a restore (COORDINATOR 25): what was sealed and verified is also all there is. */
+/* The last confirmation of a restore (COORDINATOR 25): what was sealed and verified is also all
+ * there is. */
 static RC job_confirm_restore(const struct job *j, struct err *e)
 {
 	const struct manifest *m = restore_from(j);
 	uint64_t keys = __atomic_load_n(&j->recovery.keys, __ATOMIC_RELAXED);
 	if (!m || m->figures.keys == keys)
 		return OK;
-	return ERR(e, E_CORRUPT, "checkpoint %" PRIu64 " was taken of %" PRIu64 " keys, but its runs hold "
+	return ERR(e, E_CORRUPT, "checkpoint %" PRIu64 " was taken of %" PRIu64 " keys, its runs hold "
 		   "%" PRIu64 ": it does not say what the state was", m->id, m->figures.keys, keys);
 }
 
@@ -218,8 +219,8 @@ static void keep_totals(struct job *j)
 	j->first_record_us = attempt_first_record_us(j->attempt);
 }
 
-/* The queue is drained: every publish outcome is known (inv 8). What the directory says now is what the
- * next attempt starts from. */
+/* The queue is drained: every publish outcome is known (inv 8). What the directory says now is what
+ * the next attempt starts from. */
 static RC choose_again(struct job *j, struct err *e)
 {
 	struct manifest m;
@@ -270,7 +271,7 @@ void job_wait_over(struct job *j)
 {
 	struct err e = {0};
 	CHECK(j->state == JOB_WAITING);
-	if (choose_again(j, &e) == OK) /* a final checkpoint lacked its commits only: they are settled */
+	if (choose_again(j, &e) == OK) /* a final checkpoint lacked only its commits: settled */
 		job_move(j, j->has_newest && j->newest.final ? JOB_FINISHED : JOB_OWNED);
 	else
 		decide_restart(j, &e);

@@ -26,14 +26,15 @@ static uint32_t count_texts(const struct bytes *b)
 	return n;
 }
 
-/* Everything that can refuse, before the fence: does the state fit, what do sources and sinks say. */
+/* Everything that can refuse, before the fence: does the state fit, what do sources and sinks
+ * say. */
 enum rc job_check(struct job *j, const struct manifest *m, struct err *e)
 {
 	if (m && begin_fits(j->o.plan, m, e) != OK)
 		return e->code;
 	begun_close(&j->begun);
-	if (begin_stages(&j->begun, j->o.env, j->o.plan, m, j->parts_dir, j->start.uuid, j->start.lineage,
-			 e) != OK)
+	if (begin_stages(&j->begun, j->o.env, j->o.plan, m, j->parts_dir, j->start.uuid,
+			 j->start.lineage, e) != OK)
 		return e->code;
 	j->recovery.orphans = count_texts(&j->begun.orphans);
 	return OK;

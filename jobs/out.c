@@ -30,8 +30,9 @@ struct out {
 };
 
 /* The poll handle makes what it watches non-blocking, and that is shared: with standard error, with
- * the shell, with what runs after us. So a pipe or a terminal is opened once more, for us alone. -1:
- * neither, or it may not be; then it stays as it was, and poll says before each piece that it fits. */
+ * the shell, with what runs after us. So a pipe or a terminal is opened once more, for us alone.
+ * -1: neither, or it may not be; then it stays as it was, and poll says before each piece that it
+ * fits. */
 static int reopen(int fd)
 {
 	struct stat st;

@@ -96,8 +96,8 @@ static RC orphans_list(struct op_begin *b, const char *dir, struct err *e)
 	return rc;
 }
 
-/* A folder that the chosen checkpoint prepared files in, and that is gone, is not made anew: an empty
- * one would say that all of them were committed (intent.h), which nobody knows. */
+/* A folder that the chosen checkpoint prepared files in, and that is gone, is not made anew: an
+ * empty one would say that all of them were committed (intent.h), which nobody knows. */
 static RC folder_check(struct op_begin *b, const char *dir, struct err *e)
 {
 	struct fs_stat st;

@@ -6,8 +6,9 @@
 
 #include <stdio.h>
 
-/* Why squared: the cheapest pair would be joined again and again, each time with all of what it became;
- * a simulation of a thousand equal deltas rewrote each row 5 times this way, 80 times that way. */
+/* Why squared: the cheapest pair would be joined again and again, each time with all of what it
+ * became; a simulation of a thousand equal deltas rewrote each row 5 times this way, 80 times that
+ * way. */
 bool merge_choose(const uint64_t *rows, uint32_t n, uint32_t *first, uint32_t *count)
 {
 	if (n < MERGE_FROM_RUNS)

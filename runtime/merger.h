@@ -15,9 +15,9 @@
 /* One less than the bound: while a merge runs, the next checkpoint adds a run. */
 #define MERGE_FROM_RUNS (CHAIN_RUNS_MAX - 1)
 
-/* Of a chain's runs, bottom first, with these sizes: merges [*first, *first + *count), always up to the
- * newest, those that cost least rows for the square of the runs saved (so each row is rewritten some five
- * times while a thousand deltas come). False: nothing to do, the chain is short. */
+/* Of a chain's runs, bottom first, with these sizes: merges [*first, *first + *count), always up to
+ * the newest, those that cost least rows for the square of the runs saved (so each row is rewritten
+ * some five times while a thousand deltas come). False: nothing to do, the chain is short. */
 bool merge_choose(const uint64_t *rows, uint32_t n, uint32_t *first, uint32_t *count);
 
 struct merger_options {

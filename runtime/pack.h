@@ -26,8 +26,8 @@ RC packing_open(struct packing **p, const struct packing_options *o, struct err 
 /* The queue is idle. Unfinished parts are closed and left for the sweep. NULL is legal. */
 void packing_close(struct packing *p);
 
-/* Touches up to n chunks of pool on the bytes lane, so that the task's first snapshots do not pay for
- * fresh pages. Threads: the pool's owner. Without memory it does less. */
+/* Touches up to n chunks of pool on the bytes lane, so that the task's first snapshots do not pay
+ * for fresh pages. Threads: the pool's owner. Without memory it does less. */
 void pack_warm(struct packing *p, struct chunk_pool *pool, uint32_t n, struct waker *waker);
 
 /* Per subtask and checkpoint, what the lane keeps between chunks. Made by pack_begin on the task's

@@ -25,8 +25,8 @@ static RC restore_merge(struct runs_in *runs, struct merge *m, struct keyed *k, 
 	}
 }
 
-/* The last hash up to which the runs that cover lo are those that cover it: after a rescale the chains
- * of old subtasks stand side by side, and only one of them is open at a time. */
+/* The last hash up to which the runs that cover lo are those that cover it: after a rescale the
+ * chains of old subtasks stand side by side, and only one of them is open at a time. */
 static uint64_t strip_end(const struct manifest_keyed *s, uint64_t lo, uint64_t hash_last)
 {
 	uint64_t end = hash_last;

@@ -1,7 +1,7 @@
 /* restore.h - the bridge from a checkpoint's sections to a task's keyed state: the chain of runs in
  * the manifest, those that touch the subtask's hash range, merged newest first into the table, in
- * order. Every block is verified before its rows are touched. Constant memory: one block for each run
- * of one chain, however many old subtasks' chains stand side by side.
+ * order. Every block is verified before its rows are touched. Constant memory: one block for each
+ * run of one chain, however many old subtasks' chains stand side by side.
  * Threads: blocking; a thread of its own for each subtask in production (they share nothing), one
  * after the other in simulation. Before the task's first step. */
 #pragma once

@@ -1,9 +1,9 @@
-/* sync_meter.h - how long snapshots keep a task from processing records: freeze, slices and saves of one
- * batch together (`sync_us_max` of the run report).
- * Measured in CPU time of the task's thread: on two cores shared by many threads, wall time would show
- * who else ran (docs/adr/0001). Saves happen inside a batch, a few at a time among other work, so they
- * are counted in rows, and a row is taken to cost twice what a row of a slice costs (by feel: it is one
- * row out of order, and its entry is in the cache already).
+/* sync_meter.h - how long snapshots keep a task from processing records: freeze, slices and saves
+ * of one batch together (`sync_us_max` of the run report).
+ * Measured in CPU time of the task's thread: on two cores shared by many threads, wall time would
+ * show who else ran (docs/adr/0001). Saves happen inside a batch, a few at a time among other work,
+ * so they are counted in rows, and a row is taken to cost twice what a row of a slice costs (by
+ * feel: it is one row out of order, and its entry is in the cache already).
  * Pure: times in, times out. Threads: its task's. */
 #pragma once
 #include <stdint.h>

@@ -1,6 +1,6 @@
-/* test_sim_final.c - the last checkpoint of a bounded job when a file operation near its end fails: it is
- * taken once; a restart in the process that finds it settles its intents and publishes nothing
- * (inv 20), as a new process would. */
+/* test_sim_final.c - the last checkpoint of a bounded job when a file operation near its end fails:
+ * it is taken once; a restart in the process that finds it settles its intents and publishes
+ * nothing (inv 20), as a new process would. */
 #include "checkpoint/slots.h"
 #include "tests/sim/scenario.h"
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define SEED 7
-#define LAST 70 /* operations from the end that are tried: the final checkpoint's and its commits' */
+#define LAST 70 /* operations before the end: the final checkpoint's and its commits' */
 
 struct fix {
 	struct scenario s;

@@ -1,5 +1,5 @@
-/* test_sim_refuses.c - a manifest that is whole but does not say what the job's state was is refused
- * before anything of it is output. */
+/* test_sim_refuses.c - a manifest that is whole but does not say what the job's state was is
+ * refused before anything of it is output. */
 #include "tests/sim/scenario.h"
 
 #include "base/check.h"
@@ -21,7 +21,8 @@ static void open_fix(struct fix *f)
 {
 	struct rng r;
 	rng_seed(&r, SEED);
-	scenario_open(&f->s, SCENARIO_WORDS, &r, (struct scenario_size){.lines = 40, .lines_a_second = 300});
+	scenario_open(&f->s, SCENARIO_WORDS, &r,
+		      (struct scenario_size){.lines = 40, .lines_a_second = 300});
 	world_open(&f->w, SEED, f->s.job);
 	scenario_files(&f->s, &f->w);
 	WORLD_CHECK(&f->w, world_start(&f->w, 2) == WORLD_RUNNING);

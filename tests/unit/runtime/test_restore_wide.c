@@ -1,5 +1,5 @@
-/* test_restore_wide.c - chains of very many old subtasks, side by side in one manifest, come into one
- * table: what is open at a time is one chain's, not all of them. */
+/* test_restore_wide.c - chains of very many old subtasks, side by side in one manifest, come into
+ * one table: what is open at a time is one chain's, not all of them. */
 #include "tests/unit/runtime/bridge.h"
 
 /* As after rescales from and to high parallelisms: every run of the chain in so many pieces. */

@@ -1,5 +1,5 @@
-/* test_task.c - what a task does in which order, one step at a time, with an operator that only notes
- * what it was asked. Interleavings of whole jobs are the simulation's (tests/sim). */
+/* test_task.c - what a task does in which order, one step at a time, with an operator that only
+ * notes what it was asked. Interleavings of whole jobs are the simulation's (tests/sim). */
 #include "runtime/task.h"
 
 #include "base/fs_sim.h"
@@ -160,7 +160,8 @@ static void fake_close(void *self, struct op_ctx *ctx)
 	.self_size = sizeof(struct fake), .open = fake_open, .event = fake_event,                  \
 	.prepare = fake_prepare, .snapshot = fake_snapshot, .prepared = fake_prepared,             \
 	.committed = fake_committed, .busy = fake_busy, .close = fake_close
-static const struct op_ops source_ops = {.name = "s", .role = OP_SOURCE, .produce = fake_produce, CALLS};
+static const struct op_ops source_ops = {
+	.name = "s", .role = OP_SOURCE, .produce = fake_produce, CALLS};
 static const struct op_ops transform_ops = {.name = "t", .role = OP_TRANSFORM, .batch = fake_batch,
 					    .end = fake_end, CALLS};
 
@@ -382,7 +383,8 @@ TEST(the_acknowledgement_waits_for_the_operators_pieces_and_for_those_before_it)
 	run(&f);
 	struct mail *first = mailbox_take_all(&f.control), *second = first ? first->next : NULL;
 	EXPECT(first && second && !second->next);
-	struct snap *a = CONTAINER_OF(first, struct snap, mail), *b = CONTAINER_OF(second, struct snap, mail);
+	struct snap *a = CONTAINER_OF(first, struct snap, mail);
+	struct snap *b = CONTAINER_OF(second, struct snap, mail);
 	EXPECT(a->barrier.id == 7 && b->barrier.id == 8);
 	snap_close(a);
 	snap_close(b);

@@ -1,5 +1,5 @@
-/* test_task_settle.c - a task that is busy for long does not keep what it has handed over to itself:
- * batching must not cost latency (DESIGN 3). */
+/* test_task_settle.c - a task that is busy for long does not keep what it has handed over to
+ * itself: batching must not cost latency (DESIGN 3). */
 #include "base/check.h"
 #include "base/env.h"
 #include "base/fs_sim.h"
