@@ -113,7 +113,7 @@ void chains_merged(struct attempt *a, struct mail *m);
 /* Puts what was merged into the chain of this stage, and marks it used. */
 enum rc chains_apply(struct attempt *a, uint32_t stage, struct chain *c, struct err *e);
 /* After a publication: used ones are the manifest's, the others were for nothing. Not published: used
- * ones wait for the next. */
+ * ones are abandoned with their manifest, the others wait for the next. */
 void chains_settle(struct attempt *a, bool published);
 /* What is not done is not waited for either: its letter comes soon. */
 void chains_drop(struct attempt *a);

@@ -158,11 +158,11 @@ void chains_settle(struct attempt *a, bool published)
 {
 	for (struct merging *g = a->merging, *next; g; g = next) {
 		next = g->next;
-		if (!g->done || (!published && g->used)) {
-			g->used = false;
+		if (!g->done || (!published && !g->used))
 			continue;
-		}
-		/* Used, and yet not named: the same checkpoint wrote everything and cut it out again. */
+		/* Used, and yet not named: the same checkpoint wrote everything and cut it out again. Named
+		 * by a manifest that was not published: what failed may have been the sync of its own name,
+		 * and that is not tried again (inv 32). */
 		if (published)
 			discard_unnamed(a, g->g->file.name);
 		else
