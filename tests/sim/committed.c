@@ -276,6 +276,7 @@ static void check_parts(struct world *w, const struct manifest *live, size_t n)
 			k++;
 		if (k == n)
 			world_fail(w, "parts/%s is an orphan", names.name[i]);
+		w->merges += strstr(names.name[i], "-m") != NULL;
 	}
 	for (size_t k = 0; k < n; k++)
 		for (uint32_t f = 0; f < live[k].n_files; f++) {

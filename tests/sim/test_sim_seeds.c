@@ -1,4 +1,4 @@
-/* test_sim_seeds.c - exactly once under any schedule: 600 seeds, each a small job at parallelism 1
+/* test_sim_seeds.c - exactly once under any schedule: 520 seeds, each a small job at parallelism 1
  * to 3, stopped, killed or cut from power up to three times at random moments, recovery included,
  * and started again at another parallelism. SIM_SEED=n runs one seed with every file operation on
  * standard error. */
@@ -10,11 +10,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define SEEDS 600
+#define SEEDS 520
 
 struct totals {
 	uint64_t runs, crashes, crashes_in_recovery, power_cuts, stops;
-	uint64_t checkpoints, steps, with_progress;
+	uint64_t checkpoints, steps, with_progress, merges;
 };
 
 static unsigned parallelism(struct world *w)
@@ -38,7 +38,7 @@ static enum world_end run_until_crash(struct world *w, struct totals *t)
 	} else {
 		end = world_start(w, parallelism(w));
 		if (end == WORLD_RUNNING)
-			end = world_run(w, 1 + rng_below(&w->rng, rng_below(&w->rng, 2) ? 2000 : 12000));
+			end = world_run(w, 1 + rng_below(&w->rng, rng_below(&w->rng, 2) ? 1000 : 8000));
 	}
 	if (end == WORLD_PAUSED && rng_below(&w->rng, 6) == 0) {
 		world_stop(w);
@@ -56,9 +56,13 @@ static void run_seed(uint64_t seed, struct totals *t, uint64_t *trace_hash)
 	struct seen_files *seen = calloc(1, sizeof *seen);
 	struct rng r;
 	rng_seed(&r, seed);
-	scenario_open(&s, seed % 16 == 15 ? SCENARIO_KEYS : (enum scenario_kind)(seed % 3), &r,
-		      (struct scenario_size){.lines = 20 + (uint32_t)rng_below(&r, 60),
-					     .lines_a_second = 200 + (uint32_t)rng_below(&r, 2000)});
+	/* Every eighth one lives long enough for merges of merges. */
+	struct scenario_size size = {.lines = 20 + (uint32_t)rng_below(&r, 60),
+				     .lines_a_second = 200 + (uint32_t)rng_below(&r, 2000)};
+	if (seed % 8 == 0)
+		size = (struct scenario_size){.lines = 80 + (uint32_t)rng_below(&r, 80),
+					      .lines_a_second = 150 + (uint32_t)rng_below(&r, 100)};
+	scenario_open(&s, seed % 16 == 15 ? SCENARIO_KEYS : (enum scenario_kind)(seed % 3), &r, size);
 	world_open(w, seed, s.job);
 	scenario_files(&s, w);
 	enum world_end end = WORLD_CRASHED;
@@ -101,6 +105,7 @@ static void run_seed(uint64_t seed, struct totals *t, uint64_t *trace_hash)
 	t->runs++;
 	t->checkpoints += w->completed;
 	t->steps += w->steps;
+	t->merges += w->merges;
 	world_close(w);
 	scenario_close(&s);
 	free(seen);
@@ -117,9 +122,9 @@ TEST(inv28_output_is_exactly_the_oracles_whatever_the_schedule_and_the_crashes)
 		run_seed(seed, &t, &hash);
 	printf("%" PRIu64 " runs, %" PRIu64 " crashes (%" PRIu64 " power cuts, %" PRIu64
 	       " during a start, %" PRIu64 " after a periodic checkpoint), %" PRIu64 " stops, %" PRIu64
-	       " checkpoints, %" PRIu64 " steps\n",
+	       " checkpoints, %" PRIu64 " merges, %" PRIu64 " steps\n",
 	       t.runs, t.crashes, t.power_cuts, t.crashes_in_recovery, t.with_progress, t.stops,
-	       t.checkpoints, t.steps);
+	       t.checkpoints, t.merges, t.steps);
 	if (!one)
 		EXPECT(t.crashes > SEEDS / 2 && t.with_progress > SEEDS / 10);
 }

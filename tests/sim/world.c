@@ -13,7 +13,7 @@ enum { ACTOR_BYTES, ACTOR_DURABILITY, ACTOR_CONTROL, ACTORS_MORE };
 
 /* Letters are answered by letters without anybody having been "busy": only after so many rounds of
  * nothing does the clock jump, or is it a deadlock. */
-#define ROUNDS_IDLE 2
+#define ROUNDS_IDLE 1
 #define ROUNDS_DEAD 12
 
 void world_fail(const struct world *w, const char *fmt, ...)
@@ -330,6 +330,8 @@ static enum world_end end_of(struct world *w)
 static void step(struct world *w)
 {
 	uint32_t actor = pick_actor(w);
+	if (w->idle[actor]) /* who just had nothing to do is asked again less often */
+		actor = pick_actor(w);
 	w->steps++;
 	w->clock.now_us += rng_below(&w->rng, 32);
 	if (rng_below(&w->rng, 512) == 0)

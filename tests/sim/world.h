@@ -50,7 +50,8 @@ struct world {
 	uint32_t n_tasks;
 	bool began;               /* an attempt's threads "run" */
 	/* what happened, over all processes */
-	uint64_t steps, trace_hash, starts, completed, failed_attempts, merges_seen;
+	uint64_t steps, trace_hash, starts, completed, failed_attempts;
+	uint64_t merges; /* files of merges that stood there when somebody looked */
 	struct err error;         /* why a start was refused, or the job failed */
 };
 
