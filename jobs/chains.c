@@ -2,6 +2,7 @@
  * publication, what of theirs goes into the next manifest, and who is told to write everything next
  * time. */
 #include "jobs/attempt_in.h"
+#include "jobs/stale.h"
 
 #include "state/merge.h"
 
@@ -93,11 +94,25 @@ static void tell_chain(struct attempt *a, uint32_t task, uint64_t rows, uint32_t
 	mailbox_put(task_mailbox(a->task[task]), &l->mail);
 }
 
+/* Which of a subtask's runs to merge now, if any. */
+static bool choose(const struct attempt *a, const struct stale *dead, const struct manifest_keyed *k,
+		   const uint32_t *link, const uint64_t *rows, uint32_t n, uint32_t *first,
+		   uint32_t *count)
+{
+	/* More than a merge can read, after a rescale: the next freeze writes everything. */
+	if (a->closing || n > MERGE_INPUTS)
+		return false;
+	bool wanted = merge_choose(rows, n, first, count);
+	return stale_widen(dead, k, link, n, wanted, first, count);
+}
+
 void chains_look(struct attempt *a)
 {
 	const struct plan *p = a->c.plan;
 	uint32_t link[LINKS_MAX], first, count;
 	uint64_t rows[LINKS_MAX];
+	struct stale dead;
+	(void)stale_open(&dead, &a->base->m, a->mem); /* without memory: chosen by size alone */
 	for (uint32_t s = 0; s < p->n_stages; s++) {
 		const struct plan_stage *st = &p->stage[s];
 		const struct manifest_op *op = st->p.keyed ? manifest_find_op(&a->base->m, st->spec->id)
@@ -107,12 +122,11 @@ void chains_look(struct attempt *a)
 			uint32_t n = runs_within(k, subtask_hash_first(st, i), subtask_hash_last(st, i),
 						 link);
 			tell_chain(a, st->first_task + i, links_rows(k, link, n, rows), n);
-			/* More than a merge can read, after a rescale: the next freeze writes everything. */
-			if (!a->closing && n <= MERGE_INPUTS && !merging_of(a, s, i) &&
-			    merge_choose(rows, n, &first, &count))
+			if (!merging_of(a, s, i) && choose(a, &dead, k, link, rows, n, &first, &count))
 				merge_start(a, k, link, first, count, s, i);
 		}
 	}
+	stale_close(&dead, a->mem);
 }
 
 void chains_merged(struct attempt *a, struct mail *m)
