@@ -12,7 +12,7 @@ setup-build setup-test: setup-%:
 	@scripts/setup.sh $*
 
 build: setup-build ## build/release/weir, and a link ./weir
-	@cmake --preset release --log-level=WARNING
+	@cmake --preset release --log-level=WARNING >/dev/null
 	cmake --build build/release --target weir -j $(NPROC)
 	@ln -sfn build/release/weir weir
 

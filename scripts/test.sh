@@ -17,7 +17,7 @@ esac
 
 build() { # preset, which tests
 	echo "== building $1 ($2)"
-	cmake --preset "$1" --log-level=WARNING "-DWEIR_TESTS=$2" "-DWEIR_TEST_PREFIX=$1/"
+	cmake --preset "$1" --log-level=WARNING "-DWEIR_TESTS=$2" "-DWEIR_TEST_PREFIX=$1/" >/dev/null
 	cmake --build "build/$1" --target tests -j "$jobs"
 }
 build release "$release"
