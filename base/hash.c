@@ -14,9 +14,10 @@ uint64_t hash_bytes(const void *data, size_t len)
 	return XXH3_64bits(data, len);
 }
 
-/* XXH3 goes one of four ways by length, and words of a text have every length: a branch the processor
- * cannot guess costs more than the hash. So rows are sorted by their way first (a store each, no
- * branch), and each way is a loop of its own, in which the compiler knows the bounds of len. */
+/* XXH3 goes one of four ways by length, and words of a text have every length: a branch the
+ * processor cannot guess costs more than the hash. So rows are sorted by their way first (a store
+ * each, no branch), and each way is a loop of its own, in which the compiler knows the bounds of
+ * len. */
 enum { WAY_TINY, WAY_SHORT, WAY_MEDIUM, WAY_LONG, WAYS };
 #define WAY_ROWS 256 /* at a time, so that the lists stay in the first-level cache */
 

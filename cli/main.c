@@ -114,7 +114,8 @@ static int verb_start(struct cli *c, const struct verb *v, int argc, char **argv
 }
 
 /* A standard descriptor that is closed would be given to the first file opened, and messages and
- * printed lines would go into a checkpoint. What is missing is opened so that output to it fails. */
+ * printed lines would go into a checkpoint. What is missing is opened so that output to it
+ * fails. */
 static void standard_descriptors(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

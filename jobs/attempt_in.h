@@ -1,5 +1,6 @@
-/* attempt_in.h - the inside of an attempt: shared by build.c (makes it), attempt.c (steps), assemble.c
- * (acknowledgements -> manifest), publish.c (jobs for the durability lane), chains.c (merging) only. */
+/* attempt_in.h - the inside of an attempt: shared by build.c (makes it), attempt.c (steps),
+ * assemble.c (acknowledgements -> manifest), publish.c (jobs for the durability lane), chains.c
+ * (merging) only. */
 #pragma once
 #include "jobs/attempt.h"
 #include "jobs/chain.h"
@@ -18,6 +19,8 @@ enum {
 	JOB_MERGED,
 	JOB_NOTED,
 };
+
+#define BACKLOG_MAX 2 /* checkpoints whose sweep is not done; with a third no other begins: by feel */
 
 /* A published manifest, shared by what still reads it; freed when nobody does. */
 struct published {
@@ -44,7 +47,8 @@ struct merging {
 	struct merging *next;
 	struct merger *g;
 	uint32_t stage, subtask;
-	bool done, used;           /* used: the manifest being published names it */
+	bool done;
+	bool tried, used;          /* for the manifest being published; used: it names it */
 };
 
 struct attempt {
@@ -68,6 +72,7 @@ struct attempt {
 	bool closing;              /* LETTER_CLOSE was sent */
 	uint32_t jobs_out;         /* the control thread's own jobs under way */
 	bool sweeping, sweep_again, orphans_gone;
+	uint64_t commits, swept, sweep_covers; /* checkpoints, and of how many the old ones are gone */
 	bool unswept;              /* something was discarded since the last sweep began */
 	bool stop_asked;
 	enum attempt_end end, ending; /* ending: what it will be when all is closed */
@@ -112,8 +117,8 @@ void chains_look(struct attempt *a);
 void chains_merged(struct attempt *a, struct mail *m);
 /* Puts what was merged into the chain of this stage, and marks it used. */
 enum rc chains_apply(struct attempt *a, uint32_t stage, struct chain *c, struct err *e);
-/* After a publication: used ones are the manifest's, the others were for nothing. Not published: used
- * ones are abandoned with their manifest, the others wait for the next. */
+/* After a publication: used ones are the manifest's, the others were for nothing. Not published:
+ * used ones are abandoned with their manifest, the others wait for the next. */
 void chains_settle(struct attempt *a, bool published);
 /* What is not done is not waited for either: its letter comes soon. */
 void chains_drop(struct attempt *a);
@@ -122,7 +127,8 @@ void chains_close(struct attempt *a);
 /* attempt_act.c */
 bool attempt_is_source(const struct attempt *a, uint32_t task);
 /* The same letter to all tasks, or to the sources; without memory for it the attempt fails. */
-void attempt_tell(struct attempt *a, enum letter_kind kind, const struct barrier *b, bool sources_only);
+void attempt_tell(struct attempt *a, enum letter_kind kind, const struct barrier *b,
+		  bool sources_only);
 /* Puts LETTER_CLOSE to those who have not got it yet: memory for it may just have run out. */
 void attempt_close_tasks(struct attempt *a);
 bool attempt_all_told(const struct attempt *a);

@@ -95,8 +95,8 @@ static void tell_chain(struct attempt *a, uint32_t task, uint64_t rows, uint32_t
 }
 
 /* Which of a subtask's runs to merge now, if any. */
-static bool choose(const struct attempt *a, const struct stale *dead, const struct manifest_keyed *k,
-		   const uint32_t *link, const uint64_t *rows, uint32_t n, uint32_t *first,
+static bool choose(const struct attempt *a, const struct stale *dead,
+		   const struct manifest_keyed *k, const uint32_t *link, const uint64_t *rows, uint32_t n, uint32_t *first,
 		   uint32_t *count)
 {
 	/* More than a merge can read, after a rescale: the next freeze writes everything. */
@@ -159,6 +159,7 @@ enum rc chains_apply(struct attempt *a, uint32_t stage, struct chain *c, struct 
 			continue;
 		const struct merger *x = g->g;
 		bool done = false;
+		g->tried = true;
 		if (chain_replace(c, &x->inputs, &x->inputs.op[0].keyed[0],
 				  x->file.length ? &x->ref : NULL, &x->file, x->o.hash_first,
 				  x->o.hash_last, x->delta, &done, e) != OK)
@@ -173,6 +174,9 @@ void chains_settle(struct attempt *a, bool published)
 	for (struct merging *g = a->merging, *next; g; g = next) {
 		next = g->next;
 		if (!g->done || (!published && !g->used))
+			continue;
+		/* It came while the manifest was on its way: the next one can use it, if there is one. */
+		if (!g->tried && a->ending == ATTEMPT_RUNNING)
 			continue;
 		/* Used, and yet not named: the same checkpoint wrote everything and cut it out again. Named
 		 * by a manifest that was not published: what failed may have been the sync of its own name,

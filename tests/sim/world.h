@@ -1,7 +1,7 @@
 /* world.h - a whole job on one thread: the simulator is the other driver of what jobs/drive.c
  * drives.
  *
- *   seed -> scheduler picks: a task | a lane | the control thread   each step: some microseconds pass
+ *   seed -> scheduler picks: a task | a lane | the control thread   each step takes microseconds
  *           nobody has anything to do: the clock jumps to the next timer (none: a deadlock)
  *
  * Why: every interleaving, every crash and every fault can be played again from its seed (inv 38).

@@ -7,7 +7,8 @@
 
 #define LARGE (8u << 20)
 
-/* One operator with two states' worth of runs: `ours` of them in k, and what else each file holds. */
+/* One operator with two states' worth of runs: `ours` of them in k, and what else each file
+ * holds. */
 struct fix {
 	struct mem mem;
 	struct manifest m;
@@ -30,7 +31,8 @@ static void open_fix(struct fix *f)
 	f->s = (struct stale){0};
 }
 
-static void add_run(struct fix *f, struct manifest_keyed *k, uint32_t file, uint64_t at, uint64_t bytes)
+static void add_run(struct fix *f, struct manifest_keyed *k, uint32_t file, uint64_t at,
+		    uint64_t bytes)
 {
 	struct manifest_run *r = manifest_add_run(&f->m, k);
 	EXPECT(r);
