@@ -96,8 +96,8 @@ static void tell_chain(struct attempt *a, uint32_t task, uint64_t rows, uint32_t
 
 /* Which of a subtask's runs to merge now, if any. */
 static bool choose(const struct attempt *a, const struct stale *dead,
-		   const struct manifest_keyed *k, const uint32_t *link, const uint64_t *rows, uint32_t n, uint32_t *first,
-		   uint32_t *count)
+		   const struct manifest_keyed *k, const uint32_t *link, const uint64_t *rows,
+		   uint32_t n, uint32_t *first, uint32_t *count)
 {
 	/* More than a merge can read, after a rescale: the next freeze writes everything. */
 	if (a->closing || n > MERGE_INPUTS)

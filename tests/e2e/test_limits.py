@@ -1,4 +1,4 @@
-"""limits.memory, and how wide a job may be: refused where it can be known, named where it is hit."""
+"""limits.memory, and how wide a job may be: refused where it can be known, else named when hit."""
 
 import os
 import random

@@ -1,5 +1,6 @@
-"""A sink's folder that is not there when a job starts again (its disk is not mounted, somebody moved
-it): what was prepared in it may not have been committed yet, so it is not taken for committed."""
+"""A sink's folder that is not there when a job starts again (its disk is not mounted, somebody
+moved it): what was prepared in it may not have been committed yet, so it is not taken for
+committed."""
 
 import os
 import random
