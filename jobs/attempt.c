@@ -41,7 +41,7 @@ RC attempt_open(struct attempt **out, const struct attempt_config *c, struct err
 		.subtasks = c->plan->n_tasks, .epoch = c->epoch, .attempt = c->attempt,
 		.next_id = c->next_id, .base_id = c->from ? c->from->id : 0,
 		.initial = !c->from || c->from->job_hash != c->plan->job_hash,
-		.resend_us = 10000000,
+		.resend_us = 10000000, .backlog_max = BACKLOG_MAX,
 	};
 	if (packing_open(&a->packing, &po, e) != OK || build_graph(a, e) != OK ||
 	    co_open(&a->co, &co, a->mem, e) != OK)

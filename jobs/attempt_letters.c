@@ -62,6 +62,14 @@ static void letter_published(struct attempt *a, struct mail *m)
 				     o.id, &o.error);
 }
 
+/* While old checkpoints wait to be deleted no new ones begin (COORDINATOR 4): on a slow disk they would
+ * become more and more. What a sweep could not remove is not waited for. */
+static void tell_backlog(struct attempt *a)
+{
+	attempt_event(a, &(struct co_event){.kind = CO_EV_BACKLOG,
+					    .count = (uint32_t)(a->commits - a->swept)});
+}
+
 static void letter_committed(struct attempt *a, struct mail *m)
 {
 	struct publish_outcome o;
@@ -73,10 +81,12 @@ static void letter_committed(struct attempt *a, struct mail *m)
 	if (!a->closing)
 		attempt_tell(a, LETTER_COMMITTED, &(struct barrier){.id = o.id}, false);
 	attempt_event(a, &(struct co_event){.kind = CO_EV_COMMITTED, .id = o.id});
+	a->commits++;
 	if (a->ending != ATTEMPT_HALTED) {
 		sweep_submit(a);
 		chains_look(a);
 	}
+	tell_backlog(a);
 }
 
 static void letter_swept(struct attempt *a, struct mail *m)
@@ -84,6 +94,7 @@ static void letter_swept(struct attempt *a, struct mail *m)
 	struct publish_outcome o;
 	publish_outcome(a, m, &o);
 	a->sweeping = false;
+	a->swept = a->sweep_covers;
 	if (o.rc == OK)
 		a->orphans_gone = true;
 	else if (o.rc == E_FENCED) /* a sweep looks who owns the directory before it removes anything */
@@ -95,6 +106,7 @@ static void letter_swept(struct attempt *a, struct mail *m)
 		a->sweep_again = false;
 		sweep_submit(a);
 	}
+	tell_backlog(a);
 }
 
 static void letter_task(struct attempt *a, struct task_report *r)

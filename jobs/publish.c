@@ -147,8 +147,11 @@ void sweep_submit(struct attempt *a)
 		return;
 	}
 	struct durable_job *d = durable_job(a, IO_UNLINK, JOB_SWEPT, sweep_step);
-	if (!d)
+	a->sweep_covers = a->commits;
+	if (!d) {
+		a->swept = a->commits;
 		return; /* the next checkpoint's sweep does it */
+	}
 	a->sweeping = true;
 	durable_submit(d);
 }
