@@ -2,13 +2,54 @@
 #include "jobs/job_in.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+
+static RC is_there(struct fs *fs, const char *path, bool *there, struct err *e)
+{
+	struct fs_stat st;
+	struct err why = {0};
+	enum rc rc = fs_stat(fs, path, &st, &why);
+	*there |= rc == OK;
+	return rc == OK || rc == E_NOT_FOUND ? OK : ERR(e, rc, "%s", why.text);
+}
+
+struct intent_place {
+	char from[INTENT_PATH_MAX], to[INTENT_PATH_MAX];
+};
+
+/* An intent names its files by the paths they had. Where the job was moved or copied as a whole they lie
+ * in the folder that its sink has now: if one of them is there, that is the place. */
+static RC intent_find(struct job *j, struct intent *in, struct intent_place *here, struct err *e)
+{
+	const struct plan_stage *st = plan_find(j->o.plan, in->sink);
+	bool there = false;
+	fs_dirname(in->to, here->to, sizeof here->to);
+	size_t n = strlen(here->to);
+	if (!st || !st->p.commits || !st->p.path || !strcmp(here->to, st->p.path) ||
+	    strncmp(in->from, here->to, n) || in->from[n] != '/' || in->to[n] != '/')
+		return OK;
+	int from = snprintf(here->from, INTENT_PATH_MAX, "%s%s", st->p.path, in->from + n);
+	int to = snprintf(here->to, INTENT_PATH_MAX, "%s%s", st->p.path, in->to + n);
+	if (from >= INTENT_PATH_MAX || to >= INTENT_PATH_MAX)
+		return OK;
+	if (is_there(j->o.env->fs, here->from, &there, e) != OK ||
+	    is_there(j->o.env->fs, here->to, &there, e) != OK)
+		return e->code;
+	if (there) {
+		in->from = here->from;
+		in->to = here->to;
+	}
+	return OK;
+}
 
 enum rc job_settle(struct job *j, const struct manifest *m, struct err *e)
 {
 	for (uint32_t i = 0; i < m->n_intents; i++) {
 		struct intent in = intent_of(&m->intent[i]);
+		struct intent_place here;
 		enum intent_outcome out;
-		if (intent_settle(j->o.env->fs, &in, &out, e) != OK)
+		if (intent_find(j, &in, &here, e) != OK ||
+		    intent_settle(j->o.env->fs, &in, &out, e) != OK)
 			return err_in(e, "stage '%s': commit of checkpoint %" PRIu64, in.sink, m->id);
 		if (out == INTENT_COMMITTED)
 			j->recovery.intents_committed++;

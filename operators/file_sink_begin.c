@@ -58,10 +58,20 @@ static bool pending_epoch(const char *name, uint64_t *epoch)
 	return *end == '-' && isdigit((unsigned char)end[1]);
 }
 
+/* The job's identity and the file's name in a pending file's path. */
+static const char *pending_tail(const char *path)
+{
+	const char *tail = path;
+	for (const char *at = path; (at = strstr(at, "/" PENDING_DIR "/")); at++)
+		tail = at;
+	return tail;
+}
+
+/* Whatever the folder was called when it was named: the job may have been moved since. */
 static bool is_named(const struct op_begin *b, const char *path)
 {
 	for (size_t i = 0; i < b->n_intents; i++)
-		if (!strcmp(b->intents[i].from, path))
+		if (!strcmp(pending_tail(b->intents[i].from), pending_tail(path)))
 			return true;
 	return false;
 }
