@@ -1,5 +1,5 @@
-/* test_begin.c - whether a checkpoint's state can be a plan's, and who gets what of it: everything that
- * can refuse, before anything was changed. */
+/* test_begin.c - whether a checkpoint's state can be a plan's, and who gets what of it: everything
+ * that can refuse, before anything was changed. */
 #include "jobs/begin.h"
 
 #include "base/check.h"
@@ -58,7 +58,7 @@ static void close_rig(struct rig *r)
 	EXPECT(r->mem.used_bytes == 0);
 }
 
-/* What a checkpoint says of a stage: keyed by one field, or with a section of its own, or neither. */
+/* What a checkpoint says of a stage: keyed by one field, a section of its own, or neither. */
 static struct manifest_op *had(struct rig *r, const char *id, const char *type, const char *key,
 			       enum type key_type, bool section)
 {
@@ -159,7 +159,8 @@ static void make_files(struct rig *r)
 
 static enum rc begin(struct rig *r, struct begun *b, bool restored)
 {
-	return begin_stages(b, &r->env, r->plan, restored ? &r->m : NULL, "parts", "the-uuid", 1, &r->e);
+	const struct manifest *m = restored ? &r->m : NULL;
+	return begin_stages(b, &r->env, r->plan, m, "parts", "the-uuid", 1, &r->e);
 }
 
 /* The source's state as a section of a part file. */
@@ -167,7 +168,8 @@ static void section_in_a_part(struct rig *r, const struct bytes *state)
 {
 	struct part_writer *w;
 	struct part_writer_options o = {.parts_dir = "parts", .codec = CODEC_LZ4,
-					.name = {.lineage = 1, .attempt = 1, .epoch = 1, .checkpoint_id = 9}};
+					.name = {.lineage = 1, .attempt = 1, .epoch = 1,
+						 .checkpoint_id = 9}};
 	struct section head = {.stage = "lines", .op_type = "file_source", .kind = SECTION_SPLITS,
 			       .state_version = 1, .codec = CODEC_LZ4};
 	struct part_file file;
@@ -261,7 +263,8 @@ TEST(inv31_inv32_a_begin_that_fails_leaves_nothing_behind)
 
 TEST(a_changed_job_is_shown_line_by_line)
 {
-	static const char before[] = "{\n  \"a\": 1,\n  \"b\": 2\n}\n", after[] = "{\n  \"a\": 3,\n  \"b\": 2\n}\n";
+	static const char before[] = "{\n  \"a\": 1,\n  \"b\": 2\n}\n";
+	static const char after[] = "{\n  \"a\": 3,\n  \"b\": 2\n}\n";
 	struct mem mem;
 	struct bytes to;
 	mem_init(&mem, 0);
