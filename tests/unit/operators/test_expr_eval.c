@@ -3,6 +3,7 @@
 #include "tests/unit/operators/expr_rig.h"
 
 #include "base/check.h"
+#include "base/rng.h"
 
 /* --- three-valued logic, from SQL's own tables --- */
 
