@@ -26,7 +26,7 @@ struct durable_job {
 	struct published *manifest; /* a reference */
 	struct part_share *part;    /* to be sealed; NULL: no part */
 	uint32_t at;                /* commit: next intent; sweep: next orphan */
-	bool begun;
+	bool begun, swept;
 	char part_name[LAYOUT_NAME_MAX + 1];
 	char *line;
 	size_t len;
@@ -114,29 +114,35 @@ enum rc commit_submit(struct attempt *a, struct err *e)
 
 /* ---- sweep ---- */
 
-/* Orphans of sinks first (once), then the store's own. Every fault is reported and ends this
- * sweep. */
+/* One prepared file that nothing names; false: there are no more. */
+static bool orphan_step(struct durable_job *d, struct fs *fs)
+{
+	const struct bytes *orphans = &d->a->c.begun->orphans;
+	if (d->a->orphans_gone || d->at >= orphans->len)
+		return false;
+	const char *path = (const char *)orphans->data + d->at;
+	d->at += (uint32_t)strlen(path) + 1;
+	d->job.rc = fs_unlink(fs, path, &d->job.error);
+	if (d->job.rc == E_NOT_FOUND) {
+		err_clear(&d->job.error);
+		d->job.rc = OK;
+	}
+	return true;
+}
+
+/* The store's own first: it looks who owns the directory before anything goes (inv 27). Then, once,
+ * orphans of sinks. Every fault is reported and ends this sweep. */
 static bool sweep_step(struct io_job *job, struct fs *fs)
 {
 	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
-	const struct bytes *orphans = &d->a->c.begun->orphans;
-	if (!d->a->orphans_gone && d->at < orphans->len) {
-		const char *path = (const char *)orphans->data + d->at;
-		d->at += (uint32_t)strlen(path) + 1;
-		enum rc rc = fs_unlink(fs, path, &job->error);
-		if (rc == E_NOT_FOUND)
-			err_clear(&job->error);
-		else
-			job->rc = rc;
-		return job->rc != OK;
-	}
-	bool done = false;
+	if (d->swept)
+		return !orphan_step(d, fs) || job->rc != OK;
 	if (!d->begun)
 		job->rc = store_sweep_begin(d->a->c.store, d->a->c.attempt, &job->error);
 	else
-		job->rc = store_sweep_step(d->a->c.store, &done, &job->error);
+		job->rc = store_sweep_step(d->a->c.store, &d->swept, &job->error);
 	d->begun = true;
-	return done || job->rc != OK;
+	return job->rc != OK;
 }
 
 void sweep_submit(struct attempt *a)
