@@ -1,0 +1,100 @@
+/* test_sim_fenced.c - a process whose directory was taken over while it was about to tidy up: it
+ * removes nothing any more, what sinks left over included (inv 27). */
+#include "tests/sim/scenario.h"
+
+#include "base/check.h"
+#include "checkpoint/slots.h"
+#include "tests/lib/test.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct fix {
+	struct scenario s;
+	struct world w;
+};
+
+static size_t count_pending(struct world *w)
+{
+	struct fs_names jobs, files;
+	struct err e = {0};
+	size_t n = 0;
+	WORLD_CHECK(w, fs_list(w->fs, WORLD_OUT "/.weir-pending", &jobs, &e) == OK);
+	for (size_t i = 0; i < jobs.n; i++) {
+		char path[256];
+		snprintf(path, sizeof path, WORLD_OUT "/.weir-pending/%s", jobs.name[i]);
+		WORLD_CHECK(w, fs_list(w->fs, path, &files, &e) == OK);
+		n += files.n;
+		fs_names_close(&files);
+	}
+	fs_names_close(&jobs);
+	return n;
+}
+
+/* A successor's slot above the newest; whatever it says, it is not ours. */
+static void take_over(struct world *w)
+{
+	struct slot_list l;
+	struct err e = {0};
+	char path[256];
+	WORLD_CHECK(w, slots_list(w->fs, &w->mem, WORLD_DIR, &l, &e) == OK && l.n);
+	snprintf(path, sizeof path, WORLD_DIR "/manifest/%020" PRIu64, l.slot[l.n - 1] + 1);
+	slot_list_close(&l);
+	WORLD_CHECK(w, fs_write_new(w->fs, path, "a successor's", 13, &e) == OK);
+}
+
+/* Killed with prepared files that no manifest names; started again, and taken over as soon as its first
+ * checkpoint is published: true if that was before its sweep. */
+static bool fenced_before_the_sweep(uint64_t seed)
+{
+	struct fix *f = malloc(sizeof *f);
+	struct rng r;
+	bool looked = false;
+	rng_seed(&r, seed);
+	scenario_open(&f->s, SCENARIO_WORDS, &r, (struct scenario_size){.lines = 60, .lines_a_second = 400});
+	world_open(&f->w, seed, f->s.job);
+	scenario_files(&f->s, &f->w);
+	WORLD_CHECK(&f->w, world_start(&f->w, 2) == WORLD_RUNNING);
+	while (f->w.completed < 2 || !count_pending(&f->w))
+		WORLD_CHECK(&f->w, world_run(&f->w, 20) == WORLD_PAUSED);
+	world_crash(&f->w, false);
+	WORLD_CHECK(&f->w, world_start(&f->w, 2) == WORLD_RUNNING);
+	uint64_t before = f->w.completed;
+	size_t orphans = job_recovery(f->w.job)->orphans, pending = 0;
+	while (f->w.completed == before)
+		WORLD_CHECK(&f->w, world_run(&f->w, 1) == WORLD_PAUSED);
+	pending = count_pending(&f->w);
+	if (orphans && pending >= orphans) {
+		looked = true;
+		take_over(&f->w);
+		WORLD_CHECK(&f->w, world_run(&f->w, UINT64_MAX) == WORLD_HALTED);
+		WORLD_CHECK(&f->w, f->w.error.code == E_FENCED);
+		if (count_pending(&f->w) < orphans)
+			world_fail(&f->w, "%zu of %zu left-over files were removed by who does not own them",
+				   orphans - count_pending(&f->w), orphans);
+		world_exit(&f->w);
+	} else {
+		world_crash(&f->w, false);
+	}
+	world_close(&f->w);
+	scenario_close(&f->s);
+	free(f);
+	return looked;
+}
+
+TEST(inv27_a_fenced_process_removes_nothing_that_sinks_left_over)
+{
+	int looked = 0;
+	for (uint64_t seed = 1; seed <= 60; seed++)
+		looked += fenced_before_the_sweep(seed);
+	printf("%d of 60 were taken over between publication and sweep\n", looked);
+	EXPECT(looked > 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(inv27_a_fenced_process_removes_nothing_that_sinks_left_over),
+	};
+	return RUN(tests);
+}
