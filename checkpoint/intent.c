@@ -141,9 +141,10 @@ RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *ou
 	enum rc rc = fs_rename_new(fs, in->from, in->to, &local);
 	if (rc == E_NOT_FOUND) {
 		/* Gone means done, but only where it would be if it were not: in a folder that is there. */
-		*out = INTENT_WAS_DONE;
+		struct fs_stat st;
 		if (folder_is_there(fs, in, e) != OK)
 			return e->code;
+		*out = fs_stat(fs, in->to, &st, NULL) == E_NOT_FOUND ? INTENT_TAKEN : INTENT_WAS_DONE;
 	} else if (rc == E_EXISTS) {
 		*out = INTENT_WAS_DONE;
 		if (settle_both(fs, in, e) != OK)

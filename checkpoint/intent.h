@@ -29,7 +29,8 @@ bool intent_next(struct reader *r, struct intent *in);
 /* As a manifest lists it; the paths stay the manifest's. */
 struct intent intent_of(const struct manifest_intent *m);
 
-enum intent_outcome { INTENT_COMMITTED, INTENT_WAS_DONE };
+/* TAKEN: it was done, and somebody took the final file away since: no error (inv 17). */
+enum intent_outcome { INTENT_COMMITTED, INTENT_WAS_DONE, INTENT_TAKEN };
 
 /* What is said, by whoever sees it first, when the folder of `from` is not there: E_REFUSED. */
 RC intent_folder_gone(const struct intent *in, const char *dir, struct err *e);

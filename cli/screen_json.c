@@ -101,6 +101,7 @@ static void json_began(struct screen *s)
 		jout_kv_uint(o, "full_runs", r->full_runs);
 		jout_kv_uint(o, "delta_runs", r->delta_runs);
 		jout_kv_uint(o, "committed_now", r->intents_committed);
+		jout_kv_uint(o, "taken_away", r->intents_taken);
 		put_ms(o, "find_ms", r->find_us);
 		put_ms(o, "own_ms", r->verify_us);
 		put_ms(o, "tables_ms", r->tables_us);

@@ -95,6 +95,10 @@ static void put_commits(const struct screen *s, struct bytes *to)
 	if (r->intents_committed)
 		bytes_printf(to, " %-11s %u file%s of checkpoint %" PRIu64 " committed now\n", "",
 			     r->intents_committed, r->intents_committed == 1 ? "" : "s", r->checkpoint);
+	if (r->intents_taken)
+		bytes_printf(to, " %-11s %u committed file%s of checkpoint %" PRIu64
+			     " taken away since: not written again\n", "", r->intents_taken,
+			     r->intents_taken == 1 ? "" : "s", r->checkpoint);
 }
 
 static void put_times(const struct screen *s, struct bytes *to)

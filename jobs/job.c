@@ -234,7 +234,7 @@ static RC choose_again(struct job *j, struct err *e)
 	if (job_check(j, from, e) != OK)
 		return e->code;
 	job_recovery_of(j, from);
-	j->recovery.intents_committed = j->recovery.intents_done = 0;
+	j->recovery.intents_committed = j->recovery.intents_done = j->recovery.intents_taken = 0;
 	return from ? job_settle(j, from, e) : OK;
 }
 

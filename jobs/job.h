@@ -50,6 +50,7 @@ struct job_recovery {
 	uint32_t sections, files;
 	uint64_t bytes;                 /* verified */
 	uint32_t intents_done, intents_committed; /* settled now: were done, were still to do */
+	uint32_t intents_taken;         /* of those done: the final file is there no more */
 	uint32_t orphans;               /* prepared files that were never committed, to be dropped */
 	uint64_t keys, rows_read, bytes_read;
 	uint32_t full_runs, delta_runs;

@@ -51,6 +51,7 @@ enum rc job_settle(struct job *j, const struct manifest *m, struct err *e)
 		if (intent_find(j, &in, &here, e) != OK ||
 		    intent_settle(j->o.env->fs, &in, &out, e) != OK)
 			return err_in(e, "stage '%s': commit of checkpoint %" PRIu64, in.sink, m->id);
+		j->recovery.intents_taken += out == INTENT_TAKEN;
 		if (out == INTENT_COMMITTED)
 			j->recovery.intents_committed++;
 		else
