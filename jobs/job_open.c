@@ -17,8 +17,8 @@ struct intent_place {
 	char from[INTENT_PATH_MAX], to[INTENT_PATH_MAX];
 };
 
-/* An intent names its files by the paths they had. Where the job was moved or copied as a whole they lie
- * in the folder that its sink has now: if one of them is there, that is the place. */
+/* An intent names its files by the paths they had. Where the job was moved or copied as a whole
+ * they lie in the folder that its sink has now: if one of them is there, that is the place. */
 static RC intent_find(struct job *j, struct intent *in, struct intent_place *here, struct err *e)
 {
 	const struct plan_stage *st = plan_find(j->o.plan, in->sink);

@@ -1,5 +1,5 @@
-"""A job's folder that was moved or copied as a whole, between two runs: manifests name prepared files
-by the paths they had, but what was not committed then is committed where it lies now (inv 17)."""
+"""A job's folder that was moved or copied as a whole between two runs: manifests name prepared
+files by the paths they had; what was not committed then is committed where it lies now (inv 17)."""
 
 import os
 import random

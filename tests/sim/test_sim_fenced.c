@@ -43,15 +43,16 @@ static void take_over(struct world *w)
 	WORLD_CHECK(w, fs_write_new(w->fs, path, "a successor's", 13, &e) == OK);
 }
 
-/* Killed with prepared files that no manifest names; started again, and taken over as soon as its first
- * checkpoint is published: true if that was before its sweep. */
+/* Killed with prepared files that no manifest names; started again, and taken over as soon as its
+ * first checkpoint is published: true if that was before its sweep. */
 static bool fenced_before_the_sweep(uint64_t seed)
 {
 	struct fix *f = malloc(sizeof *f);
 	struct rng r;
 	bool looked = false;
 	rng_seed(&r, seed);
-	scenario_open(&f->s, SCENARIO_WORDS, &r, (struct scenario_size){.lines = 60, .lines_a_second = 400});
+	scenario_open(&f->s, SCENARIO_WORDS, &r,
+		      (struct scenario_size){.lines = 60, .lines_a_second = 400});
 	world_open(&f->w, seed, f->s.job);
 	scenario_files(&f->s, &f->w);
 	WORLD_CHECK(&f->w, world_start(&f->w, 2) == WORLD_RUNNING);

@@ -1,4 +1,5 @@
-/* test_intent.c - a prepared file becomes a final one: once, whatever was done before, whatever fails. */
+/* test_intent.c - a prepared file becomes a final one: once, whatever was done before, whatever
+ * fails. */
 #include "checkpoint/intent.h"
 
 #include "base/fs_sim.h"
@@ -36,8 +37,9 @@ static void open_fix(struct fix *f)
 	EXPECT_OK(fs_mkdir_all(f->fs, PENDING, &f->e), &f->e);
 	put(f, FROM, TEXT);
 	EXPECT_OK(fs_sync_dir(f->fs, PENDING, &f->e), &f->e);
-	f->in = (struct intent){.sink = "s", .kind = INTENT_RENAME, .from = (char *)FROM, .to = (char *)TO,
-				.length = strlen(TEXT), .hash = checksum64(TEXT, strlen(TEXT))};
+	f->in = (struct intent){.sink = "s", .kind = INTENT_RENAME, .from = (char *)FROM,
+				.to = (char *)TO, .length = strlen(TEXT),
+			        .hash = checksum64(TEXT, strlen(TEXT))};
 }
 
 static void close_fix(struct fix *f)
