@@ -171,13 +171,14 @@ void out_print(struct out *o, struct print_letter *l)
 
 void out_drop(struct out *o)
 {
-	give_all_back(o, 0);
+	give_all_back(o, ECANCELED);
 	out_watch(o);
 }
 
 uint64_t out_give_up(struct out *o)
 {
-	out_drop(o);
+	give_all_back(o, 0);
+	out_watch(o);
 	o->gave_up = true;
 	return o->dropped;
 }

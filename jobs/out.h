@@ -11,10 +11,10 @@ RC out_open(struct out **o, void *loop, int fd, struct mem *mem, struct err *e);
 /* Takes the letter until it is written, or cannot be (its error); then it goes back to its
  * sender. */
 void out_print(struct out *o, struct print_letter *l);
-/* Gives back every letter it has, unwritten; the next one is written again, on a line of its
- * own. */
+/* Gives back every letter it has as one that could not be written; the next one is written again, on a
+ * line of its own. */
 void out_drop(struct out *o);
-/* Gives back every letter unwritten, now and from now on; returns the bytes thrown away so far. */
+/* Gives back every letter as if it had been written, now and from now on; returns the bytes thrown away so far. */
 uint64_t out_give_up(struct out *o);
 /* Closes its loop handle (run the loop once more afterwards); all letters are back. Legal on
  * NULL. */

@@ -73,8 +73,8 @@ class BlockedOutput(weir.Case):
         lines = [line for line in found.decode().splitlines() if line != "full"]
         self.assertEqual(lines, [str(i) for i in range(10000)])
 
-    def test_a_job_that_fails_ends_though_nobody_reads(self):
-        # The other branch fails while both of print_sink's buffers are on their way.
+    def fails_while_blocked(self, rate):
+        """The other branch fails while print_sink's text is on its way to a full pipe."""
         reader, writer = self.pipe(full=True)
         lines = ["1"] * 5000 + ["no number"]
         self.write("in.txt", "\n".join(lines) + "\n")
@@ -87,7 +87,12 @@ class BlockedOutput(weir.Case):
                     {"id": "lines", "type": "file_source", "path": "in.txt", "rate": 10000},
                     {"id": "n", "type": "map", "set": {"n": "cast(line as bigint)"}},
                     {"id": "drop", "type": "blackhole_sink"},
-                    {"id": "rows", "type": "generator_source", "fields": {"a": "i"}},
+                    {
+                        "id": "rows",
+                        "type": "generator_source",
+                        "rate": rate,
+                        "fields": {"a": "i"},
+                    },
                     {"id": "show", "type": "print_sink"},
                 ],
             },
@@ -96,7 +101,14 @@ class BlockedOutput(weir.Case):
         result = process.wait(20)
         self.assert_sound(result)
         self.assertEqual(result.code, 1, str(result))
-        self.assertIn("no number", result.err)
+        self.assertRegex(result.err, "FAILED.*no number")
+        self.assertNotIn("ABANDONED", result.err)
+
+    def test_a_job_that_fails_ends_though_nobody_reads(self):
+        self.fails_while_blocked(10000000)  # both buffers are out, and a batch waits
+
+    def test_so_does_one_whose_second_buffer_would_follow_the_first(self):
+        self.fails_while_blocked(1000)
 
     def test_the_pipe_it_shares_with_others_stays_as_it_was(self):
         # Non-blocking would be so for standard error too, and for what runs after weir.
