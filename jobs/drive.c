@@ -315,6 +315,7 @@ static void drive_close_limit(struct drive *d)
 		d->close_by_us = 0;
 		d->dropped = false;
 	} else if (!d->close_by_us) {
+		out_end_line(d->out);
 		d->close_by_us = now + d->o.stop_limit_us;
 	} else if (now >= d->close_by_us && d->dropped) {
 		drive_end(d, DRIVE_ABANDONED);

@@ -22,6 +22,7 @@ struct out {
 	bool polls;         /* else a regular file: always writable */
 	bool watching, gave_up;
 	bool in_line;       /* the last byte written ended no line */
+	struct mailbox *line_of; /* whose letter ended in a line: the rest of it comes first */
 	bool torn;          /* and its rest was thrown away: a line feed is owed */
 	uv_poll_t poll;
 	struct print_letter *first, *last; /* linked by mail.next */
@@ -67,14 +68,38 @@ static void give_back(struct print_letter *l)
 	mailbox_put(l->reply, &l->mail);
 }
 
+static struct print_letter *letter_of(struct mail *m)
+{
+	return m ? CONTAINER_OF(m, struct print_letter, mail) : NULL;
+}
+
 static void take_first(struct out *o)
 {
 	struct print_letter *l = o->first;
-	o->first = l->mail.next ? CONTAINER_OF(l->mail.next, struct print_letter, mail) : NULL;
+	o->first = letter_of(l->mail.next);
 	if (!o->first)
 		o->last = NULL;
 	o->at = 0;
 	give_back(l);
+}
+
+/* Whether the first letter may be written. A long line comes in several letters, and those of another
+ * subtask that come between them wait: what follows of it is brought forward. */
+static bool is_ready(struct out *o)
+{
+	if (!o->first || o->at || !o->line_of || o->first->reply == o->line_of)
+		return o->first != NULL;
+	for (struct print_letter *before = o->first, *l; (l = letter_of(before->mail.next)); before = l) {
+		if (l->reply != o->line_of)
+			continue;
+		before->mail.next = l->mail.next;
+		if (o->last == l)
+			o->last = before;
+		l->mail.next = &o->first->mail;
+		o->first = l;
+		return true;
+	}
+	return false;
 }
 
 static bool is_writable(struct out *o)
@@ -86,7 +111,8 @@ static bool is_writable(struct out *o)
 /* Gives back all there is. What was written of the first may end in the middle of a line. */
 static void give_all_back(struct out *o, int error)
 {
-	o->torn |= o->first && o->in_line;
+	o->torn |= (o->first || o->line_of) && o->in_line;
+	o->line_of = NULL;
 	while (o->first) {
 		o->dropped += o->first->len - o->at;
 		o->first->error = error;
@@ -104,7 +130,7 @@ static ssize_t write_some(struct out *o)
 
 static void out_write(struct out *o)
 {
-	for (int i = 0; o->first && i < PIECES_A_TURN && is_writable(o); i++) {
+	for (int i = 0; is_ready(o) && i < PIECES_A_TURN && is_writable(o); i++) {
 		ssize_t n = write_some(o);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -121,8 +147,10 @@ static void out_write(struct out *o)
 		o->at += (size_t)n;
 		if (n)
 			o->in_line = o->first->data[o->at - 1] != '\n';
-		if (o->at == o->first->len)
+		if (o->at == o->first->len) {
+			o->line_of = o->in_line ? o->first->reply : NULL;
 			take_first(o);
+		}
 	}
 }
 
@@ -130,9 +158,9 @@ static void on_writable(uv_poll_t *p, int status, int events);
 
 static void out_watch(struct out *o)
 {
-	if (!o->polls || o->watching == (o->first != NULL))
+	if (!o->polls || o->watching == is_ready(o))
 		return;
-	o->watching = o->first != NULL;
+	o->watching = !o->watching;
 	if (o->watching)
 		uv_poll_start(&o->poll, UV_WRITABLE, on_writable);
 	else
@@ -165,7 +193,17 @@ void out_print(struct out *o, struct print_letter *l)
 	o->last = l;
 	do
 		out_write(o);
-	while (!o->polls && o->first);
+	while (!o->polls && is_ready(o));
+	out_watch(o);
+}
+
+void out_end_line(struct out *o)
+{
+	if (!o->line_of)
+		return;
+	o->line_of = NULL;
+	o->torn = true;
+	out_write(o);
 	out_watch(o);
 }
 

@@ -11,6 +11,8 @@ RC out_open(struct out **o, void *loop, int fd, struct mem *mem, struct err *e);
 /* Takes the letter until it is written, or cannot be (its error); then it goes back to its
  * sender. */
 void out_print(struct out *o, struct print_letter *l);
+/* Nothing follows any more of a line that is only begun: others need not wait for its rest. */
+void out_end_line(struct out *o);
 /* Gives back every letter it has as one that could not be written; the next one is written again, on a
  * line of its own. */
 void out_drop(struct out *o);

@@ -125,6 +125,35 @@ class BlockedOutput(weir.Case):
         self.assertEqual(result.code, 0, str(result))
         self.assertTrue(os.get_blocking(writer))
 
+    def test_long_lines_of_several_subtasks_are_not_torn(self):
+        # Each is longer than print_sink's buffer, so it comes in several letters.
+        lines = sorted(chr(97 + k % 26) * (70000 + 400 * k) for k in range(60))
+        self.write("in.txt", "\n".join(lines) + "\n")
+        job = self.write(
+            "job.json",
+            {
+                "name": "long",
+                "parallelism": 3,
+                "pipeline": [
+                    {"id": "lines", "type": "file_source", "path": "in.txt"},
+                    {"id": "show", "type": "print_sink"},
+                ],
+            },
+        )
+        result = self.ok("run", job, "--dir", self.path("d"))
+        self.assertEqual(sorted(result.out.splitlines()), lines)
+        reader, writer = self.pipe()
+        process = self.start("run", job, "--dir", self.path("d2"), stdout=writer)
+        os.set_blocking(reader, False)
+        found = b""
+        while process.running() or len(found) < len(result.out):
+            try:
+                found += os.read(reader, 50000)
+            except BlockingIOError:
+                time.sleep(0.001)
+        self.assertEqual(process.wait().code, 0, str(process.result()))
+        self.assertEqual(sorted(found.decode().splitlines()), lines)
+
     def test_a_full_disk_behind_it_is_an_error_not_a_loss(self):
         with open("/dev/full", "w") as full:
             job = self.numbers(1000, restart={"initial": "10ms", "max": "20ms"})
