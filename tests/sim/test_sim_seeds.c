@@ -72,6 +72,8 @@ static void run_seed(uint64_t seed, struct totals *t, uint64_t *trace_hash)
 		if (end != WORLD_CRASHED && end != WORLD_PAUSED) {
 			WORLD_CHECK(w, end == WORLD_FINISHED || end == WORLD_STOPPED);
 			world_exit(w);
+			if (fs_sim_crashed(w->disk)) /* by the very last operation: a close */
+				world_crash(w, cut);
 			fs_sim_crash_at(w->disk, 0);
 			continue;
 		}
