@@ -20,7 +20,7 @@ enum {
 	JOB_NOTED,
 };
 
-#define BACKLOG_MAX 2 /* checkpoints whose sweep is not done; with a third no other begins: by feel */
+#define BACKLOG_MAX 2 /* checkpoints whose sweep is not done; with a third none begins: by feel */
 
 /* A published manifest, shared by what still reads it; freed when nobody does. */
 struct published {

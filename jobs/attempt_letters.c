@@ -62,8 +62,8 @@ static void letter_published(struct attempt *a, struct mail *m)
 				     o.id, &o.error);
 }
 
-/* While old checkpoints wait to be deleted no new ones begin (COORDINATOR 4): on a slow disk they would
- * become more and more. What a sweep could not remove is not waited for. */
+/* While old checkpoints wait to be deleted no new ones begin (COORDINATOR 4): on a slow disk they
+ * would become more and more. What a sweep could not remove is not waited for. */
 static void tell_backlog(struct attempt *a)
 {
 	attempt_event(a, &(struct co_event){.kind = CO_EV_BACKLOG,

@@ -83,13 +83,14 @@ static void take_first(struct out *o)
 	give_back(l);
 }
 
-/* Whether the first letter may be written. A long line comes in several letters, and those of another
- * subtask that come between them wait: what follows of it is brought forward. */
+/* Whether the first letter may be written. A long line comes in several letters, and those of
+ * another subtask that come between them wait: what follows of it is brought forward. */
 static bool is_ready(struct out *o)
 {
 	if (!o->first || o->at || !o->line_of || o->first->reply == o->line_of)
 		return o->first != NULL;
-	for (struct print_letter *before = o->first, *l; (l = letter_of(before->mail.next)); before = l) {
+	struct print_letter *before = o->first, *l;
+	for (; (l = letter_of(before->mail.next)); before = l) {
 		if (l->reply != o->line_of)
 			continue;
 		before->mail.next = l->mail.next;

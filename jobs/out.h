@@ -13,10 +13,11 @@ RC out_open(struct out **o, void *loop, int fd, struct mem *mem, struct err *e);
 void out_print(struct out *o, struct print_letter *l);
 /* Nothing follows any more of a line that is only begun: others need not wait for its rest. */
 void out_end_line(struct out *o);
-/* Gives back every letter it has as one that could not be written; the next one is written again, on a
- * line of its own. */
+/* Gives back every letter it has as one that could not be written; the next one is written again,
+ * on a line of its own. */
 void out_drop(struct out *o);
-/* Gives back every letter as if it had been written, now and from now on; returns the bytes thrown away so far. */
+/* Gives back every letter as if it had been written, now and from now on; returns the bytes thrown
+ * away so far. */
 uint64_t out_give_up(struct out *o);
 /* Closes its loop handle (run the loop once more afterwards); all letters are back. Legal on
  * NULL. */

@@ -1,5 +1,5 @@
-/* test_sim_slow_disk.c - a disk whose syncs and unlinks are far slower than the job: old checkpoints do
- * not pile up, and the chains are kept short all the same (DESIGN 6, COORDINATOR 4). */
+/* test_sim_slow_disk.c - a disk whose syncs and unlinks are far slower than the job: old
+ * checkpoints do not pile up all the same (DESIGN 6, COORDINATOR 4). */
 #include "checkpoint/slots.h"
 #include "tests/sim/scenario.h"
 
