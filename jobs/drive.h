@@ -1,22 +1,28 @@
-/* drive.h - the production driver: a thread a task and a lane, a libuv loop for the control thread.
- * The simulator is the other driver of the same job. This file is the loop's door to libuv.
- * Threads: drive_job runs on the calling thread until the job's end and joins all it started. */
+/* drive.h - the production driver: a thread a task and a lane, the control thread's loop.
+ * The simulator is the other driver of the same job. Who drives may watch other things on the same
+ * loop meanwhile: a socket that asks how it goes, the pipe of a server.
+ * Threads: all calls on the control thread; drive_run joins all it started. */
 #pragma once
 #include "jobs/job.h"
+#include "jobs/loop.h"
 
 struct drive_options {
 	struct job *job;
+	struct loop *loop;             /* borrowed */
 	struct clock *clock;
 	struct mem *mem;
-	struct waker *waker;           /* the one given to job_open: drive_job makes it poke its loop */
+	struct waker *waker;           /* the one given to job_open: the drive makes it poke its loop */
 	int out_fd;                    /* standard output, for print_sink */
+	bool signals;                  /* catch SIGINT and SIGTERM: a stop, and at once the second time */
 	uint64_t stop_limit_us;        /* limits.stop: what has not ended by then is abandoned */
 	uint64_t status_every_us;      /* how often `status` is called; 0: never */
 	void (*status)(void *arg);     /* control thread */
 	void (*began)(void *arg);      /* an attempt has its first record, or is over without one: the
 	                                * recovery report can be complete now; once an attempt. May be
 	                                * NULL */
-	void (*stopping)(void *arg, int signal); /* the first signal was taken. May be NULL */
+	void (*stopping)(void *arg, int signal); /* a stop was asked for: by the first signal, or (0) by
+	                                * drive_stop. May be NULL */
+	void (*printed)(void *arg);    /* something was written to out_fd: logs rotate here. May be NULL */
 	void *arg;
 };
 
@@ -26,5 +32,17 @@ enum drive_end {
 	DRIVE_ABANDONED, /* it did not end within the limit. Threads still run: _exit at once */
 };
 
-/* From OWNED to a final state. Catches SIGINT and SIGTERM meanwhile; ignores SIGPIPE. */
-RC drive_job(const struct drive_options *o, enum drive_end *end, struct err *e);
+struct drive;
+/* Starts the lanes, hooks into the loop; nothing of the job runs yet. */
+RC drive_open(struct drive **d, const struct drive_options *o, struct err *e);
+/* Runs the loop from OWNED to a final state. */
+void drive_run(struct drive *d, enum drive_end *end);
+/* Only after DRIVE_OVER, or before drive_run. NULL is legal. */
+void drive_close(struct drive *d);
+
+/* Asked for from a callback of the loop while drive_run runs. */
+/* A checkpoint, then the end; a second call changes nothing. */
+void drive_stop(struct drive *d);
+/* A manual checkpoint; the answer comes as job_options.answered with this request (not 0), unless
+ * this returns an error: nothing is running. */
+RC drive_checkpoint(struct drive *d, uint64_t request, struct err *e);

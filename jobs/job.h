@@ -34,10 +34,15 @@ struct job_options {
 	uint64_t pid;
 	uint64_t started_us;     /* monotonic time the process began, for recovery_ms */
 	uint32_t restart_attempts; /* restarts in a row: spec's, or RESTART_UNLIMITED */
+	struct restart_state restarts; /* what happened before this process, as its supervisor knows */
 	struct waker *waker;     /* woken when a letter comes; borrowed; may be NULL (simulation) */
 	struct attempt_listener listen;
 	/* An attempt failed and another follows (or not). */
 	void (*failed)(void *arg, const struct err *e, const struct restart_decision *d);
+	/* A request of job_checkpoint was served, or will not be (why is set; r is NULL then). May be
+	 * NULL. */
+	void (*answered)(void *arg, uint64_t request, const struct checkpoint_record *r,
+			 const struct err *why);
 };
 
 /* What a start found and did: the recovery report. Times in microseconds. */
@@ -88,6 +93,11 @@ uint64_t job_wait_until(const struct job *j);
 void job_wait_over(struct job *j);
 /* Checkpoint, then stop. While WAITING or OWNED: stops as it is (nothing is running). */
 void job_stop(struct job *j);
+/* RUNNING: a manual checkpoint; answered tells what became of it. request: the asker's number, not
+ * 0. E_REFUSED: no attempt is running. */
+RC job_checkpoint(struct job *j, uint64_t request, struct err *e);
+/* How often it was restarted in a row, for whoever supervises. */
+const struct restart_state *job_restarts(const struct job *j);
 
 const struct err *job_error(const struct job *j);     /* of FAILED and HALTED */
 const struct job_recovery *job_recovery(const struct job *j);

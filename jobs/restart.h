@@ -10,16 +10,23 @@
 #pragma once
 #include "base/err.h"
 
-enum restart_strategy { RESTART_NONE, RESTART_FIXED_DELAY, RESTART_EXPONENTIAL };
+enum restart_strategy {
+	RESTART_NONE,
+	RESTART_FIXED_DELAY,
+	RESTART_EXPONENTIAL,
+	RESTART_FAILURE_RATE, /* at most `attempts` failures within `reset_after`, `initial` apart */
+};
 #define RESTART_UNLIMITED UINT32_MAX
+#define RESTART_FAILURES_MAX 64 /* `attempts` of failure_rate; by feel */
 
 struct restart_policy {
 	enum restart_strategy strategy;
 	uint32_t attempts;       /* restarts in a row before it gives up; RESTART_UNLIMITED */
-	uint64_t initial_us;     /* the delay of fixed_delay, the first one of exponential */
+	uint64_t initial_us;     /* the delay of fixed_delay and failure_rate, the first one of
+	                          * exponential */
 	uint64_t max_us;         /* exponential */
 	double multiplier;       /* exponential; at least 1 */
-	uint64_t reset_after_us; /* 0: never */
+	uint64_t reset_after_us; /* 0: never; the interval of failure_rate */
 };
 
 /* What happened so far in this process; starts as {0}. */
@@ -27,6 +34,8 @@ struct restart_state {
 	uint32_t restarts;       /* in a row */
 	uint64_t delay_us;       /* the one before jitter, 0 at first */
 	uint64_t running_since_us; /* when the newest attempt was to start */
+	uint64_t failed_us[RESTART_FAILURES_MAX]; /* failure_rate: when the newest ones were, a ring */
+	uint32_t n_failed;         /* written to it so far */
 };
 
 struct restart_decision {
@@ -40,7 +49,7 @@ struct restart_decision {
 extern const struct restart_policy restart_default;
 
 const char *restart_strategy_name(enum restart_strategy s); /* "fixed_delay" */
-/* False: no such strategy (failure_rate comes later). */
+/* False: no such strategy. */
 bool restart_strategy_parse(const char *name, enum restart_strategy *s);
 
 /* The attempt that was running has failed with error (never OK) at now_us (monotonic); random: 64

@@ -1,0 +1,64 @@
+/* facts.h - what is known of a running job at an instant, as plain data: the one source of truth
+ * behind the screen of `weir run`, of `submit --wait`, `weir show`, REST and, later, page and
+ * metrics. Counters are totals; rates are the difference of two facts (facts_rate...).
+ * Why plain data: a job process fills it, its server passes it on as JSON, and a screen in a third
+ * process draws it, all without knowing what a job is made of.
+ * Threads: facts_take on the control thread; the rest is pure. */
+#pragma once
+#include "jobs/job.h"
+
+#define FACTS_ID_MAX 64 /* SPEC_NAME_MAX */
+
+struct facts_stage {
+	char id[FACTS_ID_MAX + 1];
+	char type[32];            /* "keyed_sum" */
+	uint32_t role;            /* enum op_role */
+	uint32_t parallelism;
+	uint32_t n_inputs;        /* stages it reads ... */
+	uint32_t input[16];       /* ... by index in stage[]; the first 16 */
+	uint64_t records_in, records_out, records_skipped;   /* of this process, all subtasks */
+	uint64_t busy_us, idle_us, backpressured_us;         /* sums over subtasks */
+	uint64_t busy_us_max;     /* of the busiest subtask */
+	bool keyed;
+	uint64_t keys, state_bytes;
+	uint64_t work_done, work_total; /* of a bounded source, in its own unit (bytes, rows); total 0:
+					 * unknown or unbounded */
+};
+
+struct facts_checkpoint {
+	uint64_t id;              /* 0: none yet */
+	char kind[16];            /* "periodic" */
+	uint64_t bytes_written, state_bytes, keys_changed;
+	uint64_t align_us, sync_us_max, total_us;
+	int64_t wall_us;          /* when it was complete */
+	bool full;                /* it had no base */
+};
+
+struct facts {
+	struct mem *mem;
+	char name[FACTS_ID_MAX + 1];
+	char dir[4096];
+	char state[16];           /* job_state_name */
+	uint32_t attempt;
+	uint64_t pid;
+	uint64_t now_us;          /* monotonic, when these were taken */
+	int64_t wall_us;          /* the same instant */
+	uint64_t started_us;      /* monotonic: when the process began */
+	uint64_t wait_us;         /* WAITING: how long until the next attempt */
+	bool bounded, restored;
+	uint64_t recovery_us;     /* from start or failure to the first new record; 0: none yet */
+	uint64_t completed, failed; /* checkpoints of this process */
+	struct facts_checkpoint last, full; /* newest; newest that wrote everything */
+	char error[1024];         /* of the last failed attempt, or "" */
+	struct facts_stage *stage; /* in the plan's order: inputs first */
+	uint32_t n_stages;
+};
+
+/* E_NO_MEMORY. *f is filled; close it. */
+RC facts_take(struct facts *f, const struct job *j, uint64_t started_us, struct clock *clock,
+	      struct mem *mem, struct err *e);
+/* As one JSON object (no line feed). */
+void facts_write(const struct facts *f, struct json_out *o);
+/* Of that object; E_INVALID when it is none. */
+RC facts_read(struct facts *f, const struct json *v, struct mem *mem, struct err *e);
+void facts_close(struct facts *f); /* legal on the empty value */

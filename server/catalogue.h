@@ -1,0 +1,53 @@
+/* catalogue.h - which jobs there are, durably: one file a job, of which every version has a name of
+ * its own, so that a crash at any operation leaves the old one or the new one.
+ *
+ *   <data>/server.lock                 one server a data directory
+ *   <data>/catalogue/<name>.<version, 20 digits>
+ *   <data>/catalogue/tmp-<version>-<name>
+ *   <data>/jobs/<name>/                the job's directory, as of `weir run --dir`
+ *   <data>/logs/<name>.log[.1]
+ *
+ *   write: temporary -> fsync -> rename to the next version, refusing to replace -> fsync folder
+ *          -> unlink the version before (not synced: the highest whole one counts)
+ *
+ * inv 1  what catalogue_put returned OK for is what a start finds, whatever crashed since
+ * inv 2  a start finds each job in the version before or after a put that did not return
+ * inv 3  a read error is an error, never an absent job
+ * Owns nothing but its lock; entries are the caller's. Threads: one at a time (the clerk's; before
+ * it begins, the control thread's). */
+#pragma once
+#include "base/env.h"
+#include "server/entry.h"
+
+struct catalogue;
+
+struct catalogue_found {
+	struct entry entry;  /* without its description (job NULL): see catalogue_read */
+	uint64_t version;
+	bool corrupt;        /* only the name is known, and entry.error says why */
+};
+
+/* Makes the folders if need be, takes server.lock (E_REFUSED with the pid of its holder), removes
+ * temporaries and superseded versions, and calls `found` for each job, in the order of names. */
+RC catalogue_open(struct catalogue **c, struct env *env, const char *data, uint64_t pid,
+		  void (*found)(void *arg, struct catalogue_found *f), void *arg, struct err *e);
+void catalogue_close(struct catalogue *c); /* legal on NULL */
+
+/* Durable when it returns OK: as version *version + 1, which it then sets. *version 0: a new job;
+ * E_EXISTS when something of that name stands there. On any other error the version before stands,
+ * or this one: call again with a higher entry (*version was raised past what may stand). */
+RC catalogue_put(struct catalogue *c, const struct entry *en, uint64_t *version, struct err *e);
+/* The whole entry. The caller's. */
+RC catalogue_read(struct catalogue *c, const char *name, uint64_t version, struct entry *en,
+		  struct err *e);
+/* The job's files: everything under jobs/<name>; with logs, those too. Durable when OK; may be
+ * repeated. E_REFUSED: a process still holds its owner.lock. Symbolic links are removed, not
+ * followed. */
+RC catalogue_erase(struct catalogue *c, const char *name, bool logs, struct err *e);
+/* The entry itself, every version. Durable when OK; may be repeated. */
+RC catalogue_drop(struct catalogue *c, const char *name, struct err *e);
+/* Holders of owner.lock of a job: waits for nothing. OK: free; E_REFUSED names the pid. */
+RC catalogue_is_free(struct catalogue *c, const char *name, struct err *e);
+/* "<data>/jobs/<name>" and "<data>/logs/<name>.log"; false: too long. */
+bool catalogue_job_dir(const char *data, const char *name, char *to, size_t size);
+bool catalogue_log(const char *data, const char *name, char *to, size_t size);

@@ -1,0 +1,79 @@
+/* http.h - HTTP/1.1 for a few hundred local clients, on the control thread's loop: the one door to
+ * libmicrohttpd.
+ * Why a door: routes and jobs know requests and answers, not a library's callbacks; and the library
+ * (with the TLS library it draws in) is opened when the first server is, so that job processes do
+ * not carry it.
+ *
+ *   handler(request) -> http_answer now or later | http_stream -> http_stream_put* -> http_stream_end
+ *
+ * A request that is not answered at once is suspended and costs nothing. Bounds (REST.md) are kept
+ * here: what breaks one never reaches the handler.
+ * Threads: the loop's. */
+#pragma once
+#include "base/bytes.h"
+#include "base/err.h"
+#include "jobs/loop.h"
+
+#define HTTP_BODY_MAX (1u << 20)
+#define HTTP_HEADER_MAX (16u << 10)
+#define HTTP_CONNECTIONS_MAX 256
+#define HTTP_STREAM_MAX (1u << 20)        /* unread bytes of one stream */
+#define HTTP_HEADER_DEADLINE_US 10000000  /* from accept, or from the answer before */
+#define HTTP_BODY_DEADLINE_US 30000000
+
+struct http;
+struct http_request;
+struct http_stream;
+
+struct http_config {
+	struct loop *loop;
+	struct mem *mem;
+	struct clock *clock;
+	const char *dir, *name; /* the socket's folder and its name in it; the path may be longer than
+				 * the system's limit for sockets. An old socket there is replaced */
+	/* Answers, streams, or keeps the request for later. */
+	void (*handler)(void *arg, struct http_request *r);
+	/* The client of a request that was kept is gone: forget it, do not answer. May be NULL. */
+	void (*gone)(void *arg, struct http_request *r);
+	void *arg;
+	/* For tests: 0 means the bounds above. */
+	uint64_t header_deadline_us, body_deadline_us;
+};
+
+/* Listens with mode 0600 and serves only peers of this process's uid, or root. */
+RC http_open(struct http **h, const struct http_config *c, struct err *e);
+/* Closes all connections and streams (stream_gone is called), removes the socket. NULL is legal. */
+void http_close(struct http *h);
+
+const char *http_method(const struct http_request *r);
+/* As sent, up to '?': nothing is unescaped, so '%' and '/' mean themselves; no NUL is inside. */
+const char *http_path(const struct http_request *r);
+/* The i-th value (from 0) of a query parameter, unescaped ('+' is a plus); NULL when there is none.
+ * One with a NUL inside was refused before. Borrowed until the answer. */
+const char *http_query(const struct http_request *r, const char *key, unsigned i);
+/* The i-th parameter's name, NULL at the end: to refuse unknown ones. */
+const char *http_query_name(const struct http_request *r, unsigned i);
+const char *http_header(const struct http_request *r, const char *name); /* NULL: absent */
+const char *http_body(const struct http_request *r, size_t *len);        /* NUL follows */
+/* The handler's own, to tie things to a request. */
+void http_set_context(struct http_request *r, void *context);
+void *http_context(const struct http_request *r);
+
+/* Exactly one of http_answer and http_stream_open, once; r is over then. The body is copied. */
+void http_answer(struct http_request *r, unsigned status, const char *type, const char *body,
+		 size_t len);
+/* Begins a chunked answer of unknown length. *s lives until http_stream_end, or until `gone` was
+ * called: the client went, read too slowly, or the server closes. E_NO_MEMORY: r was answered with
+ * 503. */
+RC http_stream_open(struct http_stream **s, struct http_request *r, const char *type,
+		    void (*gone)(void *arg), void *arg, struct err *e);
+/* False: its unread output would pass HTTP_STREAM_MAX, or no memory: the stream is broken off, gone
+ * comes in the loop's next turn. */
+bool http_stream_put(struct http_stream *s, const char *data, size_t len);
+/* What was put is still sent. */
+void http_stream_end(struct http_stream *s);
+
+struct http_counts {
+	uint64_t connections, requests, refused; /* now; since the start; for a bound */
+};
+struct http_counts http_counts(const struct http *h);
