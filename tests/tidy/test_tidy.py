@@ -21,7 +21,10 @@ SIBLINGS = [{"state", "checkpoint"}]
 
 # Each foreign library's header has its doors: the files that may include it.
 DOORS = {
-    r"uv\.h": ["base/waker.c", "base/thread.c", "jobs/*.c"],
+    r"uv\.h": ["base/waker.c", "jobs/loop.c"],
+    r"microhttpd\.h": ["server/http*.c"],
+    r"curl/.*\.h": ["cli/client.c"],
+    r"dlfcn\.h": ["base/library.c"],
     r"jansson\.h": ["base/json*.c"],
     r"xxhash\.h": ["base/hash.c"],
     r"lz4(hc|frame)?\.h": ["checkpoint/block.c"],
