@@ -1,0 +1,60 @@
+/* words.h - what server and job process say to each other: the bodies of wire.h's frames, written
+ * and read in one place. JSON, because facts go on to clients as they are.
+ * Pure. */
+#pragma once
+#include "base/json.h"
+#include "jobs/job.h"
+#include "server/entry.h"
+#include "server/life.h"
+#include "server/wire.h"
+
+/* WIRE_START */
+struct word_start {
+	struct entry entry;          /* with its description */
+	char *dir;                   /* of the job */
+	char *log;                   /* the process's standard output and error; it rotates the file */
+	char *config_file, *config;  /* defaults, as text; NULL: none */
+	struct restart_state restarts;
+	uint64_t lock_wait_us;       /* how long the process before may take to let go of the directory */
+};
+void start_write(const struct word_start *s, struct bytes *to);
+RC start_read(struct word_start *s, const char *body, size_t len, struct mem *mem, struct err *e);
+void start_close(struct word_start *s, struct mem *mem); /* what start_read made */
+
+/* WIRE_CHECKPOINT and its answer */
+struct word_answer {
+	uint64_t request, checkpoint;
+	struct err error;            /* code OK: done */
+};
+void request_write(uint64_t request, struct bytes *to);
+RC request_read(uint64_t *request, const char *body, size_t len, struct mem *mem, struct err *e);
+void answer_write(const struct word_answer *a, struct bytes *to);
+RC answer_read(struct word_answer *a, const char *body, size_t len, struct mem *mem, struct err *e);
+
+/* WIRE_WATCH */
+void watch_write(bool on, struct bytes *to);
+RC watch_read(bool *on, const char *body, size_t len, struct mem *mem, struct err *e);
+
+/* WIRE_FAILED */
+struct word_failed {
+	struct err error;
+	struct restart_state restarts;
+	uint64_t after_us;
+};
+void failed_write(const struct word_failed *f, struct bytes *to);
+RC failed_read(struct word_failed *f, const char *body, size_t len, struct mem *mem, struct err *e);
+
+/* WIRE_ENDED */
+struct word_ended {
+	enum life_ended ended;
+	bool unsaved_stop;
+	int exit;                    /* what `weir run` would have exited with */
+	struct err error;
+};
+void ended_write(const struct word_ended *w, struct bytes *to);
+RC ended_read(struct word_ended *w, const char *body, size_t len, struct mem *mem, struct err *e);
+
+/* WIRE_RECORD: a record as history and report have it. */
+void record_write(const struct checkpoint_record *r, struct json_out *o);
+/* WIRE_RECOVERY */
+void recovery_write(const char *lines, struct bytes *to);
