@@ -106,3 +106,13 @@ const char *err_says(enum rc code)
 {
 	return codes[code].says;
 }
+
+bool err_parse(const char *name, enum rc *code)
+{
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+		if (!strcmp(codes[i].name, name)) {
+			*code = (enum rc)i;
+			return true;
+		}
+	return false;
+}

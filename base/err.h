@@ -75,3 +75,5 @@ enum err_class err_class_of(enum rc code);
 int err_exit_code(enum rc code);
 const char *err_name(enum rc code); /* "E_CORRUPT" */
 const char *err_says(enum rc code); /* "corrupt" */
+/* The code with this name; false: there is none. */
+bool err_parse(const char *name, enum rc *code);

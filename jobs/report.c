@@ -42,7 +42,7 @@ static void put_operators(struct json_out *o, const struct job *j)
 	jout_array_end(o);
 }
 
-static void put_checkpoint(struct json_out *o, const struct checkpoint_record *r)
+void report_checkpoint(const struct checkpoint_record *r, struct json_out *o)
 {
 	jout_object(o);
 	jout_kv_uint(o, "id", r->id);
@@ -72,7 +72,7 @@ static void put_checkpoints(struct json_out *o, const struct job *j)
 	jout_key(o, "history");
 	jout_array(o);
 	for (size_t i = 0; i < n; i++)
-		put_checkpoint(o, &r[i]);
+		report_checkpoint(&r[i], o);
 	jout_array_end(o);
 	jout_object_end(o);
 }

@@ -1,0 +1,315 @@
+/* words.c - see words.h. Both ends are this binary: a member that is missing or of another kind is a
+ * bug or a broken peer, and is refused as a whole. */
+#include "server/words.h"
+
+#include "jobs/report.h"
+
+#include <string.h>
+
+/* ---- writing ---- */
+
+static void begin(struct json_out *o, struct bytes *to)
+{
+	jout_begin(o, to, false);
+	jout_object(o);
+}
+
+static void put_error(struct json_out *o, const struct err *error)
+{
+	jout_kv_string(o, "code", err_name(error->code));
+	jout_kv_string(o, "error", error->code == OK ? "" : error->text);
+}
+
+static void put_restarts(struct json_out *o, const struct restart_state *s)
+{
+	uint32_t n = s->n_failed < RESTART_FAILURES_MAX ? s->n_failed : RESTART_FAILURES_MAX;
+	jout_key(o, "restarts");
+	jout_object(o);
+	jout_kv_uint(o, "restarts", s->restarts);
+	jout_kv_uint(o, "delay_us", s->delay_us);
+	jout_kv_uint(o, "running_since_us", s->running_since_us);
+	jout_kv_uint(o, "n_failed", s->n_failed);
+	jout_key(o, "failed_us");
+	jout_array(o);
+	for (uint32_t i = 0; i < n; i++)
+		jout_uint(o, s->failed_us[i]);
+	jout_array_end(o);
+	jout_object_end(o);
+}
+
+static void put_optional(struct json_out *o, const char *key, const char *text)
+{
+	if (text)
+		jout_kv_string(o, key, text);
+}
+
+void start_write(const struct word_start *s, struct bytes *to)
+{
+	struct json_out o;
+	begin(&o, to);
+	jout_kv_string(&o, "name", s->entry.name);
+	put_optional(&o, "file", s->entry.file);
+	jout_key(&o, "job");
+	jout_string_n(&o, s->entry.job, s->entry.job_len);
+	jout_kv_uint(&o, "parallelism", s->entry.parallelism);
+	jout_key(&o, "sets");
+	jout_array(&o);
+	for (unsigned i = 0; i < s->entry.n_sets; i++)
+		jout_string(&o, s->entry.set[i]);
+	jout_array_end(&o);
+	jout_kv_string(&o, "dir", s->dir);
+	jout_kv_string(&o, "log", s->log);
+	put_optional(&o, "config_file", s->config_file);
+	put_optional(&o, "config", s->config);
+	put_restarts(&o, &s->restarts);
+	jout_kv_uint(&o, "lock_wait_us", s->lock_wait_us);
+	jout_object_end(&o);
+}
+
+void request_write(uint64_t request, struct bytes *to)
+{
+	struct json_out o;
+	begin(&o, to);
+	jout_kv_uint(&o, "request", request);
+	jout_object_end(&o);
+}
+
+void answer_write(const struct word_answer *a, struct bytes *to)
+{
+	struct json_out o;
+	begin(&o, to);
+	jout_kv_uint(&o, "request", a->request);
+	jout_kv_uint(&o, "checkpoint", a->checkpoint);
+	put_error(&o, &a->error);
+	jout_object_end(&o);
+}
+
+void watch_write(bool on, struct bytes *to)
+{
+	struct json_out o;
+	begin(&o, to);
+	jout_kv_bool(&o, "on", on);
+	jout_object_end(&o);
+}
+
+void failed_write(const struct word_failed *f, struct bytes *to)
+{
+	struct json_out o;
+	begin(&o, to);
+	put_error(&o, &f->error);
+	put_restarts(&o, &f->restarts);
+	jout_kv_uint(&o, "after_us", f->after_us);
+	jout_object_end(&o);
+}
+
+static const char *const ends[] = {
+	[LIFE_ENDED_FINISHED] = "finished",
+	[LIFE_ENDED_STOPPED] = "stopped",
+	[LIFE_ENDED_FAILED] = "failed",
+};
+
+void ended_write(const struct word_ended *w, struct bytes *to)
+{
+	struct json_out o;
+	begin(&o, to);
+	jout_kv_string(&o, "ended", ends[w->ended]);
+	jout_kv_bool(&o, "unsaved_stop", w->unsaved_stop);
+	jout_kv_int(&o, "exit", w->exit);
+	put_error(&o, &w->error);
+	jout_object_end(&o);
+}
+
+void record_write(const struct checkpoint_record *r, struct json_out *o)
+{
+	report_checkpoint(r, o);
+}
+
+void recovery_write(const char *lines, struct bytes *to)
+{
+	struct json_out o;
+	begin(&o, to);
+	jout_kv_string(&o, "lines", lines);
+	jout_object_end(&o);
+}
+
+/* ---- reading ---- */
+
+/* One body being read; the first thing that is wrong makes all of it wrong. */
+struct word {
+	struct mem *mem;
+	struct json_doc *doc;
+	const struct json *v;
+	bool bad;
+};
+
+static void word_open(struct word *w, const char *body, size_t len, struct mem *mem)
+{
+	struct err ignored = {0};
+	*w = (struct word){.mem = mem};
+	w->bad = json_parse(&w->doc, body, len, mem, NULL, &ignored) != OK;
+	w->v = w->bad ? NULL : json_root(w->doc);
+}
+
+static RC word_close(struct word *w, const char *what, struct err *e)
+{
+	json_close(w->doc);
+	return w->bad ? ERR(e, E_INVALID, "a '%s' that cannot be understood", what) : OK;
+}
+
+/* The member, NULL when it is not there or of another kind. */
+static const struct json *member(const struct json *v, const char *key, enum json_kind kind)
+{
+	const struct json *m = v && json_kind(v) == JSON_OBJECT ? json_get(v, key) : NULL;
+	return m && json_kind(m) == kind ? m : NULL;
+}
+
+static uint64_t take_uint(struct word *w, const struct json *v, const char *key)
+{
+	const struct json *m = member(v, key, JSON_INT);
+	w->bad |= !m || json_int(m) < 0;
+	return m ? (uint64_t)json_int(m) : 0;
+}
+
+static bool take_bool(struct word *w, const char *key)
+{
+	const struct json *m = member(w->v, key, JSON_BOOL);
+	w->bad |= !m;
+	return m && json_bool(m);
+}
+
+/* "" when it is not there, which only matters where w->bad is looked at. */
+static const char *take_text(struct word *w, const char *key)
+{
+	size_t len;
+	const struct json *m = member(w->v, key, JSON_STRING);
+	w->bad |= !m;
+	return m ? json_string(m, &len) : "";
+}
+
+static char *copy_text(struct word *w, const char *key, bool optional)
+{
+	if (optional && !member(w->v, key, JSON_STRING))
+		return NULL;
+	char *text = mem_string(w->mem, take_text(w, key));
+	w->bad |= !text;
+	return text;
+}
+
+static void take_error(struct word *w, struct err *error)
+{
+	err_clear(error);
+	w->bad |= !err_parse(take_text(w, "code"), &error->code);
+	snprintf(error->text, sizeof error->text, "%s", take_text(w, "error"));
+}
+
+static void take_restarts(struct word *w, struct restart_state *s)
+{
+	const struct json *v = member(w->v, "restarts", JSON_OBJECT);
+	const struct json *list = member(v, "failed_us", JSON_ARRAY);
+	memset(s, 0, sizeof *s);
+	s->restarts = (uint32_t)take_uint(w, v, "restarts");
+	s->delay_us = take_uint(w, v, "delay_us");
+	s->running_since_us = take_uint(w, v, "running_since_us");
+	s->n_failed = (uint32_t)take_uint(w, v, "n_failed");
+	w->bad |= !list || json_count(list) > RESTART_FAILURES_MAX;
+	for (size_t i = 0; !w->bad && i < json_count(list); i++)
+		s->failed_us[i] = (uint64_t)json_int(json_item(list, i));
+}
+
+static void take_sets(struct word *w, struct entry *en)
+{
+	const struct json *list = member(w->v, "sets", JSON_ARRAY);
+	size_t len;
+	w->bad |= !list || json_count(list) > ENTRY_SETS_MAX;
+	for (size_t i = 0; !w->bad && i < json_count(list); i++) {
+		const struct json *v = json_item(list, i);
+		w->bad |= json_kind(v) != JSON_STRING;
+		en->set[i] = w->bad ? NULL : mem_string(w->mem, json_string(v, &len));
+		w->bad |= !en->set[i];
+		en->n_sets = (unsigned)i + 1;
+	}
+}
+
+RC start_read(struct word_start *s, const char *body, size_t len, struct mem *mem, struct err *e)
+{
+	struct word w;
+	memset(s, 0, sizeof *s);
+	word_open(&w, body, len, mem);
+	s->entry.mem = mem;
+	snprintf(s->entry.name, sizeof s->entry.name, "%s", take_text(&w, "name"));
+	s->entry.file = copy_text(&w, "file", true);
+	s->entry.job = copy_text(&w, "job", false);
+	s->entry.job_len = s->entry.job ? strlen(s->entry.job) : 0;
+	s->entry.parallelism = (uint32_t)take_uint(&w, w.v, "parallelism");
+	take_sets(&w, &s->entry);
+	s->dir = copy_text(&w, "dir", false);
+	s->log = copy_text(&w, "log", false);
+	s->config_file = copy_text(&w, "config_file", true);
+	s->config = copy_text(&w, "config", true);
+	take_restarts(&w, &s->restarts);
+	s->lock_wait_us = take_uint(&w, w.v, "lock_wait_us");
+	return word_close(&w, "start", e);
+}
+
+void start_close(struct word_start *s, struct mem *mem)
+{
+	if (s->entry.mem)
+		entry_close(&s->entry);
+	mem_put(mem, s->dir);
+	mem_put(mem, s->log);
+	mem_put(mem, s->config_file);
+	mem_put(mem, s->config);
+	memset(s, 0, sizeof *s);
+}
+
+RC request_read(uint64_t *request, const char *body, size_t len, struct mem *mem, struct err *e)
+{
+	struct word w;
+	word_open(&w, body, len, mem);
+	*request = take_uint(&w, w.v, "request");
+	return word_close(&w, "request", e);
+}
+
+RC answer_read(struct word_answer *a, const char *body, size_t len, struct mem *mem, struct err *e)
+{
+	struct word w;
+	word_open(&w, body, len, mem);
+	a->request = take_uint(&w, w.v, "request");
+	a->checkpoint = take_uint(&w, w.v, "checkpoint");
+	take_error(&w, &a->error);
+	return word_close(&w, "answer", e);
+}
+
+RC watch_read(bool *on, const char *body, size_t len, struct mem *mem, struct err *e)
+{
+	struct word w;
+	word_open(&w, body, len, mem);
+	*on = take_bool(&w, "on");
+	return word_close(&w, "watch", e);
+}
+
+RC failed_read(struct word_failed *f, const char *body, size_t len, struct mem *mem, struct err *e)
+{
+	struct word w;
+	word_open(&w, body, len, mem);
+	take_error(&w, &f->error);
+	take_restarts(&w, &f->restarts);
+	f->after_us = take_uint(&w, w.v, "after_us");
+	return word_close(&w, "failed", e);
+}
+
+RC ended_read(struct word_ended *d, const char *body, size_t len, struct mem *mem, struct err *e)
+{
+	struct word w;
+	word_open(&w, body, len, mem);
+	const char *how = take_text(&w, "ended");
+	unsigned i = 0;
+	while (i < 3 && strcmp(how, ends[i]))
+		i++;
+	w.bad |= i == 3;
+	d->ended = (enum life_ended)i;
+	d->unsaved_stop = take_bool(&w, "unsaved_stop");
+	d->exit = (int)take_uint(&w, w.v, "exit");
+	take_error(&w, &d->error);
+	return word_close(&w, "ended", e);
+}
