@@ -20,7 +20,9 @@ bool standing_parse(const char *name, enum standing *s);
 
 #define ENTRY_NAME_MAX 64      /* SPEC_NAME_MAX: [A-Za-z0-9_-] */
 #define ENTRY_SETS_MAX 64      /* by feel */
-#define ENTRY_TEXT_MAX (4u << 20) /* bytes of a whole entry: a job of 1 MiB, escaped, and the rest */
+#define ENTRY_TEXT_MAX (4u << 20) /* bytes of a whole entry: a job of 1 MiB, and plenty */
+/* [A-Za-z0-9_-]{1,64}: so it may stand in a path. */
+bool entry_name_ok(const char *name);
 
 struct entry {
 	struct mem *mem;
@@ -45,6 +47,14 @@ void entry_close(struct entry *en); /* legal on the empty value */
 /* Another error text (NULL: none). */
 RC entry_set_error(struct entry *en, enum rc code, const char *text, struct err *e);
 
+/* Appends to `to`. E_INVALID: a name that is none, a file or --set argument that is not UTF-8, a NUL
+ * in the job, or more than ENTRY_TEXT_MAX. Invalid UTF-8 in the error becomes U+FFFD; the job is
+ * kept byte by byte. */
 RC entry_encode(const struct entry *en, struct bytes *to, struct err *e);
 /* E_CORRUPT with the reason: checksum, unknown version (by number), a missing or odd member. */
 RC entry_decode(struct entry *en, const uint8_t *data, size_t len, struct mem *mem, struct err *e);
+/* Without the description (en->job NULL, job_len as written), from the first len bytes of an entry
+ * of total_bytes. With all of them, the description is verified nevertheless. *need: when len was
+ * too little (then *en is empty and the result OK), how many bytes it takes; else 0. */
+RC entry_decode_head(struct entry *en, const uint8_t *data, size_t len, size_t total_bytes,
+		     size_t *need, struct mem *mem, struct err *e);
