@@ -116,6 +116,8 @@ uint64_t job_recovery_us(const struct job *j);
 /* Totals of a task over the attempts of this process; valid after the last attempt too. */
 struct job_task_totals {
 	uint64_t records_in, records_out, records_skipped, busy_us, idle_us, backpressured_us;
+	uint64_t work_done, work_total; /* of a bounded source: bytes or rows of its whole input, now;
+					 * not over attempts. Total 0: unknown, or without end */
 	uint64_t checksum, keys, state_bytes, sync_us_max;
 	uint64_t state_checksum; /* of the keyed state when the last attempt ended */
 	uint32_t doing;

@@ -77,6 +77,8 @@ void job_task_totals(const struct job *j, uint32_t task, struct job_task_totals 
 	t->busy_us += LOAD(busy_us);
 	t->idle_us += LOAD(idle_us);
 	t->backpressured_us += LOAD(backpressured_us);
+	t->work_done = LOAD(work_done);
+	t->work_total = LOAD(work_total);
 	t->checksum = LOAD(checksum);
 	t->keys = LOAD(keys);
 	t->state_bytes = LOAD(state_bytes);

@@ -106,5 +106,8 @@ RC files_list(struct fs *fs, const char *base_dir, const char *path, struct spli
 		rc = file_add(fs, full, path, &st, to, e);
 	else
 		rc = ERR(e, E_INVALID, "%s is neither a regular file nor a folder of files", path);
-	return rc == OK ? splits_settle(to, e) : rc;
+	if (rc == OK)
+		rc = splits_settle(to, e);
+	to->total = splits_left(to);
+	return rc;
 }

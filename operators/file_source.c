@@ -78,7 +78,11 @@ static RC source_open(void *self, struct op_ctx *ctx, const void *state, size_t 
 	splits_init(&s->left, ctx->mem, ctx->max_parallelism);
 	if (splits_decode(&s->left, state, len, e) != OK)
 		return e->code;
-	return splits_settle(&s->left, e);
+	if (splits_settle(&s->left, e) != OK)
+		return e->code;
+	s->done = ctx->work_done = s->left.total - splits_left(&s->left);
+	ctx->work_total = s->left.total;
+	return OK;
 }
 
 /* Positions as of the last line emitted. The run that is being cut shrinks to what is left of it;

@@ -35,6 +35,7 @@ struct file_source {
 	const struct file_source_conf *conf;
 	struct splits left;        /* as open() was given them, consumed from the front */
 	uint32_t at;               /* the run being cut; n_runs: all is read */
+	uint64_t done;             /* bytes of the runs before it, and those read before open() */
 	bool failed;
 
 	/* reading ahead */

@@ -273,8 +273,20 @@ static enum op_result block_take(struct file_source *s, struct op_ctx *ctx)
 
 static void run_leave(struct file_source *s)
 {
+	const struct split_run *r = &s->left.run[s->at++];
 	text_leave(s);
-	s->at++;
+	s->done += run_end(&s->left, r) - run_begin(&s->left, r);
+}
+
+/* Once a batch. The last line may end behind the run: those bytes are another's. */
+static void progress(const struct file_source *s, struct op_ctx *ctx)
+{
+	ctx->work_done = s->done;
+	if (s->at == s->left.n_runs || !s->text || s->skipping)
+		return;
+	const struct split_run *r = &s->left.run[s->at];
+	uint64_t next = bounded(file_source_next(s), run_end(&s->left, r));
+	ctx->work_done += next - run_begin(&s->left, r);
 }
 
 /* Goes on to the first line that begins in the run. False: more bytes are needed. */
@@ -378,6 +390,7 @@ static enum op_result lines_emit(struct file_source *s, struct op_ctx *ctx, uint
 	pace_sent(&s->pace, b->rows);
 	if (run_is_over(s))
 		run_leave(s);
+	progress(s, ctx);
 	op_emit(ctx, &b);
 	return OP_MORE;
 }
@@ -397,6 +410,7 @@ enum op_result file_source_produce(void *self, struct op_ctx *ctx)
 				skip(s);
 			if (run_is_over(s)) {
 				run_leave(s);
+				progress(s, ctx);
 				continue;
 			}
 			uint32_t room = lines_room(s, ctx);

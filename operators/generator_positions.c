@@ -145,3 +145,15 @@ uint64_t positions_done(const struct positions *p)
 			rows += blocks_done(p, s) * GENERATOR_BLOCK + rows_done(p, s);
 	return rows;
 }
+
+uint64_t positions_total(const struct positions *p, uint64_t rows)
+{
+	uint64_t blocks = rows / GENERATOR_BLOCK, total = 0;
+	for (uint32_t s = 0; s < p->n; s++) {
+		if (p->next[s] == POSITION_NONE)
+			continue;
+		total += (blocks > s ? (blocks - s - 1) / p->n + 1 : 0) * GENERATOR_BLOCK;
+		total += blocks % p->n == s ? rows % GENERATOR_BLOCK : 0;
+	}
+	return total;
+}

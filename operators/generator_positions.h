@@ -55,5 +55,6 @@ static inline uint64_t position_block_end(uint64_t row)
 void positions_move(struct positions *p, uint32_t s, uint64_t to);
 /* Of p subtasks, how many have a row below `rows` left; at least 1. All must be known. */
 uint32_t positions_sharers(const struct positions *p, uint32_t subtasks, uint64_t rows);
-/* Rows that were handed out, of the known splits. */
+/* Rows that were handed out, of the known splits; all that these have, if there are `rows`. */
 uint64_t positions_done(const struct positions *p);
+uint64_t positions_total(const struct positions *p, uint64_t rows);

@@ -141,6 +141,8 @@ static RC generator_open(void *self, struct op_ctx *ctx, const void *state, size
 	    positions_decode(&g->left, state, len, e) != OK)
 		return e->code;
 	g->split = g->left.n;
+	ctx->work_done = positions_done(&g->left);
+	ctx->work_total = g->conf->bounded ? positions_total(&g->left, g->conf->rows) : 0;
 	for (uint32_t i = 0; i < g->conf->n; i++)
 		if (stage_expr_open(&g->conf->field[i], &g->x[i], &g->conf->in, EXPR_VALUE, ctx->mem,
 				    e) != OK)
@@ -235,6 +237,7 @@ static enum op_result generator_produce(void *self, struct op_ctx *ctx)
 	if (g->left.next[g->split] != next + n)
 		g->split = g->left.n; /* the block is done */
 	pace_sent(&g->pace, n);
+	ctx->work_done += n;
 	op_emit(ctx, &b);
 	return OP_MORE;
 }

@@ -262,6 +262,7 @@ RC splits_assign(const struct splits *s, uint32_t subtask, uint32_t parallelism,
 	if (s->pattern && splits_set_pattern(to, s->pattern, e) != OK)
 		return e->code;
 	uint32_t last = UINT32_MAX;
+	to->total = subtask || s->total < h.total ? 0 : s->total - h.total;
 	for (uint32_t i = 0; i < s->n_runs; i++) {
 		struct split_run part;
 		if (!share_of_run(s, &s->run[i], &h, subtask, &part))
@@ -279,6 +280,7 @@ RC splits_assign(const struct splits *s, uint32_t subtask, uint32_t parallelism,
 		if (splits_add_run(to, &part, e) != OK)
 			return e->code;
 	}
+	to->total += splits_left(to);
 	return OK;
 }
 
@@ -327,6 +329,7 @@ void splits_encode(const struct splits *s, uint32_t from, struct bytes *to)
 	bytes_put_u32(to, SPLITS_VERSION);
 	bytes_put_u32(to, s->max_parallelism);
 	bytes_put_u32(to, s->sharers);
+	bytes_put_u64(to, s->total);
 	bytes_put_u32(to, n_files);
 	bytes_put_u16(to, (uint16_t)strlen(pattern));
 	bytes_put_text(to, pattern);
@@ -394,11 +397,13 @@ RC splits_decode(struct splits *to, const void *state, size_t len, struct err *e
 	struct reader r = reader_of(state, len);
 	char path[PATH_BYTES] = "";
 	uint32_t version = reader_u32(&r);
-	if (!r.failed && version != SPLITS_VERSION)
+	if (!r.failed && (!version || version > SPLITS_VERSION))
 		return ERR(e, E_REFUSED, "a source's state has version %" PRIu32 ", this weir reads %d",
 			   version, SPLITS_VERSION);
 	uint32_t max_parallelism = reader_u32(&r);
-	uint32_t sharers = reader_u32(&r), n_files = reader_u32(&r);
+	uint32_t sharers = reader_u32(&r);
+	uint64_t total = version > 1 ? reader_u64(&r) : 0, left = splits_left(to);
+	uint32_t n_files = reader_u32(&r);
 	uint16_t pattern_len = reader_u16(&r);
 	if (r.failed || !text_take(&r, path, 0, pattern_len))
 		return ERR(e, E_CORRUPT, "a source's state is torn");
@@ -414,5 +419,7 @@ RC splits_decode(struct splits *to, const void *state, size_t len, struct err *e
 	for (uint32_t i = 0; i < n_files; i++)
 		if (file_decode(to, &r, path, e) != OK)
 			return e->code;
+	left = splits_left(to) - left;
+	to->total += total > left ? total : left;
 	return reader_left(&r) ? ERR(e, E_CORRUPT, "a source's state is longer than it says") : OK;
 }

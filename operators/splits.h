@@ -20,7 +20,7 @@
 #ifndef SPLIT_BYTES_MIN /* a test compiles all of the source with small numbers */
 #define SPLIT_BYTES_MIN (1ull << 20)
 #endif
-#define SPLITS_VERSION 1
+#define SPLITS_VERSION 2 /* 1, without `total`, is read too */
 
 uint32_t split_count(uint64_t bound, uint32_t max_parallelism);
 /* The first byte of split k of n; k == n: bound. */
@@ -48,6 +48,8 @@ struct splits {
 	char *pattern;            /* option `path` as it was when the job began */
 	uint32_t max_parallelism;
 	uint32_t sharers;         /* subtasks that had something to read when it was assigned */
+	uint64_t total;           /* bytes there were when the job began, those of finished splits
+	                           * too: splits_left() of them are not counted yet */
 	struct split_file *file;
 	uint32_t n_files, files_cap;
 	struct split_run *run;    /* after splits_settle: by path, then place */
@@ -81,7 +83,7 @@ static inline uint64_t run_end(const struct splits *s, const struct split_run *r
 }
 
 /* What subtask i of n reads, appended to the empty *to: neighbouring splits of about 1/n of the
- * bytes. s is settled. */
+ * bytes. What was read before counts as the first one's. s is settled. */
 RC splits_assign(const struct splits *s, uint32_t subtask, uint32_t parallelism, struct splits *to,
 		 struct err *e);
 

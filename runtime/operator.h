@@ -120,6 +120,10 @@ struct op_ctx {
 	struct err error;               /* with OP_FAILED */
 	/* counted by the operator */
 	uint64_t skipped;
+	/* Sources with an end: how much of their input they have handed out, and how much it is, in
+	 * a unit of their own (bytes, rows), what was done before a restore included. Set by open and
+	 * once a batch. Total 0: unknown, or without end. */
+	uint64_t work_done, work_total;
 	uint64_t checksum;              /* sinks with one: order-independent, mod 2^64 */
 	void *task;                     /* the runtime's */
 };

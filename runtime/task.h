@@ -34,6 +34,7 @@ struct task_stats {
 	_Atomic uint64_t sync_us_max; /* over all checkpoints */
 	_Atomic uint64_t first_record_us; /* monotonic time of the first batch; 0: none yet */
 	_Atomic uint64_t keys, state_bytes;
+	_Atomic uint64_t work_done, work_total; /* bounded sources, in their unit; op_ctx */
 	_Atomic uint64_t checksum;   /* sinks */
 	_Atomic uint32_t doing;      /* enum task_did of the last step */
 };

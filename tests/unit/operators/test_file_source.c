@@ -90,6 +90,20 @@ static size_t random_text(struct rng *r, char *to, size_t max)
 	return len;
 }
 
+/* What the subtasks together say they have read, of all there was, what is before a restore
+ * included. It never goes back but where a crash took it. */
+static uint64_t expect_progress(const struct attempt *a, uint64_t total)
+{
+	uint64_t done = 0, all = 0;
+	for (uint32_t i = 0; i < a->n; i++) {
+		EXPECT(a->d[i].ctx.work_done <= a->d[i].ctx.work_total);
+		done += a->d[i].ctx.work_done;
+		all += a->d[i].ctx.work_total;
+	}
+	EXPECT(all == total);
+	return done;
+}
+
 /* Stopped at a random step again and again, restored into another parallelism each time. */
 TEST(inv21_each_line_once_over_restarts_and_rescales)
 {
@@ -99,23 +113,31 @@ TEST(inv21_each_line_once_over_restarts_and_rescales)
 		struct err e = {OK};
 		enum rc rc = OK;
 		char text[700], path[32];
+		uint64_t total = 0, done = 0;
 		world_open(&w, seed);
 		EXPECT_OK(fs_mkdir(w.fs, "in", NULL, &e), &e);
 		uint64_t files = 1 + rng_below(&w.rng, 4);
 		for (uint64_t f = 0; f < files; f++) {
 			snprintf(path, sizeof path, "in/%llu.txt", (unsigned long long)f);
-			world_file(&w, path, text, random_text(&w.rng, text, sizeof text));
+			size_t len = random_text(&w.rng, text, sizeof text);
+			world_file(&w, path, text, len);
+			total += len;
 		}
 		world_plan(&w, "{\"path\":\"in\"}");
 		bool ended = false;
 		for (int go = 0; !ended && go < 500; go++) {
 			EXPECT_OK(attempt_open(&w, &a, 1 + (uint32_t)rng_below(&w.rng, 4), &e), &e);
+			EXPECT(expect_progress(&a, total) >= done);
 			/* Some snapshots, then a crash some steps after the last one. */
 			for (uint64_t n = rng_below(&w.rng, 4); !ended && n--;) {
 				ended = attempt_steps(&w, &a, rng_below(&w.rng, 120), &rc, &e);
 				EXPECT_OK(attempt_snapshot(&w, &a, &e), &e);
+				EXPECT(expect_progress(&a, total) >= done);
+				done = expect_progress(&a, total);
 			}
-			if (!ended)
+			if (ended)
+				EXPECT(expect_progress(&a, total) == total);
+			else
 				attempt_steps(&w, &a, rng_below(&w.rng, 60), &rc, &e);
 			attempt_close(&w, &a);
 			if (rc != OK)

@@ -109,6 +109,31 @@ TEST(inv21_rescale_moves_splits_and_changes_none)
 	EXPECT(mem.used_bytes == 0);
 }
 
+TEST(a_state_of_version_1_is_read_and_counts_from_what_is_left)
+{
+	struct rng r;
+	struct splits all, back;
+	struct bytes state;
+	rng_seed(&r, 8);
+	random_splits(&all, &r);
+	all.total = splits_left(&all) + 1000;
+	bytes_init(&state, &mem);
+	splits_encode(&all, 0, &state);
+	splits_init(&back, &mem, 16);
+	EXPECT_OK(splits_decode(&back, state.data, state.len, &e), &e);
+	EXPECT(same(&all, &back) && back.total == all.total);
+	splits_close(&back);
+	memmove(state.data + 12, state.data + 20, state.len - 20); /* it had no total */
+	state.data[0] = 1;
+	splits_init(&back, &mem, 16);
+	EXPECT_OK(splits_decode(&back, state.data, state.len - 8, &e), &e);
+	EXPECT(same(&all, &back) && back.total == splits_left(&all));
+	splits_close(&back);
+	bytes_close(&state);
+	splits_close(&all);
+	EXPECT(mem.used_bytes == 0);
+}
+
 TEST(shares_differ_by_less_than_two_splits)
 {
 	struct splits all, share;
@@ -187,6 +212,7 @@ int main(void)
 		T(a_file_is_cut_into_megabytes_at_most_max_parallelism),
 		T(every_byte_lies_in_the_split_that_split_at_names),
 		T(inv21_rescale_moves_splits_and_changes_none),
+		T(a_state_of_version_1_is_read_and_counts_from_what_is_left),
 		T(shares_differ_by_less_than_two_splits),
 		T(a_torn_or_foreign_state_is_refused_and_nothing_leaks),
 		T(two_states_with_the_same_split_are_corrupt),
