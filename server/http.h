@@ -55,6 +55,8 @@ const char *http_query(const struct http_request *r, const char *key, unsigned i
 const char *http_query_name(const struct http_request *r, unsigned i);
 const char *http_header(const struct http_request *r, const char *name); /* NULL: absent */
 const char *http_body(const struct http_request *r, size_t *len);        /* NUL follows */
+/* Where an answer is put together. */
+struct mem *http_mem(const struct http_request *r);
 /* The handler's own, to tie things to a request. */
 void http_set_context(struct http_request *r, void *context);
 void *http_context(const struct http_request *r);

@@ -1,0 +1,300 @@
+/* api.c - see api.h. */
+#include "server/api.h"
+
+#include "base/check.h"
+#include "base/schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kinds[] = {
+	[ACTION_CHECKPOINT] = "checkpoint", [ACTION_STOP] = "stop",
+	[ACTION_CANCEL] = "cancel",         [ACTION_RESTART] = "restart",
+	[ACTION_RESCALE] = "rescale",       [ACTION_REMOVE] = "remove",
+	[ACTION_SUBMIT] = "submit",
+};
+
+const char *action_kind_name(enum action_kind k)
+{
+	CHECK((size_t)k < ARRAY_LEN(kinds));
+	return kinds[k];
+}
+
+/* ---- the path ---- */
+
+static const char *after(const char *path, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	return strncmp(path, prefix, n) ? NULL : path + n;
+}
+
+static bool name_char(char ch)
+{
+	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
+	       ch == '_' || ch == '-';
+}
+
+/* Takes a job's name off the path. */
+static RC take_name(struct api_call *c, const char **at, struct err *e)
+{
+	size_t n = 0;
+	while (name_char((*at)[n]))
+		n++;
+	if (n == 0 || n > ENTRY_NAME_MAX || ((*at)[n] && (*at)[n] != '/'))
+		return ERR(e, E_NOT_FOUND, "no job can have this name: letters, digits, '_' and '-', at most %d",
+			   ENTRY_NAME_MAX);
+	memcpy(c->job, *at, n);
+	c->job[n] = '\0';
+	*at += n;
+	return OK;
+}
+
+/* What stands after the name, and for which method. */
+static RC take_rest(struct api_call *c, const char *rest, const char **method, struct err *e)
+{
+	static const struct {
+		const char *rest;
+		enum api_what what;
+	} reads[] = {{"", API_SHOW},
+		     {"/checkpoints", API_CHECKPOINTS},
+		     {"/log", API_LOG},
+		     {"/events", API_EVENTS}};
+	*method = "GET";
+	for (size_t i = 0; i < ARRAY_LEN(reads); i++)
+		if (!strcmp(rest, reads[i].rest)) {
+			c->what = reads[i].what;
+			return OK;
+		}
+	*method = "POST";
+	c->what = API_ACT;
+	for (unsigned i = 0; *rest == '/' && i < ACTION_SUBMIT; i++)
+		if (!strcmp(rest + 1, kinds[i])) {
+			c->kind = (enum action_kind)i;
+			return OK;
+		}
+	return ERR(e, E_NOT_FOUND, "no such path: a job has checkpoints, log, events (GET) and checkpoint, "
+		   "stop, cancel, restart, rescale, remove (POST)");
+}
+
+static RC take_path(struct api_call *c, const char *path, const char **method, struct err *e)
+{
+	const char *rest;
+	*method = "GET";
+	if (!strcmp(path, "/v1") || !strcmp(path, "/v1/") || !strcmp(path, "/")) {
+		c->what = API_ABOUT;
+		return OK;
+	}
+	if (!strcmp(path, "/v1/jobs") || !strcmp(path, "/v1/jobs/")) {
+		c->what = API_LIST;
+		return OK;
+	}
+	if ((rest = after(path, "/v1/actions/"))) {
+		char *end;
+		c->what = API_ACTION;
+		c->action = strtoull(rest, &end, 10);
+		if (*rest < '0' || *rest > '9' || *end)
+			return ERR(e, E_NOT_FOUND, "an action has a number: /v1/actions/12");
+		return OK;
+	}
+	if ((rest = after(path, "/v1/jobs/"))) {
+		if (take_name(c, &rest, e) != OK)
+			return e->code;
+		return take_rest(c, rest, method, e);
+	}
+	return ERR(e, E_NOT_FOUND, "no such path; there are /v1, /v1/jobs, /v1/jobs/{name} and "
+		   "/v1/actions/{id}");
+}
+
+/* GET serves HEAD too; some paths have a second method. */
+static bool take_method(struct api_call *c, const char *sent, const char *wanted)
+{
+	if (!strcmp(sent, wanted))
+		return true;
+	if (!strcmp(sent, "HEAD"))
+		return !strcmp(wanted, "GET");
+	if (c->what == API_LIST && !strcmp(sent, "POST")) {
+		c->what = API_SUBMIT;
+		return true;
+	}
+	if (c->what == API_SHOW && !strcmp(sent, "DELETE")) {
+		c->what = API_ACT;
+		c->kind = ACTION_REMOVE;
+		return true;
+	}
+	return false;
+}
+
+/* ---- the query ---- */
+
+static RC take_number(const struct http_request *r, const char *key, unsigned least, unsigned most,
+		      unsigned *to, struct err *e)
+{
+	const char *text = http_query(r, key, 0);
+	char *end;
+	if (!text)
+		return OK;
+	unsigned long n = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || n < least || n > most)
+		return ERR(e, E_USAGE, "%s=%.40s: a whole number from %u to %u is expected", key, text, least,
+			   most);
+	*to = (unsigned)n;
+	return OK;
+}
+
+static RC take_flag(const struct http_request *r, const char *key, bool *to, struct err *e)
+{
+	const char *text = http_query(r, key, 0);
+	if (text && strcmp(text, "0") && strcmp(text, "1"))
+		return ERR(e, E_USAGE, "%s=%.40s: 0 or 1 is expected", key, text);
+	*to = text && *text == '1';
+	return OK;
+}
+
+static RC take_sets(struct api_call *c, const struct http_request *r, struct err *e)
+{
+	const char *set;
+	while ((set = http_query(r, "set", c->n_sets))) {
+		if (c->n_sets == ENTRY_SETS_MAX)
+			return ERR(e, E_USAGE, "more than %d of set=", ENTRY_SETS_MAX);
+		c->set[c->n_sets++] = set;
+	}
+	return OK;
+}
+
+/* What each path reads; everything else is a slip that must not be passed over. */
+static const char *reads_query(const struct api_call *c)
+{
+	switch (c->what) {
+	case API_SUBMIT:
+		return " file replace parallelism set ";
+	case API_LOG:
+		return " tail follow ";
+	case API_ACT:
+		return c->kind == ACTION_RESCALE ? " parallelism " : " ";
+	default:
+		return " ";
+	}
+}
+
+static RC take_query(struct api_call *c, const struct http_request *r, struct err *e)
+{
+	const char *name;
+	char key[80];
+	for (unsigned i = 0; (name = http_query_name(r, i)); i++) {
+		int n = snprintf(key, sizeof key, " %s ", name);
+		if (n >= (int)sizeof key || strchr(name, ' ') || !strstr(reads_query(c), key))
+			return ERR(e, E_USAGE, "unknown parameter '%.60s'; this path reads:%s", name,
+				   reads_query(c)[1] ? reads_query(c) : " none");
+	}
+	c->tail = 100;
+	c->file = http_query(r, "file", 0);
+	if (c->file && c->file[0] != '/')
+		return ERR(e, E_USAGE, "file=%.200s: an absolute path is expected", c->file);
+	if (take_number(r, "parallelism", 1, 32768, &c->parallelism, e) != OK ||
+	    take_number(r, "tail", 0, API_TAIL_MAX, &c->tail, e) != OK ||
+	    take_flag(r, "replace", &c->replace, e) != OK ||
+	    take_flag(r, "follow", &c->follow, e) != OK || take_sets(c, r, e) != OK)
+		return e->code;
+	if (c->what == API_ACT && c->kind == ACTION_RESCALE && !c->parallelism)
+		return ERR(e, E_USAGE, "rescale to what? ?parallelism=N");
+	return OK;
+}
+
+RC api_parse(struct api_call *c, const struct http_request *r, bool *method_wrong, struct err *e)
+{
+	const char *method, *accept = http_header(r, "Accept");
+	memset(c, 0, sizeof *c);
+	*method_wrong = false;
+	if (take_path(c, http_path(r), &method, e) != OK)
+		return e->code;
+	if (!take_method(c, http_method(r), method)) {
+		*method_wrong = true;
+		return ERR(e, E_USAGE, "%.20s is no method of this path: %s is", http_method(r), method);
+	}
+	c->stream = accept && strstr(accept, "text/event-stream");
+	return take_query(c, r, e);
+}
+
+/* ---- answers ---- */
+
+void api_answer(struct http_request *r, unsigned status, struct bytes *json)
+{
+	static const char short_of_memory[] =
+		"{\"code\":\"E_NO_MEMORY\",\"message\":\"no memory for the answer\",\"at\":null}\n";
+	if (bytes_ok(json))
+		bytes_put_u8(json, '\n');
+	if (bytes_ok(json))
+		http_answer(r, status, "application/json", (const char *)json->data, json->len);
+	else
+		http_answer(r, 503, "application/json", short_of_memory, sizeof short_of_memory - 1);
+}
+
+unsigned api_status(enum rc code)
+{
+	switch (code) {
+	case E_USAGE:
+		return 400;
+	case E_NOT_FOUND:
+		return 404;
+	case E_EXISTS:
+	case E_REFUSED:
+	case E_FENCED:
+		return 409;
+	case E_INVALID:
+		return 422;
+	case E_LIMIT:
+	case E_NO_MEMORY:
+	case E_NO_SPACE:
+		return 503;
+	default:
+		return 500;
+	}
+}
+
+void api_fail_with(struct http_request *r, unsigned status, const struct err *e)
+{
+	struct bytes text;
+	struct json_out o;
+	bytes_init(&text, http_mem(r));
+	jout_begin(&o, &text, false);
+	jout_object(&o);
+	jout_kv_string(&o, "code", err_name(e->code));
+	jout_kv_string(&o, "message", e->text);
+	jout_key(&o, "at");
+	jout_null(&o);
+	jout_object_end(&o);
+	api_answer(r, status, &text);
+	bytes_close(&text);
+}
+
+void api_fail(struct http_request *r, const struct err *e)
+{
+	api_fail_with(r, api_status(e->code), e);
+}
+
+void action_write(const struct action *a, struct json_out *o)
+{
+	jout_object(o);
+	jout_kv_uint(o, "id", a->id);
+	jout_kv_string(o, "job", a->job);
+	jout_kv_string(o, "kind", action_kind_name(a->kind));
+	jout_kv_string(o, "state", !a->over ? "running" : a->error.code == OK ? "done" : "failed");
+	jout_key(o, "error");
+	if (a->over && a->error.code != OK)
+		jout_string(o, a->error.text);
+	else
+		jout_null(o);
+	jout_key(o, "code");
+	if (a->over && a->error.code != OK)
+		jout_string(o, err_name(a->error.code));
+	else
+		jout_null(o);
+	jout_key(o, "checkpoint");
+	if (a->checkpoint)
+		jout_uint(o, a->checkpoint);
+	else
+		jout_null(o);
+	jout_object_end(o);
+}

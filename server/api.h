@@ -1,0 +1,67 @@
+/* api.h - the routes of docs/REST.md: a request as a call, and answers in one shape. Both hosts use
+ * it: the server of many jobs and the one job of `weir run`.
+ * Pure but for the answers. Threads: the loop's. */
+#pragma once
+#include "base/json.h"
+#include "server/entry.h"
+#include "server/http.h"
+
+enum api_what {
+	API_ABOUT,       /* GET /v1 */
+	API_LIST,        /* GET /v1/jobs */
+	API_SUBMIT,      /* POST /v1/jobs */
+	API_SHOW,        /* GET /v1/jobs/{job} */
+	API_CHECKPOINTS, /* GET /v1/jobs/{job}/checkpoints */
+	API_LOG,         /* GET /v1/jobs/{job}/log */
+	API_EVENTS,      /* GET /v1/jobs/{job}/events */
+	API_ACT,         /* POST /v1/jobs/{job}/{kind} */
+	API_ACTION,      /* GET /v1/actions/{action} */
+};
+
+enum action_kind {
+	ACTION_CHECKPOINT,
+	ACTION_STOP,
+	ACTION_CANCEL,
+	ACTION_RESTART,
+	ACTION_RESCALE,
+	ACTION_REMOVE,
+	ACTION_SUBMIT, /* never asked for by name: a submit that replaces what runs */
+};
+const char *action_kind_name(enum action_kind k); /* "checkpoint" */
+
+#define API_TAIL_MAX 1000000 /* lines */
+
+struct api_call {
+	enum api_what what;
+	char job[ENTRY_NAME_MAX + 1];
+	enum action_kind kind;
+	uint64_t action;
+	bool stream;              /* an action whose events are wanted */
+	/* query; strings borrowed from the request */
+	const char *file;
+	bool replace, follow;
+	unsigned parallelism, tail;
+	const char *set[ENTRY_SETS_MAX];
+	unsigned n_sets;
+};
+
+/* E_NOT_FOUND: no such path, or a name no job can have; E_USAGE: what is wrong with the query;
+ * *method_wrong: the path is there, not for this method. */
+RC api_parse(struct api_call *c, const struct http_request *r, bool *method_wrong, struct err *e);
+
+void api_answer(struct http_request *r, unsigned status, struct bytes *json);
+/* {"code", "message", "at": null} under the status that REST.md gives the code. */
+void api_fail(struct http_request *r, const struct err *e);
+void api_fail_with(struct http_request *r, unsigned status, const struct err *e);
+unsigned api_status(enum rc code);
+
+/* One asked thing, as REST.md shows it. */
+struct action {
+	uint64_t id;
+	char job[ENTRY_NAME_MAX + 1];
+	enum action_kind kind;
+	bool over;
+	struct err error;         /* of one that is over; code OK: done */
+	uint64_t checkpoint;      /* 0: none */
+};
+void action_write(const struct action *a, struct json_out *o);
