@@ -193,6 +193,7 @@ void assemble_record(struct attempt *a, const struct pending *p, struct checkpoi
 		return;
 	const struct manifest *m = &p->made->m;
 	r->completed = true;
+	r->full = !p->base_id;
 	r->bytes_written = m->figures.bytes_written + m->size_bytes;
 	r->state_bytes = m->figures.state_bytes;
 	r->keys = m->figures.keys;

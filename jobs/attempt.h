@@ -23,6 +23,7 @@ struct checkpoint_record {
 	uint64_t id;
 	enum co_kind kind;
 	bool completed;
+	bool full;                 /* without a base: everything was written */
 	char error[256];           /* of a failed one */
 	int64_t wall_us;
 	uint64_t bytes_written, state_bytes, keys, keys_changed;

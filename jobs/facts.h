@@ -7,7 +7,8 @@
 #pragma once
 #include "jobs/job.h"
 
-#define FACTS_ID_MAX 64 /* SPEC_NAME_MAX */
+#define FACTS_ID_MAX 64     /* SPEC_NAME_MAX */
+#define FACTS_INPUTS_MAX 16 /* a union of more is drawn with its first ones: by feel */
 
 struct facts_stage {
 	char id[FACTS_ID_MAX + 1];
@@ -15,11 +16,12 @@ struct facts_stage {
 	uint32_t role;            /* enum op_role */
 	uint32_t parallelism;
 	uint32_t n_inputs;        /* stages it reads ... */
-	uint32_t input[16];       /* ... by index in stage[]; the first 16 */
+	uint32_t input[FACTS_INPUTS_MAX]; /* ... by index in stage[], each before it; the first ones */
 	uint64_t records_in, records_out, records_skipped;   /* of this process, all subtasks */
 	uint64_t busy_us, idle_us, backpressured_us;         /* sums over subtasks */
 	uint64_t busy_us_max;     /* of the busiest subtask */
 	bool keyed;
+	bool paced;               /* a source that is held to a rate */
 	uint64_t keys, state_bytes;
 	uint64_t work_done, work_total; /* of a bounded source, in its own unit (bytes, rows); total 0:
 					 * unknown or unbounded */
@@ -54,11 +56,13 @@ struct facts {
 	uint32_t n_stages;
 };
 
-/* E_NO_MEMORY. *f is filled; close it. */
+/* E_NO_MEMORY. *f is filled; close it (on error there is nothing to close). */
 RC facts_take(struct facts *f, const struct job *j, uint64_t started_us, struct clock *clock,
 	      struct mem *mem, struct err *e);
 /* As one JSON object (no line feed). */
 void facts_write(const struct facts *f, struct json_out *o);
-/* Of that object; E_INVALID when it is none. */
+/* Of that object; E_INVALID when it is none, or makes no sense as a graph. Members it does not know
+ * are passed over. On error there is nothing to close. Texts may hold anything but NUL, and are
+ * cut where they are too long. */
 RC facts_read(struct facts *f, const struct json *v, struct mem *mem, struct err *e);
 void facts_close(struct facts *f); /* legal on the empty value */
