@@ -13,13 +13,14 @@
 #include <sys/types.h>
 
 struct loop;
-/* Checks first that the descriptors it needs can be had (libuv aborts without them). */
+/* Checks first that the descriptors it needs can be had (libuv aborts without them). From then on
+ * SIGPIPE is ignored: a peer that has gone is an error of the write. */
 RC loop_open(struct loop **l, struct mem *mem, struct err *e);
 /* All handles must have been closed; runs the loop until their memory is back. NULL is legal. */
 void loop_close(struct loop *l);
-/* Until loop_stop; may be called again. */
+/* Until loop_stop, whatever is open; may be called again. */
 void loop_run(struct loop *l);
-void loop_stop(struct loop *l);
+void loop_stop(struct loop *l); /* from a callback: after those of this turn loop_run returns */
 
 struct loop_timer;
 RC loop_timer_open(struct loop_timer **t, struct loop *l, void (*on)(void *arg), void *arg,
@@ -33,8 +34,10 @@ void loop_timer_close(struct loop_timer **t);
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 struct loop_watch;
-/* Watches fd (pollable; it becomes non-blocking), for nothing yet. E_INVALID: fd cannot be polled
- * (a regular file). error: an errno, or 0; events: LOOP_READ | LOOP_WRITE, as is. */
+/* Watches fd (pollable; it becomes non-blocking), for nothing yet; one watch a descriptor.
+ * E_INVALID: fd cannot be polled (a regular file). events: LOOP_READ | LOOP_WRITE, as is; a fd with
+ * an error, or whose peer is gone, counts as ready for all that is watched: read or write says what
+ * it is. error: an errno if it can be watched no more, else 0. */
 RC loop_watch_open(struct loop_watch **w, struct loop *l, int fd,
 		   void (*on)(void *arg, int events, int error), void *arg, struct err *e);
 void loop_watch_for(struct loop_watch *w, int events); /* 0: nothing */
