@@ -56,6 +56,7 @@ struct json_at json_where_in_string(const struct json *v, size_t offset, size_t 
 struct json_text {
 	const char *name, *text;
 	size_t len;
+	bool is_file; /* with name: a file of its own, so that a place in it is name:line:column */
 };
 /* The text v's places (json_where and the others) stand in. Borrowed. */
 const struct json_text *json_text_of(const struct json *v);
@@ -64,6 +65,7 @@ const struct json_text *json_text_of(const struct json *v);
 struct json_given {
 	const char *name, *text;
 	size_t key_offset, key_len, value_offset, value_len;
+	bool is_file;   /* see json_text */
 	bool as_string;
 	bool as_object; /* an empty object, whatever the text says there */
 };

@@ -135,7 +135,7 @@ struct json_doc *json_doc_new(struct mem *mem, const char *name, const char *tex
 		return NULL;
 	}
 	memcpy(doc->own_text, text, len);
-	doc->text = (struct json_text){doc->own_name, doc->own_text, len};
+	doc->text = (struct json_text){.name = doc->own_name, .text = doc->own_text, .len = len};
 	return doc;
 }
 

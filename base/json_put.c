@@ -91,6 +91,7 @@ RC json_put(struct json_doc *doc, const struct json *cv, const char *key,
 		rc = ERR(e, E_NO_MEMORY, "no memory for a JSON text");
 		goto fail;
 	}
+	given->text.is_file = g->is_file;
 	strcpy(own_key, key);
 	rc = parse_given(given, g, at, e);
 	if (rc != OK)

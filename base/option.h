@@ -27,6 +27,7 @@ enum {
 	OPT_STRINGS = 1 << 6,  /* an object, not empty, of OPT_STRING: name -> expression */
 	OPT_DURATION = 1 << 7, /* "10s", in [min, max] microseconds */
 	OPT_SIZE = 1 << 8,     /* "64MB", in [min, max] bytes */
+	OPT_PATH = 1 << 13,    /* OPT_STRING: a path; see opt_report.no_relative */
 	OPT_EMPTY = 1 << 14,   /* OPT_STRING: "" is allowed; OPT_LIST, OPT_STRINGS: [] or {} */
 	OPT_LATER = 1 << 15,   /* the whole option comes with a later version */
 };
@@ -54,6 +55,9 @@ struct opt_report {
 		      const char *text, const char *hint);
 	const char *who;   /* "stage 'count'": stands before each text; NULL or "": nothing */
 	unsigned errors;   /* how many so far */
+	/* There is no folder that relative paths could be relative to: they are errors with this
+	 * hint. NULL: there is one. */
+	const char *no_relative;
 };
 
 /* Reports a fault of value v as a whole. hint may be NULL: what stands behind the caret. */

@@ -158,6 +158,10 @@ static bool check_text(const struct opt_def *d, const struct json *v, struct opt
 		opt_error(r, v, d->help, "'%s' is empty", d->name);
 		return false;
 	}
+	if (d->kinds & OPT_PATH && r->no_relative && json_string(v, NULL)[0] != '/') {
+		opt_error(r, v, r->no_relative, "'%s' is a relative path", d->name);
+		return false;
+	}
 	return true;
 }
 

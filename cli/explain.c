@@ -1,6 +1,6 @@
 /* explain.c - `weir explain`: the graph of a job file, drawn. The drawing is jobs/explain.c's. */
 #include "cli/cli.h"
-#include "cli/job_file.h"
+#include "jobs/job_text.h"
 #include "jobs/explain.h"
 
 static const struct arg_def options[] = {
@@ -11,14 +11,16 @@ static const struct arg_def options[] = {
 
 static int explain(struct cli *c, const struct args *a)
 {
-	struct job_file f;
+	struct job_text f;
 	struct bytes text;
 	struct err e = {0};
 	const char *sets[ARGS_MAX];
 	size_t n_sets = args_texts(a, "--set", sets, ARGS_MAX);
 	int code = 0;
 	bytes_init(&text, c->env->mem);
-	enum rc rc = job_file_open(&f, c->env, a->place[0], sets, n_sets, &e);
+	struct job_text_source from = {.file = a->place[0], .sets = sets, .n_sets = n_sets,
+				       .env = cli_env};
+	enum rc rc = job_text_open(&f, c->env, &from, &e);
 	diags_print(&f.ds, &text);
 	fputs(bytes_text(&text), c->err.to);
 	bytes_clear(&text);
@@ -33,7 +35,7 @@ static int explain(struct cli *c, const struct args *a)
 	if (rc != OK)
 		code = err_exit_code(rc);
 	bytes_close(&text);
-	job_file_close(&f);
+	job_text_close(&f);
 	return code;
 }
 

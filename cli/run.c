@@ -2,7 +2,7 @@
  *
  *   job file -> plan -> look at the directory -> own it -> drive -> report -> exit code */
 #include "cli/cli.h"
-#include "cli/job_file.h"
+#include "jobs/job_text.h"
 #include "cli/report_file.h"
 #include "cli/screen.h"
 #include "jobs/report.h"
@@ -30,7 +30,7 @@ static const struct arg_def options[] = {
 struct run {
 	struct cli *cli;
 	const struct args *args;
-	struct job_file file;
+	struct job_text file;
 	struct log log;
 	struct waker waker;
 	struct screen screen;
@@ -143,7 +143,9 @@ static RC read_job(struct run *r, struct err *e)
 			 args_number(r->args, "--parallelism", 1));
 		sets[n++] = parallelism;
 	}
-	enum rc rc = job_file_open(&r->file, r->cli->env, r->args->place[0], sets, n, e);
+	struct job_text_source from = {.file = r->args->place[0], .sets = sets, .n_sets = n,
+				       .env = cli_env};
+	enum rc rc = job_text_open(&r->file, r->cli->env, &from, e);
 	tell_diags(r);
 	return rc;
 }
@@ -177,7 +179,7 @@ static void read_before(struct run *r)
 	char path[LAYOUT_PATH_MAX];
 	struct err ignored = {0};
 	if (!layout_path(path, r->dir, NULL, "job.json") ||
-	    fs_read_all(r->cli->env->fs, path, JOB_FILE_MAX, &r->before, &r->before_len,
+	    fs_read_all(r->cli->env->fs, path, JOB_TEXT_MAX, &r->before, &r->before_len,
 			&ignored) != OK)
 		r->before = NULL;
 }
@@ -330,7 +332,7 @@ static int run(struct cli *c, const struct args *a)
 		screen_close(&r.screen);
 	mem_put(c->env->mem, r.before);
 	mem_put(c->env->mem, r.dir);
-	job_file_close(&r.file);
+	job_text_close(&r.file);
 	return code;
 }
 

@@ -1,6 +1,6 @@
 /* validate.c - `weir validate`: everything that is wrong with a job file, at once. */
 #include "cli/cli.h"
-#include "cli/job_file.h"
+#include "jobs/job_text.h"
 
 static const struct arg_def options[] = {
 	{"--set", ARG_TEXTS, "PATH=VALUE", "another value, as in --set checkpoint.interval=100ms"},
@@ -9,7 +9,7 @@ static const struct arg_def options[] = {
 };
 
 /* Of a file that could not even be read there is one fault, without a place. */
-static void print_json(struct cli *c, struct job_file *f, const struct err *e)
+static void print_json(struct cli *c, struct job_text *f, const struct err *e)
 {
 	struct bytes text;
 	struct json_out o;
@@ -33,7 +33,7 @@ static void print_json(struct cli *c, struct job_file *f, const struct err *e)
 	bytes_close(&text);
 }
 
-static void print_text(struct cli *c, struct job_file *f, const char *path)
+static void print_text(struct cli *c, struct job_text *f, const char *path)
 {
 	struct bytes text;
 	bytes_init(&text, c->env->mem);
@@ -48,12 +48,14 @@ static void print_text(struct cli *c, struct job_file *f, const char *path)
 
 static int validate(struct cli *c, const struct args *a)
 {
-	struct job_file f;
+	struct job_text f;
 	struct err e = {0};
 	const char *sets[ARGS_MAX];
 	size_t n_sets = args_texts(a, "--set", sets, ARGS_MAX);
 	int code = 0;
-	enum rc rc = job_file_open(&f, c->env, a->place[0], sets, n_sets, &e);
+	struct job_text_source from = {.file = a->place[0], .sets = sets, .n_sets = n_sets,
+				       .env = cli_env};
+	enum rc rc = job_text_open(&f, c->env, &from, &e);
 	if (args_has(a, "--json"))
 		print_json(c, &f, &e);
 	else if (rc == OK || f.ds.errors)
@@ -62,7 +64,7 @@ static int validate(struct cli *c, const struct args *a)
 		cli_fail(c, &e);
 	if (rc != OK)
 		code = err_exit_code(rc);
-	job_file_close(&f);
+	job_text_close(&f);
 	return code;
 }
 

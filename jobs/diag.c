@@ -12,7 +12,7 @@ void diags_init(struct diags *ds, const char *file, const char *text, size_t len
 	memset(ds, 0, sizeof *ds);
 	ds->mem = mem;
 	ds->file = file;
-	ds->source = (struct json_text){NULL, text ? text : "", text ? len : 0};
+	ds->source = (struct json_text){.text = text ? text : "", .len = text ? len : 0};
 }
 
 void diags_close(struct diags *ds)
@@ -104,7 +104,8 @@ static void report(struct opt_report *r, const struct json *v, struct json_at at
 
 struct opt_report *diag_report(struct diag_report *r, struct diags *to, const char *who_fmt, ...)
 {
-	*r = (struct diag_report){.r = {.error = report}, .to = to, .level = DIAG_ERROR};
+	*r = (struct diag_report){.r = {.error = report, .no_relative = to->no_relative},
+				  .to = to, .level = DIAG_ERROR};
 	va_list ap;
 	va_start(ap, who_fmt);
 	vsnprintf(r->who, sizeof r->who, who_fmt, ap);
@@ -128,6 +129,11 @@ static int by_place(const void *va, const void *vb)
 	if (a->level != b->level)
 		return a->level < b->level ? -1 : 1;
 	return strcmp(a->text, b->text);
+}
+
+static bool is_argument(const struct diag *d)
+{
+	return d->in.name && !d->in.is_file;
 }
 
 static const char *level_name(enum diag_level l)
@@ -207,7 +213,7 @@ static void put_source(const struct diag *d, struct bytes *to)
 	if (mark_end > right)
 		mark_end = right;
 	bool cut_left = left > from, cut_right = right < till;
-	if (d->in.name)
+	if (is_argument(d))
 		bytes_put_text(to, "     | ");
 	else
 		bytes_printf(to, "%4u | ", d->at.line);
@@ -221,16 +227,22 @@ static void put_source(const struct diag *d, struct bytes *to)
 	bytes_printf(to, "%s%s\n", d->hint[0] ? " " : "", d->hint);
 }
 
-static void put_diag(const struct diags *ds, const struct diag *d, struct bytes *to)
+static void put_where(const struct diags *ds, const struct diag *d, struct bytes *to)
 {
-	if (d->in.name) {
+	if (is_argument(d)) {
 		bytes_printf(to, "%s ", d->in.name);
 		put_tamed(to, d->in.text, d->in.text + (d->in.len < 60 ? d->in.len : 60));
-	} else {
-		bytes_put_text(to, ds->file);
-		if (d->at.line)
-			bytes_printf(to, ":%u:%u", d->at.line, d->at.column);
+		return;
 	}
+	const char *file = d->in.name ? d->in.name : ds->file;
+	put_tamed(to, file, file + strlen(file));
+	if (d->at.line)
+		bytes_printf(to, ":%u:%u", d->at.line, d->at.column);
+}
+
+static void put_diag(const struct diags *ds, const struct diag *d, struct bytes *to)
+{
+	put_where(ds, d, to);
 	bytes_printf(to, "  %s: %s\n", level_name(d->level), d->text);
 	if (d->at.line)
 		put_source(d, to);
@@ -259,6 +271,23 @@ void diags_print(struct diags *ds, struct bytes *to)
 		bytes_put_u8(to, '\n');
 }
 
+RC diags_first(struct diags *ds, struct err *e)
+{
+	struct bytes where;
+	sort(ds);
+	for (unsigned i = 0; i < ds->n; i++) {
+		const struct diag *d = &ds->d[i];
+		if (d->level != DIAG_ERROR)
+			continue;
+		bytes_init(&where, ds->mem);
+		put_where(ds, d, &where);
+		enum rc rc = ERR(e, E_INVALID, "%s: %s", bytes_text(&where), d->text);
+		bytes_close(&where);
+		return rc;
+	}
+	return ERR(e, E_INVALID, "%s: %u errors", ds->file, ds->errors);
+}
+
 void diags_json(struct diags *ds, struct json_out *o)
 {
 	sort(ds);
@@ -267,11 +296,11 @@ void diags_json(struct diags *ds, struct json_out *o)
 		const struct diag *d = &ds->d[i];
 		jout_object(o);
 		jout_kv_string(o, "severity", level_name(d->level));
-		if (d->in.name) {
+		if (is_argument(d)) {
 			jout_key(o, "argument");
 			jout_string_n(o, d->in.text, d->in.len);
 		} else {
-			jout_kv_string(o, "file", ds->file);
+			jout_kv_string(o, "file", d->in.name ? d->in.name : ds->file);
 		}
 		if (d->at.line) {
 			jout_kv_uint(o, "line", d->at.line);

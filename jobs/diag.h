@@ -13,7 +13,7 @@ enum diag_level { DIAG_ERROR, DIAG_WARNING, DIAG_NOTE };
 
 struct diag {
 	enum diag_level level;
-	struct json_text in; /* name NULL: the file */
+	struct json_text in; /* name NULL: the file; is_file: another file; else an argument */
 	struct json_at at;   /* line 0: of the file as a whole */
 	char *text, *hint;   /* hint "" when there is none */
 };
@@ -23,6 +23,7 @@ struct diags {
 	const char *file; /* as the user named it; borrowed */
 	struct json_text source;
 	struct diag d[DIAG_MAX];
+	const char *no_relative; /* opt_report.no_relative of every report; borrowed */
 	unsigned n, errors, warnings, more; /* more: how many were not kept; errors counts them too */
 };
 
@@ -51,6 +52,8 @@ struct opt_report *diag_report(struct diag_report *r, struct diags *to, const ch
 
 /* All, sorted by place, with source lines; then "2 errors, 1 warning" if there are any. */
 void diags_print(struct diags *ds, struct bytes *to);
+/* The first error in one line: "job.json:5:45: stage 'count': unknown field 'wrod'". E_INVALID. */
+RC diags_first(struct diags *ds, struct err *e);
 /* An array of {severity file line column length text hint}; for a value given by `--set`:
  * argument. */
 void diags_json(struct diags *ds, struct json_out *o);

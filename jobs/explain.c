@@ -239,20 +239,39 @@ static void put_checkpoints(const struct spec *s, struct bytes *to)
 		     s->checkpoint.tolerable_failures == 1 ? "" : "s");
 	if (s->checkpoint.dir)
 		bytes_printf(to, "; in %s", s->checkpoint.dir);
+	if (s->checkpoint.cancel_deletes)
+		bytes_put_text(to, "; deleted by `weir cancel`");
 	bytes_put_u8(to, '\n');
 }
 
 static void put_restart(const struct spec *s, struct bytes *to)
 {
 	char a[UNIT_TEXT], b[UNIT_TEXT];
-	if (s->restart.strategy == SPEC_RESTART_NONE)
-		bytes_put_text(to, "restart      none: the first failure ends the run\n");
-	else
+	duration_text(s->restart.initial_us, a);
+	bytes_put_text(to, "restart      ");
+	switch (s->restart.strategy) {
+	case RESTART_NONE:
+		bytes_put_text(to, "none: the first failure ends the run");
+		break;
+	case RESTART_FIXED_DELAY:
+		bytes_printf(to, "up to %u times in a row: at once, then each time after %s",
+			     s->restart.attempts, a);
+		break;
+	case RESTART_EXPONENTIAL:
 		bytes_printf(to,
-			     "restart      up to %u times in a row: at once, then after %s, each time x%g, at "
-			     "most %s\n",
-			     s->restart.attempts, duration_text(s->restart.initial_us, a),
-			     s->restart.multiplier, duration_text(s->restart.max_us, b));
+			     "up to %u times in a row: at once, then after %s, each time x%g, at most %s",
+			     s->restart.attempts, a, s->restart.multiplier,
+			     duration_text(s->restart.max_us, b));
+		break;
+	case RESTART_FAILURE_RATE:
+		bytes_printf(to,
+			     "while at most %u failure%s fall%s within %s: at once, then each time after %s",
+			     s->restart.attempts, s->restart.attempts == 1 ? "" : "s",
+			     s->restart.attempts == 1 ? "s" : "",
+			     duration_text(s->restart.reset_after_us, b), a);
+		break;
+	}
+	bytes_put_u8(to, '\n');
 }
 
 static void put_limits(const struct spec *s, struct bytes *to)
@@ -370,8 +389,7 @@ static void json_settings(struct json_out *o, const struct spec *s)
 	jout_object_end(o);
 	jout_key(o, "restart");
 	jout_object(o);
-	jout_kv_string(o, "strategy",
-		       s->restart.strategy == SPEC_RESTART_NONE ? "none" : "exponential");
+	jout_kv_string(o, "strategy", restart_strategy_name(s->restart.strategy));
 	jout_kv_uint(o, "attempts", s->restart.attempts);
 	jout_object_end(o);
 	jout_key(o, "limits");

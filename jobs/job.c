@@ -150,13 +150,8 @@ static void decide_restart(struct job *j, const struct err *why)
 {
 	struct err named = *why, *e = &named;
 	name_the_limit(j, e);
-	const struct spec *s = j->o.plan->spec;
-	struct restart_policy p = {
-		.strategy = s->restart.strategy == SPEC_RESTART_NONE ? RESTART_NONE
-								      : RESTART_EXPONENTIAL,
-		.attempts = j->o.restart_attempts, .initial_us = s->restart.initial_us,
-		.max_us = s->restart.max_us, .multiplier = s->restart.multiplier,
-		.reset_after_us = restart_default.reset_after_us};
+	struct restart_policy p = spec_restart_policy(j->o.plan->spec);
+	p.attempts = j->o.restart_attempts;
 	struct restart_decision d;
 	restart_decide(&p, &j->restarts, job_now_us(j), e, rng_next(j->o.env->rng), &d);
 	if (j->stop_asked)

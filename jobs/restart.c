@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/option.h"
 
 #define SECOND_US UINT64_C(1000000)
 
@@ -20,6 +21,7 @@ static const char *const names[] = {
 	[RESTART_NONE] = "none",
 	[RESTART_FIXED_DELAY] = "fixed_delay",
 	[RESTART_EXPONENTIAL] = "exponential",
+	[RESTART_FAILURE_RATE] = "failure_rate",
 };
 
 const char *restart_strategy_name(enum restart_strategy s)
@@ -53,7 +55,7 @@ static uint64_t next_delay(const struct restart_policy *p, const struct restart_
 {
 	if (s->restarts == 0)
 		return 0;
-	if (p->strategy == RESTART_FIXED_DELAY)
+	if (p->strategy != RESTART_EXPONENTIAL)
 		return p->initial_us;
 	uint64_t delay_us = p->initial_us;
 	if (s->restarts > 1) {
@@ -72,6 +74,45 @@ static uint64_t with_jitter(uint64_t delay_us, uint64_t max_us, uint64_t random)
 	return us < (double)max_us ? (uint64_t)us : max_us;
 }
 
+/* failure_rate: counts the failure at now_us; whether with it there were more than `attempts`
+ * within the interval. One that is a whole interval old is no longer within it. A time to come (the
+ * clock began anew) counts as now. */
+static bool is_too_many(const struct restart_policy *p, struct restart_state *s, uint64_t now_us)
+{
+	uint32_t most = p->attempts < RESTART_FAILURES_MAX ? p->attempts : RESTART_FAILURES_MAX;
+	bool too_many = most == 0;
+	if (most && s->n_failed >= most) {
+		uint64_t then_us = s->failed_us[(s->n_failed - most) % RESTART_FAILURES_MAX];
+		too_many = (now_us > then_us ? now_us - then_us : 0) < p->reset_after_us;
+	}
+	s->failed_us[s->n_failed % RESTART_FAILURES_MAX] = now_us;
+	if (++s->n_failed == 2 * RESTART_FAILURES_MAX)
+		s->n_failed = RESTART_FAILURES_MAX; /* the same place in the ring, and as full */
+	return too_many;
+}
+
+/* Whether the policy has had enough; says so in *error. */
+static bool gives_up(const struct restart_policy *p, struct restart_state *s, uint64_t now_us,
+		     struct err *error)
+{
+	if (p->strategy == RESTART_FAILURE_RATE) {
+		if (!is_too_many(p, s, now_us))
+			return false;
+		char within[UNIT_TEXT];
+		if (p->attempts)
+			(void)err_in(error, "gave up: more than %u failure%s within %s", p->attempts,
+				     p->attempts == 1 ? "" : "s",
+				     duration_text(p->reset_after_us, within));
+		return true;
+	}
+	if (p->attempts == RESTART_UNLIMITED || s->restarts < p->attempts)
+		return false;
+	if (s->restarts)
+		(void)err_in(error, "gave up after %u restart%s", s->restarts,
+			     s->restarts == 1 ? "" : "s");
+	return true;
+}
+
 void restart_decide(const struct restart_policy *p, struct restart_state *s, uint64_t now_us,
 		    const struct err *error, uint64_t random, struct restart_decision *d)
 {
@@ -84,11 +125,9 @@ void restart_decide(const struct restart_policy *p, struct restart_state *s, uin
 	uint64_t ran_us = now_us > s->running_since_us ? now_us - s->running_since_us : 0;
 	if (p->reset_after_us && s->restarts && ran_us >= p->reset_after_us)
 		*s = (struct restart_state){0};
-	if (p->attempts != RESTART_UNLIMITED && s->restarts >= p->attempts) {
-		d->error = *error;
-		if (s->restarts)
-			(void)err_in(&d->error, "gave up after %u restart%s", s->restarts,
-				     s->restarts == 1 ? "" : "s");
+	struct err final = *error;
+	if (gives_up(p, s, now_us, &final)) {
+		d->error = final;
 		return;
 	}
 	s->delay_us = next_delay(p, s);

@@ -6,10 +6,12 @@
  * Not here: whether expressions, fields and paths make sense (plan). Threads: one owner. */
 #pragma once
 #include "jobs/diag.h"
+#include "jobs/restart.h"
 
 #define SPEC_STAGES_MAX 1000 /* by feel; each becomes at least one thread */
 #define SPEC_NAME_MAX 64     /* of a job or stage: [A-Za-z0-9_-], so that it can stand in paths */
 #define SPEC_MAX_PARALLELISM 32768
+#define SPEC_STOP_US UINT64_C(30000000) /* limits.stop unless said */
 
 enum spec_role { SPEC_SOURCE, SPEC_TRANSFORM, SPEC_SINK };
 
@@ -20,6 +22,8 @@ struct spec_type {
 	bool many_inputs; /* reads several stages, named in `inputs` (union) */
 	const struct opt_def *options;
 };
+
+struct config;
 
 struct spec_input {
 	const char *name;        /* NULL when it is the stage before */
@@ -38,8 +42,6 @@ struct spec_stage {
 	bool ok;              /* id, type, options and inputs are sound; its inputs' may not be */
 };
 
-enum spec_restart { SPEC_RESTART_NONE, SPEC_RESTART_EXPONENTIAL };
-
 struct spec {
 	const char *name; /* "" when missing (told) */
 	unsigned parallelism, max_parallelism;
@@ -47,12 +49,15 @@ struct spec {
 		uint64_t interval_us; /* 0: none but at start, at stop and at the end */
 		uint64_t timeout_us;
 		unsigned tolerable_failures, retain;
+		bool cancel_deletes; /* on_cancel: "delete" */
 		const char *dir; /* as written, NULL when absent: see spec_path */
 	} checkpoint;
-	struct {
-		enum spec_restart strategy;
-		unsigned attempts; /* restarts in a row; 0 with the strategy none */
-		uint64_t initial_us, max_us;
+	struct { /* as struct restart_policy says; see spec_restart_policy */
+		enum restart_strategy strategy;
+		unsigned attempts;   /* 0 with the strategy none */
+		bool attempts_given; /* said, or the strategy goes by a number; else `serve` takes
+		                      * RESTART_UNLIMITED (COORDINATOR 26) */
+		uint64_t initial_us, max_us, reset_after_us;
 		double multiplier;
 	} restart;
 	struct {
@@ -65,17 +70,20 @@ struct spec {
 	bool has_order;  /* no cycle, and every input is known */
 	struct json_doc *doc;
 	char *folder; /* of the job file: absolute if spec_source.cwd was given */
+	struct bytes submitted; /* with defaults: the job's text without them; see spec_write */
 	struct mem *mem;
 };
 
 struct spec_source {
-	const char *file; /* as the user named it: its folder is what paths are relative to */
+	const char *file; /* as the user named it: its folder is what paths are relative to. NULL:
+	                   * "job", and a relative path is an error */
 	const char *cwd;  /* absolute: what `file` is relative to, so that the places a manifest names
 	                   * are the same from wherever the next start is made; NULL: kept relative */
 	const char *text;
 	size_t len;
 	const char *const *sets; /* `--set` arguments: "checkpoint.interval=100ms", in order */
 	size_t n_sets;
+	const struct config *defaults; /* for keys the job does not say; NULL: none */
 	const char *(*env)(void *arg, const char *name); /* NULL when it is not set */
 	void *env_arg;
 	const struct spec_type *types; /* ends with {0} */
@@ -90,12 +98,16 @@ RC spec_parse(struct spec **s, const struct spec_source *from, struct diags *ds,
 	      struct err *e);
 void spec_close(struct spec *s); /* legal on NULL */
 
-/* The job as text: overrides in place, ${...} kept as written. What job.json and manifests hold. */
+/* The job as text: overrides in place, ${...} kept as written, without inherited defaults. What
+ * job.json and manifests hold. */
 void spec_write(const struct spec *s, struct bytes *to);
 
 /* A path of the job file as one to open: relative to the job file's folder. NULL: no memory, else
  * the caller's (mem_put). */
 char *spec_path(const struct spec *s, const char *path);
+
+/* What answers a failed attempt under `run`. */
+struct restart_policy spec_restart_policy(const struct spec *s);
 
 /* The index of the stage called id, or -1. */
 int spec_find(const struct spec *s, const char *id);

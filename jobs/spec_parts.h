@@ -1,14 +1,20 @@
-/* spec_parts.h - the steps of spec_parse, one file each; jobs/spec*.c only.
- * set: arguments over the text; expand: ${...}; then the blocks (spec.c), the stages one by one
- * (spec_stage.c), and how they read each other (spec_graph.c). Faults go to ds; the steps return
- * false only without memory. */
+/* spec_parts.h - the steps of spec_parse, one file each; jobs/spec*.c and config.c only.
+ * set: arguments over the text; defaults (config.c); expand: ${...}; then the blocks
+ * (spec_blocks.c), the stages one by one (spec_stage.c), and how they read each other
+ * (spec_graph.c). Faults go to ds; the steps return false only without memory. */
 #pragma once
 #include "jobs/spec.h"
 
 bool spec_apply_sets(struct spec *s, const struct spec_source *from, struct diags *ds);
 bool spec_expand(struct spec *s, const struct spec_source *from, struct diags *ds);
+/* checkpoint, restart and limits of s, from the objects of those names in root. */
+void spec_read_blocks(struct spec *s, const struct json *root, struct diags *ds);
 bool spec_read_stages(struct spec *s, const struct spec_source *from, struct diags *ds);
 bool spec_connect(struct spec *s, struct diags *ds);
 
+/* Whether a strategy goes by that key of the block restart. */
+bool spec_restart_reads(enum restart_strategy strategy, const char *key);
+/* A value the table may have refused: within [min, max] all the same, so that nothing overflows. */
+unsigned spec_clamped(int64_t v, int64_t min, int64_t max);
 /* [A-Za-z0-9_-]{1,64} */
 bool spec_name_ok(const char *name);

@@ -43,7 +43,7 @@ struct file_sink {
 };
 
 static const struct opt_def file_sink_opts[] = {
-	{"path", OPT_STRING, .required = true, .help = "the folder that files are made in"},
+	{"path", OPT_STRING | OPT_PATH, .required = true, .help = "the folder that files are made in"},
 	{"format", OPT_STRING, .one_of = "csv text", .later = "jsonl",
 	 .help = "csv, with a header line (the default); text: one string field, a line a record"},
 	{"files", OPT_STRING, .one_of = "rolling", .later = "single",

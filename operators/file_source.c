@@ -10,7 +10,8 @@
 #include "operators/operators.h"
 
 static const struct opt_def file_source_opts[] = {
-	{"path", OPT_STRING, .required = true, .help = "a file, a folder (its files) or a glob"},
+	{"path", OPT_STRING | OPT_PATH, .required = true,
+	 .help = "a file, a folder (its files) or a glob"},
 	{"format", OPT_STRING, .one_of = "text", .later = "csv jsonl",
 	 .help = "what the files hold; text: one field `line` a line"},
 	{"rate", OPT_REAL, .help = "lines a second, all subtasks together; absent: no limit"},

@@ -195,7 +195,7 @@ TEST(what_is_not_said_has_its_default)
 	EXPECT(s->checkpoint.interval_us == 0 && s->checkpoint.timeout_us == 600000000);
 	EXPECT(s->checkpoint.tolerable_failures == 0 && s->checkpoint.retain == 3);
 	EXPECT(!s->checkpoint.dir);
-	EXPECT(s->restart.strategy == SPEC_RESTART_EXPONENTIAL && s->restart.attempts == 3);
+	EXPECT(s->restart.strategy == RESTART_EXPONENTIAL && s->restart.attempts == 3);
 	EXPECT(s->restart.initial_us == 1000000 && s->restart.max_us == 60000000);
 	EXPECT(s->restart.multiplier == 1.5);
 	EXPECT(s->limits.memory_bytes == 0 && s->limits.record_bytes == 16000000);
@@ -226,7 +226,7 @@ TEST(what_is_said_is_kept)
 	EXPECT(s->stages[1].parallelism == 3);
 	parse_close(&p);
 	parse_ok(&p, "{\"name\":\"j\",\"restart\":{\"strategy\":\"none\"}," STAGES "}");
-	EXPECT(p.spec->restart.strategy == SPEC_RESTART_NONE && !p.spec->restart.attempts);
+	EXPECT(p.spec->restart.strategy == RESTART_NONE && !p.spec->restart.attempts);
 	parse_close(&p);
 }
 
