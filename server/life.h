@@ -6,9 +6,13 @@
  *   STARTING -> RUNNING <-> WAITING (restart policy: in the process, or here when it died)
  *       \________|____________/
  *                |-> STOPPING   -> STOPPED       stop, and shutdown of the server
+ *                |              -> STARTING      restart of what runs
  *                |-> CANCELLING -> CANCELLED     cancel: the process is killed
  *                |-> FINISHED, FAILED            by itself
- *   STOPPED, CANCELLED, FINISHED, FAILED -> STARTING (restart, submit) | REMOVING -> gone
+ *   STOPPED, CANCELLED, FAILED           -> STARTING (restart, submit)
+ *   STOPPED, FINISHED, FAILED            -> CANCELLING (for what it erases)
+ *   STOPPED, CANCELLED, FINISHED, FAILED -> REMOVING -> REMOVED
+ * A move that was asked for goes back when its SAVE fails: the standing stays.
  *
  * inv 1  a process is started only while the saved standing is RUNNING, and only one at a time: the
  *        one before is gone
@@ -29,7 +33,7 @@ enum life_state {
 	LIFE_CANCELLED, LIFE_FINISHED, LIFE_FAILED, LIFE_REMOVING, LIFE_REMOVED,
 };
 const char *life_state_name(enum life_state s); /* "RUNNING" */
-bool life_is_final(enum life_state s);          /* no process, and none will come by itself */
+bool life_is_final(enum life_state s);          /* STOPPED, CANCELLED, FINISHED, FAILED, REMOVED */
 
 enum life_event_kind {
 	LIFE_EV_TICK,
@@ -43,11 +47,11 @@ enum life_event_kind {
 	/* outcomes */
 	LIFE_EV_SAVED,
 	LIFE_EV_SAVE_FAILED, /* error */
-	LIFE_EV_ERASED,
-	LIFE_EV_ERASE_FAILED,/* error */
-	LIFE_EV_SPAWN_FAILED,/* error */
+	LIFE_EV_ERASED,      /* of ERASE and of DROP */
+	LIFE_EV_ERASE_FAILED,/* error; of ERASE and of DROP: asked for again, later */
+	LIFE_EV_SPAWN_FAILED,/* error; also when TELL_STOP or KILL came before there was a process */
 	/* the process */
-	LIFE_EV_UP,          /* it owns the job's directory; an attempt begins */
+	LIFE_EV_UP,          /* it owns the job's directory; an attempt begins: at each of them */
 	LIFE_EV_FAILED,      /* an attempt failed; the process makes another after after_us: error,
 			      * restarts */
 	LIFE_EV_ENDED,       /* its last word before it ends: ended, error */
@@ -72,13 +76,15 @@ struct life_event {
 
 enum life_do_kind {
 	LIFE_SAVE,     /* standing, erase, error: durable, then SAVED or SAVE_FAILED */
-	LIFE_SPAWN,    /* a process, told `restarts` */
-	LIFE_TELL_STOP,/* a final checkpoint, then end */
-	LIFE_KILL,     /* SIGKILL */
-	LIFE_ERASE,    /* the job's files; logs too if removing */
-	LIFE_DROP,     /* the entry: after this the life is over; the answer follows LIFE_EV_ERASED */
-	LIFE_ANSWER,   /* action, error (code OK: done) */
-	LIFE_TELL,     /* the state changed: tell watchers */
+	LIFE_SPAWN,    /* a process, told `restarts`; then GONE or SPAWN_FAILED */
+	LIFE_TELL_STOP,/* a final checkpoint, then end; perhaps before the process is up */
+	LIFE_KILL,     /* SIGKILL; perhaps before the process is up */
+	LIFE_ERASE,    /* the job's files; logs too if removing; then ERASED or ERASE_FAILED */
+	LIFE_DROP,     /* the entry; then ERASED or ERASE_FAILED too. Dropped, the state is REMOVED: a
+			* TELL and the ANSWER are the last actions, the life is to be closed */
+	LIFE_ANSWER,   /* action, error (code OK: done). A REPLACE answered with an error before its SAVE
+			* was asked for, or whose SAVE failed: the new entry is dropped */
+	LIFE_TELL,     /* the state changed: tell watchers. Comes before the ANSWER it belongs to */
 };
 
 struct life_do {
@@ -104,10 +110,16 @@ RC life_open(struct life **l, const char *name, enum standing standing, bool era
 	     const struct err *error, struct mem *mem, struct err *e);
 void life_close(struct life *l); /* legal on NULL */
 void life_configure(struct life *l, const struct life_config *c); /* before SPAWN, at each change */
-/* E_REFUSED for what cannot be asked now, with the cure; nothing follows then. */
+/* E_REFUSED for what cannot be asked now, with the cure, E_NO_MEMORY: nothing follows then, no
+ * ANSWER either. What else happens cannot fail. To be followed by life_next until it is false.
+ * - One thing is asked at a time. A cancel overrides a stop and a restart, a stop overrides a restart
+ *   that waits for its new process: their askers are answered with an error.
+ * - Stopping what is STOPPED, cancelling what is CANCELLED is answered OK.
+ * - A SAVE that failed leaves the disk with the old or the new standing: what holds is saved again
+ *   (after 1 s, then 2 s ... 1 min), and no process is started before that succeeded. */
 RC life_event(struct life *l, uint64_t now_us, const struct life_event *ev, struct err *e);
 bool life_next(struct life *l, struct life_do *d);   /* the oldest action */
-uint64_t life_wake_at(const struct life *l);         /* UINT64_MAX: nothing is due */
+uint64_t life_wake_at(const struct life *l);         /* when a TICK is due; UINT64_MAX: nothing is */
 
 enum life_state life_state(const struct life *l);
 bool life_has_process(const struct life *l);
