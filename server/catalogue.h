@@ -3,7 +3,7 @@
  *
  *   <data>/server.lock                 one server a data directory
  *   <data>/catalogue/<name>.<version, 20 digits>
- *   <data>/catalogue/tmp-<version>-<name>
+ *   <data>/catalogue/tmp-<version, 20 digits>-<name>
  *   <data>/jobs/<name>/                the job's directory, as of `weir run --dir`
  *   <data>/logs/<name>.log[.1]
  *
@@ -22,7 +22,8 @@
  * inv 1  what catalogue_put returned OK for is what a start finds, whatever crashed since
  * inv 2  a start finds each job in the version before or after a put that did not return
  * inv 3  a read error is an error, never an absent job
- * A version that cannot be read as one is never removed (but by drop), nor are those below it.
+ * A newest version that cannot be read as one is not removed, nor are those below it, but by drop
+ * and by a put that supersedes it.
  * Owns its lock and a list of names; entries are the caller's. Threads: one at a time (the clerk's;
  * before it begins, the control thread's), but for catalogue_is_free: any. */
 #pragma once
@@ -48,12 +49,13 @@ void catalogue_close(struct catalogue *c); /* legal on NULL */
  * alone; worth a line in the log. */
 size_t catalogue_foreign(const struct catalogue *c, const char **one);
 
-/* Durable when it returns OK: as version *version + 1, which it then sets. *version 0: a new job;
+/* Durable when it returns OK: as version *version + 1, which it then sets. en->job NULL: the
+ * description of the version before is carried over. *version 0: a new job;
  * E_EXISTS when something of that name stands there, or a higher version than *version; E_NOT_FOUND:
  * it was dropped. On any other error the version before stands, or this one: call again with
  * *version as it is now, raised past what may stand (a new job may also be put with 0 again). */
 RC catalogue_put(struct catalogue *c, const struct entry *en, uint64_t *version, struct err *e);
-/* The whole entry. The caller's. */
+/* The whole entry. The caller's. version: as found, or as the last put has set it. */
 RC catalogue_read(struct catalogue *c, const char *name, uint64_t version, struct entry *en,
 		  struct err *e);
 /* The job's files: everything under jobs/<name>; with logs, those too. Durable when OK; may be
