@@ -86,10 +86,10 @@ static void give_up(struct coordinator *co, struct inflight *p, const struct err
 static void fail_attempt(struct coordinator *co, const struct err *error)
 {
 	struct err why = {0};
-	(void)ERR(&why, E_STOPPED, "the attempt failed");
+	(void)ERR(&why, E_STOPPED, "the attempt failed: %s", error->text);
 	for (struct inflight *p; (p = inflight_oldest(&co->table, IN_GATHERING, 0));)
 		give_up(co, p, &why);
-	co_refuse_waiting(co, "the attempt failed");
+	co_refuse_waiting(co, why.text);
 	co_emit(co, CO_FAIL_ATTEMPT)->error = *error;
 	co_phase_move(co, FAILED);
 }

@@ -247,14 +247,26 @@ static RC prepare(struct run *r, struct err *e)
 static RC drive(struct run *r, enum drive_end *end, struct err *e)
 {
 	uint64_t usual = r->cli->err.terminal ? 1000000 : 5000000;
+	struct loop *loop;
+	struct drive *d = NULL;
+	*end = DRIVE_OVER;
+	if (loop_open(&loop, r->cli->env->mem, e) != OK)
+		return e->code;
 	struct drive_options o = {
-		.job = r->job, .clock = r->cli->env->clock, .mem = r->cli->env->mem, .waker = &r->waker,
+		.job = r->job, .loop = loop, .signals = true, .clock = r->cli->env->clock,
+		.mem = r->cli->env->mem, .waker = &r->waker,
 		.out_fd = STDOUT_FILENO, .stop_limit_us = r->file.spec->limits.stop_us,
 		.status_every_us = args_duration_us(r->args, "--status-every", usual),
 		.status = on_status, .began = on_began, .stopping = on_stopping, .arg = r};
-	*end = DRIVE_OVER;
 	r->screen.ops->opened(&r->screen);
-	return drive_job(&o, end, e);
+	enum rc rc = drive_open(&d, &o, e);
+	if (rc == OK)
+		drive_run(d, end);
+	if (*end != DRIVE_OVER)
+		return OK; /* threads still run: the process ends, and all this with it */
+	drive_close(d);
+	loop_close(loop);
+	return rc;
 }
 
 static RC write_report(struct run *r, struct err *e)

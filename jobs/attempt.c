@@ -178,6 +178,19 @@ void attempt_stop(struct attempt *a, uint64_t now_us)
 	attempt_act(a);
 }
 
+RC attempt_checkpoint(struct attempt *a, uint64_t request, uint64_t now_us, struct err *e)
+{
+	CHECK(request);
+	if (a->stop_asked)
+		return ERR(e, E_REFUSED, "the job is being stopped, which takes a checkpoint");
+	if (a->closing)
+		return ERR(e, E_REFUSED, "the attempt is ending: ask again when the next one runs");
+	a->now_us = now_us;
+	attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .request_kind = CO_MANUAL,
+					    .request = request});
+	return OK;
+}
+
 void attempt_fail(struct attempt *a, const struct err *e, uint64_t now_us)
 {
 	a->now_us = now_us;

@@ -106,7 +106,21 @@ void pending_close(struct attempt *a, struct pending *p)
 	mem_put(a->mem, p);
 }
 
-static void record(struct attempt *a, struct pending *p, const struct err *error)
+/* What becomes of a checkpoint that was asked for by name; request 0: it was not. */
+static void answer(struct attempt *a, uint64_t request, const struct checkpoint_record *r,
+		   const struct err *why)
+{
+	struct err text = {0};
+	if (!request || !a->c.listen.answered)
+		return;
+	if (why) /* given up for a reason that is no failure: to the asker it is a refusal */
+		ERR(&text, err_class_of(why->code) == CLASS_QUIET ? E_REFUSED : why->code, "%s",
+		    why->text);
+	a->c.listen.answered(a->c.listen.arg, request, r, why ? &text : NULL);
+}
+
+static void record(struct attempt *a, struct pending *p, uint64_t request,
+		   const struct err *error)
 {
 	struct checkpoint_record r;
 	assemble_record(a, p, &r);
@@ -116,6 +130,7 @@ static void record(struct attempt *a, struct pending *p, const struct err *error
 	}
 	if (a->c.listen.checkpoint)
 		a->c.listen.checkpoint(a->c.listen.arg, &r);
+	answer(a, request, error ? NULL : &r, error);
 	if (a->end == ATTEMPT_RUNNING && a->ending != ATTEMPT_HALTED)
 		note_submit(a, &r);
 }
@@ -166,9 +181,11 @@ static void act_abort(struct attempt *a, const struct co_action *x)
 		log_line(a->c.log, LOG_WARN, "checkpoint %" PRIu64 " failed: %s", x->id, x->error.text);
 	if (!a->closing)
 		attempt_tell(a, LETTER_ABORT, &b, false);
-	if (!p)
+	if (!p) {
+		answer(a, x->request, NULL, &x->error);
 		return;
-	record(a, p, &x->error);
+	}
+	record(a, p, x->request, &x->error);
 	p->decided = true;
 	chains_settle(a, false);
 	if (p->part_under_way || p->publishing)
@@ -191,7 +208,7 @@ static void act_completed(struct attempt *a, const struct co_action *x)
 	struct pending *p = pending_of(a, x->id);
 	struct err e = {0};
 	CHECK(p && p->made);
-	record(a, p, NULL);
+	record(a, p, x->request, NULL);
 	published_drop(a->base);
 	a->base = p->made;
 	p->made = NULL;
@@ -248,6 +265,7 @@ static void act(struct attempt *a, const struct co_action *x)
 			a, x->checkpoint_kind == CO_FINAL ? ATTEMPT_FINISHED : ATTEMPT_STOPPED, NULL);
 		break;
 	case CO_REFUSED:
+		answer(a, x->request, NULL, &x->error);
 		if (a->c.log)
 			log_line(a->c.log, LOG_WARN, "checkpoint refused: %s", x->error.text);
 		break;

@@ -1,6 +1,6 @@
 /* drive.c - see drive.h.
  *
- *   control thread: uv loop  <- async (a letter came) <- timer (coordinator, restart) <- signals
+ *   control thread: loop     <- waker (a letter came) <- timer (coordinator, restart) <- signals
  *   lane threads:   ioqueue_step until told to end; they live as long as the job
  *   task threads:   task_step until TASK_CLOSED; one attempt long
  *   restore threads: one a task with keyed state, joined before the tasks start */
@@ -9,15 +9,10 @@
 #include "base/check.h"
 #include "jobs/out.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
-#include <uv.h>
+#include <string.h>
 
-#define LOOP_DESCRIPTORS 8 /* epoll, eventfd, two pipes, and two for the lanes to begin with */
 #define SIGNAL_TWICE_US 100000 /* nobody presses a key twice within this */
 
 struct lane_thread {
@@ -44,18 +39,18 @@ struct drive {
 	struct clock *clock;
 	struct mem *mem;
 	struct job *job;
-	uv_loop_t loop;
-	uv_async_t async;
-	uv_timer_t timer, status;
-	uv_signal_t sigint, sigterm;
-	bool handles, over;
+	struct loop_waker *waker;
+	struct loop_timer *timer, *status;
+	struct loop_signal *sigint, *sigterm;
+	bool over;
 	struct out *out;
 	struct lane_thread lane[2];
 	uint32_t lanes;
 	struct task_thread *task; /* of the running attempt */
 	uint32_t n_tasks;
 	bool began;
-	int signals;
+	bool stopping, stop_owed; /* a stop was asked for; the job was not told yet */
+	bool signalled;
 	uint64_t signalled_us;
 	bool gave_up;             /* unread output was thrown away */
 	uint64_t stop_by_us;      /* 0: no stop was asked for */
@@ -228,16 +223,6 @@ static void attempt_begin(struct drive *d)
 
 /* ---- the loop ---- */
 
-static void drive_close_handles(struct drive *d)
-{
-	uv_handle_t *all[] = {(uv_handle_t *)&d->async,  (uv_handle_t *)&d->timer,
-			      (uv_handle_t *)&d->status, (uv_handle_t *)&d->sigint,
-			      (uv_handle_t *)&d->sigterm};
-	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		uv_close(all[i], NULL);
-	out_close(d->out);
-}
-
 static bool is_final(enum job_state s)
 {
 	return s == JOB_FINISHED || s == JOB_STOPPED || s == JOB_FAILED || s == JOB_HALTED;
@@ -282,13 +267,11 @@ static uint64_t drive_turn(struct drive *d)
 	return wake_at;
 }
 
-static void on_timer(uv_timer_t *t);
-
 static void drive_end(struct drive *d, enum drive_end end)
 {
 	d->end = end;
 	d->over = true;
-	uv_stop(&d->loop);
+	loop_stop(d->o.loop);
 }
 
 /* A stop that does not end: first unread output is thrown away, then nothing is waited for. */
@@ -332,6 +315,9 @@ static void drive_go(struct drive *d)
 		return;
 	/* Prepared before the look: a letter that comes after the look pokes the loop again. */
 	waker_prepare(d->o.waker);
+	if (d->stop_owed)
+		job_stop(d->job);
+	d->stop_owed = false;
 	uint64_t wake_at = drive_turn(d);
 	drive_limit(d);
 	drive_close_limit(d);
@@ -343,103 +329,92 @@ static void drive_go(struct drive *d)
 	}
 	uint64_t now = clock_mono_us(d->clock);
 	if (wake_at != UINT64_MAX)
-		uv_timer_start(&d->timer, on_timer, wake_at > now ? (wake_at - now + 999) / 1000 : 0, 0);
+		loop_timer_set(d->timer, wake_at > now ? wake_at - now : 0);
 }
 
-static void on_timer(uv_timer_t *t)
+static void on_go(void *arg)
 {
-	drive_go(t->data);
-}
-
-static void on_async(uv_async_t *a)
-{
-	drive_go(a->data);
-}
-
-static void on_status(uv_timer_t *t)
-{
-	struct drive *d = t->data;
-	d->o.status(d->o.arg);
-}
-
-static void on_signal(uv_signal_t *s, int number)
-{
-	struct drive *d = s->data;
-	uint64_t now = clock_mono_us(d->clock);
-	if (d->signals) {
-		/* A wrapper (timeout, make) may pass one key press on twice. */
-		if (now - d->signalled_us > SIGNAL_TWICE_US)
-			drive_end(d, DRIVE_SIGNALLED);
-		return;
-	}
-	d->signals = 1;
-	d->signalled_us = now;
-	if (d->o.stopping)
-		d->o.stopping(d->o.arg, number);
-	d->stop_by_us = now + d->o.stop_limit_us;
-	job_stop(d->job);
-	drive_go(d);
+	drive_go(arg);
 }
 
 static void poke(void *arg)
 {
-	uv_async_send(arg);
+	loop_wake(arg);
 }
 
-static void drive_print(void *drive_arg, struct print_letter *l)
+static void on_print(void *arg, struct print_letter *l)
 {
-	struct drive *d = drive_arg;
+	struct drive *d = arg;
 	out_print(d->out, l);
 }
 
-/* libuv aborts when it cannot have its pipes, so they are asked for before. */
-static RC descriptors_check(struct err *e)
+/* ---- what is asked for ---- */
+
+/* The job is told at the loop's next turn: who asks may itself have been called by the job. */
+static void stop(struct drive *d, int signal)
 {
-	int fd[LOOP_DESCRIPTORS], n = 0, failed = 0;
-	while (n < LOOP_DESCRIPTORS && !failed) {
-		fd[n] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-		if (fd[n] < 0)
-			failed = errno;
-		else
-			n++;
+	if (d->over)
+		return;
+	if (d->o.stopping)
+		d->o.stopping(d->o.arg, signal);
+	if (d->stopping)
+		return;
+	d->stopping = d->stop_owed = true;
+	d->stop_by_us = clock_mono_us(d->clock) + d->o.stop_limit_us;
+	loop_wake(d->waker);
+}
+
+void drive_stop(struct drive *d)
+{
+	if (!d->stopping)
+		stop(d, 0);
+}
+
+/* After drive_stop the first one changes nothing, but is told of: the second one does. */
+static void on_signal(void *arg, int number)
+{
+	struct drive *d = arg;
+	uint64_t now = clock_mono_us(d->clock);
+	if (!d->signalled) {
+		d->signalled = true;
+		d->signalled_us = now;
+		stop(d, number);
+	} else if (now - d->signalled_us > SIGNAL_TWICE_US) {
+		/* A wrapper (timeout, make) may pass one key press on twice. */
+		drive_end(d, DRIVE_SIGNALLED);
 	}
-	while (n)
-		close(fd[--n]);
-	/* Nothing to copy: standard error is closed, which says nothing of what is free. */
-	if (!failed || failed == EBADF)
-		return OK;
-	return err_errno(e, failed, "an event loop needs %d descriptors (ulimit -n)", LOOP_DESCRIPTORS);
 }
 
-static RC drive_open(struct drive *d, struct err *e)
+RC drive_checkpoint(struct drive *d, uint64_t request, struct err *e)
 {
-	if (descriptors_check(e) != OK)
+	if (d->stopping)
+		return ERR(e, E_REFUSED, "the job is being stopped, which takes a checkpoint");
+	if (job_checkpoint(d->job, request, e) != OK)
 		return e->code;
-	if (uv_loop_init(&d->loop))
-		return ERR(e, E_LIMIT, "cannot make an event loop");
-	uv_async_init(&d->loop, &d->async, on_async);
-	uv_timer_init(&d->loop, &d->timer);
-	uv_timer_init(&d->loop, &d->status);
-	uv_signal_init(&d->loop, &d->sigint);
-	uv_signal_init(&d->loop, &d->sigterm);
-	d->async.data = d->timer.data = d->status.data = d->sigint.data = d->sigterm.data = d;
-	d->handles = true;
-	uv_signal_start(&d->sigint, on_signal, SIGINT);
-	uv_signal_start(&d->sigterm, on_signal, SIGTERM);
-	signal(SIGPIPE, SIG_IGN);
-	if (d->o.status_every_us)
-		uv_timer_start(&d->status, on_status, d->o.status_every_us / 1000,
-			       d->o.status_every_us / 1000);
-	d->o.waker->notify = poke;
-	d->o.waker->arg = &d->async;
-	if (out_open(&d->out, &d->loop, d->o.out_fd, d->mem, e) != OK)
-		return e->code;
-	return lanes_start(d, e);
+	loop_wake(d->waker);
+	return OK;
 }
 
-RC drive_job(const struct drive_options *o, enum drive_end *end, struct err *e)
+/* ---- from the beginning to the end ---- */
+
+static RC watch_signals(struct drive *d, struct err *e)
 {
-	struct drive *d = mem_get_aligned(o->mem, 64, sizeof *d);
+	if (loop_signal_open(&d->sigint, d->o.loop, SIGINT, on_signal, d, e) != OK)
+		return e->code;
+	return loop_signal_open(&d->sigterm, d->o.loop, SIGTERM, on_signal, d, e);
+}
+
+static RC watch_status(struct drive *d, struct err *e)
+{
+	if (loop_timer_open(&d->status, d->o.loop, d->o.status, d->o.arg, e) != OK)
+		return e->code;
+	loop_timer_every(d->status, d->o.status_every_us);
+	return OK;
+}
+
+RC drive_open(struct drive **out, const struct drive_options *o, struct err *e)
+{
+	struct drive *d = *out = mem_get_aligned(o->mem, 64, sizeof *d);
 	if (!d)
 		return ERR(e, E_NO_MEMORY, "no memory to run the job");
 	memset(d, 0, sizeof *d);
@@ -447,24 +422,45 @@ RC drive_job(const struct drive_options *o, enum drive_end *end, struct err *e)
 	d->job = o->job;
 	d->mem = o->mem;
 	d->clock = o->clock;
-	enum rc rc = drive_open(d, e);
-	if (rc == OK) {
-		job_print_to(d->job, drive_print, d);
-		drive_go(d);
-		while (!d->over)
-			uv_run(&d->loop, UV_RUN_DEFAULT);
-	}
+	if (loop_waker_open(&d->waker, o->loop, on_go, d, e) != OK ||
+	    loop_timer_open(&d->timer, o->loop, on_go, d, e) != OK ||
+	    out_open(&d->out, o->loop, o->out_fd, o->printed, o->arg, d->mem, e) != OK)
+		goto fail;
+	if ((o->signals && watch_signals(d, e) != OK) ||
+	    (o->status_every_us && watch_status(d, e) != OK))
+		goto fail;
+	o->waker->arg = d->waker;
+	o->waker->notify = poke;
+	if (lanes_start(d, e) != OK)
+		goto fail;
+	job_print_to(d->job, on_print, d);
+	return OK;
+fail:
+	drive_close(d);
+	*out = NULL;
+	return e->code;
+}
+
+void drive_run(struct drive *d, enum drive_end *end)
+{
+	drive_go(d);
+	while (!d->over)
+		loop_run(d->o.loop);
 	*end = d->end;
-	if (rc == OK && d->end != DRIVE_OVER)
-		return OK; /* threads still run: the caller ends the process, and this memory with it */
+}
+
+void drive_close(struct drive *d)
+{
+	if (!d)
+		return;
 	lanes_join(d);
 	d->o.waker->notify = NULL;
-	if (d->handles) {
-		drive_close_handles(d);
-		uv_run(&d->loop, UV_RUN_DEFAULT);
-		uv_loop_close(&d->loop);
-	}
-	out_free(d->out);
+	job_print_to(d->job, NULL, NULL);
+	out_close(d->out);
+	loop_signal_close(&d->sigterm);
+	loop_signal_close(&d->sigint);
+	loop_timer_close(&d->status);
+	loop_timer_close(&d->timer);
+	loop_waker_close(&d->waker);
 	mem_put(d->mem, d);
-	return rc;
 }

@@ -13,7 +13,7 @@ struct drive_options {
 	struct mem *mem;
 	struct waker *waker;           /* the one given to job_open: the drive makes it poke its loop */
 	int out_fd;                    /* standard output, for print_sink */
-	bool signals;                  /* catch SIGINT and SIGTERM: a stop, and at once the second time */
+	bool signals;                  /* catch SIGINT and SIGTERM: a stop; at once the second time */
 	uint64_t stop_limit_us;        /* limits.stop: what has not ended by then is abandoned */
 	uint64_t status_every_us;      /* how often `status` is called; 0: never */
 	void (*status)(void *arg);     /* control thread */
@@ -21,8 +21,9 @@ struct drive_options {
 	                                * recovery report can be complete now; once an attempt. May be
 	                                * NULL */
 	void (*stopping)(void *arg, int signal); /* a stop was asked for: by the first signal, or (0) by
-	                                * drive_stop. May be NULL */
-	void (*printed)(void *arg);    /* something was written to out_fd: logs rotate here. May be NULL */
+	                                * drive_stop; after that by a first signal too. May be NULL */
+	void (*printed)(void *arg);    /* something was written to out_fd: logs rotate here. May be
+	                                * NULL */
 	void *arg;
 };
 
@@ -40,7 +41,7 @@ void drive_run(struct drive *d, enum drive_end *end);
 /* Only after DRIVE_OVER, or before drive_run. NULL is legal. */
 void drive_close(struct drive *d);
 
-/* Asked for from a callback of the loop while drive_run runs. */
+/* Asked for while drive_run runs, from a callback of the loop, of these options or of the job. */
 /* A checkpoint, then the end; a second call changes nothing. */
 void drive_stop(struct drive *d);
 /* A manual checkpoint; the answer comes as job_options.answered with this request (not 0), unless

@@ -84,7 +84,8 @@ RC job_begin_attempt(struct job *j, struct err *e)
 		.lineage = j->start.lineage, .attempt = j->attempt_number, .epoch = j->start.epoch,
 		.next_id = j->next_id, .from = restore_from(j), .begun = &j->begun, .io = j->io,
 		.control = &j->control,
-		.listen = {.checkpoint = job_heard_checkpoint, .print = job_heard_print, .arg = j}};
+		.listen = {.checkpoint = job_heard_checkpoint, .print = job_heard_print,
+			   .answered = job_heard_answer, .arg = j}};
 	j->recovery.keys = j->recovery.rows_read = j->recovery.bytes_read = 0;
 	j->recovery.full_runs = j->recovery.delta_runs = 0;
 	j->recovery.tables_us = job_now_us(j);
@@ -245,16 +246,17 @@ void job_end_attempt(struct job *j)
 	switch (end) {
 	case ATTEMPT_FINISHED:
 		job_move(j, JOB_FINISHED);
-		return;
+		break;
 	case ATTEMPT_STOPPED:
 		job_move(j, JOB_STOPPED);
-		return;
+		break;
 	case ATTEMPT_HALTED:
 		fail_finally(j, &error, JOB_HALTED);
-		return;
+		break;
 	default:
 		decide_restart(j, &error);
 	}
+	job_answer_all(j, &error);
 }
 
 uint64_t job_wait_until(const struct job *j)

@@ -1,5 +1,6 @@
 /* job_in.h - the inside of a job: shared by job_open.c (look, own, settle), job.c (attempts and the
- * moves between states) and job_facts.c (what others may know) only. */
+ * moves between states), job_requests.c (checkpoints asked for) and job_facts.c (what others may
+ * know) only. */
 #pragma once
 #include "jobs/job.h"
 
@@ -24,6 +25,8 @@ struct job {
 	struct restart_state restarts;
 	uint64_t wait_until_us;
 	bool stop_asked;
+	uint64_t asked[JOB_REQUESTS_MAX]; /* requests without an answer */
+	uint32_t n_asked;
 	struct err error;
 	struct job_recovery recovery;
 	uint64_t first_record_us;    /* of the last attempt that is over */
@@ -45,6 +48,13 @@ void job_move(struct job *j, enum job_state to);
 /* What its attempts tell: goes into the job's records, then to the job's own listener. */
 void job_heard_checkpoint(void *job, const struct checkpoint_record *r);
 void job_heard_print(void *job, struct print_letter *l);
+
+/* job_requests.c */
+/* What the attempt answers; forgets the request. */
+void job_heard_answer(void *job, uint64_t request, const struct checkpoint_record *r,
+		      const struct err *why);
+/* There is no attempt any more: whoever waits is told, and why (code OK: it ended in order). */
+void job_answer_all(struct job *j, const struct err *why);
 
 /* job_open.c */
 /* Everything that can refuse: does the state of m (NULL: none) fit, what do sources and sinks

@@ -141,6 +141,7 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 		goto fail;
 	}
 	j->recovery.began_us = o->started_us;
+	j->restarts = o->restarts;
 	char uuid[UUID_TEXT];
 	uuid_make(o->env->rng, uuid);
 	struct store_options so = {

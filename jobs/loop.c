@@ -1,5 +1,5 @@
-/* loop.c - see loop.h. Every handle is a libuv handle within an object of ours: closing takes it off
- * the loop at once, and libuv's own callback, one turn later, gives the object's memory back.
+/* loop.c - see loop.h. Every handle is a libuv handle within an object of ours: closing takes it
+ * off the loop at once, and libuv's own callback, one turn later, gives the object's memory back.
  * Nothing calls into an object between the two: libuv stops a handle when it is closed. */
 #include "jobs/loop.h"
 
@@ -306,7 +306,7 @@ RC loop_waker_open(struct loop_waker **out, struct loop *l, void (*on)(void *arg
 		return e->code;
 	w->on = on;
 	w->arg = arg;
-	CHECK(uv_async_init(&l->uv, &w->uv, on_wake) == 0); /* the loop's eventfd stands: nothing to fail */
+	CHECK(uv_async_init(&l->uv, &w->uv, on_wake) == 0); /* the loop's own eventfd serves all */
 	handle_is_open(l, (uv_handle_t *)&w->uv, w);
 	return OK;
 }

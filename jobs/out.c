@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uv.h>
 
 /* A pipe that polls writable takes this much without blocking (PIPE_BUF). */
 #define PIECE 4096
@@ -19,18 +18,19 @@ struct out {
 	struct mem *mem;
 	int fd;
 	int own;            /* the same, opened for us; -1: not */
-	bool polls;         /* else a regular file: always writable */
+	struct loop_watch *watch; /* NULL: a regular file, always writable */
 	bool watching, gave_up;
+	void (*written)(void *arg);
+	void *arg;
 	bool in_line;       /* the last byte written ended no line */
 	struct mailbox *line_of; /* whose letter ended in a line: the rest of it comes first */
 	bool torn;          /* and its rest was thrown away: a line feed is owed */
-	uv_poll_t poll;
 	struct print_letter *first, *last; /* linked by mail.next */
 	size_t at;          /* of the first one's text is written */
 	uint64_t dropped;
 };
 
-/* The poll handle makes what it watches non-blocking, and that is shared: with standard error, with
+/* The watch makes what it watches non-blocking, and that is shared: with standard error, with
  * the shell, with what runs after us. So a pipe or a terminal is opened once more, for us alone.
  * -1: neither, or it may not be; then it stays as it was, and poll says before each piece that it
  * fits. */
@@ -44,22 +44,31 @@ static int reopen(int fd)
 	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-RC out_open(struct out **out, void *loop, int fd, struct mem *mem, struct err *e)
+static void on_writable(void *arg, int events, int error);
+
+RC out_open(struct out **out, struct loop *loop, int fd, void (*written)(void *arg), void *arg,
+	    struct mem *mem, struct err *e)
 {
 	struct out *o = *out = mem_get(mem, sizeof *o);
+	struct err why = {0};
 	if (!o)
 		return ERR(e, E_NO_MEMORY, "no memory for standard output");
 	o->mem = mem;
+	o->written = written;
+	o->arg = arg;
 	o->fd = fd;
 	o->own = reopen(fd);
 	if (o->own >= 0)
 		o->fd = o->own;
 	int flags = fcntl(o->fd, F_GETFL);
-	o->polls = uv_poll_init(loop, &o->poll, o->fd) == 0;
+	enum rc rc = loop_watch_open(&o->watch, loop, o->fd, on_writable, o, &why);
 	if (o->own < 0 && flags >= 0)
 		(void)!fcntl(fd, F_SETFL, flags);
-	o->poll.data = o;
-	return OK;
+	if (rc != E_NO_MEMORY)
+		return OK; /* what cannot be watched is written all the same */
+	out_close(o);
+	*out = NULL;
+	return ERR(e, rc, "%s", why.text);
 }
 
 static void give_back(struct print_letter *l)
@@ -106,7 +115,7 @@ static bool is_ready(struct out *o)
 static bool is_writable(struct out *o)
 {
 	struct pollfd p = {.fd = o->fd, .events = POLLOUT};
-	return !o->polls || poll(&p, 1, 0) == 1;
+	return !o->watch || poll(&p, 1, 0) == 1;
 }
 
 /* Gives back all there is. What was written of the first may end in the middle of a line. */
@@ -129,8 +138,10 @@ static ssize_t write_some(struct out *o)
 	return write(o->fd, o->first->data + o->at, left < PIECE ? left : PIECE);
 }
 
-static void out_write(struct out *o)
+/* Whether anything was written. */
+static bool write_pieces(struct out *o)
 {
+	bool some = false;
 	for (int i = 0; is_ready(o) && i < PIECES_A_TURN && is_writable(o); i++) {
 		ssize_t n = write_some(o);
 		if (n < 0 && errno == EINTR)
@@ -139,8 +150,9 @@ static void out_write(struct out *o)
 			break;
 		if (n < 0) {
 			give_all_back(o, errno);
-			return;
+			break;
 		}
+		some |= n > 0;
 		if (o->torn) {
 			o->torn = n == 0;
 			continue;
@@ -153,27 +165,29 @@ static void out_write(struct out *o)
 			take_first(o);
 		}
 	}
+	return some;
 }
 
-static void on_writable(uv_poll_t *p, int status, int events);
+static void out_write(struct out *o)
+{
+	if (write_pieces(o) && o->written)
+		o->written(o->arg);
+}
 
 static void out_watch(struct out *o)
 {
-	if (!o->polls || o->watching == is_ready(o))
+	if (!o->watch || o->watching == is_ready(o))
 		return;
 	o->watching = !o->watching;
-	if (o->watching)
-		uv_poll_start(&o->poll, UV_WRITABLE, on_writable);
-	else
-		uv_poll_stop(&o->poll);
+	loop_watch_for(o->watch, o->watching ? LOOP_WRITE : 0);
 }
 
-static void on_writable(uv_poll_t *p, int status, int events)
+static void on_writable(void *arg, int events, int error)
 {
 	(void)events;
-	struct out *o = p->data;
-	if (status < 0)
-		give_all_back(o, -status);
+	struct out *o = arg;
+	if (error)
+		give_all_back(o, error);
 	else
 		out_write(o);
 	out_watch(o);
@@ -194,7 +208,7 @@ void out_print(struct out *o, struct print_letter *l)
 	o->last = l;
 	do
 		out_write(o);
-	while (!o->polls && is_ready(o));
+	while (!o->watch && is_ready(o));
 	out_watch(o);
 }
 
@@ -224,14 +238,10 @@ uint64_t out_give_up(struct out *o)
 
 void out_close(struct out *o)
 {
-	if (o && o->polls)
-		uv_close((uv_handle_t *)&o->poll, NULL);
-}
-
-void out_free(struct out *o)
-{
-	if (o && o->own >= 0)
+	if (!o)
+		return;
+	loop_watch_close(&o->watch);
+	if (o->own >= 0)
 		close(o->own);
-	if (o)
-		mem_put(o->mem, o);
+	mem_put(o->mem, o);
 }

@@ -2,12 +2,13 @@
  * blocked pipe stops the print sink and nothing else.
  * Threads: control thread. */
 #pragma once
-#include "base/err.h"
+#include "jobs/loop.h"
 #include "runtime/operator.h"
 
 struct out;
-/* loop: the uv_loop_t. */
-RC out_open(struct out **o, void *loop, int fd, struct mem *mem, struct err *e);
+/* written (may be NULL) is called after some bytes went to fd. */
+RC out_open(struct out **o, struct loop *loop, int fd, void (*written)(void *arg), void *arg,
+	    struct mem *mem, struct err *e);
 /* Takes the letter until it is written, or cannot be (its error); then it goes back to its
  * sender. */
 void out_print(struct out *o, struct print_letter *l);
@@ -19,8 +20,5 @@ void out_drop(struct out *o);
 /* Gives back every letter as if it had been written, now and from now on; returns the bytes thrown
  * away so far. */
 uint64_t out_give_up(struct out *o);
-/* Closes its loop handle (run the loop once more afterwards); all letters are back. Legal on
- * NULL. */
+/* All letters are back. NULL is legal. */
 void out_close(struct out *o);
-/* After the loop has run: the memory. */
-void out_free(struct out *o);
