@@ -65,9 +65,9 @@ const struct json_text *json_text_of(const struct json *v);
 struct json_given {
 	const char *name, *text;
 	size_t key_offset, key_len, value_offset, value_len;
-	bool is_file;   /* see json_text */
 	bool as_string;
 	bool as_object; /* an empty object, whatever the text says there */
+	bool is_file;   /* see json_text */
 };
 /* Makes it the value of `key` in object v: added behind the others, or replaced. Nodes replaced
  * stay valid until json_close. On error v is untouched and *at says where in g->text. */
@@ -107,6 +107,8 @@ void jout_bool(struct json_out *o, bool v);
 void jout_null(struct json_out *o);
 /* A whole value; as_written: strings as they stood before json_set_string. */
 void jout_json(struct json_out *o, const struct json *v, bool as_written);
+/* A whole value that was written before, as it is. */
+void jout_raw(struct json_out *o, const char *text, size_t len);
 /* key and value at once */
 void jout_kv_string(struct json_out *o, const char *key, const char *s);
 void jout_kv_int(struct json_out *o, const char *key, int64_t v);

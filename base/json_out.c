@@ -210,6 +210,12 @@ void jout_json(struct json_out *o, const struct json *v, bool as_written)
 	}
 }
 
+void jout_raw(struct json_out *o, const char *text, size_t len)
+{
+	before(o);
+	bytes_put(o->to, text, len);
+}
+
 void jout_kv_string(struct json_out *o, const char *key, const char *s)
 {
 	jout_key(o, key);
