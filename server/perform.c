@@ -1,0 +1,244 @@
+/* perform.c - what a life decides is done here: entries are saved, processes started, told and killed,
+ * files erased, askers answered. No opinions: the outcome of each goes back to the life.
+ *
+ *   SAVE   read the entry (or take the new one) -> put -> SAVED | SAVE_FAILED
+ *   SPAWN  read the entry -> process_start
+ *   DROP   remove the entry -> what the life still says is done -> the job is forgotten */
+#include "server/server_in.h"
+
+#include "base/check.h"
+
+/* ---- saving ---- */
+
+static void saved(void *arg, struct clerk_answer *a)
+{
+	struct managed *m = arg;
+	struct life_event ev = {.kind = LIFE_EV_SAVED};
+	if (a->version > m->version)
+		m->version = a->version;
+	if (a->error.code != OK) {
+		ev.kind = LIFE_EV_SAVE_FAILED;
+		ev.error = &a->error;
+	} else {
+		m->entry.standing = m->save.standing;
+		m->entry.erase = m->save.erase;
+	}
+	if (m->saving_next) {
+		if (a->error.code == OK) {
+			entry_close(&m->entry);
+			m->entry = *m->next;
+			mem_put(m->s->mem, m->entry.job);
+			m->entry.job = NULL;
+			m->entry.job_len = 0;
+		} else {
+			entry_close(m->next);
+		}
+		mem_put(m->s->mem, m->next);
+		m->next = NULL;
+		submit_saved(m, &a->error);
+	}
+	managed_heard(m, &ev);
+}
+
+/* Puts en as the SAVE under way wants it; outcomes that come at once are told in a later turn, by
+ * the clerk, or here when it cannot even be asked. */
+static void save(struct managed *m, struct entry *en)
+{
+	struct clerk_answer a = {.version = m->version};
+	const struct err *why = &m->save.error;
+	en->standing = m->save.standing;
+	en->erase = m->save.erase;
+	en->since_wall_us = clock_wall_us(m->s->env->clock);
+	if (entry_set_error(en, why->code, why->code == OK ? NULL : why->text, &a.error) != OK ||
+	    clerk_put(m->s->clerk, en, m->version, saved, m, &a.error) != OK) {
+		saved(m, &a);
+		return;
+	}
+	/* What is shown meanwhile, and afterwards. */
+	struct err e = {0};
+	if (entry_set_error(&m->entry, why->code, why->code == OK ? NULL : why->text, &e) != OK)
+		log_line(m->s->o.log, LOG_WARN, "%s: %s", m->entry.name, e.text);
+	m->entry.since_wall_us = en->since_wall_us;
+}
+
+static void save_read(void *arg, struct clerk_answer *a)
+{
+	struct managed *m = arg;
+	if (a->error.code == OK) {
+		save(m, &a->entry);
+		return;
+	}
+	a->version = m->version;
+	saved(m, a);
+}
+
+static void do_save(struct managed *m, const struct life_do *d)
+{
+	struct clerk_answer a = {.version = m->version};
+	m->save = *d;
+	m->saving_next = m->next != NULL;
+	if (m->next)
+		save(m, m->next);
+	else if (clerk_read(m->s->clerk, m->entry.name, m->version, save_read, m, &a.error) != OK)
+		saved(m, &a);
+}
+
+/* ---- starting ---- */
+
+static void spawn_read(void *arg, struct clerk_answer *a)
+{
+	struct managed *m = arg;
+	struct life_event ev = {.random = rng_next(m->s->env->rng)};
+	m->spawning = false;
+	if (m->kill_spawn) { /* before it began: as if it had been killed at once */
+		ev.kind = LIFE_EV_GONE;
+		ev.signal = 9;
+		managed_heard(m, &ev);
+	} else if (a->error.code != OK) {
+		ev.kind = LIFE_EV_SPAWN_FAILED;
+		ev.error = &a->error;
+		managed_heard(m, &ev);
+	} else {
+		process_start(m, &a->entry);
+	}
+}
+
+static void do_spawn(struct managed *m, const struct life_do *d)
+{
+	struct clerk_answer a = {0};
+	m->spawn = *d;
+	m->spawning = true;
+	m->kill_spawn = m->stop_spawn = m->up = false;
+	m->exit = -1;
+	if (clerk_read(m->s->clerk, m->entry.name, m->version, spawn_read, m, &a.error) != OK)
+		spawn_read(m, &a);
+}
+
+/* ---- removing ---- */
+
+static void erased(void *arg, struct clerk_answer *a)
+{
+	struct managed *m = arg;
+	struct life_event ev = {.kind = LIFE_EV_ERASED};
+	if (a->error.code != OK) {
+		ev.kind = LIFE_EV_ERASE_FAILED;
+		ev.error = &a->error;
+	}
+	managed_heard(m, &ev);
+}
+
+static void do_erase(struct managed *m, const struct life_do *d)
+{
+	struct clerk_answer a = {0};
+	if (clerk_erase(m->s->clerk, m->entry.name, d->removing, erased, m, &a.error) != OK)
+		erased(m, &a);
+}
+
+static void dropped(void *arg, struct clerk_answer *a)
+{
+	struct managed *m = arg;
+	/* Its files are gone, and the entry says "removed": a start drops it again. */
+	if (a->error.code != OK)
+		log_line(m->s->o.log, LOG_WARN, "%s: its entry could not be removed: %s; the next start "
+			 "does it", m->entry.name, a->error.text);
+	m->dropping = false;
+	managed_perform(m);
+}
+
+static void do_drop(struct managed *m)
+{
+	struct clerk_answer a = {0};
+	m->dropping = true;
+	if (clerk_drop(m->s->clerk, m->entry.name, dropped, m, &a.error) != OK)
+		dropped(m, &a);
+}
+
+/* ---- one after the other ---- */
+
+static void perform_one(struct managed *m, const struct life_do *d)
+{
+	switch (d->kind) {
+	case LIFE_SAVE:
+		do_save(m, d);
+		break;
+	case LIFE_SPAWN:
+		do_spawn(m, d);
+		break;
+	case LIFE_TELL_STOP:
+		process_tell_stop(m);
+		break;
+	case LIFE_KILL:
+		process_kill(m);
+		break;
+	case LIFE_ERASE:
+		do_erase(m, d);
+		break;
+	case LIFE_DROP:
+		do_drop(m);
+		break;
+	case LIFE_ANSWER:
+		server_action_over(m->s, m, d->action, &d->error, m->checkpoint);
+		break;
+	case LIFE_TELL:
+		managed_tell(m);
+		break;
+	}
+}
+
+static void on_timer(void *arg)
+{
+	managed_heard(arg, &(struct life_event){.kind = LIFE_EV_TICK});
+}
+
+static void set_timer(struct managed *m)
+{
+	uint64_t at = life_wake_at(m->life), now = clock_mono_us(m->s->env->clock);
+	struct err ignored = {0};
+	if (at == UINT64_MAX) {
+		if (m->timer)
+			loop_timer_off(m->timer);
+		return;
+	}
+	if (!m->timer && loop_timer_open(&m->timer, m->s->loop, on_timer, m, &ignored) != OK)
+		return; /* the next event sets it */
+	loop_timer_set(m->timer, at > now ? at - now : 0);
+}
+
+void managed_perform(struct managed *m)
+{
+	struct server *s = m->s;
+	struct life_do d;
+	if (m->performing)
+		return;
+	m->performing = true;
+	while (!m->dropping && life_next(m->life, &d))
+		perform_one(m, &d);
+	m->performing = false;
+	if (m->dropping)
+		return;
+	set_timer(m);
+	if (life_state(m->life) == LIFE_REMOVED) {
+		struct bytes data;
+		bytes_init(&data, m->s->mem);
+		bytes_put_text(&data, "{}");
+		feed_tell(&m->feed, "removed", &data);
+		bytes_close(&data);
+		server_take_out(m);
+	}
+	server_maybe_over(s);
+}
+
+RC managed_event(struct managed *m, const struct life_event *ev, struct err *e)
+{
+	if (life_event(m->life, clock_mono_us(m->s->env->clock), ev, e) != OK)
+		return e->code;
+	managed_perform(m);
+	return OK;
+}
+
+void managed_heard(struct managed *m, const struct life_event *ev)
+{
+	struct err refused = {0};
+	if (managed_event(m, ev, &refused) != OK)
+		log_line(m->s->o.log, LOG_WARN, "%s: %s", m->entry.name, refused.text);
+}

@@ -1,0 +1,293 @@
+/* process.c - a job's process as the server sees it: started with a log for its output and a wire for
+ * the rest; what it says becomes events of the job's life.
+ * A process that talks nonsense is killed: it is one more failed attempt. */
+#include "server/server_in.h"
+
+#include "jobs/job_text.h"
+#include "jobs/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WIRE_FD 3 /* in the process */
+
+/* ---- what a description says ---- */
+
+static const char *server_env(void *arg, const char *name)
+{
+	(void)arg;
+	return getenv(name);
+}
+
+void server_text_source(const struct server *s, const struct entry *en, const char **sets,
+			char parallelism[32], struct job_text_source *from)
+{
+	size_t n = 0;
+	for (; n < en->n_sets; n++)
+		sets[n] = en->set[n];
+	if (en->parallelism) {
+		snprintf(parallelism, 32, "parallelism=%u", en->parallelism);
+		sets[n++] = parallelism;
+	}
+	*from = (struct job_text_source){.file = en->file, .text = en->job, .len = en->job_len,
+					 .sets = sets, .n_sets = n, .defaults = s->config,
+					 .env = server_env};
+}
+
+RC server_digest(struct server *s, const struct entry *en, struct life_config *c, struct err *e)
+{
+	const char *sets[ENTRY_SETS_MAX + 1];
+	char parallelism[32];
+	struct job_text_source from;
+	struct job_digest d;
+	server_text_source(s, en, sets, parallelism, &from);
+	enum rc rc = job_text_digest(&d, s->env, &from, e);
+	*c = (struct life_config){.restart = d.restart, .stop_us = d.stop_us,
+				  .cancel_deletes = d.cancel_deletes};
+	return rc;
+}
+
+/* ---- what it says ---- */
+
+static void note_checkpoint(struct managed *m, const struct json *record)
+{
+	const struct json *id = json_get(record, "id"), *state = json_get(record, "state");
+	size_t len;
+	if (id && json_kind(id) == JSON_INT && state && json_kind(state) == JSON_STRING &&
+	    !strcmp(json_string(state, &len), "completed"))
+		m->checkpoint = (uint64_t)json_int(id);
+}
+
+/* What goes on to clients as it is must be JSON, whoever wrote it. */
+static RC pass_on(struct managed *m, enum wire_kind kind, const char *body, size_t len,
+		  struct err *e)
+{
+	struct json_doc *doc = NULL;
+	struct bytes line;
+	if (json_parse(&doc, body, len, m->s->mem, NULL, e) != OK)
+		return e->code;
+	bytes_init(&line, m->s->mem);
+	bytes_put(&line, body, len);
+	if (kind == WIRE_RECOVERY) {
+		feed_tell(&m->feed, "recovery", &line);
+	} else if (kind == WIRE_RECORD) {
+		note_checkpoint(m, json_root(doc));
+		feed_tell(&m->feed, "checkpoint", &line);
+	} else {
+		const struct json *last = json_get(json_root(doc), "last");
+		const struct json *id = last && json_kind(last) == JSON_OBJECT ? json_get(last, "id") : NULL;
+		if (id && json_kind(id) == JSON_INT && json_int(id) > 0)
+			m->checkpoint = (uint64_t)json_int(id);
+		mem_put(m->s->mem, m->facts);
+		m->facts = mem_string(m->s->mem, bytes_text(&line));
+	}
+	bytes_close(&line);
+	json_close(doc);
+	if (kind == WIRE_FACTS)
+		managed_facts_came(m);
+	return OK;
+}
+
+static RC heard_failed(struct managed *m, const char *body, size_t len, struct err *e)
+{
+	struct word_failed f;
+	if (failed_read(&f, body, len, m->s->mem, e) != OK)
+		return e->code;
+	managed_heard(m, &(struct life_event){.kind = LIFE_EV_FAILED, .error = &f.error,
+					      .restarts = &f.restarts, .after_us = f.after_us});
+	return OK;
+}
+
+static RC heard_ended(struct managed *m, const char *body, size_t len, struct err *e)
+{
+	struct word_ended d;
+	if (ended_read(&d, body, len, m->s->mem, e) != OK)
+		return e->code;
+	m->exit = d.exit;
+	managed_heard(m, &(struct life_event){.kind = LIFE_EV_ENDED, .ended = d.ended, .error = &d.error,
+					      .unsaved_stop = d.unsaved_stop});
+	return OK;
+}
+
+static RC heard_answer(struct managed *m, const char *body, size_t len, struct err *e)
+{
+	struct word_answer a;
+	if (answer_read(&a, body, len, m->s->mem, e) != OK)
+		return e->code;
+	if (a.checkpoint)
+		m->checkpoint = a.checkpoint;
+	server_action_over(m->s, m, a.request, &a.error, a.checkpoint);
+	return OK;
+}
+
+static void on_frame(void *arg, enum wire_kind kind, const char *body, size_t len)
+{
+	struct managed *m = arg;
+	struct err e = {0};
+	enum rc rc = OK;
+	switch (kind) {
+	case WIRE_UP:
+		m->up = true;
+		managed_heard(m, &(struct life_event){.kind = LIFE_EV_UP});
+		break;
+	case WIRE_FAILED:
+		rc = heard_failed(m, body, len, &e);
+		break;
+	case WIRE_ENDED:
+		rc = heard_ended(m, body, len, &e);
+		break;
+	case WIRE_ANSWER:
+		rc = heard_answer(m, body, len, &e);
+		break;
+	case WIRE_FACTS:
+	case WIRE_RECORD:
+	case WIRE_RECOVERY:
+		rc = pass_on(m, kind, body, len, &e);
+		break;
+	default:
+		rc = ERR(&e, E_INVALID, "a frame of kind %d", kind);
+	}
+	if (rc == OK)
+		return;
+	log_line(m->s->o.log, LOG_ERROR, "%s: its process says what cannot be understood: %s",
+		 m->entry.name, e.text);
+	process_kill(m);
+}
+
+/* Its process ends, or closed its end and must not go on unheard. */
+static void on_closed(void *arg)
+{
+	process_kill(arg);
+}
+
+/* Checkpoints that were asked for and not answered. */
+static void fail_checkpoints(struct managed *m)
+{
+	struct err e = {0};
+	ERR(&e, E_STOPPED, "the job's process ended before the checkpoint was complete");
+	for (size_t i = 0; i < SERVER_ACTIONS_KEPT; i++) {
+		const struct action *a = &m->s->action[i];
+		if (a->id && !a->over && a->kind == ACTION_CHECKPOINT && !strcmp(a->job, m->entry.name))
+			server_action_over(m->s, m, a->id, &e, 0);
+	}
+}
+
+static void on_gone(void *arg, int status, int number)
+{
+	struct managed *m = arg;
+	if (m->wire)
+		wire_drain(m->wire); /* its last words came before its end */
+	wire_close(&m->wire);
+	loop_child_close(&m->child);
+	m->up = false;
+	mem_put(m->s->mem, m->facts);
+	m->facts = NULL;
+	fail_checkpoints(m);
+	managed_facts_came(m); /* who waited for them gets what there is */
+	managed_heard(m, &(struct life_event){.kind = LIFE_EV_GONE, .status = status, .signal = number,
+					      .random = rng_next(m->s->env->rng)});
+}
+
+/* ---- starting it ---- */
+
+static RC send_start(struct managed *m, const struct entry *en, uint64_t lock_wait_us, char *dir,
+		     char *log, struct err *e)
+{
+	struct server *s = m->s;
+	struct bytes body;
+	struct word_start start = {.entry = *en, .dir = dir, .log = log,
+				   .config_file = (char *)s->o.config, .config = s->config_text,
+				   .restarts = m->spawn.restarts, .lock_wait_us = lock_wait_us};
+	bytes_init(&body, s->mem);
+	start_write(&start, &body);
+	enum rc rc = OK;
+	if (!bytes_ok(&body) || body.len > WIRE_BODY_MAX)
+		rc = ERR(e, E_NO_MEMORY, "no memory to start a process");
+	else
+		wire_send(m->wire, WIRE_START, &body);
+	bytes_clear(&body);
+	bytes_put_text(&body, "{}");
+	if (rc == OK && m->stop_spawn)
+		wire_send(m->wire, WIRE_STOP, &body);
+	bytes_close(&body);
+	if (rc == OK && feed_is_watched(&m->feed))
+		m->feed.watched(m->feed.arg, true);
+	return rc;
+}
+
+static RC spawn(struct managed *m, const char *log, struct err *e)
+{
+	struct server *s = m->s;
+	int pair[2], log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	char *argv[] = {(char *)s->o.program, "job", m->entry.name, NULL};
+	if (log_fd < 0)
+		return err_errno(e, errno, "%s", log);
+	if (wire_pair(pair, e) != OK) {
+		close(log_fd);
+		return e->code;
+	}
+	int fds[] = {-1, log_fd, log_fd, pair[1]};
+	_Static_assert(ARRAY_LEN(fds) == WIRE_FD + 1, "the process looks for its wire there");
+	struct wire_config c = {.loop = s->loop, .mem = s->mem, .fd = pair[0], .frame = on_frame,
+				.closed = on_closed, .arg = m};
+	enum rc rc = wire_open(&m->wire, &c, e);
+	if (rc == OK)
+		rc = loop_child_start(&m->child, s->loop, s->o.program, argv, fds, ARRAY_LEN(fds), on_gone,
+				      m, e);
+	if (rc != OK)
+		wire_close(&m->wire);
+	close(log_fd);
+	close(pair[1]);
+	return rc;
+}
+
+void process_start(struct managed *m, const struct entry *en)
+{
+	struct err e = {0};
+	struct life_config c;
+	char dir[SERVER_PATH_MAX], log[SERVER_PATH_MAX];
+	struct err odd = {0};
+	if (server_digest(m->s, en, &c, &odd) != OK) /* the process finds that out, and says it better */
+		log_line(m->s->o.log, LOG_WARN, "%s: %s", en->name, odd.text);
+	life_configure(m->life, &c);
+	m->configured = true;
+	if (!catalogue_job_dir(m->s->o.dir, en->name, dir, sizeof dir) ||
+	    !catalogue_log(m->s->o.dir, en->name, log, sizeof log))
+		ERR(&e, E_INVALID, "the path of '%s' is too long", m->s->o.dir);
+	else if (spawn(m, log, &e) == OK && send_start(m, en, c.stop_us, dir, log, &e) != OK)
+		process_kill(m);
+	if (m->child)
+		return; /* also one that is being killed: its end is told */
+	managed_heard(m, &(struct life_event){.kind = LIFE_EV_SPAWN_FAILED, .error = &e,
+					      .random = rng_next(m->s->env->rng)});
+}
+
+void process_tell_stop(struct managed *m)
+{
+	struct bytes body;
+	m->stop_spawn = true; /* if it is not there yet */
+	if (!m->wire)
+		return;
+	bytes_init(&body, m->s->mem);
+	bytes_put_text(&body, "{}");
+	wire_send(m->wire, WIRE_STOP, &body);
+	bytes_close(&body);
+}
+
+void process_kill(struct managed *m)
+{
+	m->kill_spawn = m->spawning;
+	if (m->child)
+		loop_child_kill(m->child, SIGKILL);
+}
+
+void process_close(struct managed *m)
+{
+	process_kill(m);
+	wire_close(&m->wire);
+	loop_child_close(&m->child);
+}

@@ -1,0 +1,336 @@
+/* requests.c - what clients ask of a server: each request finds its job, is refused with the cure, or
+ * becomes an event of that job's life and an action that is answered when it is over. */
+#include "server/server_in.h"
+
+#include "base/check.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- askers ---- */
+
+struct asker *asker_add(struct asker **list, struct http_request *r, struct mem *mem)
+{
+	struct asker *a = mem_get(mem, sizeof *a), **at = list;
+	if (!a)
+		return NULL;
+	a->r = r;
+	while (*at)
+		at = &(*at)->next;
+	*at = a;
+	http_set_context(r, a);
+	return a;
+}
+
+struct http_request *asker_take(struct asker **list, struct mem *mem)
+{
+	struct http_request *r = NULL;
+	while (!r && *list) {
+		struct asker *a = *list;
+		*list = a->next;
+		r = a->r;
+		mem_put(mem, a);
+	}
+	if (r)
+		http_set_context(r, NULL);
+	return r;
+}
+
+void server_request_gone(void *server, struct http_request *r)
+{
+	(void)server;
+	struct asker *a = http_context(r);
+	if (a)
+		a->r = NULL;
+}
+
+/* ---- actions ---- */
+
+struct action *server_new_action(struct server *s, const struct managed *m, enum action_kind kind)
+{
+	uint64_t id = ++s->last_action;
+	struct action *a = &s->action[id % SERVER_ACTIONS_KEPT];
+	*a = (struct action){.id = id, .kind = kind};
+	snprintf(a->job, sizeof a->job, "%s", m->entry.name);
+	return a;
+}
+
+struct action *server_action(struct server *s, uint64_t id)
+{
+	struct action *a = &s->action[id % SERVER_ACTIONS_KEPT];
+	return id && a->id == id ? a : NULL;
+}
+
+static void put_action(const struct action *a, struct bytes *to)
+{
+	struct json_out o;
+	jout_begin(&o, to, false);
+	action_write(a, &o);
+}
+
+void server_action_over(struct server *s, struct managed *m, uint64_t id, const struct err *error,
+			uint64_t checkpoint)
+{
+	struct action forgotten = {.id = id}, *a = server_action(s, id);
+	struct bytes data;
+	if (!a) /* a thousand others came since: those who wait are told all the same */
+		a = &forgotten;
+	a->over = true;
+	a->error = *error;
+	a->checkpoint = checkpoint;
+	bytes_init(&data, s->mem);
+	put_action(a, &data);
+	feed_action(&m->feed, id, &data);
+	bytes_close(&data);
+}
+
+void server_accepted(struct managed *m, struct http_request *r, const struct api_call *c,
+		     const struct action *a)
+{
+	struct err e = {0};
+	struct bytes body;
+	if (c->stream) {
+		if (feed_add(&m->feed, r, a->id, &e) == OK)
+			managed_tell_newest(m);
+		return;
+	}
+	bytes_init(&body, m->s->mem);
+	put_action(a, &body);
+	api_answer(r, 202, &body);
+	bytes_close(&body);
+}
+
+/* ---- what is done to a job ---- */
+
+/* An act that waits for the job's description to be read. */
+struct waiting_act {
+	struct managed *m;
+	struct api_call c;
+	struct asker *asker;
+};
+
+static RC too_many(const struct server *s, struct err *e)
+{
+	if (server_running(s) < SERVER_JOBS_MAX)
+		return OK;
+	return ERR(e, E_LIMIT, "%d jobs run already, as many as one server takes: stop one first",
+		   SERVER_JOBS_MAX);
+}
+
+/* E_REFUSED, as the life would say it, for what needs a process. */
+static RC needs_process(const struct managed *m, struct err *e)
+{
+	if (m->wire && m->up)
+		return OK;
+	return ERR(e, E_REFUSED, "job '%s' is %s: there is nothing to take a checkpoint of%s",
+		   m->entry.name, life_state_name(managed_state(m)),
+		   life_is_final(managed_state(m)) ? "; start it with: weir restart" : " now");
+}
+
+static RC act_checkpoint(struct managed *m, struct http_request *r, const struct api_call *c,
+			 struct err *e)
+{
+	struct bytes body;
+	if (needs_process(m, e) != OK)
+		return e->code;
+	const struct action *a = server_new_action(m->s, m, ACTION_CHECKPOINT);
+	server_accepted(m, r, c, a);
+	bytes_init(&body, m->s->mem);
+	request_write(a->id, &body);
+	wire_send(m->wire, WIRE_CHECKPOINT, &body);
+	bytes_close(&body);
+	return OK;
+}
+
+static RC act_life(struct managed *m, struct http_request *r, const struct api_call *c,
+		   struct err *e)
+{
+	static const enum life_event_kind events[] = {
+		[ACTION_STOP] = LIFE_EV_STOP,
+		[ACTION_CANCEL] = LIFE_EV_CANCEL,
+		[ACTION_RESTART] = LIFE_EV_RESTART,
+		[ACTION_REMOVE] = LIFE_EV_REMOVE,
+	};
+	struct server *s = m->s;
+	if (c->kind == ACTION_RESTART && life_is_final(managed_state(m)) && too_many(s, e) != OK)
+		return e->code;
+	const struct action *a = server_new_action(s, m, c->kind);
+	struct life_event ev = {.kind = events[c->kind], .action = a->id,
+				.final_already = m->entry.standing == STANDING_FINISHED};
+	if (life_event(m->life, clock_mono_us(s->env->clock), &ev, e) != OK) {
+		server_action(s, a->id)->id = 0;
+		return e->code;
+	}
+	/* The asker first: what is performed may be over, and the job gone, at once. */
+	server_accepted(m, r, c, a);
+	managed_perform(m);
+	return OK;
+}
+
+static RC act(struct managed *m, struct http_request *r, const struct api_call *c, struct err *e)
+{
+	if (managed_live(m, e) != OK)
+		return e->code;
+	if (c->kind == ACTION_CHECKPOINT)
+		return act_checkpoint(m, r, c, e);
+	return act_life(m, r, c, e);
+}
+
+/* The description was read: now its life knows what cancel and stop mean to it. */
+static void act_read(void *arg, struct clerk_answer *a)
+{
+	struct waiting_act *w = arg;
+	struct managed *m = w->m;
+	struct asker *list = w->asker;
+	struct http_request *r = asker_take(&list, m->s->mem);
+	struct life_config c;
+	struct err e = a->error;
+	m->reading--;
+	if (r && e.code == OK && w->c.kind == ACTION_RESCALE) {
+		server_rescale(m, r, &w->c, a);
+	} else if (r) {
+		/* One that cannot be understood any more may be stopped and removed all the same. */
+		struct err odd = {0};
+		bool known = e.code == OK && server_digest(m->s, &a->entry, &c, &odd) == OK;
+		if (w->c.kind == ACTION_REMOVE && m->corrupt)
+			err_clear(&e);
+		if (e.code == OK && managed_live(m, &e) == OK) {
+			if (known)
+				life_configure(m->life, &c);
+			m->configured = known;
+		}
+		if (e.code != OK || act(m, r, &w->c, &e) != OK)
+			api_fail(r, &e);
+	}
+	mem_put(m->s->mem, w);
+}
+
+static RC act_later(struct managed *m, struct http_request *r, const struct api_call *c,
+		    struct err *e)
+{
+	struct mem *mem = m->s->mem;
+	struct asker *list = NULL;
+	struct waiting_act *w = mem_get(mem, sizeof *w);
+	if (!w || !asker_add(&list, r, mem)) {
+		mem_put(mem, w);
+		return ERR(e, E_NO_MEMORY, "no memory for a request");
+	}
+	*w = (struct waiting_act){.m = m, .c = *c, .asker = list};
+	if (clerk_read(m->s->clerk, m->entry.name, m->version, act_read, w, e) != OK) {
+		(void)asker_take(&list, mem);
+		mem_put(mem, w);
+		return e->code;
+	}
+	m->reading++;
+	return OK;
+}
+
+static void do_act(struct managed *m, struct http_request *r, const struct api_call *c)
+{
+	struct err e = {0};
+	enum rc rc;
+	if (m->s->stopping)
+		rc = ERR(&e, E_REFUSED, "the server is stopping: ask the next one");
+	else if (!m->version || m->dropping)
+		rc = ERR(&e, E_REFUSED, "job '%s' is being %s at this moment", m->entry.name,
+			 m->version ? "removed" : "submitted");
+	else if (c->kind == ACTION_RESCALE || (c->kind != ACTION_CHECKPOINT && !m->configured))
+		rc = act_later(m, r, c, &e);
+	else
+		rc = act(m, r, c, &e);
+	if (rc != OK)
+		api_fail(r, &e);
+}
+
+/* ---- dispatch ---- */
+
+static void do_events(struct managed *m, struct http_request *r)
+{
+	struct err e = {0};
+	if (feed_add(&m->feed, r, 0, &e) == OK)
+		managed_tell_newest(m);
+}
+
+static void do_log(struct managed *m, struct http_request *r, const struct api_call *c)
+{
+	char path[SERVER_PATH_MAX];
+	struct err e = {0};
+	if (catalogue_log(m->s->o.dir, m->entry.name, path, sizeof path)) {
+		log_tail_serve(&m->s->tails, r, path, c->tail, c->follow);
+		return;
+	}
+	ERR(&e, E_INVALID, "the path of the log is too long");
+	api_fail(r, &e);
+}
+
+static void do_action(struct server *s, struct http_request *r, uint64_t id)
+{
+	struct err e = {0};
+	struct bytes body;
+	const struct action *a = server_action(s, id);
+	if (!a) {
+		ERR(&e, E_NOT_FOUND, "there is no action %" PRIu64 " (the newest %d are kept)", id,
+		    SERVER_ACTIONS_KEPT);
+		api_fail(r, &e);
+		return;
+	}
+	bytes_init(&body, s->mem);
+	put_action(a, &body);
+	api_answer(r, 200, &body);
+	bytes_close(&body);
+}
+
+static void do_job(struct server *s, struct http_request *r, const struct api_call *c)
+{
+	struct err e = {0};
+	struct managed *m = server_find(s, c->job);
+	if (!m) {
+		if (server_no_job(s, c->job, &e) != OK)
+			api_fail(r, &e);
+		return;
+	}
+	switch (c->what) {
+	case API_SHOW:
+		server_show(m, r);
+		return;
+	case API_CHECKPOINTS:
+		server_checkpoints(m, r);
+		return;
+	case API_LOG:
+		do_log(m, r, c);
+		return;
+	case API_EVENTS:
+		do_events(m, r);
+		return;
+	default:
+		do_act(m, r, c);
+	}
+}
+
+void server_request(void *server, struct http_request *r)
+{
+	struct server *s = server;
+	struct api_call c;
+	struct err e = {0};
+	bool method_wrong;
+	if (api_parse(&c, r, &method_wrong, &e) != OK) {
+		api_fail_with(r, method_wrong ? 405 : api_status(e.code), &e);
+		return;
+	}
+	switch (c.what) {
+	case API_ABOUT:
+		server_about(s, r);
+		return;
+	case API_LIST:
+		server_list(s, r);
+		return;
+	case API_SUBMIT:
+		server_submit(s, r, &c);
+		return;
+	case API_ACTION:
+		do_action(s, r, c.action);
+		return;
+	default:
+		do_job(s, r, &c);
+	}
+}

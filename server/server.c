@@ -1,0 +1,238 @@
+/* server.c - a server's beginning, loop and end. See server.h.
+ *
+ *   lock, catalogue -> configuration -> clerk -> socket -> a life for each job that is not over
+ *   SIGTERM -> every life: SHUTDOWN -> the last process is gone -> end; past the limit: SIGKILL */
+#include "server/server_in.h"
+
+#include "jobs/job_text.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define BEAT_US 10000000
+
+/* ---- the configuration ---- */
+
+static RC read_config(struct server *s, struct err *e)
+{
+	struct diags ds;
+	struct bytes text;
+	uint8_t *data;
+	if (!s->o.config)
+		return OK;
+	if (fs_read_all(s->env->fs, s->o.config, CONFIG_MAX, &data, &s->config_len, e) != OK)
+		return err_in(e, "configuration");
+	s->config_text = (char *)data;
+	diags_init(&ds, s->o.config, s->config_text, s->config_len, s->mem);
+	enum rc rc = config_parse(&s->config, s->o.config, s->config_text, s->config_len, &ds, s->mem, e);
+	if (ds.n && s->o.log->to) {
+		bytes_init(&text, s->mem);
+		diags_print(&ds, &text);
+		fputs(bytes_text(&text), s->o.log->to);
+		bytes_close(&text);
+	}
+	if (rc == E_INVALID) {
+		err_clear(e);
+		ERR(e, E_INVALID, "%s: the configuration has faults", s->o.config);
+	}
+	diags_close(&ds);
+	return rc;
+}
+
+/* limits.stop of a job that says nothing. */
+static uint64_t stop_limit(struct server *s)
+{
+	struct job_digest d;
+	struct err ignored = {0};
+	struct job_text_source from = {.text = "{}", .len = 2, .defaults = s->config};
+	enum rc rc = job_text_digest(&d, s->env, &from, &ignored);
+	(void)rc; /* a job without a name: only the limit is wanted */
+	return d.stop_us;
+}
+
+/* ---- the end ---- */
+
+static bool anything_lives(const struct server *s)
+{
+	for (size_t i = 0; i < s->n_jobs; i++)
+		if (managed_has_process(s->job[i]))
+			return true;
+	return false;
+}
+
+void server_maybe_over(struct server *s)
+{
+	if (s->stopping && !anything_lives(s))
+		loop_stop(s->loop);
+}
+
+static void on_limit(void *arg)
+{
+	struct server *s = arg;
+	s->gave_up = true;
+	for (size_t i = 0; i < s->n_jobs; i++)
+		process_kill(s->job[i]);
+}
+
+static void stop_all(struct server *s)
+{
+	struct err e = {0};
+	size_t running = server_running(s);
+	s->stopping = true;
+	log_line(s->o.log, LOG_INFO, "stopping: %zu %s a checkpoint and %s (once more: stop at once)",
+		 running, running == 1 ? "job takes" : "jobs take", running == 1 ? "ends" : "end");
+	if (loop_timer_open(&s->limit, s->loop, on_limit, s, &e) == OK)
+		loop_timer_set(s->limit, stop_limit(s));
+	for (size_t i = 0; i < s->n_jobs;) {
+		struct managed *m = s->job[i];
+		if (m->life)
+			managed_heard(m, &(struct life_event){.kind = LIFE_EV_SHUTDOWN});
+		i += i < s->n_jobs && s->job[i] == m; /* a removal may have ended */
+	}
+	server_maybe_over(s);
+}
+
+static void on_signal(void *arg, int number)
+{
+	struct server *s = arg;
+	(void)number;
+	if (!s->signals++) {
+		stop_all(s);
+		return;
+	}
+	s->gave_up = true;
+	loop_stop(s->loop);
+}
+
+static void on_beat(void *arg)
+{
+	struct server *s = arg;
+	for (size_t i = 0; i < s->n_jobs; i++)
+		feed_beat(&s->job[i]->feed);
+}
+
+/* ---- the beginning ---- */
+
+static void on_found(void *arg, struct catalogue_found *f)
+{
+	struct server *s = arg;
+	struct managed *m = server_add(s, f->entry.name);
+	if (!m) {
+		s->short_of_memory = true;
+		return;
+	}
+	m->entry = f->entry; /* taken */
+	m->entry.mem = s->mem;
+	f->entry = (struct entry){0};
+	m->version = f->version;
+	m->corrupt = f->corrupt;
+	m->exit = -1;
+	if (f->corrupt) {
+		m->entry.standing = STANDING_FAILED;
+		m->entry.code = E_CORRUPT;
+		log_line(s->o.log, LOG_ERROR, "%s: its entry cannot be read: %s", m->entry.name,
+			 m->entry.error);
+	}
+}
+
+/* What is to run, to be removed or erased goes on. */
+static RC begin_lives(struct server *s, struct err *e)
+{
+	for (size_t i = 0; i < s->n_jobs;) {
+		struct managed *m = s->job[i];
+		bool lives = m->entry.standing == STANDING_RUNNING ||
+			     m->entry.standing == STANDING_REMOVED || m->entry.erase;
+		if (lives && !m->corrupt) {
+			if (managed_live(m, e) != OK)
+				return e->code;
+			managed_perform(m);
+		}
+		i += i < s->n_jobs && s->job[i] == m;
+	}
+	return OK;
+}
+
+/* A thousand jobs want a few thousand descriptors: three a job, and the clients'. */
+static void raise_descriptors(void)
+{
+	struct rlimit r;
+	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur == r.rlim_max)
+		return;
+	r.rlim_cur = r.rlim_max < 65536 ? r.rlim_max : 65536;
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
+static RC server_open(struct server *s, struct err *e)
+{
+	raise_descriptors();
+	if (read_config(s, e) != OK || loop_open(&s->loop, s->mem, e) != OK ||
+	    catalogue_open(&s->catalogue, s->env, s->o.dir, (uint64_t)getpid(), on_found, s, e) != OK)
+		return e->code;
+	if (s->short_of_memory)
+		return ERR(e, E_NO_MEMORY, "no memory for the catalogue's jobs");
+	s->tails = (struct log_tails){.loop = s->loop, .mem = s->mem};
+	struct http_config h = {.loop = s->loop, .mem = s->mem, .clock = s->env->clock, .dir = s->o.dir,
+				.name = SERVER_SOCKET, .handler = server_request,
+				.gone = server_request_gone, .arg = s};
+	if (clerk_open(&s->clerk, s->catalogue, s->loop, s->mem, e) != OK ||
+	    http_open(&s->http, &h, e) != OK ||
+	    loop_timer_open(&s->beat, s->loop, on_beat, s, e) != OK ||
+	    loop_signal_open(&s->sigint, s->loop, SIGINT, on_signal, s, e) != OK ||
+	    loop_signal_open(&s->sigterm, s->loop, SIGTERM, on_signal, s, e) != OK)
+		return e->code;
+	loop_timer_every(s->beat, BEAT_US);
+	return begin_lives(s, e);
+}
+
+static void server_close(struct server *s)
+{
+	struct err e = {0};
+	ERR(&e, E_STOPPED, "the server has stopped");
+	for (size_t i = 0; i < s->n_jobs; i++)
+		process_close(s->job[i]);
+	clerk_close(s->clerk); /* what was accepted is saved, and answered */
+	for (size_t i = 0; i < s->n_jobs; i++)
+		process_close(s->job[i]); /* one that was still to be started */
+	for (size_t i = 0; i < s->n_jobs; i++) {
+		submit_saved(s->job[i], &e);
+		managed_facts_came(s->job[i]);
+	}
+	log_tails_close(&s->tails);
+	http_close(s->http);
+	for (size_t i = 0; i < s->n_jobs; i++)
+		managed_free(s->job[i]);
+	mem_put(s->mem, s->job);
+	catalogue_close(s->catalogue);
+	config_close(s->config);
+	mem_put(s->mem, s->config_text);
+	loop_timer_close(&s->beat);
+	loop_timer_close(&s->limit);
+	loop_signal_close(&s->sigint);
+	loop_signal_close(&s->sigterm);
+	loop_close(s->loop);
+	mem_put(s->mem, s);
+}
+
+RC server_run(const struct server_options *o, struct err *e)
+{
+	struct server *s = mem_get(o->env->mem, sizeof *s);
+	if (!s)
+		return ERR(e, E_NO_MEMORY, "no memory for a server");
+	s->o = *o;
+	s->env = o->env;
+	s->mem = o->env->mem;
+	s->started_wall_us = clock_wall_us(o->env->clock);
+	enum rc rc = server_open(s, e);
+	if (rc == OK) {
+		if (o->ready)
+			o->ready(o->arg, (unsigned)s->n_jobs, (unsigned)server_running(s));
+		loop_run(s->loop);
+		if (s->gave_up)
+			rc = ERR(e, E_TIMEOUT, "not every job stopped in time: what was killed goes on from its "
+				 "newest checkpoint");
+	}
+	server_close(s);
+	return rc;
+}

@@ -1,0 +1,154 @@
+/* server_in.h - the inside of a server: shared by server/server.c (open, loop, end), managed.c (the
+ * table of jobs), perform.c (a life's actions done), process.c (job processes), requests.c and
+ * submit.c (what clients ask), show.c (how a job is shown) only. */
+#pragma once
+#include "base/check.h"
+#include "jobs/config.h"
+#include "jobs/loop.h"
+#include "server/api.h"
+#include "server/clerk.h"
+#include "server/feed.h"
+#include "server/http.h"
+#include "server/life.h"
+#include "server/log_tail.h"
+#include "server/server.h"
+#include "server/wire.h"
+#include "server/words.h"
+
+#define SERVER_ACTIONS_KEPT 1024
+#define SERVER_PATH_MAX 4096
+#define SERVER_FACTS_WAIT_US 500000 /* a `show` waits this long for fresh facts; by feel */
+
+/* A client's request that waits for something of a job. */
+struct asker {
+	struct asker *next;
+	struct http_request *r; /* NULL: the client went */
+};
+
+struct managed {
+	struct server *s;
+	struct entry entry;        /* as saved, without its description */
+	uint64_t version;          /* of it; 0: not saved yet */
+	bool corrupt;              /* nothing but the name is known; entry.error says why */
+	struct life *life;         /* NULL: final, and nothing was asked of it by this server */
+	bool configured;           /* life knows what the description says */
+	struct loop_timer *timer;  /* of life_wake_at; opened when first needed */
+	/* a change of the entry under way */
+	struct entry *next;        /* what the next SAVE writes (submit, rescale); NULL: the same again */
+	struct life_do save;       /* the SAVE under way */
+	bool saving_next;          /* the SAVE under way writes it */
+	struct asker *submitter;   /* waits for that SAVE */
+	bool performing;           /* managed_perform is on the stack: it goes on by itself */
+	unsigned reading;          /* acts that wait for its description */
+	bool dropping;             /* the entry is being removed: what follows waits for it */
+	/* its process */
+	struct life_do spawn;      /* the SPAWN under way: the entry is being read */
+	bool spawning, kill_spawn, stop_spawn;
+	struct loop_child *child;
+	struct wire *wire;
+	bool up;
+	int exit;                  /* what its last process said to exit with */
+	uint64_t checkpoint;       /* the newest one heard of */
+	char *facts;               /* the newest, as JSON; NULL: none of this process */
+	struct asker *showers;     /* wait for facts */
+	struct loop_timer *show_timer;
+	struct feed feed;
+};
+
+struct server {
+	struct server_options o;
+	struct env *env;
+	struct mem *mem;
+	struct loop *loop;
+	struct catalogue *catalogue;
+	struct clerk *clerk;
+	struct http *http;
+	struct log_tails tails;
+	char *config_text;         /* NULL: no configuration */
+	size_t config_len;
+	struct config *config;
+	struct managed **job;      /* by name */
+	size_t n_jobs, cap_jobs;
+	struct action action[SERVER_ACTIONS_KEPT]; /* a ring: id modulo its size */
+	uint64_t last_action;
+	uint64_t event_id;
+	int64_t started_wall_us;
+	struct loop_timer *beat, *limit;
+	struct loop_signal *sigint, *sigterm;
+	bool stopping, short_of_memory;
+	int signals;
+	bool gave_up;              /* the limit passed: killed */
+};
+
+/* ---- server.c ---- */
+/* Ends the loop when the server stops and no process is left. */
+void server_maybe_over(struct server *s);
+
+/* ---- managed.c ---- */
+struct managed *server_find(const struct server *s, const char *name);
+/* A job of this name, in its place; the name is not taken. NULL: no memory. */
+struct managed *server_add(struct server *s, const char *name);
+void server_take_out(struct managed *m); /* and frees it: nothing of it is under way */
+void managed_free(struct managed *m);
+enum life_state managed_state(const struct managed *m);
+bool managed_has_process(const struct managed *m);
+size_t server_running(const struct server *s);
+/* A life for one that has none: on what is saved. */
+RC managed_live(struct managed *m, struct err *e);
+/* E_NOT_FOUND, with the name that is closest. */
+RC server_no_job(const struct server *s, const char *name, struct err *e);
+
+/* ---- perform.c ---- */
+/* What m's life asks for is done, and its next wake-up is set. */
+void managed_perform(struct managed *m);
+/* An event for m's life, then managed_perform. What it refuses is *e's. */
+RC managed_event(struct managed *m, const struct life_event *ev, struct err *e);
+/* The same where nothing can be refused. */
+void managed_heard(struct managed *m, const struct life_event *ev);
+
+/* ---- process.c ---- */
+/* Starts the process for the SPAWN in m->spawn with this entry; outcomes are told to m's life. */
+void process_start(struct managed *m, const struct entry *en);
+void process_tell_stop(struct managed *m);
+void process_kill(struct managed *m);
+void process_close(struct managed *m); /* of a server that ends at once */
+/* Reads what a description says of a job's life, with the defaults. */
+RC server_digest(struct server *s, const struct entry *en, struct life_config *c, struct err *e);
+/* The sources of a job's text as job_text wants them; sets has room for ENTRY_SETS_MAX + 1. */
+struct job_text_source;
+void server_text_source(const struct server *s, const struct entry *en, const char **sets,
+			char parallelism[32], struct job_text_source *from);
+
+/* ---- requests.c ---- */
+void server_request(void *server, struct http_request *r);
+void server_request_gone(void *server, struct http_request *r);
+struct action *server_new_action(struct server *s, const struct managed *m, enum action_kind kind);
+/* NULL: too old, or never was. */
+struct action *server_action(struct server *s, uint64_t id);
+void server_action_over(struct server *s, struct managed *m, uint64_t id, const struct err *error,
+			uint64_t checkpoint);
+/* Accepted: 202 and the action, or its stream. */
+void server_accepted(struct managed *m, struct http_request *r, const struct api_call *c,
+		     const struct action *a);
+struct asker *asker_add(struct asker **list, struct http_request *r, struct mem *mem);
+/* Takes the oldest off the list: its request, or NULL when the list is empty. Those whose client went
+ * are passed over. */
+struct http_request *asker_take(struct asker **list, struct mem *mem);
+
+/* ---- submit.c ---- */
+void server_submit(struct server *s, struct http_request *r, const struct api_call *c);
+void server_rescale(struct managed *m, struct http_request *r, const struct api_call *c,
+		    struct clerk_answer *read);
+/* The SAVE that a submitter waited for has ended. */
+void submit_saved(struct managed *m, const struct err *error);
+
+/* ---- show.c ---- */
+void managed_write(const struct managed *m, bool facts, struct json_out *o);
+/* The `job` event, to all who watch. */
+void managed_tell(struct managed *m);
+void managed_tell_newest(struct managed *m);
+void server_list(struct server *s, struct http_request *r);
+void server_about(struct server *s, struct http_request *r);
+void server_show(struct managed *m, struct http_request *r);
+void managed_facts_came(struct managed *m); /* those who waited for them are answered */
+void server_checkpoints(struct managed *m, struct http_request *r);

@@ -1,0 +1,275 @@
+/* show.c - jobs as clients see them (docs/REST.md): one, all, and what became of their
+ * checkpoints. */
+#include "server/server_in.h"
+
+#include "base/check.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define HISTORY_SHOWN 1000 /* of the newest; by feel */
+
+/* ---- one job ---- */
+
+static void put_text(struct json_out *o, const char *key, const char *text)
+{
+	jout_key(o, key);
+	if (text && *text)
+		jout_string(o, text);
+	else
+		jout_null(o);
+}
+
+static void put_number(struct json_out *o, const char *key, uint64_t n)
+{
+	jout_key(o, key);
+	if (n)
+		jout_uint(o, n);
+	else
+		jout_null(o);
+}
+
+/* What `weir run` would have exited with; -1 while it goes on. */
+static int exit_of(const struct managed *m)
+{
+	switch (managed_state(m)) {
+	case LIFE_FINISHED:
+	case LIFE_CANCELLED:
+		return 0;
+	case LIFE_STOPPED:
+		return m->entry.code == OK ? 0 : 1;
+	case LIFE_FAILED:
+		if (m->exit > 0)
+			return m->exit;
+		/* As `weir run`: these have codes of their own, whatever else ended it failed. */
+		return m->entry.code == E_REFUSED || m->entry.code == E_FENCED ||
+				       m->entry.code == E_CORRUPT || m->entry.code == E_INVALID
+			       ? err_exit_code(m->entry.code)
+			       : 1;
+	default:
+		return -1;
+	}
+}
+
+/* The last failure, of the life if there is one: a standing is saved a moment later. */
+static const char *error_of(const struct managed *m)
+{
+	const struct err *e = m->life ? life_error(m->life) : NULL;
+	if (e)
+		return e->code == OK ? NULL : e->text;
+	return m->entry.error;
+}
+
+static int64_t since_of(const struct managed *m)
+{
+	if (!m->life)
+		return m->entry.since_wall_us;
+	struct clock *c = m->s->env->clock;
+	return clock_wall_us(c) - (int64_t)(clock_mono_us(c) - life_since_us(m->life));
+}
+
+void managed_write(const struct managed *m, bool facts, struct json_out *o)
+{
+	char path[SERVER_PATH_MAX];
+	const char *dir = m->s->o.dir;
+	jout_object(o);
+	jout_kv_string(o, "name", m->entry.name);
+	jout_kv_string(o, "state", life_state_name(managed_state(m)));
+	put_number(o, "attempt", m->life ? life_attempts(m->life) : 0);
+	put_number(o, "pid", m->child ? (uint64_t)loop_child_pid(m->child) : 0);
+	jout_kv_int(o, "since_wall_us", since_of(m));
+	jout_kv_int(o, "submitted_wall_us", m->entry.submitted_wall_us);
+	put_text(o, "file", m->entry.file);
+	put_text(o, "dir", catalogue_job_dir(dir, m->entry.name, path, sizeof path) ? path : NULL);
+	put_text(o, "log", catalogue_log(dir, m->entry.name, path, sizeof path) ? path : NULL);
+	put_number(o, "parallelism", m->entry.parallelism);
+	put_number(o, "checkpoint", m->checkpoint);
+	put_text(o, "error", error_of(m));
+	jout_key(o, "exit");
+	if (exit_of(m) >= 0)
+		jout_int(o, exit_of(m));
+	else
+		jout_null(o);
+	if (facts && m->facts) {
+		jout_key(o, "facts");
+		jout_raw(o, m->facts, strlen(m->facts));
+	}
+	jout_object_end(o);
+}
+
+static void put_job(const struct managed *m, struct bytes *to)
+{
+	struct json_out o;
+	jout_begin(&o, to, false);
+	managed_write(m, true, &o);
+}
+
+static void tell(struct managed *m, void (*to)(struct feed *, const char *, const struct bytes *))
+{
+	struct bytes data;
+	if (!feed_is_watched(&m->feed))
+		return;
+	bytes_init(&data, m->s->mem);
+	put_job(m, &data);
+	to(&m->feed, "job", &data);
+	bytes_close(&data);
+}
+
+void managed_tell(struct managed *m)
+{
+	tell(m, feed_tell);
+}
+
+void managed_tell_newest(struct managed *m)
+{
+	tell(m, feed_tell_newest);
+}
+
+/* ---- with fresh facts ---- */
+
+static void answer_show(struct managed *m, struct http_request *r)
+{
+	struct bytes body;
+	bytes_init(&body, m->s->mem);
+	put_job(m, &body);
+	api_answer(r, 200, &body);
+	bytes_close(&body);
+}
+
+static void answer_showers(struct managed *m)
+{
+	struct http_request *r;
+	while ((r = asker_take(&m->showers, m->s->mem)))
+		answer_show(m, r);
+	if (m->show_timer)
+		loop_timer_off(m->show_timer);
+}
+
+void managed_facts_came(struct managed *m)
+{
+	answer_showers(m);
+	managed_tell(m);
+}
+
+static void on_show_timer(void *arg)
+{
+	answer_showers(arg); /* a process that is busy restoring: what is known */
+}
+
+void server_show(struct managed *m, struct http_request *r)
+{
+	struct err e = {0};
+	struct bytes ask;
+	bool can_wait = m->wire && m->up &&
+			(m->show_timer ||
+			 loop_timer_open(&m->show_timer, m->s->loop, on_show_timer, m, &e) == OK);
+	if (!can_wait || !asker_add(&m->showers, r, m->s->mem)) {
+		answer_show(m, r);
+		return;
+	}
+	loop_timer_set(m->show_timer, SERVER_FACTS_WAIT_US);
+	bytes_init(&ask, m->s->mem);
+	bytes_put_text(&ask, "{}");
+	wire_send(m->wire, WIRE_ASK, &ask);
+	bytes_close(&ask);
+}
+
+/* ---- all ---- */
+
+void server_list(struct server *s, struct http_request *r)
+{
+	struct bytes body;
+	struct json_out o;
+	bytes_init(&body, s->mem);
+	jout_begin(&o, &body, false);
+	jout_object(&o);
+	jout_key(&o, "jobs");
+	jout_array(&o);
+	for (size_t i = 0; i < s->n_jobs; i++)
+		managed_write(s->job[i], false, &o);
+	jout_array_end(&o);
+	jout_object_end(&o);
+	api_answer(r, 200, &body);
+	bytes_close(&body);
+}
+
+void server_about(struct server *s, struct http_request *r)
+{
+	struct bytes body;
+	struct json_out o;
+	bytes_init(&body, s->mem);
+	jout_begin(&o, &body, false);
+	jout_object(&o);
+	jout_kv_string(&o, "weir", s->o.version);
+	jout_kv_int(&o, "pid", getpid());
+	jout_kv_string(&o, "dir", s->o.dir);
+	jout_kv_int(&o, "started_wall_us", s->started_wall_us);
+	jout_kv_uint(&o, "jobs", s->n_jobs);
+	jout_kv_uint(&o, "running", server_running(s));
+	jout_object_end(&o);
+	api_answer(r, 200, &body);
+	bytes_close(&body);
+}
+
+/* ---- checkpoints ---- */
+
+static bool is_json(const char *line, size_t len, struct mem *mem)
+{
+	struct json_doc *doc = NULL;
+	struct err ignored = {0};
+	bool is = json_parse(&doc, line, len, mem, NULL, &ignored) == OK;
+	json_close(doc);
+	return is;
+}
+
+/* Where the newest HISTORY_SHOWN lines begin. */
+static const char *newest_lines(const char *text, size_t len)
+{
+	size_t lines = 0;
+	for (size_t i = len; i-- > 0;)
+		if (text[i] == '\n' && i + 1 < len && ++lines == HISTORY_SHOWN)
+			return text + i + 1;
+	return text;
+}
+
+static void history_write(const char *text, size_t len, struct json_out *o, struct mem *mem)
+{
+	const char *end = text + len;
+	jout_array(o);
+	for (const char *at = newest_lines(text, len), *eol; at < end; at = eol + 1) {
+		eol = memchr(at, '\n', (size_t)(end - at));
+		if (!eol)
+			break; /* being written */
+		if (is_json(at, (size_t)(eol - at), mem)) /* else a crash has cut it */
+			jout_raw(o, at, (size_t)(eol - at));
+	}
+	jout_array_end(o);
+}
+
+void server_checkpoints(struct managed *m, struct http_request *r)
+{
+	char dir[SERVER_PATH_MAX], path[SERVER_PATH_MAX + 32];
+	struct fs *fs = m->s->env->fs;
+	uint8_t *text = NULL;
+	size_t len = 0;
+	struct err e = {0};
+	struct bytes body;
+	struct json_out o;
+	if (!catalogue_job_dir(m->s->o.dir, m->entry.name, dir, sizeof dir))
+		dir[0] = '\0';
+	snprintf(path, sizeof path, "%s/history.jsonl", dir);
+	enum rc rc = fs_read_all(fs, path, 4u << 20, &text, &len, &e);
+	if (rc != OK && rc != E_NOT_FOUND) {
+		api_fail(r, &e);
+		return;
+	}
+	bytes_init(&body, m->s->mem);
+	jout_begin(&o, &body, false);
+	jout_object(&o);
+	jout_key(&o, "checkpoints");
+	history_write(text ? (const char *)text : "", len, &o, m->s->mem);
+	jout_object_end(&o);
+	api_answer(r, 200, &body);
+	bytes_close(&body);
+	mem_put(fs->mem, text);
+}
