@@ -42,9 +42,12 @@ struct http_config {
 
 /* Listens with mode 0600 and serves only peers of this process's uid, or root. */
 RC http_open(struct http **h, const struct http_config *c, struct err *e);
-/* Closes all connections and streams (stream_gone is called), removes the socket. NULL is legal. */
+/* Sends what was answered as far as clients read it now; closes all connections (`gone` is called for
+ * each request that was kept and each stream that was not ended), removes the socket. NULL is legal.
+ * Not from a callback of h. */
 void http_close(struct http *h);
 
+/* HEAD is shown as GET; its answer goes without the body. */
 const char *http_method(const struct http_request *r);
 /* As sent, up to '?': nothing is unescaped, so '%' and '/' mean themselves; no NUL is inside. */
 const char *http_path(const struct http_request *r);
@@ -54,7 +57,8 @@ const char *http_query(const struct http_request *r, const char *key, unsigned i
 /* The i-th parameter's name, NULL at the end: to refuse unknown ones. */
 const char *http_query_name(const struct http_request *r, unsigned i);
 const char *http_header(const struct http_request *r, const char *name); /* NULL: absent */
-const char *http_body(const struct http_request *r, size_t *len);        /* NUL follows */
+/* NUL follows. Borrowed until the answer, which may be made of it. */
+const char *http_body(const struct http_request *r, size_t *len);
 /* Where an answer is put together. */
 struct mem *http_mem(const struct http_request *r);
 /* The handler's own, to tie things to a request. */

@@ -1,0 +1,497 @@
+/* http.c - the library's life in our loop: its turns, its callbacks, and the connections. See http.h
+ * and http_in.h.
+ * The library runs without threads and without a listening socket. Its epoll descriptor is watched;
+ * a turn of it (MHD_run) performs all callbacks; whoever changes something outside of a callback
+ * asks for another turn. Deadlines are ours, since the library's begin anew with every byte. */
+#include "server/http_in.h"
+
+#include "base/library.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* A connection's memory in the library: the header, read with some room, and the answer's head.
+ * Over 32 KiB it is mapped, so that what is not touched costs nothing. */
+#define CONNECTION_BYTES (40u << 10)
+#define IDLE_TURNS 64         /* turns in which the library asks for the next and does nothing */
+#define IDLE_DELAY_US 10000   /* then it waits: a request it cannot go on with must not burn a core */
+#define FLUSH_TURNS 64        /* at the close, for answers that clients are reading; by feel */
+#define HUPS_A_TURN 64
+
+/* ---- turns ---- */
+
+void http_turn_soon(struct http *h)
+{
+	if (h->kicked)
+		return;
+	h->kicked = true;
+	loop_wake(h->turn);
+}
+
+static bool run(struct http *h)
+{
+	h->running = true;
+	h->kicked = false;
+	h->mhd.run(h->daemon);
+	h->running = false;
+	MHD_UNSIGNED_LONG_LONG after_ms;
+	return h->mhd.get_timeout(h->daemon, &after_ms) == MHD_YES;
+}
+
+static void on_turn(void *arg)
+{
+	struct http *h = arg;
+	if (!run(h)) {
+		h->idle_turns = 0;
+		return;
+	}
+	h->idle_turns = h->progress == h->progress_seen ? h->idle_turns + 1 : 0;
+	h->progress_seen = h->progress;
+	if (h->idle_turns < IDLE_TURNS)
+		http_turn_soon(h);
+	else
+		loop_timer_set(h->turn_later, IDLE_DELAY_US);
+}
+
+static void on_epoll(void *arg, int events, int error)
+{
+	(void)events;
+	(void)error; /* whatever it is, the library looks for itself */
+	on_turn(arg);
+}
+
+/* ---- deadlines ---- */
+
+static void deadline_set(struct http *h, uint64_t now_us, uint64_t at_us)
+{
+	if (at_us >= h->deadline_at_us)
+		return;
+	h->deadline_at_us = at_us;
+	loop_timer_set(h->deadline, at_us > now_us ? at_us - now_us : 0);
+}
+
+void conn_deadline(struct conn *c, uint64_t after_us)
+{
+	c->deadline_us = UINT64_MAX;
+	if (!after_us)
+		return;
+	uint64_t now_us = clock_mono_us(c->http->config.clock);
+	c->deadline_us = now_us + after_us;
+	deadline_set(c->http, now_us, c->deadline_us);
+}
+
+/* The library sends nothing while it receives, so a word to the client does not get mixed up. */
+static void expire(struct conn *c)
+{
+	struct http_request *r = c->request;
+	if (r && r->state == REQUEST_RECEIVED)
+		http_raw(c->fd, "408 Request Timeout", "E_TIMEOUT", r->begun ?
+			 "the body did not come in time" : "the header did not come in time");
+	if (r || !c->served)
+		c->http->counts.refused++;
+	conn_break(c);
+}
+
+static void on_deadline(void *arg)
+{
+	struct http *h = arg;
+	uint64_t now_us = clock_mono_us(h->config.clock), next_us = UINT64_MAX;
+	h->deadline_at_us = UINT64_MAX;
+	for (struct conn *c = h->first; c; c = c->next) {
+		if (c->deadline_us <= now_us) {
+			c->deadline_us = UINT64_MAX;
+			expire(c);
+		} else if (c->deadline_us < next_us) {
+			next_us = c->deadline_us;
+		}
+	}
+	if (next_us != UINT64_MAX)
+		deadline_set(h, now_us, next_us);
+}
+
+/* ---- connections ---- */
+
+void conn_add(struct http *h, int fd)
+{
+	struct conn *c = mem_get(h->mem, sizeof *c);
+	/* Hang-ups are always reported; nothing else is asked for. */
+	struct epoll_event hup = {.events = EPOLLET, .data.ptr = c};
+	if (!c || epoll_ctl(h->hup_fd, EPOLL_CTL_ADD, fd, &hup)) {
+		mem_put(h->mem, c);
+		h->counts.refused++;
+		http_raw(fd, "503 Service Unavailable", "E_NO_MEMORY", "no memory for another client");
+		close(fd);
+		return;
+	}
+	*c = (struct conn){.http = h, .fd = fd, .deadline_us = UINT64_MAX};
+	struct sockaddr_un from = {.sun_family = AF_UNIX};
+	h->adding = c;
+	/* It takes fd, and closes it too when it fails. It has told us of the connection, or not. */
+	if (h->mhd.add(h->daemon, fd, (struct sockaddr *)&from, sizeof from.sun_family) != MHD_YES) {
+		h->counts.refused++;
+		mem_put(h->mem, h->adding);
+	}
+	h->adding = NULL;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	struct http *h = arg;
+	h->progress++;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		struct conn *c = *context = h->adding;
+		h->adding = NULL;
+		c->mhd = mhd;
+		c->next = h->first;
+		if (c->next)
+			c->next->prev = c;
+		h->first = c;
+		h->counts.connections++;
+		conn_deadline(c, h->config.header_deadline_us);
+		return;
+	}
+	struct conn *c = *context;
+	CHECK(!c->request);
+	epoll_ctl(h->hup_fd, EPOLL_CTL_DEL, c->fd, NULL);
+	*(c->prev ? &c->prev->next : &h->first) = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	h->counts.connections--;
+	mem_put(h->mem, c);
+	*context = NULL;
+}
+
+void request_suspend(struct http_request *r)
+{
+	CHECK(!r->suspended);
+	r->suspended = true;
+	r->http->mhd.suspend(r->conn->mhd);
+	if (r->conn->hung_up)
+		conn_break(r->conn);
+}
+
+void request_resume(struct http_request *r)
+{
+	if (!r->suspended)
+		return;
+	r->suspended = false;
+	r->http->mhd.resume(r->conn->mhd);
+	http_turn_soon(r->http);
+}
+
+void conn_break(struct conn *c)
+{
+	if (c->broken)
+		return;
+	c->broken = true;
+	shutdown(c->fd, SHUT_RDWR);
+	if (c->request)
+		request_resume(c->request);
+	http_turn_soon(c->http);
+}
+
+/* The library does not look at suspended connections; of the others it hears itself. No connection
+ * goes between the wait and the last of these events: that happens in turns only. */
+static void on_hup(void *arg, int events, int error)
+{
+	struct http *h = arg;
+	struct epoll_event ev[HUPS_A_TURN];
+	(void)events;
+	(void)error;
+	int n = epoll_wait(h->hup_fd, ev, HUPS_A_TURN, 0);
+	for (int i = 0; i < n; i++) {
+		struct conn *c = ev[i].data.ptr;
+		c->hung_up = true;
+		if (c->request && c->request->suspended)
+			conn_break(c);
+	}
+}
+
+/* ---- requests ---- */
+
+static struct conn *conn_of(struct http *h, struct MHD_Connection *mhd)
+{
+	return h->mhd.connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+/* The request line is there: the only moment at which the target is seen as it was sent. */
+static void *on_target(void *arg, const char *raw, struct MHD_Connection *mhd)
+{
+	struct http *h = arg;
+	struct conn *c = conn_of(h, mhd);
+	h->progress++;
+	struct http_request *r = mem_get(h->mem, sizeof *r);
+	if (!r)
+		return NULL;
+	r->http = h;
+	r->conn = c;
+	r->raw = raw;
+	r->raw_len = strlen(raw);
+	bytes_init(&r->body, h->mem);
+	r->fault = http_target_parse(&r->target, raw, h->mem);
+	c->request = r;
+	return r;
+}
+
+static size_t no_unescape(void *arg, struct MHD_Connection *mhd, char *text)
+{
+	(void)arg;
+	(void)mhd;
+	return strlen(text);
+}
+
+/* The library cuts texts at a NUL, and leaves the pieces where they were. */
+static bool has_nul(const struct http_request *r, const char *method, const char *version)
+{
+	const char *at = method + strlen(method) + 1;
+	while (at < r->raw && *at == ' ')
+		at++;
+	return at != r->raw || r->raw + r->raw_len + 1 != version;
+}
+
+static bool is_too_long(const char *content_length)
+{
+	char *end;
+	errno = 0;
+	unsigned long long n = strtoull(content_length, &end, 10);
+	return errno || n > HTTP_BODY_MAX;
+}
+
+static void on_header(struct http_request *r, const char *method, const char *version)
+{
+	struct http *h = r->http;
+	r->begun = true;
+	r->head = strcmp(method, "HEAD") == 0;
+	r->method = r->head ? "GET" : method;
+	const char *encoding = http_header(r, "Transfer-Encoding");
+	const char *length = http_header(r, "Content-Length");
+	size_t header = h->mhd.connection_info(r->conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
+				->header_size;
+	if (header > HTTP_HEADER_MAX) {
+		h->counts.refused++;
+		http_answer_error(r, 431, "E_LIMIT", "the header has over 16 KiB");
+	} else if (r->fault == http_target_no_memory) {
+		http_answer_error(r, 503, "E_LIMIT", r->fault);
+	} else if (has_nul(r, method, version)) {
+		http_answer_error(r, 400, "E_USAGE", "the request line holds a NUL");
+	} else if (r->fault) {
+		http_answer_error(r, 400, "E_USAGE", r->fault);
+	} else if (encoding && strcasecmp(encoding, "chunked") != 0) {
+		http_answer_error(r, 400, "E_USAGE", "of transfer encodings only 'chunked' is known");
+	} else if (!encoding && length && is_too_long(length)) {
+		h->counts.refused++;
+		http_answer_error(r, 413, "E_LIMIT", "the body has over 1 MiB");
+	} else {
+		conn_deadline(r->conn, h->config.body_deadline_us);
+	}
+}
+
+/* Here the library takes no answer, so it is given past it. */
+static void on_body(struct http_request *r, const char *data, size_t len)
+{
+	struct http *h = r->http;
+	if (len > HTTP_BODY_MAX - r->body.len) {
+		h->counts.refused++;
+		http_raw(r->conn->fd, "413 Content Too Large", "E_LIMIT", "the body has over 1 MiB");
+		conn_break(r->conn);
+		return;
+	}
+	bytes_put(&r->body, data, len);
+	if (!bytes_ok(&r->body)) {
+		http_raw(r->conn->fd, "503 Service Unavailable", "E_LIMIT", http_target_no_memory);
+		conn_break(r->conn);
+	}
+}
+
+static void on_request(struct http_request *r)
+{
+	struct http *h = r->http;
+	CHECK(r->state == REQUEST_RECEIVED);
+	conn_deadline(r->conn, 0);
+	(void)bytes_text(&r->body);
+	if (!bytes_ok(&r->body)) {
+		http_answer_error(r, 503, "E_LIMIT", http_target_no_memory);
+		return;
+	}
+	r->state = REQUEST_HANDLED;
+	h->counts.requests++;
+	h->config.handler(h->config.arg, r);
+	if (r->state == REQUEST_HANDLED) {
+		r->state = REQUEST_KEPT;
+		request_suspend(r);
+	}
+}
+
+/* Called with the header, then with each piece of the body, then once more; and again when a request
+ * that was kept is resumed without an answer. */
+static enum MHD_Result on_access(void *arg, struct MHD_Connection *mhd, const char *url,
+				 const char *method, const char *version, const char *data,
+				 size_t *len, void **context)
+{
+	struct http *h = arg;
+	struct http_request *r = *context;
+	(void)url;
+	h->progress++;
+	if (!r) {
+		http_raw(conn_of(h, mhd)->fd, "503 Service Unavailable", "E_LIMIT",
+			 http_target_no_memory);
+		return MHD_NO;
+	}
+	if (h->closing || r->conn->broken)
+		return MHD_NO;
+	if (!r->begun) {
+		on_header(r, method, version);
+	} else if (*len) {
+		on_body(r, data, *len);
+		*len = 0;
+	} else {
+		on_request(r);
+	}
+	return r->conn->broken ? MHD_NO : MHD_YES;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
+			 enum MHD_RequestTerminationCode why)
+{
+	struct http *h = arg;
+	struct http_request *r = *context;
+	struct conn *c = conn_of(h, mhd);
+	(void)why;
+	h->progress++;
+	*context = NULL;
+	c->request = NULL;
+	c->served = true;
+	conn_deadline(c, h->config.header_deadline_us);
+	if (!r)
+		return;
+	if (r->stream)
+		stream_over(r->stream);
+	else if (r->state == REQUEST_KEPT && h->config.gone)
+		h->config.gone(h->config.arg, r);
+	bytes_close(&r->body);
+	http_target_close(&r->target, h->mem);
+	mem_put(h->mem, r);
+}
+
+/* ---- open and close ---- */
+
+static RC load(struct http_library *m, struct err *e)
+{
+	const struct library_symbol symbols[] = {
+		{"MHD_start_daemon", &m->start},
+		{"MHD_stop_daemon", &m->stop},
+		{"MHD_run", &m->run},
+		{"MHD_get_timeout", &m->get_timeout},
+		{"MHD_get_daemon_info", &m->daemon_info},
+		{"MHD_get_connection_info", &m->connection_info},
+		{"MHD_add_connection", &m->add},
+		{"MHD_suspend_connection", &m->suspend},
+		{"MHD_resume_connection", &m->resume},
+		{"MHD_lookup_connection_value", &m->lookup},
+		{"MHD_queue_response", &m->queue},
+		{"MHD_create_response_from_buffer", &m->buffer_response},
+		{"MHD_create_response_from_callback", &m->callback_response},
+		{"MHD_add_response_header", &m->add_header},
+		{"MHD_destroy_response", &m->destroy},
+	};
+	return library_open("libmicrohttpd.so.12", "libmicrohttpd12", symbols, ARRAY_LEN(symbols), e);
+}
+
+static RC start(struct http *h, struct err *e)
+{
+	if (load(&h->mhd, e) != OK)
+		return err_in(e, "HTTP");
+	h->daemon = h->mhd.start(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
+		on_access, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
+		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)HTTP_CONNECTIONS_MAX, MHD_OPTION_END);
+	const union MHD_DaemonInfo *info = NULL;
+	if (h->daemon)
+		info = h->mhd.daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	if (!info)
+		return ERR(e, E_LIMIT, "HTTP: libmicrohttpd cannot start (descriptors, memory)");
+	struct loop *l = h->config.loop;
+	enum rc rc = loop_watch_open(&h->watch, l, info->epoll_fd, on_epoll, h, e);
+	if (rc != OK)
+		return rc;
+	h->hup_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (h->hup_fd < 0)
+		return err_errno(e, errno, "HTTP: epoll");
+	if ((rc = loop_watch_open(&h->hup_watch, l, h->hup_fd, on_hup, h, e)) != OK ||
+	    (rc = loop_waker_open(&h->turn, l, on_turn, h, e)) != OK ||
+	    (rc = loop_timer_open(&h->turn_later, l, on_turn, h, e)) != OK ||
+	    (rc = loop_timer_open(&h->deadline, l, on_deadline, h, e)) != OK)
+		return rc;
+	loop_watch_for(h->watch, LOOP_READ);
+	loop_watch_for(h->hup_watch, LOOP_READ);
+	return acceptor_open(h, e);
+}
+
+RC http_open(struct http **out, const struct http_config *c, struct err *e)
+{
+	struct http *h = *out = mem_get(c->mem, sizeof *h);
+	if (!h)
+		return ERR(e, E_NO_MEMORY, "no memory for HTTP");
+	h->config = *c;
+	h->mem = c->mem;
+	h->acceptor.dir_fd = h->acceptor.fd = h->hup_fd = -1;
+	h->deadline_at_us = UINT64_MAX;
+	if (!h->config.header_deadline_us)
+		h->config.header_deadline_us = HTTP_HEADER_DEADLINE_US;
+	if (!h->config.body_deadline_us)
+		h->config.body_deadline_us = HTTP_BODY_DEADLINE_US;
+	enum rc rc = start(h, e);
+	if (rc != OK) {
+		http_close(h);
+		*out = NULL;
+	}
+	return rc;
+}
+
+/* The library aborts when it is stopped with suspended connections. */
+static void stop(struct http *h)
+{
+	h->closing = true;
+	/* What was answered is still sent, as far as clients read it now. */
+	for (int i = 0; i < FLUSH_TURNS && run(h); i++)
+		;
+	for (struct conn *c = h->first; c; c = c->next)
+		if (c->request)
+			request_resume(c->request);
+	h->running = true;
+	h->mhd.stop(h->daemon);
+	CHECK(!h->first);
+}
+
+void http_close(struct http *h)
+{
+	if (!h)
+		return;
+	CHECK(!h->running);
+	acceptor_close(h);
+	loop_watch_close(&h->watch);
+	loop_watch_close(&h->hup_watch);
+	if (h->daemon && h->deadline)
+		stop(h);
+	else if (h->daemon)
+		h->mhd.stop(h->daemon);
+	loop_waker_close(&h->turn);
+	loop_timer_close(&h->turn_later);
+	loop_timer_close(&h->deadline);
+	if (h->hup_fd >= 0)
+		close(h->hup_fd);
+	mem_put(h->mem, h);
+}
+
+struct http_counts http_counts(const struct http *h)
+{
+	return h->counts;
+}

@@ -1,0 +1,150 @@
+/* http_in.h - the inside of the HTTP door: shared by http.c (the library's turns and callbacks, the
+ * life of a connection), http_accept.c (the socket, who may come in), http_target.c (what a request
+ * line asks for) and http_answer.c (answers and streams) only.
+ *
+ *   a connection:  HEADER -> BODY -> KEPT -> ANSWER -> HEADER ...
+ *                     \________\_______\---> STREAM -> (ended) ANSWER
+ *
+ * inv 1  the library holds a connection suspended exactly while its request is kept, or its stream
+ *        has nothing to send; a suspended one is not in its epoll set, so hang-ups are seen in ours
+ * inv 2  a request lives until the library says it is completed: only there is `gone` called */
+#pragma once
+#include "server/http.h"
+
+#include "base/check.h"
+#include "base/env.h"
+
+#include <microhttpd.h>
+#include <sys/stat.h>
+
+/* What is used of it. */
+struct http_library {
+	__typeof__(&MHD_start_daemon) start;
+	__typeof__(&MHD_stop_daemon) stop;
+	__typeof__(&MHD_run) run;
+	__typeof__(&MHD_get_timeout) get_timeout;
+	__typeof__(&MHD_get_daemon_info) daemon_info;
+	__typeof__(&MHD_get_connection_info) connection_info;
+	__typeof__(&MHD_add_connection) add;
+	__typeof__(&MHD_suspend_connection) suspend;
+	__typeof__(&MHD_resume_connection) resume;
+	__typeof__(&MHD_lookup_connection_value) lookup;
+	__typeof__(&MHD_queue_response) queue;
+	__typeof__(&MHD_create_response_from_buffer) buffer_response;
+	__typeof__(&MHD_create_response_from_callback) callback_response;
+	__typeof__(&MHD_add_response_header) add_header;
+	__typeof__(&MHD_destroy_response) destroy;
+};
+
+/* --- http_target.c: pure --- */
+
+struct http_param {
+	const char *name, *value;
+};
+/* One block of memory. */
+struct http_target {
+	const char *path;
+	struct http_param *params;
+	unsigned n;
+};
+/* NULL, or why it is refused. raw is copied. t->params NULL and "no memory": none. */
+const char *http_target_parse(struct http_target *t, const char *raw, struct mem *mem);
+void http_target_close(struct http_target *t, struct mem *mem); /* legal on the empty value */
+extern const char http_target_no_memory[];
+
+/* --- http_accept.c --- */
+
+#define REFUSED_MAX 32 /* sockets that are told "no": kept a second, so that they can read it */
+struct acceptor {
+	int dir_fd, fd;
+	dev_t dev; /* of the socket in the folder, to remove no other's */
+	ino_t ino;
+	struct loop_watch *watch;
+	struct loop_timer *linger, *pause;
+	int refused[REFUSED_MAX];
+	unsigned n_refused;
+};
+/* *a is closable afterwards, whatever is returned. */
+RC acceptor_open(struct http *h, struct err *e);
+void acceptor_close(struct http *h); /* legal on the empty value (dir_fd and fd -1) */
+/* A whole answer past the library, where it cannot give one; what does not fit is dropped. */
+void http_raw(int fd, const char *status, const char *code, const char *message);
+
+/* --- http.c --- */
+
+struct conn {
+	struct http *http;
+	struct conn *prev, *next;
+	struct MHD_Connection *mhd;
+	int fd;                       /* the library's: it closes it */
+	bool broken;                  /* to be closed by the library as soon as it looks */
+	bool served;                  /* a request was answered before */
+	bool hung_up;                 /* by its client; the library knows, or hears of it when it suspends */
+	uint64_t deadline_us;         /* UINT64_MAX: none */
+	struct http_request *request;
+};
+
+enum request_state { REQUEST_RECEIVED, REQUEST_HANDLED, REQUEST_KEPT, REQUEST_ANSWERED };
+
+struct http_request {
+	struct http *http;
+	struct conn *conn;
+	enum request_state state;
+	bool begun, suspended, head;
+	const char *raw;          /* the library's copy of the target, and its length up to a NUL */
+	size_t raw_len;
+	const char *fault;        /* of the target; NULL: none */
+	struct http_target target;
+	const char *method;
+	struct bytes body;
+	void *context;
+	struct http_stream *stream;
+};
+
+struct http_stream {
+	struct http_request *request;
+	struct bytes out;
+	size_t at;                /* of out is sent */
+	bool ended;
+	void (*gone)(void *arg);
+	void *arg;
+};
+
+struct http {
+	struct http_config config;
+	struct mem *mem;
+	struct http_library mhd;
+	struct MHD_Daemon *daemon;
+	struct acceptor acceptor;
+	struct loop_watch *watch;     /* of the library's epoll descriptor */
+	struct loop_waker *turn;      /* the library's next turn: not a timer, which libuv would serve
+				       * again and again before it looks at anything else */
+	struct loop_timer *turn_later;
+	struct loop_timer *deadline;  /* at or before the earliest of a connection */
+	uint64_t deadline_at_us;      /* UINT64_MAX: not set */
+	int hup_fd;                   /* an epoll descriptor: hang-ups of all connections */
+	struct loop_watch *hup_watch;
+	struct conn *first;
+	struct conn *adding;
+	struct http_counts counts;
+	uint64_t progress, progress_seen; /* callbacks so far */
+	unsigned idle_turns;
+	bool running, kicked, closing;
+};
+
+void http_turn_soon(struct http *h);
+void conn_add(struct http *h, int fd); /* takes fd */
+/* Has the library close it in its next turn; the callbacks come then. */
+void conn_break(struct conn *c);
+/* after_us from now; 0: no deadline. */
+void conn_deadline(struct conn *c, uint64_t after_us);
+void request_suspend(struct http_request *r);
+void request_resume(struct http_request *r);
+
+/* --- http_answer.c --- */
+
+/* The error shape of REST.md. message needs no escaping. */
+void http_answer_error(struct http_request *r, unsigned status, const char *code,
+		       const char *message);
+/* Its last use of the stream; calls gone unless the owner ended it. */
+void stream_over(struct http_stream *s);
