@@ -101,6 +101,37 @@ static enum rc option_add(struct args *a, const struct arg_def *d, const char *v
 	return OK;
 }
 
+/* What stands behind an option in an argument of its own. */
+static const char *value_next(const struct arg_def *d, int argc, char **argv, int *i, struct err *e)
+{
+	if (++*i == argc) {
+		err_set(e, E_USAGE, "%s needs a value: %s %s", d->name, d->name, d->value);
+		return NULL;
+	}
+	return argv[*i];
+}
+
+/* `-fn5`: flags, and at most one option with a value, last. */
+static enum rc letters_parse(struct args *a, int argc, char **argv, int *i, struct err *e)
+{
+	const char *arg = argv[*i];
+	for (const char *at = arg + 1; *at; at++) {
+		const struct arg_def *d = a->defs;
+		while (d->name && d->letter != *at)
+			d++;
+		if (!d->name)
+			return unknown(a->defs, arg, strlen(arg), e);
+		const char *value = NULL;
+		if (d->kind != ARG_FLAG)
+			value = at[1] ? at + 1 : value_next(d, argc, argv, i, e);
+		if (d->kind != ARG_FLAG && !value)
+			return e->code;
+		if (option_add(a, d, value, e) != OK || value)
+			return e->code;
+	}
+	return OK;
+}
+
 RC args_parse(struct args *a, const struct arg_def *defs, int argc, char **argv, struct err *e)
 {
 	*a = (struct args){.defs = defs};
@@ -121,6 +152,11 @@ RC args_parse(struct args *a, const struct arg_def *defs, int argc, char **argv,
 			a->help = true;
 			return OK;
 		}
+		if (arg[1] != '-') {
+			if (letters_parse(a, argc, argv, &i, e) != OK)
+				return e->code;
+			continue;
+		}
 		size_t len = strcspn(arg, "=");
 		const struct arg_def *d = def_find(defs, arg, len);
 		if (!d)
@@ -129,9 +165,9 @@ RC args_parse(struct args *a, const struct arg_def *defs, int argc, char **argv,
 		if (d->kind == ARG_FLAG && value)
 			return ERR(e, E_USAGE, "%s takes no value", d->name);
 		if (d->kind != ARG_FLAG && d->kind != ARG_LATER && !value) {
-			if (++i == argc)
-				return ERR(e, E_USAGE, "%s needs a value: %s %s", d->name, d->name, d->value);
-			value = argv[i];
+			value = value_next(d, argc, argv, &i, e);
+			if (!value)
+				return e->code;
 		}
 		if (option_add(a, d, value, e) != OK)
 			return e->code;
@@ -192,8 +228,8 @@ void args_document(const struct arg_def *defs, struct bytes *to)
 		if (d->kind == ARG_LATER)
 			continue;
 		char left[64];
-		snprintf(left, sizeof left, "%s%s%s", d->name, d->value ? " " : "",
-			 d->value ? d->value : "");
+		snprintf(left, sizeof left, "%s%.1s%s%s%s%s", d->letter ? "-" : "", &d->letter,
+			 d->letter ? ", " : "", d->name, d->value ? " " : "", d->value ? d->value : "");
 		bytes_printf(to, "  %-22s %s\n", left, d->help);
 	}
 }

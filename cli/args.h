@@ -1,4 +1,5 @@
-/* args.h - the command line of one verb against its table: `--dir D`, `--dir=D`, flags, places.
+/* args.h - the command line of one verb against its table: `--dir D`, `--dir=D`, flags, places;
+ * `-n 5`, `-n5` and `-fn5` for options that have a letter.
  * Why a table: it parses, checks and documents at once, and says "did you mean".
  * Pure. Strings are borrowed from argv. */
 #pragma once
@@ -22,6 +23,7 @@ struct arg_def {
 	const char *help;
 	int64_t min, max;
 	const char *one_of; /* words, separated by spaces */
+	char letter;        /* 'n': `-n 5` says the same; 0: none */
 };
 
 #define ARGS_MAX 256 /* of one kind; by feel */

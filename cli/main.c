@@ -11,12 +11,15 @@
 
 #define VERSION "0.1.0"
 
-static const struct verb *const verbs[] = {&verb_run, &verb_validate, &verb_explain,
-					   &verb_checkpoints, &verb_demo};
+/* In the order of the overview; those from `at_server` on ask a server. */
+static const struct verb *const verbs[] = {
+	&verb_run,    &verb_validate, &verb_explain, &verb_checkpoints, &verb_demo,
+	&verb_submit, &verb_list,     &verb_show,    &verb_logs,        &verb_checkpoint,
+	&verb_stop,   &verb_cancel,   &verb_restart, &verb_rescale,     &verb_remove,
+};
+static const struct verb *const at_server = &verb_submit;
 
-static const char *const later[] = {"serve",   "submit",     "list",       "show",    "stop",
-				    "cancel",  "savepoint",  "checkpoint", "restart", "rescale",
-				    "state",   "fsck",       "export"};
+static const char *const later[] = {"serve", "savepoint", "state", "fsck", "export"};
 
 static void overview(const struct paint *p)
 {
@@ -26,10 +29,13 @@ static void overview(const struct paint *p)
 		"usage: weir VERB [ARGUMENT]...\n"
 		"\n",
 		paint_on(p, PAINT_BOLD), paint_off(p));
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		if (verbs[i] == at_server)
+			fprintf(p->to, "\nat a server (weir serve), or in the directory of a `weir run`:\n");
 		fprintf(p->to, "  %s%-12s%s %s\n", paint_on(p, PAINT_BOLD), verbs[i]->name, paint_off(p),
 			verbs[i]->summary);
-	fprintf(p->to, "  %s%-12s%s what a verb does, its options, and an example that works\n"
+	}
+	fprintf(p->to, "\n  %s%-12s%s what a verb does, its options, and an example that works\n"
 		       "  %s%-12s%s the version\n"
 		       "\n"
 		       "To begin with: weir demo\n",
@@ -75,8 +81,10 @@ static int no_verb(const struct cli *c, const char *name)
 	fprintf(c->err.to, "weir: unknown verb '%s'", name);
 	if (close)
 		fprintf(c->err.to, "; did you mean '%s'?", close);
-	fprintf(c->err.to, "\nverbs: run, validate, explain, checkpoints, demo, help; "
-			   "for more: weir help\n");
+	fprintf(c->err.to, "\nverbs:");
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		fprintf(c->err.to, " %s,", verbs[i]->name);
+	fprintf(c->err.to, " help; for more: weir help\n");
 	return err_exit_code(E_USAGE);
 }
 

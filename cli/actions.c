@@ -1,0 +1,356 @@
+/* actions.c - what is asked of a job at a server: checkpoint, stop, cancel, restart, rescale, remove.
+ * Each is a POST that is answered with the stream of its progress; the last event says how it
+ * ended. */
+#include "cli/events.h"
+#include "cli/job_view.h"
+#include "cli/remote.h"
+
+#include "base/check.h"
+#include "jobs/spec.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static const struct arg_def options[] = {REMOTE_OPTIONS, {0}};
+
+#define RECORDS 8 /* checkpoints remembered until the action says which was its own; by feel */
+
+struct act {
+	struct remote *r;
+	const char *kind;
+	struct events events;
+	uint64_t began_us;
+	char state[24], error[ERR_TEXT_MAX]; /* of the job, as last heard */
+	struct {
+		int64_t id;
+		char text[RECORD_TEXT];
+	} record[RECORDS];
+	unsigned n_records;
+	bool over;             /* the `action` event came */
+	int64_t checkpoint;
+	char why[ERR_TEXT_MAX]; /* what the action says: of a failure, or of a stop without checkpoint */
+	struct err e;
+};
+
+/* ---- what comes ---- */
+
+static void on_job(struct act *a, const struct json *v)
+{
+	const struct paint *p = &a->r->cli->err;
+	struct job_view job;
+	struct err ignored = {0}; /* what is no job is no progress */
+	if (job_view_read(&job, v, &ignored) != OK)
+		return;
+	bool news = a->state[0] && strcmp(a->state, job.state);
+	snprintf(a->state, sizeof a->state, "%s", job.state);
+	snprintf(a->error, sizeof a->error, "%s", job.error);
+	if (!news || a->r->json)
+		return;
+	fprintf(p->to, "%s  %s%s%s\n", a->r->job, remote_state_colour(p, job.state), job.state,
+		paint_off(p));
+}
+
+static void on_checkpoint(struct act *a, const struct json *v)
+{
+	struct record_view r;
+	struct err ignored = {0};
+	if (record_view_read(&r, v, &ignored) != OK)
+		return;
+	if (r.completed) {
+		unsigned i = a->n_records++ % RECORDS;
+		a->record[i].id = r.id;
+		record_view_text(&r, a->record[i].text);
+	} else if (!a->r->json) {
+		fprintf(a->r->cli->err.to, " checkpoint %" PRId64 " was given up: %s\n", r.id, r.error);
+	}
+}
+
+static void on_action(struct act *a, const struct json *v)
+{
+	size_t len;
+	const struct json *state = json_get(v, "state"), *code = json_get(v, "code");
+	const struct json *error = json_get(v, "error"), *id = json_get(v, "checkpoint");
+	a->over = true;
+	if (id && json_kind(id) == JSON_INT)
+		a->checkpoint = json_int(id);
+	if (error && json_kind(error) == JSON_STRING)
+		snprintf(a->why, sizeof a->why, "%s", json_string(error, &len));
+	if (state && json_kind(state) == JSON_STRING && !strcmp(json_string(state, &len), "done"))
+		return;
+	const char *name = code && json_kind(code) == JSON_STRING ? json_string(code, &len) : "";
+	err_set(&a->e, remote_code(name), "%s", a->why[0] ? a->why : "the server does not say why");
+}
+
+static bool on_event(void *arg, const char *event, const char *data, size_t len)
+{
+	struct act *a = arg;
+	struct json_doc *doc;
+	struct err ignored = {0};
+	if (a->r->json)
+		remote_print_event(a->r, event, data);
+	if (json_parse(&doc, data, len, a->r->cli->env->mem, NULL, &ignored) != OK)
+		return true;
+	if (json_kind(json_root(doc)) == JSON_OBJECT) {
+		if (!strcmp(event, "job"))
+			on_job(a, json_root(doc));
+		else if (!strcmp(event, "checkpoint"))
+			on_checkpoint(a, json_root(doc));
+		else if (!strcmp(event, "action"))
+			on_action(a, json_root(doc));
+	}
+	json_close(doc);
+	return !a->over;
+}
+
+static bool on_data(void *arg, const char *data, size_t len)
+{
+	struct act *a = arg;
+	return events_take(&a->events, data, len);
+}
+
+/* ---- how it ended ---- */
+
+static const char *record_of(const struct act *a, int64_t id)
+{
+	for (unsigned i = 0; i < RECORDS && i < a->n_records; i++)
+		if (a->record[i].id == id)
+			return a->record[i].text;
+	return NULL;
+}
+
+/* ", checkpoint 27 (41 kB, 3 keys changed, 3.1 ms)" */
+static void print_checkpoint(const struct act *a, const char *before)
+{
+	const char *text = record_of(a, a->checkpoint);
+	fprintf(a->r->cli->out.to, "%scheckpoint %" PRId64, before, a->checkpoint);
+	if (text)
+		fprintf(a->r->cli->out.to, " (%s)", text);
+}
+
+static void print_done(struct act *a)
+{
+	struct remote *r = a->r;
+	const struct paint *p = &r->cli->out;
+	char took[PAINT_TEXT], command[REMOTE_COMMAND];
+	text_us(clock_mono_us(r->cli->env->clock) - a->began_us, took);
+	fprintf(p->to, "%s%s%s  ", paint_on(p, PAINT_BOLD), r->job, paint_off(p));
+	if (!strcmp(a->kind, "checkpoint")) {
+		print_checkpoint(a, "");
+		fprintf(p->to, " is complete, in %s\n", took);
+	} else if (!strcmp(a->kind, "stop")) {
+		fprintf(p->to, "%sSTOPPED%s in %s", paint_on(p, PAINT_GREEN), paint_off(p), took);
+		if (a->checkpoint)
+			print_checkpoint(a, ", ");
+		fprintf(p->to, "\n");
+		if (a->why[0])
+			fprintf(r->cli->err.to, " without a final checkpoint: %s\n", a->why);
+		fprintf(p->to, " to go on from here: %s\n", remote_command(r, command, "restart", r->job));
+	} else if (!strcmp(a->kind, "cancel")) {
+		fprintf(p->to, "%sCANCELLED%s in %s, without a checkpoint\n", paint_on(p, PAINT_YELLOW),
+			paint_off(p), took);
+	} else if (!strcmp(a->kind, "remove")) {
+		fprintf(p->to, "removed, with its directory and its log; its output stays\n");
+	} else {
+		fprintf(p->to, "%s%s%s in %s", remote_state_colour(p, a->state), a->state, paint_off(p), took);
+		if (a->checkpoint)
+			print_checkpoint(a, ", from ");
+		fprintf(p->to, "\n to watch it: %s\n", remote_command(r, command, "show", r->job));
+	}
+}
+
+/* A stream that ended without its last event: a `weir run` that was stopped is gone before it can
+ * say more. */
+static enum rc cut_short(struct act *a, enum rc rc)
+{
+	char command[REMOTE_COMMAND];
+	if (!strcmp(a->kind, "stop") && !strcmp(a->state, "STOPPED"))
+		return OK;
+	if (a->events.failed)
+		return ERR(&a->e, E_NO_MEMORY, "an event is too long for this machine");
+	if (rc != OK)
+		return err_in(&a->e, "%s of '%s': it is not known how it ended", a->kind, a->r->job);
+	return ERR(&a->e, E_UNREACHABLE, "the server ended before the %s of '%s' did; what became of it: %s",
+		   a->kind, a->r->job, remote_command(a->r, command, "show", a->r->job));
+}
+
+static enum rc ask(struct act *a, const char *query)
+{
+	struct client_reply reply = {0};
+	struct bytes path;
+	bytes_init(&path, a->r->cli->env->mem);
+	bytes_printf(&path, "/v1/jobs/%s/%s%s", a->r->job, a->kind, query);
+	struct client_request q = {.method = "POST", .path = bytes_text(&path), .stop_fd = -1,
+				   .accept = "text/event-stream", .on_data = on_data, .arg = a};
+	a->began_us = clock_mono_us(a->r->cli->env->clock);
+	enum rc rc = bytes_ok(&path) ? remote_call(a->r, &q, &reply, &a->e)
+				     : ERR(&a->e, E_NO_MEMORY, "no memory for a request");
+	bool streamed = reply.stream;
+	client_reply_close(&reply);
+	bytes_close(&path);
+	if (a->over)
+		return a->e.code;
+	if (rc != OK && rc != E_STOPPED && !streamed)
+		return rc;
+	return cut_short(a, rc == E_STOPPED ? OK : rc);
+}
+
+static int act(struct cli *c, const struct args *args, const char *kind, const char *query)
+{
+	struct remote r = {0};
+	struct act a = {.r = &r, .kind = kind};
+	int code = 0;
+	events_init(&a.events, on_event, &a, c->env->mem);
+	if (remote_open(&r, c, args, &a.e) != OK || remote_job(&r, &a.e) != OK ||
+	    ask(&a, query) != OK) {
+		/* In a stream the failure was printed with its event. */
+		code = r.json && a.over ? err_exit_code(a.e.code) : remote_fail(&r, &a.e);
+	} else if (!r.json) {
+		print_done(&a);
+	}
+	events_close(&a.events);
+	remote_close(&r);
+	return code;
+}
+
+static int checkpoint(struct cli *c, const struct args *a)
+{
+	return act(c, a, "checkpoint", "");
+}
+
+static int stop(struct cli *c, const struct args *a)
+{
+	return act(c, a, "stop", "");
+}
+
+static int cancel(struct cli *c, const struct args *a)
+{
+	return act(c, a, "cancel", "");
+}
+
+static int restart(struct cli *c, const struct args *a)
+{
+	return act(c, a, "restart", "");
+}
+
+static int remove_job(struct cli *c, const struct args *a)
+{
+	return act(c, a, "remove", "");
+}
+
+static int rescale(struct cli *c, const struct args *a)
+{
+	char query[40];
+	char *end;
+	unsigned long n = strtoul(a->place[1], &end, 10);
+	if (a->place[1][0] < '0' || a->place[1][0] > '9' || *end || !n || n > SPEC_MAX_PARALLELISM) {
+		struct err e = {0};
+		(void)!ERR(&e, E_USAGE, "N is a whole number from 1 to %d, not '%s': weir rescale JOB N",
+			   SPEC_MAX_PARALLELISM, a->place[1]);
+		return cli_fail(c, &e);
+	}
+	snprintf(query, sizeof query, "?parallelism=%lu", n);
+	return act(c, a, "rescale", query);
+}
+
+#define PROGRESS                                                                                   \
+	"Progress goes to standard error, the outcome to standard output; with --json each\n"        \
+	"event is a line: {\"event\": \"job\"|\"checkpoint\"|\"action\", \"data\": {...}}, the action's\n" \
+	"last. Ctrl-C ends the watching only: what was asked goes on."
+
+const struct verb verb_checkpoint = {
+	.name = "checkpoint",
+	.arguments = "[JOB] [OPTION]...",
+	.summary = "takes a checkpoint of a running job now",
+	.help = "Takes a checkpoint of a running job and waits until it is complete. JOB may be\n"
+		"left out where there is only one, as in the directory of a `weir run`.\n"
+		"\n"
+		"    weir checkpoint word-count --dir data\n"
+		"    weir checkpoint --dir weir-data/word-count\n"
+		"\n" PROGRESS,
+	.most = 1,
+	.options = options,
+	.run = checkpoint,
+};
+
+const struct verb verb_stop = {
+	.name = "stop",
+	.arguments = "[JOB] [OPTION]...",
+	.summary = "stops a job with a final checkpoint; it can go on later",
+	.help = "Takes a final checkpoint, commits everything so far, and ends the job's process.\n"
+		"It stays stopped, whatever becomes of the server, until `weir restart` or\n"
+		"`weir submit` of the same job lets it go on from there. JOB may be left out where\n"
+		"there is only one, as in the directory of a `weir run`.\n"
+		"\n"
+		"    weir stop word-count --dir data\n"
+		"    weir stop --dir weir-data/word-count\n"
+		"\n" PROGRESS,
+	.most = 1,
+	.options = options,
+	.run = stop,
+};
+
+const struct verb verb_cancel = {
+	.name = "cancel",
+	.arguments = "JOB [OPTION]...",
+	.summary = "ends a job at once, without a checkpoint",
+	.help = "Kills the job's process. What was not in a checkpoint is dropped; its output stays\n"
+		"exact, for nothing was committed of it. The job's state is kept, or deleted if the\n"
+		"job file says \"checkpoint\": {\"on_cancel\": \"delete\"}.\n"
+		"\n"
+		"    weir cancel word-count --dir data\n"
+		"\n" PROGRESS,
+	.least = 1,
+	.most = 1,
+	.options = options,
+	.run = cancel,
+};
+
+const struct verb verb_restart = {
+	.name = "restart",
+	.arguments = "JOB [OPTION]...",
+	.summary = "starts a job again from its newest checkpoint",
+	.help = "Starts a stopped, cancelled or failed job from its newest checkpoint. A running one\n"
+		"is stopped with a checkpoint first. What failed before is forgotten: the restart\n"
+		"policy counts anew.\n"
+		"\n"
+		"    weir restart word-count --dir data\n"
+		"\n" PROGRESS,
+	.least = 1,
+	.most = 1,
+	.options = options,
+	.run = restart,
+};
+
+const struct verb verb_rescale = {
+	.name = "rescale",
+	.arguments = "JOB N [OPTION]...",
+	.summary = "another parallelism: stops with a checkpoint, goes on with N",
+	.help = "Gives a job N subtasks for each stage that does not say its own `parallelism`: a\n"
+		"running one is stopped with a checkpoint and goes on from it; its state is\n"
+		"redistributed, its output stays exactly-once. N lasts until the next `rescale` or\n"
+		"`submit`.\n"
+		"\n"
+		"    weir rescale word-count 2 --dir data\n"
+		"\n" PROGRESS,
+	.least = 2,
+	.most = 2,
+	.options = options,
+	.run = rescale,
+};
+
+const struct verb verb_remove = {
+	.name = "remove",
+	.arguments = "JOB [OPTION]...",
+	.summary = "forgets a job that does not run: its description, state and log",
+	.help = "Removes a job that does not run from the server, with its directory (every\n"
+		"checkpoint) and its log. What its sinks have written stays. There is no way back;\n"
+		"a running one is to be stopped or cancelled first.\n"
+		"\n"
+		"    weir stop word-count --dir data\n"
+		"    weir remove word-count --dir data\n"
+		"\n" PROGRESS,
+	.least = 1,
+	.most = 1,
+	.options = options,
+	.run = remove_job,
+};
