@@ -2,12 +2,10 @@
  * checkpoints. */
 #include "server/server_in.h"
 
-#include "base/check.h"
+#include "server/history.h"
 
 #include <string.h>
 #include <unistd.h>
-
-#define HISTORY_SHOWN 1000 /* of the newest; by feel */
 
 /* ---- one job ---- */
 
@@ -213,63 +211,14 @@ void server_about(struct server *s, struct http_request *r)
 
 /* ---- checkpoints ---- */
 
-static bool is_json(const char *line, size_t len, struct mem *mem)
-{
-	struct json_doc *doc = NULL;
-	struct err ignored = {0};
-	bool is = json_parse(&doc, line, len, mem, NULL, &ignored) == OK;
-	json_close(doc);
-	return is;
-}
-
-/* Where the newest HISTORY_SHOWN lines begin. */
-static const char *newest_lines(const char *text, size_t len)
-{
-	size_t lines = 0;
-	for (size_t i = len; i-- > 0;)
-		if (text[i] == '\n' && i + 1 < len && ++lines == HISTORY_SHOWN)
-			return text + i + 1;
-	return text;
-}
-
-static void history_write(const char *text, size_t len, struct json_out *o, struct mem *mem)
-{
-	const char *end = text + len;
-	jout_array(o);
-	for (const char *at = newest_lines(text, len), *eol; at < end; at = eol + 1) {
-		eol = memchr(at, '\n', (size_t)(end - at));
-		if (!eol)
-			break; /* being written */
-		if (is_json(at, (size_t)(eol - at), mem)) /* else a crash has cut it */
-			jout_raw(o, at, (size_t)(eol - at));
-	}
-	jout_array_end(o);
-}
-
 void server_checkpoints(struct managed *m, struct http_request *r)
 {
-	char dir[SERVER_PATH_MAX], path[SERVER_PATH_MAX + 32];
-	struct fs *fs = m->s->env->fs;
-	uint8_t *text = NULL;
-	size_t len = 0;
+	char dir[SERVER_PATH_MAX];
 	struct err e = {0};
-	struct bytes body;
-	struct json_out o;
-	if (!catalogue_job_dir(m->s->o.dir, m->entry.name, dir, sizeof dir))
-		dir[0] = '\0';
-	snprintf(path, sizeof path, "%s/history.jsonl", dir);
-	enum rc rc = fs_read_all(fs, path, 4u << 20, &text, &len, &e);
-	if (rc != OK && rc != E_NOT_FOUND) {
-		api_fail(r, &e);
+	if (catalogue_job_dir(m->s->o.dir, m->entry.name, dir, sizeof dir)) {
+		history_answer(r, m->s->env, dir);
 		return;
 	}
-	bytes_init(&body, m->s->mem);
-	jout_begin(&o, &body, false);
-	jout_object(&o);
-	jout_key(&o, "checkpoints");
-	history_write(text ? (const char *)text : "", len, &o, m->s->mem);
-	jout_object_end(&o);
-	api_answer(r, 200, &body);
-	bytes_close(&body);
-	mem_put(fs->mem, text);
+	ERR(&e, E_INVALID, "the path of '%s' is too long", m->entry.name);
+	api_fail(r, &e);
 }

@@ -1,0 +1,69 @@
+/* history.c - see history.h. */
+#include "server/history.h"
+
+#include "base/json.h"
+#include "server/api.h"
+
+#include <string.h>
+
+#define HISTORY_SHOWN 1000     /* of the newest; by feel */
+#define HISTORY_BYTES (4u << 20) /* more than checkpoint/history.h lets it grow to */
+#define PATH_BYTES 4200
+
+static bool is_json(const char *line, size_t len, struct mem *mem)
+{
+	struct json_doc *doc = NULL;
+	struct err ignored = {0};
+	bool is = json_parse(&doc, line, len, mem, NULL, &ignored) == OK;
+	json_close(doc);
+	return is;
+}
+
+/* Where the newest HISTORY_SHOWN lines begin. */
+static const char *newest_lines(const char *text, size_t len)
+{
+	size_t lines = 0;
+	for (size_t i = len; i-- > 0;)
+		if (text[i] == '\n' && i + 1 < len && ++lines == HISTORY_SHOWN)
+			return text + i + 1;
+	return text;
+}
+
+static void history_write(const char *text, size_t len, struct json_out *o, struct mem *mem)
+{
+	const char *end = text + len;
+	jout_array(o);
+	for (const char *at = newest_lines(text, len), *eol; at < end; at = eol + 1) {
+		eol = memchr(at, '\n', (size_t)(end - at));
+		if (!eol)
+			break; /* being written */
+		if (is_json(at, (size_t)(eol - at), mem)) /* else a crash has cut it */
+			jout_raw(o, at, (size_t)(eol - at));
+	}
+	jout_array_end(o);
+}
+
+void history_answer(struct http_request *r, struct env *env, const char *dir)
+{
+	char path[PATH_BYTES];
+	uint8_t *text = NULL;
+	size_t len = 0;
+	struct err e = {0};
+	struct bytes body;
+	struct json_out o;
+	snprintf(path, sizeof path, "%s/history.jsonl", dir);
+	enum rc rc = fs_read_all(env->fs, path, HISTORY_BYTES, &text, &len, &e);
+	if (rc != OK && rc != E_NOT_FOUND) {
+		api_fail(r, &e);
+		return;
+	}
+	bytes_init(&body, env->mem);
+	jout_begin(&o, &body, false);
+	jout_object(&o);
+	jout_key(&o, "checkpoints");
+	history_write(text ? (const char *)text : "", len, &o, env->mem);
+	jout_object_end(&o);
+	api_answer(r, 200, &body);
+	bytes_close(&body);
+	mem_put(env->mem, text);
+}

@@ -1,0 +1,40 @@
+/* solo.h - the one job of `weir run` behind the protocol of a server (docs/REST.md), on a socket in
+ * its directory: show, events, checkpoints, checkpoint and stop; whatever needs a server is refused
+ * and says so.
+ * Threads: the loop's. */
+#pragma once
+#include "base/env.h"
+#include "base/json.h"
+#include "jobs/job.h"
+#include "jobs/loop.h"
+
+#define SOLO_SOCKET "weir.sock"
+
+struct solo_config {
+	struct loop *loop;
+	struct env *env;
+	const char *dir, *name, *version;
+	const char *file;                     /* absolute path of the job file, or NULL */
+	/* The job as it is now. */
+	const char *(*state)(void *arg);      /* as REST.md names states */
+	uint32_t (*attempt)(void *arg);
+	bool (*facts)(void *arg, struct json_out *o); /* one value; false: none now, nothing written */
+	RC (*checkpoint)(void *arg, uint64_t request, struct err *e);
+	void (*stop)(void *arg);
+	void *arg;
+};
+
+struct solo;
+/* The caller owns dir. Errors are no reason not to run the job: tell them and go on without. */
+RC solo_open(struct solo **s, const struct solo_config *c, struct err *e);
+/* What happened, to whom it concerns. */
+void solo_changed(struct solo *s);            /* state, or a second has passed */
+void solo_failed(struct solo *s, const struct err *e);
+void solo_record(struct solo *s, const struct checkpoint_record *r);
+void solo_recovered(struct solo *s, const char *lines);
+void solo_answered(struct solo *s, uint64_t request, const struct checkpoint_record *r,
+		   const struct err *why);
+/* The job is over: those who asked for a stop are told (error code OK: done), and what was said is
+ * sent, for half a second at most. */
+void solo_ended(struct solo *s, int exit, const struct err *error);
+void solo_close(struct solo *s); /* legal on NULL */
