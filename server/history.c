@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "server/api.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HISTORY_SHOWN 1000     /* of the newest; by feel */
