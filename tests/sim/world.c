@@ -103,6 +103,26 @@ static void on_checkpoint(void *arg, const struct checkpoint_record *r)
 	note(w, r->id, r->completed);
 }
 
+static void on_answered(void *arg, uint64_t request, const struct checkpoint_record *r,
+			const struct err *why)
+{
+	struct world *w = arg;
+	WORLD_CHECK(w, (r != NULL) == (why == NULL));
+	WORLD_CHECK(w, r ? r->completed : why->code != OK && why->text[0]);
+	note(w, request, r ? r->id : 0);
+	if (w->answers == WORLD_ANSWERS_MAX)
+		world_fail(w, "too many answers");
+	struct world_answer *a = &w->answer[w->answers++];
+	*a = (struct world_answer){.request = request};
+	if (r) {
+		a->id = r->id;
+		a->kind = r->kind;
+	} else {
+		a->code = why->code;
+		snprintf(a->why, sizeof a->why, "%s", why->text);
+	}
+}
+
 static RC plan_job(struct world *w, unsigned parallelism, struct err *e)
 {
 	char set[40];
@@ -172,7 +192,8 @@ enum world_end world_start(struct world *w, unsigned parallelism)
 	struct job_options o = {
 		.env = &w->env, .log = &w->log, .plan = w->plan, .dir = WORLD_DIR, .pid = 100 + w->starts,
 		.started_us = w->clock.now_us, .restart_attempts = w->spec->restart.attempts,
-		.listen = {.checkpoint = on_checkpoint, .arg = w}, .failed = on_failed};
+		.listen = {.checkpoint = on_checkpoint, .arg = w}, .failed = on_failed,
+		.answered = on_answered, .restarts = w->restarts};
 	w->mem.fail_at = w->fail_allocation ? w->mem.calls + w->fail_allocation : 0;
 	w->fail_allocation = 0;
 	if (w->trace)

@@ -16,7 +16,16 @@
 
 #define WORLD_DIR "state"     /* the job's directory */
 #define WORLD_TASKS_MAX 64
+#define WORLD_ANSWERS_MAX 512 /* to requests for a checkpoint, by feel */
 #define WORLD_STEPS_MAX 4000000 /* by feel: fifty times the longest run; more is a livelock */
+
+/* What became of a checkpoint that was asked for. */
+struct world_answer {
+	uint64_t request, id;     /* id 0: refused */
+	enum co_kind kind;
+	enum rc code;
+	char why[200];
+};
 
 struct world_clock {
 	struct clock clock;
@@ -46,12 +55,15 @@ struct world {
 	uint32_t weight[WORLD_TASKS_MAX + 3];
 	uint32_t idle[WORLD_TASKS_MAX + 3]; /* idle steps of each actor since anybody was busy */
 	uint64_t wake[WORLD_TASKS_MAX + 3];
+	struct restart_state restarts; /* what the next process's supervisor tells it */
 	uint64_t fail_allocation; /* of the next process, counted from the plan: that one fails */
 	uint32_t n_tasks;
 	bool began;               /* an attempt's threads "run" */
 	/* what happened, over all processes */
 	uint64_t steps, trace_hash, starts, completed, failed_attempts;
 	uint64_t merges; /* files of merges that stood there when somebody looked */
+	struct world_answer answer[WORLD_ANSWERS_MAX];
+	uint32_t answers;
 	struct err error;         /* why a start was refused, or the job failed */
 };
 
