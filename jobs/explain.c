@@ -386,11 +386,14 @@ static void json_settings(struct json_out *o, const struct spec *s)
 	jout_kv_uint(o, "timeout_us", s->checkpoint.timeout_us);
 	jout_kv_uint(o, "retain", s->checkpoint.retain);
 	jout_kv_uint(o, "tolerable_failures", s->checkpoint.tolerable_failures);
+	jout_kv_string(o, "on_cancel", s->checkpoint.cancel_deletes ? "delete" : "retain");
 	jout_object_end(o);
 	jout_key(o, "restart");
 	jout_object(o);
 	jout_kv_string(o, "strategy", restart_strategy_name(s->restart.strategy));
 	jout_kv_uint(o, "attempts", s->restart.attempts);
+	jout_kv_uint(o, "initial_us", s->restart.initial_us);
+	jout_kv_uint(o, "reset_after_us", s->restart.reset_after_us);
 	jout_object_end(o);
 	jout_key(o, "limits");
 	jout_object(o);

@@ -125,8 +125,10 @@ RC job_text_digest(struct job_digest *d, struct env *env, const struct job_text_
 		rc = read_spec(&t, from, NULL, e);
 	if (t.spec)
 		digest_spec(d, t.spec);
-	if (rc == E_INVALID)
+	if (rc == E_INVALID) {
+		err_clear(e); /* it only says how many there are */
 		rc = diags_first(&t.ds, e);
+	}
 	job_text_close(&t);
 	return rc;
 }

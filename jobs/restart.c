@@ -123,8 +123,8 @@ void restart_decide(const struct restart_policy *p, struct restart_state *s, uin
 		return;
 	}
 	uint64_t ran_us = now_us > s->running_since_us ? now_us - s->running_since_us : 0;
-	if (p->reset_after_us && s->restarts && ran_us >= p->reset_after_us)
-		*s = (struct restart_state){0};
+	if (p->reset_after_us && ran_us >= p->reset_after_us)
+		s->restarts = 0; /* what failure_rate counts goes by itself */
 	struct err final = *error;
 	if (gives_up(p, s, now_us, &final)) {
 		d->error = final;

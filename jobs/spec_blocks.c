@@ -184,16 +184,18 @@ static const char *strategy_from(const struct json *v, char *to, size_t size)
 static void refuse_unread(enum restart_strategy strategy, const struct json *v,
 			  struct opt_report *r)
 {
-	char from[240], hint[300];
-	strategy_from(v, from, sizeof from);
+	char place[200], hint[300];
+	const struct json *word = opt_json(v, "strategy");
 	for (size_t i = 0; i < json_count(v); i++) {
 		const char *key = json_key(v, i);
 		if (spec_restart_reads(strategy, key) ||
 		    !spec_restart_reads(RESTART_EXPONENTIAL, key))
 			continue; /* or an unknown key: told */
-		if (strategy == RESTART_NONE || from[0])
-			snprintf(hint, sizeof hint, "remove it, or %s the strategy%s",
-				 from[0] ? "say" : "remove", from);
+		if (is_inherited(word))
+			snprintf(hint, sizeof hint, "remove it, or say a strategy: this one stands in %s",
+				 place_of(word, place, sizeof place));
+		else if (strategy == RESTART_NONE)
+			snprintf(hint, sizeof hint, "remove it, or the strategy");
 		else
 			snprintf(hint, sizeof hint, "the strategy 'exponential' reads it");
 		opt_error_key(r, v, i, hint, "'%s' means nothing with the strategy '%s'", key,

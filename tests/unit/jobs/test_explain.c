@@ -160,6 +160,40 @@ TEST(what_depends_on_the_order_of_arrival_is_said_in_words_and_in_json)
 	rig_close(&r);
 }
 
+TEST(the_strategy_is_said_in_words_and_what_a_cancel_deletes)
+{
+	static const struct {
+		const char *blocks, *says;
+	} table[] = {
+		{"\"restart\":{},", "restart      up to 3 times in a row: at once, then after 1s, each "
+				    "time x1.5, at most 1m\n"},
+		{"\"restart\":{\"strategy\":\"none\"},",
+		 "restart      none: the first failure ends the run\n"},
+		{"\"restart\":{\"strategy\":\"fixed_delay\",\"initial\":\"2s\"},",
+		 "restart      up to 3 times in a row: at once, then each time after 2s\n"},
+		{"\"restart\":{\"strategy\":\"failure_rate\",\"attempts\":5},",
+		 "restart      while at most 5 failures fall within 1m: at once, then each time after "
+		 "1s\n"},
+		{"\"restart\":{\"strategy\":\"failure_rate\",\"attempts\":1},",
+		 "restart      while at most 1 failure falls within 1m: at once, then each time after "
+		 "1s\n"},
+		{"\"checkpoint\":{\"on_cancel\":\"delete\"},", "; deleted by `weir cancel`\n"},
+	};
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		char job[400];
+		struct rig r = {0};
+		snprintf(job, sizeof job,
+			 "{\"name\":\"t\",%s\"pipeline\":[" GEN("a")
+			 ",{\"id\":\"out\",\"type\":\"print_sink\"}]}",
+			 table[i].blocks);
+		rig_open(&r, job);
+		explain_draw(r.plan, &r.text);
+		if (!strstr(bytes_text(&r.text), table[i].says))
+			fail_msg("%s\ndoes not say %s", bytes_text(&r.text), table[i].says);
+		rig_close(&r);
+	}
+}
+
 TEST(more_lanes_than_can_be_drawn_are_survived)
 {
 	struct rig r = {0};
@@ -185,6 +219,7 @@ int main(void)
 		T(lanes_part_run_past_each_other_and_meet),
 		T(a_tie_passes_under_a_lane_that_has_nothing_to_do_with_it),
 		T(what_depends_on_the_order_of_arrival_is_said_in_words_and_in_json),
+		T(the_strategy_is_said_in_words_and_what_a_cancel_deletes),
 		T(more_lanes_than_can_be_drawn_are_survived),
 	};
 	return RUN(tests);

@@ -198,15 +198,150 @@ TEST(extreme_policies_do_not_overflow)
 	EXPECT(decide(&p, &s, 0, E_IO, MIDDLE).restart && s.restarts == UINT32_MAX - 1);
 }
 
+static const struct restart_policy three_in_10s = {.strategy = RESTART_FAILURE_RATE, .attempts = 3,
+						   .initial_us = 1 * S, .reset_after_us = 10 * S};
+
+TEST(failure_rate_gives_up_at_one_failure_more_than_its_number)
+{
+	for (uint32_t attempts = 1; attempts <= RESTART_FAILURES_MAX; attempts++) {
+		struct restart_policy p = three_in_10s;
+		struct restart_state s = {0};
+		p.attempts = attempts;
+		for (uint32_t i = 0; i < attempts; i++)
+			EXPECT(decide(&p, &s, 5 * S, E_IO, 0).restart); /* the clock stands still */
+		struct restart_decision d = decide(&p, &s, 5 * S, E_IO, 0);
+		EXPECT(!d.restart && d.error.code == E_IO);
+		if (attempts == 1)
+			assert_string_equal(d.error.text, "gave up: more than 1 failure within 10s: "
+							  "source 'orders'[2]: refused");
+		if (attempts == 3)
+			assert_string_equal(d.error.text, "gave up: more than 3 failures within 10s: "
+							  "source 'orders'[2]: refused");
+	}
+	struct restart_policy none = three_in_10s;
+	struct restart_state s = {0};
+	none.attempts = 0;
+	struct restart_decision d = decide(&none, &s, 0, E_IO, 0);
+	EXPECT(!d.restart);
+	assert_string_equal(d.error.text, "source 'orders'[2]: refused");
+}
+
+TEST(failure_rate_forgets_a_failure_when_a_whole_interval_has_passed)
+{
+	const struct restart_policy *p = &three_in_10s;
+	struct restart_state s = {0}, early;
+	EXPECT(decide(p, &s, 100 * S, E_IO, 0).restart);
+	EXPECT(decide(p, &s, 104 * S, E_IO, 0).restart);
+	EXPECT(decide(p, &s, 108 * S, E_IO, 0).restart);
+	early = s;
+	EXPECT(!decide(p, &early, 110 * S - 1, E_IO, 0).restart);
+	EXPECT(decide(p, &s, 110 * S, E_IO, 0).restart);
+	early = s; /* now the one of 104 s is the oldest that counts */
+	EXPECT(!decide(p, &early, 114 * S - 1, E_IO, 0).restart);
+	EXPECT(decide(p, &s, 114 * S, E_IO, 0).restart);
+	/* A failure that no restart answers counts all the same. */
+	EXPECT(!decide(p, &s, 115 * S, E_IO, 0).restart);
+	EXPECT(!decide(p, &s, 118 * S, E_IO, 0).restart);
+}
+
+TEST(failure_rate_waits_before_each_restart_but_the_first)
+{
+	const struct restart_policy *p = &three_in_10s;
+	struct restart_state s = {0};
+	EXPECT(decide(p, &s, 100 * S, E_IO, UINT64_MAX).after_us == 0);
+	EXPECT(decide(p, &s, 101 * S, E_IO, UINT64_MAX).after_us == 1 * S);
+	EXPECT(decide(p, &s, 102 * S, E_IO, UINT64_MAX).after_us == 1 * S);
+	/* It was to start at 103 s, and ran for a whole interval: all is forgotten. */
+	EXPECT(decide(p, &s, 113 * S, E_IO, UINT64_MAX).after_us == 0);
+	EXPECT(decide(p, &s, 114 * S, E_IO, UINT64_MAX).after_us == 1 * S);
+}
+
+/* The oracle keeps every failure and counts. */
+TEST(failure_rate_agrees_with_a_count_over_all_failures)
+{
+	enum { FAILURES = 400 };
+	const uint64_t seed = 20260402;
+	static const uint32_t numbers[] = {1, 2, 3, 63, 64};
+	struct rng r;
+	rng_seed(&r, seed);
+	unsigned refused = 0, granted = 0;
+	for (size_t k = 0; k < ARRAY_LEN(numbers); k++) {
+		uint64_t at_us[FAILURES], now_us = 20 * S;
+		struct restart_policy p = three_in_10s;
+		struct restart_state s = {0};
+		p.attempts = numbers[k];
+		for (unsigned i = 0; i < FAILURES; i++) {
+			now_us += rng_below(&r, 2 * p.reset_after_us / p.attempts);
+			at_us[i] = now_us;
+			unsigned within = 0;
+			for (unsigned j = 0; j <= i; j++)
+				within += now_us - at_us[j] < p.reset_after_us;
+			bool restart = decide(&p, &s, now_us, E_IO, 0).restart;
+			if (restart != (within <= p.attempts))
+				fail_msg("seed %llu, %u allowed, failure %u: %u within",
+					 (unsigned long long)seed, p.attempts, i, within);
+			refused += !restart;
+			granted += restart;
+		}
+	}
+	EXPECT(refused > 100 && granted > 100);
+}
+
+TEST(failure_rate_is_bounded_by_what_it_can_remember)
+{
+	struct restart_policy p = three_in_10s;
+	struct restart_state s = {0};
+	p.attempts = RESTART_UNLIMITED;
+	for (int i = 0; i < RESTART_FAILURES_MAX; i++)
+		EXPECT(decide(&p, &s, 0, E_IO, 0).restart);
+	EXPECT(!decide(&p, &s, 0, E_IO, 0).restart);
+	for (uint64_t i = 1; i < 1000; i++)
+		EXPECT(decide(&p, &s, i * 11 * S, E_IO, 0).restart);
+	EXPECT(s.n_failed <= 2 * RESTART_FAILURES_MAX);
+}
+
+TEST(failure_rate_counts_a_time_to_come_as_now)
+{
+	const struct restart_policy *p = &three_in_10s;
+	struct restart_state s = {0};
+	for (uint64_t i = 0; i < 3; i++)
+		EXPECT(decide(p, &s, 1000 * S + i, E_IO, 0).restart);
+	EXPECT(!decide(p, &s, 5 * S, E_IO, 0).restart);
+}
+
+TEST(what_happened_so_far_goes_on_in_another_process)
+{
+	static const enum restart_strategy all[] = {RESTART_FIXED_DELAY, RESTART_EXPONENTIAL,
+						    RESTART_FAILURE_RATE};
+	for (size_t k = 0; k < ARRAY_LEN(all); k++) {
+		struct restart_policy p = three_in_10s;
+		struct restart_state one = {0}, handed = {0};
+		p.strategy = all[k];
+		p.max_us = 60 * S;
+		p.multiplier = 2;
+		for (uint64_t i = 1; i < 20; i++) {
+			uint8_t wire[sizeof handed]; /* as bytes, from process to process */
+			memcpy(wire, &handed, sizeof wire);
+			struct restart_state here;
+			memcpy(&here, wire, sizeof here);
+			struct restart_decision a = decide(&p, &one, i * 2 * S, E_IO, MIDDLE);
+			struct restart_decision b = decide(&p, &here, i * 2 * S, E_IO, MIDDLE);
+			EXPECT(a.restart == b.restart && a.after_us == b.after_us);
+			EXPECT(!strcmp(a.error.text, b.error.text));
+			handed = here;
+		}
+	}
+}
+
 TEST(strategies_have_names_and_unknown_ones_are_refused)
 {
-	for (int i = RESTART_NONE; i <= RESTART_EXPONENTIAL; i++) {
+	for (int i = RESTART_NONE; i <= RESTART_FAILURE_RATE; i++) {
 		enum restart_strategy s;
 		EXPECT(restart_strategy_parse(restart_strategy_name((enum restart_strategy)i), &s));
 		EXPECT((int)s == i);
 	}
 	enum restart_strategy s;
-	EXPECT(!restart_strategy_parse("failure_rate", &s) && !restart_strategy_parse("", &s));
+	EXPECT(!restart_strategy_parse("failure-rate", &s) && !restart_strategy_parse("", &s));
 }
 
 int main(void)
@@ -223,6 +358,13 @@ int main(void)
 		T(without_reset_after_the_count_stays),
 		T(jitter_is_a_tenth_at_most_and_uses_its_whole_width),
 		T(extreme_policies_do_not_overflow),
+		T(failure_rate_gives_up_at_one_failure_more_than_its_number),
+		T(failure_rate_forgets_a_failure_when_a_whole_interval_has_passed),
+		T(failure_rate_waits_before_each_restart_but_the_first),
+		T(failure_rate_agrees_with_a_count_over_all_failures),
+		T(failure_rate_is_bounded_by_what_it_can_remember),
+		T(failure_rate_counts_a_time_to_come_as_now),
+		T(what_happened_so_far_goes_on_in_another_process),
 		T(strategies_have_names_and_unknown_ones_are_refused),
 	};
 	return RUN(tests);

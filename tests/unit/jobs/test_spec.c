@@ -177,7 +177,7 @@ TEST(every_fault_is_told_at_once_with_place_and_cure)
 		fclose(f);
 	bytes_close(&out);
 	free(golden);
-	EXPECT(!failed && cases >= 70);
+	EXPECT(!failed && cases >= 76);
 }
 
 #define STAGES                                                                                     \
@@ -197,7 +197,8 @@ TEST(what_is_not_said_has_its_default)
 	EXPECT(!s->checkpoint.dir);
 	EXPECT(s->restart.strategy == RESTART_EXPONENTIAL && s->restart.attempts == 3);
 	EXPECT(s->restart.initial_us == 1000000 && s->restart.max_us == 60000000);
-	EXPECT(s->restart.multiplier == 1.5);
+	EXPECT(s->restart.multiplier == 1.5 && s->restart.reset_after_us == 3600000000);
+	EXPECT(!s->restart.attempts_given && !s->checkpoint.cancel_deletes);
 	EXPECT(s->limits.memory_bytes == 0 && s->limits.record_bytes == 16000000);
 	EXPECT(s->limits.stop_us == 30000000);
 	parse_close(&p);
@@ -209,9 +210,9 @@ TEST(what_is_said_is_kept)
 	parse_ok(&p, "{\"version\":1,\"name\":\"a-B_9\",\"parallelism\":3,\"max_parallelism\":16,"
 		     "\"chaining\":\"none\",\"checkpoint\":{\"interval\":\"1.5s\",\"timeout\":\"2h\","
 		     "\"tolerable_failures\":4,\"retain\":7,\"dir\":\"ckpt\",\"mode\":\"exactly_once\","
-		     "\"incremental\":true,\"compression\":\"lz4\",\"max_concurrent\":1},"
+		     "\"incremental\":true,\"compression\":\"lz4\",\"max_concurrent\":1,\"on_cancel\":\"delete\"},"
 		     "\"restart\":{\"strategy\":\"exponential\",\"attempts\":0,\"initial\":\"250ms\","
-		     "\"max\":\"1d\",\"multiplier\":2},"
+		     "\"max\":\"1d\",\"multiplier\":2,\"reset_after\":\"0s\"},"
 		     "\"limits\":{\"memory\":\"2GiB\",\"record\":\"64kB\",\"stop\":\"500us\"}," STAGES
 		     "}");
 	const struct spec *s = p.spec;
@@ -221,6 +222,8 @@ TEST(what_is_said_is_kept)
 	EXPECT(!strcmp(s->checkpoint.dir, "ckpt"));
 	EXPECT(s->restart.attempts == 0 && s->restart.initial_us == 250000);
 	EXPECT(s->restart.max_us == 86400000000 && s->restart.multiplier == 2);
+	EXPECT(s->restart.attempts_given && s->restart.reset_after_us == 0);
+	EXPECT(s->checkpoint.cancel_deletes);
 	EXPECT(s->limits.memory_bytes == 2147483648 && s->limits.record_bytes == 64000);
 	EXPECT(s->limits.stop_us == 500);
 	EXPECT(s->stages[1].parallelism == 3);
@@ -228,6 +231,43 @@ TEST(what_is_said_is_kept)
 	parse_ok(&p, "{\"name\":\"j\",\"restart\":{\"strategy\":\"none\"}," STAGES "}");
 	EXPECT(p.spec->restart.strategy == RESTART_NONE && !p.spec->restart.attempts);
 	parse_close(&p);
+}
+
+TEST(each_strategy_is_read_as_the_policy_it_names)
+{
+	static const struct {
+		const char *block;
+		struct restart_policy p;
+	} table[] = {
+		{"{}", {RESTART_EXPONENTIAL, 3, 1000000, 60000000, 1.5, 3600000000}},
+		{"{\"strategy\":\"exponential\",\"attempts\":9,\"initial\":\"2s\",\"max\":\"4s\","
+		 "\"multiplier\":3,\"reset_after\":\"1m\"}",
+		 {RESTART_EXPONENTIAL, 9, 2000000, 4000000, 3, 60000000}},
+		{"{\"strategy\":\"fixed_delay\",\"attempts\":9,\"initial\":\"2m\","
+		 "\"reset_after\":\"1m\"}",
+		 {RESTART_FIXED_DELAY, 9, 120000000, 60000000, 1.5, 60000000}},
+		{"{\"strategy\":\"failure_rate\"}",
+		 {RESTART_FAILURE_RATE, 3, 1000000, 60000000, 1.5, 60000000}},
+		{"{\"strategy\":\"failure_rate\",\"attempts\":64,\"initial\":\"0s\","
+		 "\"reset_after\":\"1d\"}",
+		 {RESTART_FAILURE_RATE, 64, 0, 60000000, 1.5, 86400000000}},
+		{"{\"strategy\":\"none\"}", {RESTART_NONE, 0, 1000000, 60000000, 1.5, 3600000000}},
+	};
+	EXPECT(restart_default.attempts == table[0].p.attempts);
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct parse p;
+		char text[600];
+		snprintf(text, sizeof text, "{\"name\":\"j\",\"restart\":%s," STAGES "}",
+			 table[i].block);
+		parse_ok(&p, text);
+		struct restart_policy is = spec_restart_policy(p.spec);
+		const struct restart_policy *must = &table[i].p;
+		EXPECT(is.strategy == must->strategy && is.attempts == must->attempts);
+		EXPECT(is.initial_us == must->initial_us && is.max_us == must->max_us);
+		EXPECT(is.multiplier == must->multiplier);
+		EXPECT(is.reset_after_us == must->reset_after_us);
+		parse_close(&p);
+	}
 }
 
 TEST(a_stage_without_inputs_reads_the_stage_before_it)
@@ -478,6 +518,7 @@ int main(void)
 		T(every_fault_is_told_at_once_with_place_and_cure),
 		T(what_is_not_said_has_its_default),
 		T(what_is_said_is_kept),
+		T(each_strategy_is_read_as_the_policy_it_names),
 		T(a_stage_without_inputs_reads_the_stage_before_it),
 		T(stages_may_be_named_before_they_stand_and_read_twice),
 		T(arguments_stand_in_for_what_the_file_says),
