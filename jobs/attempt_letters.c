@@ -119,6 +119,12 @@ static void letter_task(struct attempt *a, struct task_report *r)
 	case LETTER_FAILED:
 		attempt_event_failed(a, CO_EV_TASK_FAILED, 0, &r->error);
 		break;
+	case LETTER_SKIPPED:
+		if (a->c.log)
+			log_line(a->c.log, LOG_WARN,
+				 "a record is left out (on_error: skip); it and those that follow are "
+				 "counted as records_skipped: %s", r->error.text);
+		break;
 	case LETTER_CLOSED:
 		a->closed++;
 		break;

@@ -69,7 +69,7 @@ static uint32_t gather_edges(struct attempt *a, const uint32_t *first, uint32_t 
 		const struct plan_stage *to = &p->stage[x->to];
 		struct edge *y = &edges[n++];
 		*y = (struct edge){.kind = x->kind, .to = outs + *n_outs, .key = &to->p.key,
-				   .max_parallelism = to->p.max_parallelism};
+				   .clips = to->p.skip, .max_parallelism = to->p.max_parallelism};
 		y->n = x->kind == EDGE_FORWARD ? 1 : to->parallelism;
 		for (uint32_t j = 0; j < y->n; j++)
 			outs[(*n_outs)++] = &a->channel[channel_at(
@@ -114,7 +114,7 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 		.parallelism = st->parallelism, .max_parallelism = st->p.max_parallelism,
 		.ops = st->ops, .conf = st->p.conf, .in = st->p.n_in ? st->p.in[0] : NULL,
 		.out = &st->p.out, .record_limit_bytes = st->p.record_limit_bytes,
-		.epoch = a->c.epoch, .attempt = a->c.attempt,
+		.skip = st->p.skip, .epoch = a->c.epoch, .attempt = a->c.attempt,
 		.after_id = a->base ? a->base->m.id : 0, .lineage = a->c.lineage,
 		.uuid = a->c.uuid, .chunk_budget = chunk_budget(a), .mem = a->mem, .io = a->c.io,
 		.packing = a->packing, .control = a->c.control, .clock = a->c.env->clock,

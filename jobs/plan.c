@@ -67,7 +67,7 @@ static void stage_plan(struct plan *p, unsigned i, struct diags *ds)
 		.mem = p->mem, .stage = st->spec->id, .options = st->spec->json, .report = r,
 		.base_dir = s->folder, .n_in = st->spec->n_inputs, .parallelism = st->parallelism,
 		.max_parallelism = s->max_parallelism, .record_limit_bytes = s->limits.record_bytes,
-		.state_version = 1,
+		.skip = opt_is(st->spec->json, "on_error", "skip"), .state_version = 1,
 	};
 	if (st->spec->n_inputs > OP_INPUTS_MAX) {
 		opt_error(r, st->spec->json, NULL, "reads %u stages; %u are possible",

@@ -14,8 +14,8 @@ static const struct opt_def common[] = {
 	{"inputs", OPT_STRING | OPT_LIST, .help = "ids of the stages it reads; else the one before"},
 	{"parallelism", OPT_INT, 1, SPEC_MAX_PARALLELISM, .later = "auto",
 	 .help = "how many subtasks; else the job's"},
-	{"on_error", OPT_STRING, .one_of = "fail", .later = "skip",
-	 .help = "what happens when a record cannot be processed"},
+	{"on_error", OPT_STRING, .one_of = "fail skip",
+	 .help = "a record that cannot be processed fails the job (the default), or is skipped"},
 	{0},
 };
 

@@ -87,27 +87,25 @@ static RC source_open(void *self, struct op_ctx *ctx, const void *state, size_t 
 }
 
 /* Positions as of the last line emitted. The run that is being cut shrinks to what is left of it;
- * the bytes before its next line are in the text still (file_source_cut.c keeps them). */
+ * the bytes before its next line are in the text still (file_source_cut.c keeps them), or they were
+ * hashed in time. A line that is being left out is met again after a restore. */
 static enum op_result source_snapshot(void *self, struct op_ctx *ctx, struct op_snapshot *o)
 {
 	struct file_source *s = self;
 	(void)ctx;
-	bool reached = s->at < s->left.n_runs && s->text && !s->skipping;
+	bool left_out = s->left_out.is;
+	bool reached = s->at < s->left.n_runs && s->text && (!s->skipping || left_out);
+	uint64_t next = left_out ? s->left_out.at : reached ? file_source_next(s) : 0;
 	struct split_run *r = reached ? &s->left.run[s->at] : NULL;
 	struct split_run before = {0};
-	if (reached && file_source_next(s) != run_begin(&s->left, r)) {
+	if (reached && next != run_begin(&s->left, r)) {
 		const struct split_file *f = &s->left.file[r->file];
 		before = *r;
-		r->next = file_source_next(s);
-		r->first = split_at(f->bound, f->splits, r->next);
-		uint64_t start = split_start(f->bound, f->splits, r->first);
-		uint64_t from = file_tail_begin(start, r->next);
-		CHECK(from >= s->base + s->first || from == r->next);
-		if (start == r->next)
-			r->next = 0;
-		else
-			r->tail = file_tail_hash(s->text->data + (from - s->base),
-						 (size_t)(r->next - from));
+		r->first = split_at(f->bound, f->splits, next);
+		bool at_start = split_start(f->bound, f->splits, r->first) == next;
+		r->next = at_start ? 0 : next;
+		if (!at_start)
+			r->tail = left_out ? s->left_out.tail : file_source_tail(s, next);
 	}
 	splits_encode(&s->left, s->at, &o->state);
 	if (before.end)

@@ -56,7 +56,11 @@ struct file_source {
 	struct lines lines;
 	uint64_t base;
 	uint32_t first;            /* the first byte of the file there is in the text */
-	bool skipping;             /* the line before the split's first one */
+	bool skipping;             /* the line before the split's first one, or `left_out` */
+	struct {                   /* a line over the limit, on_error: skip */
+		bool is;               /* it is being passed over: its end was not found yet */
+		uint64_t at, tail;     /* its first byte, and file_tail_hash before it */
+	} left_out;
 	bool shared;               /* a batch has views into the text */
 
 	struct pace pace;
@@ -69,3 +73,5 @@ enum op_result file_source_produce(void *self, struct op_ctx *ctx);
 enum op_result file_source_event(void *self, struct op_ctx *ctx, struct mail *m);
 /* The first line that was not emitted yet; only where lines of the run were reached. */
 uint64_t file_source_next(const struct file_source *s);
+/* What stands before it in its split, as run.tail has it; `next` is in the text or at its end. */
+uint64_t file_source_tail(const struct file_source *s, uint64_t next);

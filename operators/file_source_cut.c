@@ -8,6 +8,7 @@
 #include "operators/file_source.h"
 
 #include "base/check.h"
+#include "operators/skip.h"
 #include "runtime/batch.h"
 
 static const struct split_file *file_of(const struct file_source *s, uint32_t run)
@@ -18,6 +19,17 @@ static const struct split_file *file_of(const struct file_source *s, uint32_t ru
 uint64_t file_source_next(const struct file_source *s)
 {
 	return s->base + s->lines.pos;
+}
+
+uint64_t file_source_tail(const struct file_source *s, uint64_t next)
+{
+	const struct split_file *f = file_of(s, s->at);
+	uint64_t start = split_start(f->bound, f->splits, split_at(f->bound, f->splits, next));
+	uint64_t from = file_tail_begin(start, next);
+	if (from == next)
+		return 0; /* it begins its split */
+	CHECK(from >= s->base + s->first);
+	return file_tail_hash(s->text->data + (from - s->base), (size_t)(next - from));
 }
 
 static enum op_result fail(struct file_source *s)
@@ -275,6 +287,7 @@ static void run_leave(struct file_source *s)
 {
 	const struct split_run *r = &s->left.run[s->at++];
 	text_leave(s);
+	s->left_out.is = false;
 	s->done += run_end(&s->left, r) - run_begin(&s->left, r);
 }
 
@@ -298,17 +311,32 @@ static bool skip(struct file_source *s)
 	if (nl == l->end)
 		return false;
 	l->pos = l->scanned = nl + 1;
-	s->skipping = false;
+	s->skipping = s->left_out.is = false;
 	return true;
 }
 
-static enum op_result fail_long(struct file_source *s, struct op_ctx *ctx)
+/* Its bytes are passed over until its end is found, however many they are. */
+static void leave_out(struct file_source *s, struct op_ctx *ctx, const struct err *e)
+{
+	skip_count(ctx, NULL, 0, e);
+	s->left_out.is = s->skipping = true;
+	s->left_out.at = file_source_next(s);
+	s->left_out.tail = file_source_tail(s, s->left_out.at);
+}
+
+static enum op_result line_is_long(struct file_source *s, struct op_ctx *ctx)
 {
 	char at[COMMAS_TEXT], limit[COMMAS_TEXT];
-	(void)!ERR(&ctx->error, E_RECORD,
+	struct err e = {OK};
+	(void)!ERR(&e, E_RECORD,
 		   "%s, byte %s: a line is longer than limits.record allows (%s bytes)",
 		   file_of(s, s->at)->path, number_text(file_source_next(s), at),
 		   number_text(s->lines.limit, limit));
+	if (ctx->skip) {
+		leave_out(s, ctx, &e);
+		return OP_MORE;
+	}
+	ctx->error = e;
 	return fail(s);
 }
 
@@ -335,7 +363,7 @@ static enum op_result batch_cut(struct file_source *s, struct op_ctx *ctx, uint3
 		       l->scanned >= l->end;
 	if (!n) {
 		if (l->too_long || partial)
-			r = fail_long(s, ctx);
+			r = line_is_long(s, ctx);
 		goto out;
 	}
 	*b = pool_batch(ctx->pool);

@@ -3,6 +3,7 @@
  * another selection, until so few rows remain that carrying the others along would cost more. */
 #include "operators/operators.h"
 #include "operators/record_error.h"
+#include "operators/skip.h"
 #include "operators/stage_expr.h"
 
 #define FEW 8 /* below 1/8 of the rows they are copied together (DESIGN 3) */
@@ -55,6 +56,15 @@ static void filter_close(void *self, struct op_ctx *ctx)
 	expr_close(f->x);
 }
 
+static enum rc filter_try(void *self, struct op_ctx *ctx, const struct batch *b, uint32_t *bad_row,
+			  struct err *e)
+{
+	struct filter *f = self;
+	uint16_t sel[BATCH_ROWS];
+	uint32_t n;
+	return expr_filter(f->x, b, ctx->pool, sel, &n, bad_row, e);
+}
+
 static enum op_result filter_batch(void *self, struct op_ctx *ctx, struct batch *b)
 {
 	struct filter *f = self;
@@ -64,7 +74,8 @@ static enum op_result filter_batch(void *self, struct op_ctx *ctx, struct batch 
 		return no_memory_error(ctx);
 	if (expr_filter(f->x, b, ctx->pool, out->sel, &n, &bad_row, &ctx->error) != OK) {
 		batch_drop(&out);
-		return record_error(ctx, b, bad_row);
+		return skip_bad(ctx, b, filter_try, f) ? filter_batch(self, ctx, b)
+						       : record_error(ctx, b, bad_row);
 	}
 	/* All rows of the columns: no selection at all is cheaper for everyone behind. */
 	out->selected = n < out->rows;

@@ -6,6 +6,7 @@
  * into the text they were cut from. */
 #include "operators/operators.h"
 #include "operators/record_error.h"
+#include "operators/skip.h"
 #include "operators/stage_expr.h"
 
 static const struct opt_def flat_map_opts[] = {
@@ -121,14 +122,36 @@ static void leave(struct flat_map *f)
 	f->begun = false;
 }
 
+/* All that may fail on a record; cutting its list cannot. So a record's elements come all, or none.
+ * */
+static enum rc flat_map_try(void *self, struct op_ctx *ctx, const struct batch *b,
+			    uint32_t *bad_row, struct err *e)
+{
+	struct flat_map *f = self;
+	struct expr_list list = {0};
+	enum rc rc = expr_list_begin(&list, f->x, b, ctx->pool, bad_row, e);
+	expr_list_end(&list);
+	return rc;
+}
+
+/* What is skipped is no more in b, for the calls that follow. */
+static bool begin(struct flat_map *f, struct op_ctx *ctx, struct batch *b)
+{
+	uint32_t bad_row = 0;
+	while (expr_list_begin(&f->list, f->x, b, ctx->pool, &bad_row, &ctx->error) != OK)
+		if (!skip_bad(ctx, b, flat_map_try, f)) {
+			record_error(ctx, b, bad_row);
+			return false;
+		}
+	return f->begun = true;
+}
+
 static enum op_result flat_map_batch(void *self, struct op_ctx *ctx, struct batch *b)
 {
 	struct flat_map *f = self;
 	uint32_t bad_row = 0;
-	if (!f->begun &&
-	    expr_list_begin(&f->list, f->x, b, ctx->pool, &bad_row, &ctx->error) != OK)
-		return record_error(ctx, b, bad_row);
-	f->begun = true;
+	if (!f->begun && !begin(f, ctx, b))
+		return OP_FAILED;
 	struct column *element = NULL;
 	struct batch *out = pool_batch(ctx->pool);
 	if (!out)

@@ -8,6 +8,7 @@
 #include "operators/operators.h"
 #include "operators/pace.h"
 #include "operators/record_error.h"
+#include "operators/skip.h"
 #include "operators/stage_expr.h"
 
 #include "base/check.h"
@@ -180,13 +181,51 @@ static struct column *numbers(struct op_ctx *ctx, uint64_t first, uint32_t n)
 	return c;
 }
 
+static enum rc fields_fill(struct generator *g, struct op_ctx *ctx, const struct batch *in,
+			   struct batch *to, uint32_t *bad_row, struct err *e)
+{
+	for (; to->n_cols < g->conf->n; to->n_cols++)
+		if (expr_eval(g->x[to->n_cols], in, ctx->pool, &to->col[to->n_cols], bad_row, e) != OK)
+			return e->code;
+	return OK;
+}
+
+static enum rc generator_try(void *self, struct op_ctx *ctx, const struct batch *in,
+			     uint32_t *bad_row, struct err *e)
+{
+	struct batch *b = pool_batch(ctx->pool);
+	enum rc rc = b ? fields_fill(self, ctx, in, b, bad_row, e)
+		       : ERR(e, E_NO_MEMORY, "no memory for a batch");
+	batch_drop(&b);
+	return rc;
+}
+
+/* The fields of g->in, or of those rows of it that are not skipped. */
+static bool fields_make(struct generator *g, struct op_ctx *ctx, struct batch *to)
+{
+	uint32_t bad_row = 0;
+	while (fields_fill(g, ctx, &g->in, to, &bad_row, &ctx->error) != OK) {
+		while (to->n_cols)
+			column_drop(to->col[--to->n_cols]);
+		if (!skip_bad(ctx, &g->in, generator_try, g)) {
+			record_error(ctx, &g->in, bad_row);
+			return false;
+		}
+	}
+	to->selected = g->in.selected;
+	to->n_sel = g->in.n_sel;
+	memcpy(to->sel, g->in.sel, g->in.n_sel * sizeof *to->sel);
+	return true;
+}
+
 /* One batch of rows; NULL: ctx->error stands. */
 static struct batch *make(struct generator *g, struct op_ctx *ctx, uint64_t first, uint32_t n)
 {
-	uint32_t bad_row = 0;
 	struct batch *b = pool_batch(ctx->pool);
 	struct column *i = numbers(ctx, first, n);
 	g->in.rows = n;
+	g->in.selected = false;
+	g->in.n_sel = 0;
 	g->in.n_cols = 1;
 	g->in.col[0] = i;
 	g->in.origin = (struct origin){.name = g->conf->name, .unit = "row", .first = first,
@@ -196,12 +235,8 @@ static struct batch *make(struct generator *g, struct op_ctx *ctx, uint64_t firs
 		goto fail;
 	}
 	b->rows = n;
-	for (; b->n_cols < g->conf->n; b->n_cols++)
-		if (expr_eval(g->x[b->n_cols], &g->in, ctx->pool, &b->col[b->n_cols], &bad_row,
-			      &ctx->error) != OK) {
-			record_error(ctx, &g->in, bad_row);
-			goto fail;
-		}
+	if (!fields_make(g, ctx, b))
+		goto fail;
 	b->origin = g->in.origin; /* takes the reference */
 	return b;
 fail:

@@ -11,6 +11,7 @@
 #include "operators/ended.h"
 #include "operators/operators.h"
 #include "operators/record_error.h"
+#include "operators/skip.h"
 #include "operators/stage_expr.h"
 #include "operators/sum.h"
 
@@ -119,6 +120,8 @@ static bool keyed_sum_plan(struct op_plan *p)
 		p->order_dependent = "emits a running value for each input record";
 	else if (c->value.type == T_FLOAT64)
 		p->order_dependent = "adds floating-point numbers in the order they arrive";
+	else if (p->skip)
+		p->order_dependent = "skips the records whose sums leave int64, in the order they come";
 	return p->report->errors == before;
 }
 
@@ -177,40 +180,102 @@ static enum op_result keyed_sum_snapshot(void *self, struct op_ctx *ctx, struct 
 
 /* ---- records ---- */
 
-static enum op_result out_of_range(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
-				   uint32_t row)
+static RC out_of_range(const struct keyed_sum *s, struct err *e)
 {
 	const char *text = s->conf->value.text;
 	int cut = strlen(text) > 200 ? 200 : (int)strlen(text);
-	(void)!ERR(&ctx->error, E_RECORD, "expression '%.*s'%s: the sum of its key is out of range for "
-					  "int64", cut, text, text[cut] ? "..." : "");
-	return record_error(ctx, b, row);
+	return ERR(e, E_RECORD, "expression '%.*s'%s: the sum of its key is out of range for int64", cut,
+		   text, text[cut] ? "..." : "");
 }
 
-/* Adds the values to their places. out: the sums after each row, or NULL. */
-static enum op_result add(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
-			  const struct column *v, struct column *out)
+/* Adds the values to their places from r->from on; how far it came. out: the sums after each row,
+ * or NULL. */
+static uint32_t add_rows(const struct keyed_sum *s, const struct sum_rows *r,
+			 const struct column *v, struct column *out)
 {
-	struct sum_rows r = {batch_count(b), b->selected ? b->sel : NULL, s->place};
 	bool null = s->conf->value.nullable;
-	uint32_t added = r.n;
 	if (s->conf->value.type == T_INT64)
-		added = null ? sum_i64_null(&r, v, out) : sum_i64(&r, v, out);
-	else if (null)
-		sum_f64_null(&r, v, out);
+		return null ? sum_i64_null(r, v, out) : sum_i64(r, v, out);
+	if (null)
+		sum_f64_null(r, v, out);
 	else
-		sum_f64(&r, v, out);
-	return added == r.n ? OP_DONE : out_of_range(s, ctx, b, r.sel ? r.sel[added] : added);
+		sum_f64(r, v, out);
+	return r->n;
+}
+
+static uint32_t row_of(const struct sum_rows *r, uint32_t i)
+{
+	return r->sel ? r->sel[i] : i;
+}
+
+/* Goes on behind record `done`, which does not fit, and behind each that follows: what the sum was
+ * decides. out keeps the others. */
+static void add_skipping(const struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
+			 struct sum_rows r, uint32_t done, const struct column *v, struct batch *out)
+{
+	struct err e = {OK};
+	uint32_t good = 0;
+	(void)!out_of_range(s, &e);
+	for (;;) {
+		for (uint32_t i = r.from; out && i < done; i++)
+			out->sel[good++] = (uint16_t)row_of(&r, i);
+		if (done == r.n)
+			break;
+		skip_count(ctx, b, row_of(&r, done), &e);
+		r.from = done + 1;
+		done = add_rows(s, &r, v, out ? out->col[ctx->key->n] : NULL);
+	}
+	if (!out)
+		return;
+	out->selected = true;
+	out->n_sel = good;
+}
+
+/* Adds the values to their places. out: its last column gets the sums after each row; or NULL. */
+static enum op_result add(const struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
+			  const struct column *v, struct batch *out)
+{
+	struct sum_rows r = {.n = batch_count(b), .sel = b->selected ? b->sel : NULL,
+			     .place = s->place};
+	uint32_t done = add_rows(s, &r, v, out ? out->col[ctx->key->n] : NULL);
+	if (done == r.n)
+		return OP_DONE;
+	if (!ctx->skip) {
+		(void)!out_of_range(s, &ctx->error);
+		return record_error(ctx, b, row_of(&r, done));
+	}
+	add_skipping(s, ctx, b, r, done, v, out);
+	return OP_DONE;
+}
+
+/* The values of b's records, and in s->keys their keys. */
+static enum rc values(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
+		      struct column **v, uint32_t *bad_row, struct err *e)
+{
+	enum rc rc = expr_eval(s->value, b, ctx->pool, v, bad_row, e);
+	if (rc != OK || (rc = keys_of(&s->keys, ctx->key, b, bad_row, e)) == OK)
+		return rc;
+	column_drop(*v);
+	*v = NULL;
+	return rc;
+}
+
+/* All that may fail on a record by itself; whether its sum fits is seen when it is added. */
+static enum rc keyed_sum_try(void *self, struct op_ctx *ctx, const struct batch *b,
+			     uint32_t *bad_row, struct err *e)
+{
+	struct column *v = NULL;
+	enum rc rc = values(self, ctx, b, &v, bad_row, e);
+	column_drop(v);
+	return rc;
 }
 
 /* Where each record's sum stands. */
 static enum op_result places(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b)
 {
-	uint32_t bad_row = 0, n = batch_count(b);
+	uint32_t n = batch_count(b);
 	CHECK(b->hash);
-	if (keys_of(&s->keys, ctx->key, b, &bad_row, &ctx->error) != OK)
-		return record_error(ctx, b, bad_row);
-	struct key_rows rows = {.n = ctx->key->n ? n : 1, /* one sum of everything: one look */
+	struct key_rows rows = {.n = ctx->key->n ? n : n > 0, /* one sum of everything: one look */
 				.sel = b->selected ? b->sel : NULL,
 				.hashes = (const uint64_t *)b->hash->i64,
 				.fix8 = s->keys.fix8,
@@ -257,13 +322,14 @@ static enum op_result keyed_sum_batch(void *self, struct op_ctx *ctx, struct bat
 						   "emitted; begin again with --fresh");
 		return OP_FAILED;
 	}
-	if (expr_eval(s->value, b, ctx->pool, &v, &bad_row, &ctx->error) != OK)
-		return record_error(ctx, b, bad_row);
+	while (values(s, ctx, b, &v, &bad_row, &ctx->error) != OK)
+		if (!skip_bad(ctx, b, keyed_sum_try, s))
+			return record_error(ctx, b, bad_row);
 	r = places(s, ctx, b);
 	if (r == OP_DONE && !s->conf->at_end && !(out = updates(ctx, b, s->conf->value.type)))
 		r = no_memory_error(ctx);
 	if (r == OP_DONE)
-		r = add(s, ctx, b, v, out ? out->col[ctx->key->n] : NULL);
+		r = add(s, ctx, b, v, out);
 	column_drop(v);
 	if (r == OP_DONE && out)
 		op_emit(ctx, &out);

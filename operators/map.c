@@ -4,6 +4,7 @@
  * a map which renames or drops copies nothing. */
 #include "operators/operators.h"
 #include "operators/record_error.h"
+#include "operators/skip.h"
 #include "operators/stage_expr.h"
 
 static const struct opt_def map_opts[] = {
@@ -136,6 +137,31 @@ static void map_close(void *self, struct op_ctx *ctx)
 		expr_close(m->x[i]);
 }
 
+/* The columns of out. */
+static enum rc fill(struct map *m, struct op_ctx *ctx, const struct batch *b, struct batch *out,
+		    uint32_t *bad_row, struct err *e)
+{
+	for (; out->n_cols < m->conf->n; out->n_cols++) {
+		int from = m->conf->field[out->n_cols].from;
+		if (from >= 0)
+			out->col[out->n_cols] = column_share(b->col[from]);
+		else if (expr_eval(m->x[out->n_cols], b, ctx->pool, &out->col[out->n_cols], bad_row,
+				   e) != OK)
+			return e->code;
+	}
+	return OK;
+}
+
+static enum rc map_try(void *self, struct op_ctx *ctx, const struct batch *b, uint32_t *bad_row,
+		       struct err *e)
+{
+	struct batch *out = pool_batch(ctx->pool);
+	enum rc rc = out ? fill(self, ctx, b, out, bad_row, e)
+			 : ERR(e, E_NO_MEMORY, "no memory for a batch");
+	batch_drop(&out);
+	return rc;
+}
+
 static enum op_result map_batch(void *self, struct op_ctx *ctx, struct batch *b)
 {
 	struct map *m = self;
@@ -143,15 +169,10 @@ static enum op_result map_batch(void *self, struct op_ctx *ctx, struct batch *b)
 	uint32_t bad_row = 0;
 	if (!out)
 		return no_memory_error(ctx);
-	for (; out->n_cols < m->conf->n; out->n_cols++) {
-		int from = m->conf->field[out->n_cols].from;
-		if (from >= 0) {
-			out->col[out->n_cols] = column_share(b->col[from]);
-		} else if (expr_eval(m->x[out->n_cols], b, ctx->pool, &out->col[out->n_cols], &bad_row,
-				     &ctx->error) != OK) {
-			batch_drop(&out);
-			return record_error(ctx, b, bad_row);
-		}
+	if (fill(m, ctx, b, out, &bad_row, &ctx->error) != OK) {
+		batch_drop(&out);
+		return skip_bad(ctx, b, map_try, m) ? map_batch(self, ctx, b)
+						    : record_error(ctx, b, bad_row);
 	}
 	out->rows = b->rows;
 	out->selected = b->selected;

@@ -10,7 +10,7 @@
 INLINE uint32_t add_i64(const struct sum_rows *r, const uint16_t *sel, const struct column *v,
 			struct column *out)
 {
-	for (uint32_t i = 0; i < r->n; i++) {
+	for (uint32_t i = r->from; i < r->n; i++) {
 		uint32_t row = sel ? sel[i] : i;
 		int64_t *place = r->place[i], sum;
 		if (__builtin_expect(__builtin_add_overflow(*place, v->i64[row], &sum), 0))
@@ -30,7 +30,7 @@ uint32_t sum_i64(const struct sum_rows *r, const struct column *v, struct column
 INLINE uint32_t add_f64(const struct sum_rows *r, const uint16_t *sel, const struct column *v,
 			struct column *out)
 {
-	for (uint32_t i = 0; i < r->n; i++) {
+	for (uint32_t i = r->from; i < r->n; i++) {
 		uint32_t row = sel ? sel[i] : i;
 		double *place = r->place[i];
 		double sum = *place + v->f64[row];
@@ -56,9 +56,9 @@ struct sum_null {
 	uint64_t count;
 };
 
-static void nulls_begin(struct column *out)
+static void nulls_begin(const struct sum_rows *r, struct column *out)
 {
-	if (!out)
+	if (!out || r->from)
 		return;
 	out->has_valid = true;
 	memset(out->valid, 0, sizeof out->valid);
@@ -67,12 +67,14 @@ static void nulls_begin(struct column *out)
 INLINE uint32_t add_i64_null(const struct sum_rows *r, const uint16_t *sel, const struct column *v,
 			     struct column *out)
 {
-	for (uint32_t i = 0; i < r->n; i++) {
+	for (uint32_t i = r->from; i < r->n; i++) {
 		uint32_t row = sel ? sel[i] : i;
 		struct sum_null *place = r->place[i];
 		if (!column_is_null(v, row)) {
-			if (__builtin_add_overflow(place->i64, v->i64[row], &place->i64))
+			int64_t sum;
+			if (__builtin_expect(__builtin_add_overflow(place->i64, v->i64[row], &sum), 0))
 				return i;
+			place->i64 = sum;
 			place->count++;
 		}
 		if (out) {
@@ -86,14 +88,14 @@ INLINE uint32_t add_i64_null(const struct sum_rows *r, const uint16_t *sel, cons
 
 uint32_t sum_i64_null(const struct sum_rows *r, const struct column *v, struct column *out)
 {
-	nulls_begin(out);
+	nulls_begin(r, out);
 	return EACH_WAY(add_i64_null);
 }
 
 INLINE uint32_t add_f64_null(const struct sum_rows *r, const uint16_t *sel, const struct column *v,
 			     struct column *out)
 {
-	for (uint32_t i = 0; i < r->n; i++) {
+	for (uint32_t i = r->from; i < r->n; i++) {
 		uint32_t row = sel ? sel[i] : i;
 		struct sum_null *place = r->place[i];
 		if (!column_is_null(v, row)) {
@@ -111,6 +113,6 @@ INLINE uint32_t add_f64_null(const struct sum_rows *r, const uint16_t *sel, cons
 
 void sum_f64_null(const struct sum_rows *r, const struct column *v, struct column *out)
 {
-	nulls_begin(out);
+	nulls_begin(r, out);
 	(void)EACH_WAY(add_f64_null);
 }

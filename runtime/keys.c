@@ -108,11 +108,18 @@ static RC key_too_long(uint32_t row, size_t len, uint32_t *bad_row, struct err *
 	return ERR(e, E_RECORD, "a key of %zu bytes; keys may have %u", len, KEY_BYTES_MAX);
 }
 
+static RC views_make(struct keys *k, struct err *e)
+{
+	if (!k->view_made)
+		k->view_made = mem_get(k->mem, BATCH_ROWS * sizeof(struct key_view));
+	return k->view_made ? OK : ERR(e, E_NO_MEMORY, "no memory for the keys of a batch");
+}
+
 static RC keys_encoded(struct keys *k, const struct key_spec *spec, const struct batch *b,
 		       uint32_t *bad_row, struct err *e)
 {
-	if (!k->view_made && !(k->view_made = mem_get(k->mem, BATCH_ROWS * sizeof(struct key_view))))
-		return ERR(e, E_NO_MEMORY, "no memory for the keys of a batch");
+	if (views_make(k, e) != OK)
+		return e->code;
 	uint32_t at[BATCH_ROWS];
 	bytes_clear(&k->text);
 	EACH_ROW (b, i, row) {
@@ -120,8 +127,10 @@ static RC keys_encoded(struct keys *k, const struct key_spec *spec, const struct
 		for (uint32_t f = 0; f < spec->n; f++)
 			put_field(&k->text, b->col[spec->field[f]], row);
 		size_t len = k->text.len - at[i];
-		if (len > KEY_BYTES_MAX)
+		if (len > KEY_BYTES_MAX && !k->clips)
 			return key_too_long(row, len, bad_row, e);
+		if (len > KEY_BYTES_MAX)
+			k->text.len = at[i] + KEY_BYTES_MAX;
 	}
 	if (!bytes_ok(&k->text) || !bytes_reserve(&k->text, 16))
 		return ERR(e, E_NO_MEMORY, "no memory for the keys of a batch");
@@ -131,6 +140,21 @@ static RC keys_encoded(struct keys *k, const struct key_spec *spec, const struct
 		memcpy(&k->view_made[row], &v, sizeof v);
 	}
 	k->base[0] = k->text.data;
+	k->view = k->view_made;
+	return OK;
+}
+
+/* The column's views are others' too: those that are cut are copies. */
+static RC keys_string_clipped(struct keys *k, const struct column *c, const struct batch *b,
+			      struct err *e)
+{
+	if (views_make(k, e) != OK)
+		return e->code;
+	EACH_ROW (b, i, row) {
+		memcpy(&k->view_made[row], &c->str[row], sizeof *k->view_made);
+		if (k->view_made[row].len > KEY_BYTES_MAX)
+			k->view_made[row].len = KEY_BYTES_MAX;
+	}
 	k->view = k->view_made;
 	return OK;
 }
@@ -149,7 +173,8 @@ static RC keys_string(struct keys *k, const struct key_spec *spec, const struct 
 		return OK;
 	EACH_ROW (b, i, row)
 		if (c->str[row].len > KEY_BYTES_MAX)
-			return key_too_long(row, c->str[row].len, bad_row, e);
+			return k->clips ? keys_string_clipped(k, c, b, e)
+					: key_too_long(row, c->str[row].len, bad_row, e);
 	return OK;
 }
 

@@ -28,6 +28,7 @@ void key_spec_set(struct key_spec *k, const struct schema *s, const uint32_t *fi
  * KEY_BYTES; indexed by column row. Scratch belongs to the holder (one task). */
 struct keys {
 	struct mem *mem;
+	bool clips; /* no key is too long: what is over KEY_BYTES_MAX is cut off */
 	const uint64_t *fix8;
 	const struct key_view *view;
 	const uint8_t *base[COLUMN_TEXTS_MAX];
@@ -40,7 +41,7 @@ void keys_init(struct keys *k, struct mem *mem);
 void keys_close(struct keys *k); /* legal on the empty value */
 
 /* Lays out the keys of b's selected rows; borrows from b. E_RECORD with *bad_row: a key is over
- * KEY_BYTES_MAX. */
+ * KEY_BYTES_MAX (and k does not clip). */
 RC keys_of(struct keys *k, const struct key_spec *spec, const struct batch *b, uint32_t *bad_row,
 	   struct err *e);
 /* Computes b->hash for the selected rows unless it is there already. */

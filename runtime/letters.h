@@ -18,6 +18,7 @@ enum letter_kind {
 	LETTER_ENDED,       /* struct task_report: end of input, all flushed and passed on */
 	LETTER_FAILED,      /* struct task_report: rc and error */
 	LETTER_CLOSED,      /* struct task_report */
+	LETTER_SKIPPED,     /* struct task_report: the first record it left out, and why */
 	/* lanes -> control: the control thread's own jobs */
 	LETTER_JOB = 200,
 };

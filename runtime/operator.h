@@ -41,6 +41,7 @@ struct op_plan {
 	const struct schema *in[OP_INPUTS_MAX];
 	uint32_t parallelism, max_parallelism;
 	uint64_t record_limit_bytes;
+	bool skip;                      /* on_error, see op_ctx */
 
 	struct schema out;              /* sinks: n = 0 */
 	bool keyed;                     /* the input is exchanged by hash of `key` */
@@ -104,6 +105,8 @@ struct op_ctx {
 	const struct schema *in, *out;  /* in: of the first input */
 	const struct key_spec *key;
 	uint64_t record_limit_bytes;
+	bool skip;                      /* on_error: a record that cannot be processed is left out
+					 * and counted; else it fails the attempt */
 	uint64_t epoch, attempt;
 	uint32_t lineage;
 	const char *uuid;
@@ -120,6 +123,7 @@ struct op_ctx {
 	struct err error;               /* with OP_FAILED */
 	/* counted by the operator */
 	uint64_t skipped;
+	struct err skip_error;          /* the first of them: which and why, for the log */
 	/* Sources with an end: how much of their input they have handed out, and how much it is, in
 	 * a unit of their own (bytes, rows), what was done before a restore included. Set by open and
 	 * once a batch. Total 0: unknown, or without end. */

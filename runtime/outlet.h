@@ -25,6 +25,8 @@ struct edge {
 	uint32_t n;
 	struct channel **to;         /* borrowed array of n */
 	const struct key_spec *key;  /* EDGE_HASH */
+	bool clips;                  /* EDGE_HASH: a key that cannot be goes out under a shorter one's
+				      * hash, for the reader to find and skip */
 	uint32_t max_parallelism;
 	uint32_t turn;               /* EDGE_REBALANCE */
 };

@@ -16,10 +16,12 @@ RC task_open(struct task **out, const struct task_config *c, struct err *e)
 	mailbox_init(&t->mail, &t->waker);
 	t->phase = c->ops->role == OP_SOURCE ? TASK_WAITING : TASK_RUNNING;
 	t->last_did = TASK_IDLE;
-	t->ended = t->failed = t->bye = (struct task_report){.task = c->number, .attempt = c->attempt};
+	t->ended = (struct task_report){.task = c->number, .attempt = c->attempt};
+	t->failed = t->bye = t->skipped = t->ended;
 	t->ended.mail.kind = LETTER_ENDED;
 	t->failed.mail.kind = LETTER_FAILED;
 	t->bye.mail.kind = LETTER_CLOSED;
+	t->skipped.mail.kind = LETTER_SKIPPED;
 	if (c->n_inputs)
 		gate_init(&t->gate, c->inputs, c->n_inputs, true, c->after_id);
 	t->self = mem_get(c->mem, c->ops->self_size);
@@ -47,7 +49,7 @@ RC task_open(struct task **out, const struct task_config *c, struct err *e)
 	t->ctx = (struct op_ctx){
 		.stage = c->stage, .subtask = c->subtask, .parallelism = c->parallelism,
 		.max_parallelism = c->max_parallelism, .conf = c->conf, .in = c->in, .out = c->out,
-		.key = c->key, .record_limit_bytes = c->record_limit_bytes, .epoch = c->epoch,
+		.key = c->key, .record_limit_bytes = c->record_limit_bytes, .skip = c->skip, .epoch = c->epoch,
 		.attempt = c->attempt, .lineage = c->lineage, .uuid = c->uuid, .mem = c->mem,
 		.pool = t->pool, .io = c->io, .mail = &t->mail, .control = c->control,
 		.state = t->keyed, .task = t,
@@ -140,6 +142,15 @@ enum rc task_fail(struct task *t)
 	t->failed.error = t->ctx.error;
 	mailbox_put(t->c.control, &t->failed.mail);
 	return t->ctx.error.code;
+}
+
+/* One record left out is told, so that somebody finds out; the others are counted. */
+static void task_tell_skipped(struct task *t)
+{
+	t->skipped_told = true;
+	t->skipped.error = t->ctx.skip_error;
+	err_in(&t->skipped.error, "stage '%s'[%u]", t->c.stage, t->c.subtask);
+	mailbox_put(t->c.control, &t->skipped.mail);
 }
 
 void op_emit(struct op_ctx *ctx, struct batch **b)
@@ -433,6 +444,8 @@ enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
 	} else {
 		did = task_turn(t);
 		task_acknowledge(t);
+		if (t->ctx.skipped && !t->skipped_told)
+			task_tell_skipped(t);
 	}
 	/* One that is busy for long hands over what it has too, now and then. */
 	if (did != TASK_BUSY || ++t->busy_steps % SETTLE_STEPS == 0)

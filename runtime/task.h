@@ -51,6 +51,7 @@ struct task_config {
 	struct keyed_shape shape;    /* with key */
 	struct section section;      /* with key: header of its sections */
 	uint64_t record_limit_bytes;
+	bool skip;                   /* op_plan's */
 	uint64_t epoch, attempt, after_id;
 	uint32_t lineage;
 	const char *uuid;

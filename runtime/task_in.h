@@ -59,8 +59,8 @@ struct task {
 
 	bool warmed;              /* chunks were touched */
 	bool closing, closed;
-	bool failed_told;
-	struct task_report ended, failed, bye;
+	bool failed_told, skipped_told;
+	struct task_report ended, failed, bye, skipped;
 	struct task_stats stats;
 	uint64_t last_us;
 	enum task_did last_did;

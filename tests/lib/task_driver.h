@@ -47,6 +47,8 @@ struct drive {
 	uint64_t checkpoint;        /* the newest one */
 	uint32_t acks;
 	bool failed, ended[DRIVE_TASKS];
+	uint32_t skips_told;        /* letters about a record that was left out ... */
+	struct err skip;            /* ... and what the newest one says */
 	bool past[DRIVE_TASKS];     /* its newest barrier was taken from its output */
 
 	struct rows_list rows;      /* what came out, in order of arrival */
@@ -98,7 +100,8 @@ ROWS_UNUSED static bool drive_plan(struct drive *d, const struct op_ops *ops, co
 		d->in[d->plan.n_in] = rows_schema(all[d->plan.n_in]);
 		d->plan.in[d->plan.n_in] = &d->in[d->plan.n_in];
 	}
-	static const char *const also[] = {"inputs", NULL};
+	static const char *const also[] = {"inputs", "on_error", NULL};
+	d->plan.skip = opt_is(d->plan.options, "on_error", "skip");
 	if (!opt_check(ops->opts, d->plan.options, also, NULL, d->plan.report))
 		return false;
 	if (d->fail_plan_at)
@@ -152,6 +155,9 @@ ROWS_UNUSED static void drive_letters(struct drive *d)
 			d->failed = true;
 			if (d->e.code == OK)
 				d->e = CONTAINER_OF(m, struct task_report, mail)->error;
+		} else if (m->kind == LETTER_SKIPPED) {
+			d->skips_told++;
+			d->skip = CONTAINER_OF(m, struct task_report, mail)->error;
 		} else if (m->kind == LETTER_ENDED) {
 			d->ended[CONTAINER_OF(m, struct task_report, mail)->task] = true;
 		}
@@ -205,6 +211,15 @@ ROWS_UNUSED static bool drive_run(struct drive *d)
 	return !d->failed;
 }
 
+/* Records left out, of all subtasks of this life. */
+ROWS_UNUSED static uint64_t drive_skipped(const struct drive *d)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < d->n; i++)
+		n += task_stats(d->task[i])->records_skipped;
+	return n;
+}
+
 /* ---- lives ---- */
 
 ROWS_UNUSED static struct section drive_section(const struct drive *d, uint32_t subtask)
@@ -226,7 +241,7 @@ ROWS_UNUSED static enum rc drive_task(struct drive *d, uint32_t i, const struct 
 		.max_parallelism = d->plan.max_parallelism, .ops = d->ops, .conf = d->plan.conf,
 		.in = &d->in[0], .out = &d->plan.out, .key = d->plan.keyed ? &d->plan.key : NULL,
 		.shape = {.form = d->plan.key.form, .value_bytes = d->plan.value_bytes},
-		.record_limit_bytes = 1 << 20, .epoch = 1, .attempt = 1, .after_id = d->checkpoint,
+		.record_limit_bytes = 1 << 20, .skip = d->plan.skip, .epoch = 1, .attempt = 1, .after_id = d->checkpoint,
 		.lineage = 1, .uuid = "the-uuid", .inputs = d->ins[i], .n_inputs = d->n_inputs,
 		.edges = &d->edge[i], .n_edges = d->ops->role != OP_SINK, .chunk_budget = 4,
 		.mem = &d->mem, .io = d->io, .packing = d->packing, .control = &d->control,
@@ -400,6 +415,7 @@ ROWS_UNUSED static bool drive_route(struct drive *d, struct batch *b)
 	uint32_t bad_row, groups = d->plan.max_parallelism;
 	bool ok = true;
 	keys_init(&k, &d->mem);
+	k.clips = d->plan.skip;
 	EXPECT_OK(keys_hash(&k, &d->plan.key, b, d->pool, &bad_row, &d->e), &d->e);
 	for (uint32_t t = 0; t < d->n; t++) {
 		struct batch *x = batch_share(d->pool, b);

@@ -37,6 +37,7 @@
 #define file_source_produce small_file_source_produce
 #define file_source_event small_file_source_event
 #define file_source_next small_file_source_next
+#define file_source_tail small_file_source_tail
 #define file_source_ops small_file_source_ops
 
 #include "operators/splits.c"

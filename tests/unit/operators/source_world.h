@@ -66,6 +66,8 @@ struct world {
 	struct gots want;
 	uint64_t now_us;
 	uint32_t record_limit;
+	bool skip;           /* on_error */
+	uint64_t skipped;    /* by the attempts that were closed */
 	char says[512];
 };
 
@@ -165,8 +167,8 @@ static inline enum rc attempt_begin(struct world *w, uint32_t parallelism, struc
 
 static inline void attempt_close(struct world *w, struct attempt *a)
 {
-	(void)w;
 	for (uint32_t i = 0; i < a->n; i++) {
+		w->skipped += a->d[i].ctx.skipped;
 		driver_close(&a->d[i]);
 		gots_close(&a->got[i]);
 	}
@@ -190,6 +192,7 @@ static inline enum rc attempt_open(struct world *w, struct attempt *a, uint32_t 
 		d->ctx.subtask = i;
 		d->ctx.parallelism = parallelism;
 		d->ctx.record_limit_bytes = w->record_limit;
+		d->ctx.skip = w->skip;
 		d->ctx.now_us = w->now_us;
 		d->emit = source_emitted;
 		d->user = &a->got[i];

@@ -376,6 +376,84 @@ TEST(a_line_over_the_limit_fails_naming_file_and_place_however_it_was_read)
 			}
 }
 
+TEST(with_skip_a_line_over_the_limit_is_left_out_and_counted_once)
+{
+	for (uint32_t len = 95; len <= 105; len++)
+		for (int crlf = 0; crlf < 2; crlf++)
+			for (uint32_t p = 1; p <= 4; p++) {
+				struct world w;
+				char text[300] = "first\n";
+				size_t at = 6;
+				world_open(&w, p);
+				w.record_limit = 100;
+				w.skip = true;
+				for (int i = 0; i < 2; i++) { /* at the end without a line end, too */
+					memset(text + at, 'x', len);
+					at += len;
+					at += (size_t)sprintf(text + at, "%s", i ? "" : crlf ? "\r\nb\n" : "\nb\n");
+				}
+				world_file(&w, "words.txt", text, at);
+				if (len > 100) {
+					gots_cut(&w.want, 3);
+					free(w.want.v[1].text);
+					free((char *)w.want.v[1].name);
+					w.want.v[1] = w.want.v[2];
+					w.want.n = 2;
+				}
+				world_plan(&w, "{\"path\":\"words.txt\"}");
+				read_all(&w, p);
+				expect_all(&w, "skip", len);
+				EXPECT(w.skipped == (len > 100 ? 2 : 0));
+				world_close(&w);
+			}
+}
+
+/* As the restarts above, with a limit that some lines are over: they may be longer than blocks and
+ * splits, and a crash may come while one is passed over. */
+TEST(inv21_lines_left_out_are_the_same_ones_over_restarts_and_rescales)
+{
+	for (uint64_t seed = 0; seed < 400; seed++) {
+		struct world w;
+		struct attempt a;
+		struct err e = {OK};
+		enum rc rc = OK;
+		char text[700];
+		world_open(&w, seed);
+		w.record_limit = 20 + (uint32_t)rng_below(&w.rng, 60);
+		w.skip = true;
+		world_file(&w, "a", text, random_text(&w.rng, text, sizeof text));
+		size_t kept = 0;
+		for (size_t i = 0; i < w.want.n; i++) {
+			struct got x = w.want.v[i];
+			if (x.len > w.record_limit) {
+				free(x.text);
+				free((char *)x.name);
+			} else {
+				w.want.v[kept++] = x;
+			}
+		}
+		uint64_t long_lines = w.want.n - kept;
+		w.want.n = kept;
+		world_plan(&w, "{\"path\":\"a\"}");
+		bool ended = false;
+		for (int go = 0; !ended && go < 500; go++) {
+			EXPECT_OK(attempt_open(&w, &a, 1 + (uint32_t)rng_below(&w.rng, 4), &e), &e);
+			for (uint64_t n = rng_below(&w.rng, 4); !ended && n--;) {
+				ended = attempt_steps(&w, &a, rng_below(&w.rng, 120), &rc, &e);
+				EXPECT_OK(attempt_snapshot(&w, &a, &e), &e);
+			}
+			if (!ended)
+				attempt_steps(&w, &a, rng_below(&w.rng, 60), &rc, &e);
+			attempt_close(&w, &a);
+			if (rc != OK)
+				fail_msg("seed %llu: %s", (unsigned long long)seed, e.text);
+		}
+		EXPECT(ended && w.skipped >= long_lines);
+		expect_all(&w, "lines left out", seed);
+		world_close(&w);
+	}
+}
+
 /* ---- pace ---- */
 
 TEST(rate_holds_for_all_subtasks_together)
@@ -493,6 +571,8 @@ int main(void)
 		T(what_cannot_be_read_is_refused_before_the_fence),
 		T(options_that_make_no_sense_are_named),
 		T(a_line_over_the_limit_fails_naming_file_and_place_however_it_was_read),
+		T(with_skip_a_line_over_the_limit_is_left_out_and_counted_once),
+		T(inv21_lines_left_out_are_the_same_ones_over_restarts_and_rescales),
 		T(rate_holds_for_all_subtasks_together),
 		T(inv32_each_file_operation_that_fails_ends_the_attempt_and_loses_nothing),
 		T(inv31_each_allocation_that_fails_ends_the_attempt_and_leaks_nothing),

@@ -5,6 +5,7 @@
 #define file_source_produce real_file_source_produce
 #define file_source_event real_file_source_event
 #define file_source_next real_file_source_next
+#define file_source_tail real_file_source_tail
 #define file_source_ops real_file_source_ops
 #include "operators/file_source_begin.c"
 #include "operators/file_source_cut.c"

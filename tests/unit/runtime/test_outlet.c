@@ -275,6 +275,31 @@ TEST(a_key_too_long_is_told_with_its_row_and_nothing_is_sent)
 	close_fix(&f);
 }
 
+TEST(an_edge_that_clips_sends_a_key_too_long_as_it_is_under_the_hash_of_its_beginning)
+{
+	struct fix f;
+	struct key_spec key = {.form = KEY_BYTES, .n = 1, .type = {T_STRING}};
+	uint32_t bad = 99;
+	open_fix(&f, EDGE_HASH, 1);
+	f.edge[0].key = &key;
+	f.edge[0].clips = true;
+	char *word = malloc(KEY_BYTES_MAX + 2);
+	memset(word, 'x', KEY_BYTES_MAX + 1);
+	word[KEY_BYTES_MAX + 1] = '\0';
+	const char *const fine = "fine";
+	struct batch *b = batch_of(f.pool, strings(f.pool, (const char *[]){fine, word}, 2), NULL);
+	EXPECT_OK(outlet_send(&f.o, &b, &bad, &f.e), &f.e);
+	struct batch *got = pop(&f, 0);
+	EXPECT(got && got->rows == 2 && got->col[0]->str[1].len == KEY_BYTES_MAX + 1);
+	const struct keyed_shape shape = {.form = KEY_BYTES};
+	EXPECT((uint64_t)got->hash->i64[0] == shape_hash(&shape, (const uint8_t *)fine, 4));
+	EXPECT((uint64_t)got->hash->i64[1] ==
+	       shape_hash(&shape, (const uint8_t *)word, KEY_BYTES_MAX));
+	batch_drop(&got);
+	free(word);
+	close_fix(&f);
+}
+
 TEST(inv31_sending_without_memory_fails_and_leaks_nothing)
 {
 	for (uint64_t n = 1;; n++) {
@@ -307,6 +332,7 @@ int main(void)
 		T(there_is_room_only_when_every_channel_has_some),
 		T(marks_go_to_every_channel_and_an_empty_batch_to_none),
 		T(a_key_too_long_is_told_with_its_row_and_nothing_is_sent),
+		T(an_edge_that_clips_sends_a_key_too_long_as_it_is_under_the_hash_of_its_beginning),
 		T(inv31_sending_without_memory_fails_and_leaks_nothing),
 	};
 	return RUN(tests);
