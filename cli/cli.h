@@ -8,6 +8,8 @@
 #include "cli/args.h"
 #include "cli/paint.h"
 
+#define WEIR_VERSION "0.1.0"
+
 struct cli {
 	struct env *env;
 	uint64_t started_us; /* monotonic time the process began */
@@ -25,6 +27,7 @@ struct verb {
 };
 
 /* alone */
+extern const struct verb verb_serve, verb_job;
 extern const struct verb verb_run, verb_validate, verb_explain, verb_checkpoints, verb_demo;
 /* at a server */
 extern const struct verb verb_submit, verb_list, verb_show, verb_logs, verb_checkpoint, verb_stop,

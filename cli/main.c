@@ -9,17 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VERSION "0.1.0"
-
 /* In the order of the overview; those from `at_server` on ask a server. */
 static const struct verb *const verbs[] = {
-	&verb_run,    &verb_validate, &verb_explain, &verb_checkpoints, &verb_demo,
-	&verb_submit, &verb_list,     &verb_show,    &verb_logs,        &verb_checkpoint,
-	&verb_stop,   &verb_cancel,   &verb_restart, &verb_rescale,     &verb_remove,
+	&verb_run,    &verb_validate,   &verb_explain, &verb_checkpoints, &verb_demo,
+	&verb_serve,  &verb_submit,     &verb_list,    &verb_show,        &verb_logs,
+	&verb_checkpoint, &verb_stop,   &verb_cancel,  &verb_restart,     &verb_rescale,
+	&verb_remove,
 };
-static const struct verb *const at_server = &verb_submit;
+static const struct verb *const at_server = &verb_serve;
 
-static const char *const later[] = {"serve", "savepoint", "state", "fsck", "export"};
+static const char *const later[] = {"savepoint", "state", "fsck", "export"};
 
 static void overview(const struct paint *p)
 {
@@ -58,6 +57,8 @@ static void verb_help(const struct paint *p, const struct verb *v)
 
 static const struct verb *verb_find(const char *name)
 {
+	if (!strcmp(name, verb_job.name)) /* for the server, not in the overview */
+		return &verb_job;
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		if (!strcmp(verbs[i]->name, name))
 			return verbs[i];
@@ -152,7 +153,7 @@ int main(int argc, char **argv)
 	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
 		return help(&c, argc - 2, argv + 2);
 	if (!strcmp(name, "--version") || !strcmp(name, "version")) {
-		printf("weir " VERSION "\n");
+		printf("weir " WEIR_VERSION "\n");
 		return 0;
 	}
 	const struct verb *v = verb_find(name);

@@ -11,6 +11,22 @@ const struct err *job_error(const struct job *j)
 	return &j->error;
 }
 
+int job_exit_code(const struct job *j)
+{
+	if (j->state == JOB_FINISHED || j->state == JOB_STOPPED)
+		return 0;
+	/* Refused, fenced and corrupt have codes of their own; whatever else ended it, the job
+	 * failed. */
+	switch (j->error.code) {
+	case E_REFUSED:
+	case E_FENCED:
+	case E_CORRUPT:
+		return err_exit_code(j->error.code);
+	default:
+		return 1;
+	}
+}
+
 const struct job_recovery *job_recovery(const struct job *j)
 {
 	return &j->recovery;

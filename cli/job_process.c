@@ -1,0 +1,463 @@
+/* job_process.c - `weir job`: the process that runs one job for `weir serve`, which starts it with a
+ * wire as descriptor 3 and the job's log as its output. Not for people.
+ *
+ *   START -> job -> UP -> { RECOVERY | FAILED | ANSWER | FACTS | RECORD }* -> ENDED, exit
+ *
+ * Its server's end is its own, at once and without a checkpoint: the next server starts it again
+ * from the newest one. Signals that a terminal or a service manager sends to a whole group are the
+ * server's business: it tells its processes to stop. */
+#include "cli/cli.h"
+#include "cli/log_file.h"
+#include "cli/screen.h"
+#include "jobs/config.h"
+#include "jobs/facts.h"
+#include "jobs/job_text.h"
+#include "server/words.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define WIRE_FD 3
+#define LOCK_LOOK_US 2000
+#define FACTS_EVERY_US 1000000
+#define BACK_LOOK_US 20000
+#define STATUS_EVERY_US 60000000 /* a line in the log */
+#define LAST_WORDS_MS 1000
+
+struct process {
+	struct cli *cli;
+	struct mem *mem;
+	struct loop *loop;
+	struct wire *wire;
+	struct loop_timer *tick, *back;
+	struct word_start start;
+	bool started;
+	struct config *config;
+	struct job_text file;
+	struct log log;
+	struct waker waker;
+	struct screen screen;
+	bool screen_is_open;
+	struct job *job;
+	struct drive *drive;
+	bool watched, stop_asked;
+};
+
+/* ---- saying ---- */
+
+static void say(struct process *p, enum wire_kind kind, struct bytes *body)
+{
+	wire_send(p->wire, kind, body);
+	bytes_close(body);
+}
+
+static void say_nothing_but(struct process *p, enum wire_kind kind)
+{
+	struct bytes body;
+	bytes_init(&body, p->mem);
+	bytes_put_text(&body, "{}");
+	say(p, kind, &body);
+}
+
+static void say_facts(struct process *p)
+{
+	struct bytes body;
+	struct json_out o;
+	struct facts f;
+	struct err e = {0};
+	bytes_init(&body, p->mem);
+	if (facts_take(&f, p->job, p->cli->started_us, p->cli->env->clock, p->mem, &e) != OK) {
+		log_line(&p->log, LOG_WARN, "facts: %s", e.text);
+		return;
+	}
+	jout_begin(&o, &body, false);
+	facts_write(&f, &o);
+	facts_close(&f);
+	say(p, WIRE_FACTS, &body);
+}
+
+static void say_answer(struct process *p, uint64_t request, uint64_t checkpoint,
+		       const struct err *why)
+{
+	struct bytes body;
+	struct word_answer a = {.request = request, .checkpoint = checkpoint};
+	if (why)
+		a.error = *why;
+	bytes_init(&body, p->mem);
+	answer_write(&a, &body);
+	say(p, WIRE_ANSWER, &body);
+}
+
+static void say_ended(struct process *p, const struct word_ended *w)
+{
+	struct bytes body;
+	bytes_init(&body, p->mem);
+	ended_write(w, &body);
+	say(p, WIRE_ENDED, &body);
+	wire_flush(p->wire, LAST_WORDS_MS);
+}
+
+/* ---- what the job tells ---- */
+
+static void on_checkpoint(void *arg, const struct checkpoint_record *r)
+{
+	struct process *p = arg;
+	struct bytes body;
+	struct json_out o;
+	if (r->completed)
+		p->screen.last = *r;
+	p->screen.ops->checkpoint(&p->screen, r);
+	log_file_check(p->start.log);
+	if (!p->watched || !wire_is_idle(p->wire))
+		return;
+	bytes_init(&body, p->mem);
+	jout_begin(&o, &body, false);
+	record_write(r, &o);
+	say(p, WIRE_RECORD, &body);
+}
+
+static void on_failed(void *arg, const struct err *e, const struct restart_decision *d)
+{
+	struct process *p = arg;
+	struct bytes body;
+	if (p->screen.job)
+		p->screen.ops->failed(&p->screen, e, d);
+	if (!d->restart || !p->job) /* its last word says it */
+		return;
+	struct word_failed f = {.error = *e, .restarts = *job_restarts(p->job), .after_us = d->after_us};
+	bytes_init(&body, p->mem);
+	failed_write(&f, &body);
+	say(p, WIRE_FAILED, &body);
+	loop_timer_set(p->back, d->after_us);
+}
+
+/* The next attempt is to run by now: said as soon as it does. */
+static void on_back(void *arg)
+{
+	struct process *p = arg;
+	if (job_state(p->job) == JOB_RUNNING)
+		say_nothing_but(p, WIRE_UP);
+	else
+		loop_timer_set(p->back, BACK_LOOK_US);
+}
+
+static void on_answered(void *arg, uint64_t request, const struct checkpoint_record *r,
+			const struct err *why)
+{
+	say_answer(arg, request, r ? r->id : 0, r ? NULL : why);
+}
+
+static void on_began(void *arg)
+{
+	struct process *p = arg;
+	struct bytes lines, body;
+	struct paint plain = p->cli->err;
+	p->screen.ops->began(&p->screen);
+	if (!job_recovery(p->job)->restored)
+		return;
+	bytes_init(&lines, p->mem);
+	bytes_init(&body, p->mem);
+	screen_recovery(&p->screen, &plain, &lines);
+	recovery_write(bytes_text(&lines), &body);
+	bytes_close(&lines);
+	say(p, WIRE_RECOVERY, &body);
+}
+
+static void on_status(void *arg)
+{
+	struct process *p = arg;
+	p->screen.ops->status(&p->screen);
+	log_file_check(p->start.log);
+}
+
+static void on_printed(void *arg)
+{
+	struct process *p = arg;
+	log_file_check(p->start.log);
+}
+
+static void on_tick(void *arg)
+{
+	struct process *p = arg;
+	if (p->job && wire_is_idle(p->wire))
+		say_facts(p);
+}
+
+/* ---- what the server tells ---- */
+
+static void on_stop(struct process *p)
+{
+	p->stop_asked = true;
+	if (p->drive)
+		drive_stop(p->drive);
+}
+
+static void on_request(struct process *p, const char *body, size_t len)
+{
+	uint64_t request;
+	struct err e = {0};
+	if (request_read(&request, body, len, p->mem, &e) != OK)
+		return;
+	if (!p->job)
+		ERR(&e, E_REFUSED, "the job is only starting");
+	else if (job_checkpoint(p->job, request, &e) == OK)
+		return;
+	say_answer(p, request, 0, &e);
+}
+
+static void on_watch(struct process *p, const char *body, size_t len)
+{
+	struct err e = {0};
+	if (watch_read(&p->watched, body, len, p->mem, &e) != OK || !p->tick)
+		return;
+	if (p->watched)
+		loop_timer_every(p->tick, FACTS_EVERY_US);
+	else
+		loop_timer_off(p->tick);
+}
+
+static void on_frame(void *arg, enum wire_kind kind, const char *body, size_t len)
+{
+	struct process *p = arg;
+	struct err e = {0};
+	switch (kind) {
+	case WIRE_START:
+		p->started = !p->started && start_read(&p->start, body, len, p->mem, &e) == OK;
+		if (!p->started)
+			_exit(1);
+		loop_stop(p->loop);
+		break;
+	case WIRE_STOP:
+		on_stop(p);
+		break;
+	case WIRE_CHECKPOINT:
+		on_request(p, body, len);
+		break;
+	case WIRE_ASK:
+		if (p->job)
+			say_facts(p);
+		break;
+	case WIRE_WATCH:
+		on_watch(p, body, len);
+		break;
+	default:
+		_exit(1);
+	}
+}
+
+static void on_closed(void *arg)
+{
+	(void)arg;
+	_exit(1);
+}
+
+/* ---- the job ---- */
+
+static RC read_job(struct process *p, struct err *e)
+{
+	const char *sets[ENTRY_SETS_MAX + 1];
+	char parallelism[32];
+	struct bytes text;
+	struct diags ds;
+	size_t n = 0;
+	if (p->start.config) {
+		diags_init(&ds, p->start.config_file, p->start.config, strlen(p->start.config), p->mem);
+		enum rc rc = config_parse(&p->config, p->start.config_file, p->start.config,
+					  strlen(p->start.config), &ds, p->mem, e);
+		diags_close(&ds);
+		if (rc != OK)
+			return rc;
+	}
+	const struct entry *en = &p->start.entry;
+	for (; n < en->n_sets; n++)
+		sets[n] = en->set[n];
+	if (en->parallelism) {
+		snprintf(parallelism, sizeof parallelism, "parallelism=%u", en->parallelism);
+		sets[n++] = parallelism;
+	}
+	struct job_text_source from = {.file = en->file, .text = en->job, .len = en->job_len,
+				       .sets = sets, .n_sets = n, .defaults = p->config, .env = cli_env};
+	enum rc rc = job_text_parse(&p->file, p->cli->env, &from, e);
+	if (p->file.ds.n) {
+		bytes_init(&text, p->mem);
+		diags_print(&p->file.ds, &text);
+		fputs(bytes_text(&text), p->cli->err.to);
+		bytes_close(&text);
+	}
+	if (rc == E_INVALID && p->file.ds.errors) {
+		err_clear(e);
+		return ERR(e, E_INVALID, "the job has faults (see its log): was something changed since it was "
+			   "submitted?");
+	}
+	return rc;
+}
+
+/* Whether the directory's lock can be had; nothing is kept. */
+static bool is_free(struct process *p)
+{
+	char path[LAYOUT_PATH_MAX];
+	int fd = -1;
+	struct err e = {0};
+	struct fs *fs = p->cli->env->fs;
+	if (!layout_path(path, p->start.dir, NULL, "owner.lock"))
+		return true;
+	enum rc rc = fs_lock(fs, path, &fd, &e);
+	if (rc == OK)
+		rc = fs_close(fs, &fd, &e);
+	return rc != E_REFUSED;
+}
+
+static RC open_job(struct process *p, struct err *e)
+{
+	const struct spec *s = p->file.spec;
+	struct clock *clock = p->cli->env->clock;
+	struct job_options o = {
+		.env = p->cli->env, .log = &p->log, .plan = p->file.plan, .dir = p->start.dir,
+		.pid = (uint64_t)getpid(), .started_us = p->cli->started_us,
+		.restart_attempts = s->restart.attempts_given ? s->restart.attempts : RESTART_UNLIMITED,
+		.restarts = p->start.restarts, .waker = &p->waker,
+		.listen = {.checkpoint = on_checkpoint, .arg = p}, .failed = on_failed,
+		.answered = on_answered};
+	p->mem->limit_bytes = s->limits.memory_bytes;
+	/* The process before was killed together with its server and may not be gone yet. */
+	uint64_t until = clock_mono_us(clock) + p->start.lock_wait_us;
+	while (!is_free(p) && clock_mono_us(clock) < until)
+		usleep(LOCK_LOOK_US);
+	return job_open(&p->job, &o, e);
+}
+
+static RC prepare(struct process *p, struct err *e)
+{
+	p->log = (struct log){.to = p->cli->err.to, .least = LOG_INFO, .clock = p->cli->env->clock};
+	waker_init(&p->waker);
+	if (read_job(p, e) != OK ||
+	    screen_open(&p->screen, p->cli, false, &p->log, p->file.plan, p->start.dir, e) != OK)
+		return e->code;
+	p->screen_is_open = true;
+	if (open_job(p, e) != OK)
+		return e->code;
+	p->screen.job = p->job;
+	const struct manifest *m = job_start(p->job)->chosen;
+	p->screen.resumed = m && m->kind == CHECKPOINT_STOP;
+	if (loop_timer_open(&p->tick, p->loop, on_tick, p, e) != OK ||
+	    loop_timer_open(&p->back, p->loop, on_back, p, e) != OK)
+		return e->code;
+	if (p->watched)
+		loop_timer_every(p->tick, FACTS_EVERY_US);
+	say_nothing_but(p, WIRE_UP);
+	return OK;
+}
+
+static RC drive(struct process *p, enum drive_end *end, struct err *e)
+{
+	struct drive_options o = {
+		.job = p->job, .loop = p->loop, .clock = p->cli->env->clock, .mem = p->mem,
+		.waker = &p->waker, .out_fd = STDOUT_FILENO,
+		.stop_limit_us = p->file.spec->limits.stop_us, .status_every_us = STATUS_EVERY_US,
+		.status = on_status, .began = on_began, .printed = on_printed, .arg = p};
+	p->screen.ops->opened(&p->screen);
+	if (drive_open(&p->drive, &o, e) != OK)
+		return e->code;
+	if (p->stop_asked) /* before anything ran */
+		job_stop(p->job);
+	drive_run(p->drive, end);
+	return OK;
+}
+
+/* ---- the end ---- */
+
+static void how_it_ended(struct process *p, enum drive_end end, struct word_ended *w)
+{
+	*w = (struct word_ended){.ended = LIFE_ENDED_FAILED, .exit = 1};
+	if (end != DRIVE_OVER) {
+		ERR(&w->error, E_TIMEOUT, "it did not stop within limits.stop");
+		w->unsaved_stop = p->stop_asked;
+		if (p->stop_asked)
+			w->ended = LIFE_ENDED_STOPPED;
+		return;
+	}
+	w->exit = job_exit_code(p->job);
+	w->error = *job_error(p->job);
+	if (job_state(p->job) == JOB_FINISHED)
+		w->ended = LIFE_ENDED_FINISHED;
+	else if (job_state(p->job) == JOB_STOPPED)
+		w->ended = LIFE_ENDED_STOPPED;
+}
+
+static void end_with(struct process *p, const struct err *e)
+{
+	struct word_ended w = {.ended = LIFE_ENDED_FAILED, .exit = err_exit_code(e->code), .error = *e};
+	fprintf(p->cli->err.to, "%s: %s\n", p->start.entry.name, e->text);
+	say_ended(p, &w);
+}
+
+static void run_job(struct process *p)
+{
+	struct err e = {0};
+	struct word_ended w;
+	enum drive_end end = DRIVE_OVER;
+	if (prepare(p, &e) != OK) {
+		end_with(p, &e);
+		return;
+	}
+	if (job_state(p->job) != JOB_FINISHED) {
+		if (drive(p, &end, &e) != OK) {
+			end_with(p, &e);
+			return;
+		}
+		p->screen.ops->ended(&p->screen, end);
+	}
+	how_it_ended(p, end, &w);
+	say_ended(p, &w);
+}
+
+static int job_process(struct cli *c, const struct args *a)
+{
+	struct process *p = mem_get(c->env->mem, sizeof *p);
+	struct err e = {0};
+	int type;
+	socklen_t len = sizeof type;
+	(void)a;
+	if (!p)
+		return 1;
+	if (getsockopt(WIRE_FD, SOL_SOCKET, SO_TYPE, &type, &len)) {
+		ERR(&e, E_USAGE, "this verb is how `weir serve` starts a job; people submit it: weir submit");
+		return cli_fail(c, &e);
+	}
+	/* The server may be gone before the first: then the wire is at its end. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	if (fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) < 0)
+		return 1;
+	*p = (struct process){.cli = c, .mem = c->env->mem};
+	struct wire_config wc = {.mem = p->mem, .fd = WIRE_FD, .frame = on_frame, .closed = on_closed,
+				 .arg = p};
+	if (loop_open(&p->loop, p->mem, &e) != OK)
+		return cli_fail(c, &e);
+	wc.loop = p->loop;
+	if (wire_open(&p->wire, &wc, &e) != OK)
+		return cli_fail(c, &e);
+	loop_run(p->loop);
+	run_job(p);
+	/* Everything is told and durable: what the process still holds ends with it. */
+	fflush(NULL);
+	_exit(0);
+}
+
+const struct verb verb_job = {
+	.name = "job",
+	.arguments = "NAME",
+	.summary = "what weir serve starts for each job",
+	.help = "For weir serve only.",
+	.least = 0,
+	.most = 1,
+	.options = (const struct arg_def[]){{0}},
+	.run = job_process,
+};

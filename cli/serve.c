@@ -1,0 +1,100 @@
+/* serve.c - `weir serve`: the runtime that stays. */
+#include "cli/cli.h"
+#include "cli/remote.h"
+#include "server/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct arg_def options[] = {
+	{"--dir", ARG_TEXT, "DIR", "the data directory (default: $WEIR_DIR, else weir-server)"},
+	{"--config", ARG_TEXT, "FILE",
+	 "JSON with defaults that jobs inherit: checkpoint, restart, limits"},
+	{"--json", ARG_FLAG, NULL, "its log as JSON, one object a line"},
+	{0},
+};
+
+struct serve {
+	struct cli *cli;
+	const char *dir;
+};
+
+static void on_ready(void *arg, unsigned jobs, unsigned running)
+{
+	struct serve *v = arg;
+	const struct paint *p = &v->cli->err;
+	fprintf(p->to, "%sweir%s  SERVING  dir %s  pid %ld", paint_on(p, PAINT_BOLD), paint_off(p), v->dir,
+		(long)getpid());
+	if (jobs)
+		fprintf(p->to, "  %u job%s, %u to run", jobs, jobs == 1 ? "" : "s", running);
+	fprintf(p->to, "\n %stry: weir submit JOB.json%s%s%s\n", paint_on(p, PAINT_DIM),
+		strcmp(v->dir, REMOTE_DIR) ? " --dir " : "", strcmp(v->dir, REMOTE_DIR) ? v->dir : "",
+		paint_off(p));
+	fflush(p->to);
+}
+
+/* Absolute, so that clients are told places that mean the same to them. */
+static char *absolute(struct mem *mem, const char *path)
+{
+	char cwd[4096];
+	struct bytes b;
+	if (path[0] == '/' || !getcwd(cwd, sizeof cwd))
+		return mem_string(mem, path);
+	bytes_init(&b, mem);
+	bytes_printf(&b, "%s/%s", cwd, path);
+	char *full = mem_string(mem, bytes_text(&b));
+	bytes_close(&b);
+	return full;
+}
+
+static int serve(struct cli *c, const struct args *a)
+{
+	struct err e = {0};
+	struct mem *mem = c->env->mem;
+	const char *home = getenv("WEIR_DIR");
+	const char *dir = args_text(a, "--dir", home && *home ? home : REMOTE_DIR);
+	struct serve v = {.cli = c, .dir = dir};
+	struct log log = {.to = c->err.to, .format = args_has(a, "--json") ? LOG_JSON : LOG_TEXT,
+			  .least = LOG_INFO, .clock = c->env->clock};
+	char *full = absolute(mem, dir);
+	struct server_options o = {.env = c->env, .log = &log, .dir = full,
+				   .config = args_text(a, "--config", NULL),
+				   .program = "/proc/self/exe", .version = WEIR_VERSION,
+				   .started_us = c->started_us,
+				   .ready = args_has(a, "--json") ? NULL : on_ready, .arg = &v};
+	for (size_t n = full ? strlen(full) : 0; n > 1 && full[n - 1] == '/'; n--)
+		full[n - 1] = '\0';
+	enum rc rc = full ? server_run(&o, &e) : ERR(&e, E_NO_MEMORY, "no memory for a path");
+	mem_put(mem, full);
+	return rc == OK ? 0 : cli_fail(c, &e);
+}
+
+const struct verb verb_serve = {
+	.name = "serve",
+	.arguments = "[OPTION]...",
+	.summary = "the runtime that stays: takes jobs, keeps them, and survives",
+	.help =
+		"Runs many jobs, each in a process of its own, and keeps them in a data directory: after\n"
+		"a kill of the server, of a job or of the whole machine, what was running runs again\n"
+		"from its newest checkpoint, and what was stopped stays stopped. SIGTERM or SIGINT: every\n"
+		"job takes a checkpoint and stops, to go on with the next `weir serve`; a second signal\n"
+		"ends at once.\n"
+		"\n"
+		"    weir serve &                          # in weir-server/\n"
+		"    weir submit examples/word-count-slow.json\n"
+		"    weir list\n"
+		"\n"
+		"    weir serve --dir /srv/weir --config defaults.json\n"
+		"\n"
+		"where defaults.json holds what jobs need not say, such as\n"
+		"\n"
+		"    { \"checkpoint\": { \"interval\": \"10s\" }, \"restart\": { \"initial\": \"5s\" } }\n"
+		"\n"
+		"It speaks HTTP on DIR/weir.sock (docs/REST.md). Exit codes: 0 stopped in order, 2 a wrong\n"
+		"configuration, 5 another server has the directory.",
+	.least = 0,
+	.most = 0,
+	.options = options,
+	.run = serve,
+};
