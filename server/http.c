@@ -1,8 +1,8 @@
-/* http.c - the library's life in our loop: its turns, its callbacks, and the connections. See http.h
- * and http_in.h.
+/* http.c - the library's life in our loop: its turns, and requests from their first line to the
+ * handler. See http.h and http_in.h.
  * The library runs without threads and without a listening socket. Its epoll descriptor is watched;
  * a turn of it (MHD_run) performs all callbacks; whoever changes something outside of a callback
- * asks for another turn. Deadlines are ours, since the library's begin anew with every byte. */
+ * asks for another turn. */
 #include "server/http_in.h"
 
 #include "base/library.h"
@@ -10,17 +10,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* A connection's memory in the library: the header, read with some room, and the answer's head.
  * Over 32 KiB it is mapped, so that what is not touched costs nothing. */
 #define CONNECTION_BYTES (40u << 10)
 #define IDLE_TURNS 64         /* turns in which the library asks for the next and does nothing */
-#define IDLE_DELAY_US 10000   /* then it waits: a request it cannot go on with must not burn a core */
+#define IDLE_DELAY_US 10000   /* then it waits: what it cannot go on with must not burn a core */
 #define FLUSH_TURNS 64        /* at the close, for answers that clients are reading; by feel */
-#define HUPS_A_TURN 64
 
 /* ---- turns ---- */
 
@@ -64,160 +61,7 @@ static void on_epoll(void *arg, int events, int error)
 	on_turn(arg);
 }
 
-/* ---- deadlines ---- */
-
-static void deadline_set(struct http *h, uint64_t now_us, uint64_t at_us)
-{
-	if (at_us >= h->deadline_at_us)
-		return;
-	h->deadline_at_us = at_us;
-	loop_timer_set(h->deadline, at_us > now_us ? at_us - now_us : 0);
-}
-
-void conn_deadline(struct conn *c, uint64_t after_us)
-{
-	c->deadline_us = UINT64_MAX;
-	if (!after_us)
-		return;
-	uint64_t now_us = clock_mono_us(c->http->config.clock);
-	c->deadline_us = now_us + after_us;
-	deadline_set(c->http, now_us, c->deadline_us);
-}
-
-/* The library sends nothing while it receives, so a word to the client does not get mixed up. */
-static void expire(struct conn *c)
-{
-	struct http_request *r = c->request;
-	if (r && r->state == REQUEST_RECEIVED)
-		http_raw(c->fd, "408 Request Timeout", "E_TIMEOUT", r->begun ?
-			 "the body did not come in time" : "the header did not come in time");
-	if (r || !c->served)
-		c->http->counts.refused++;
-	conn_break(c);
-}
-
-static void on_deadline(void *arg)
-{
-	struct http *h = arg;
-	uint64_t now_us = clock_mono_us(h->config.clock), next_us = UINT64_MAX;
-	h->deadline_at_us = UINT64_MAX;
-	for (struct conn *c = h->first; c; c = c->next) {
-		if (c->deadline_us <= now_us) {
-			c->deadline_us = UINT64_MAX;
-			expire(c);
-		} else if (c->deadline_us < next_us) {
-			next_us = c->deadline_us;
-		}
-	}
-	if (next_us != UINT64_MAX)
-		deadline_set(h, now_us, next_us);
-}
-
-/* ---- connections ---- */
-
-void conn_add(struct http *h, int fd)
-{
-	struct conn *c = mem_get(h->mem, sizeof *c);
-	/* Hang-ups are always reported; nothing else is asked for. */
-	struct epoll_event hup = {.events = EPOLLET, .data.ptr = c};
-	if (!c || epoll_ctl(h->hup_fd, EPOLL_CTL_ADD, fd, &hup)) {
-		mem_put(h->mem, c);
-		h->counts.refused++;
-		http_raw(fd, "503 Service Unavailable", "E_NO_MEMORY", "no memory for another client");
-		close(fd);
-		return;
-	}
-	*c = (struct conn){.http = h, .fd = fd, .deadline_us = UINT64_MAX};
-	struct sockaddr_un from = {.sun_family = AF_UNIX};
-	h->adding = c;
-	/* It takes fd, and closes it too when it fails. It has told us of the connection, or not. */
-	if (h->mhd.add(h->daemon, fd, (struct sockaddr *)&from, sizeof from.sun_family) != MHD_YES) {
-		h->counts.refused++;
-		mem_put(h->mem, h->adding);
-	}
-	h->adding = NULL;
-}
-
-static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
-			  enum MHD_ConnectionNotificationCode what)
-{
-	struct http *h = arg;
-	h->progress++;
-	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		struct conn *c = *context = h->adding;
-		h->adding = NULL;
-		c->mhd = mhd;
-		c->next = h->first;
-		if (c->next)
-			c->next->prev = c;
-		h->first = c;
-		h->counts.connections++;
-		conn_deadline(c, h->config.header_deadline_us);
-		return;
-	}
-	struct conn *c = *context;
-	CHECK(!c->request);
-	epoll_ctl(h->hup_fd, EPOLL_CTL_DEL, c->fd, NULL);
-	*(c->prev ? &c->prev->next : &h->first) = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
-	h->counts.connections--;
-	mem_put(h->mem, c);
-	*context = NULL;
-}
-
-void request_suspend(struct http_request *r)
-{
-	CHECK(!r->suspended);
-	r->suspended = true;
-	r->http->mhd.suspend(r->conn->mhd);
-	if (r->conn->hung_up)
-		conn_break(r->conn);
-}
-
-void request_resume(struct http_request *r)
-{
-	if (!r->suspended)
-		return;
-	r->suspended = false;
-	r->http->mhd.resume(r->conn->mhd);
-	http_turn_soon(r->http);
-}
-
-void conn_break(struct conn *c)
-{
-	if (c->broken)
-		return;
-	c->broken = true;
-	shutdown(c->fd, SHUT_RDWR);
-	if (c->request)
-		request_resume(c->request);
-	http_turn_soon(c->http);
-}
-
-/* The library does not look at suspended connections; of the others it hears itself. No connection
- * goes between the wait and the last of these events: that happens in turns only. */
-static void on_hup(void *arg, int events, int error)
-{
-	struct http *h = arg;
-	struct epoll_event ev[HUPS_A_TURN];
-	(void)events;
-	(void)error;
-	int n = epoll_wait(h->hup_fd, ev, HUPS_A_TURN, 0);
-	for (int i = 0; i < n; i++) {
-		struct conn *c = ev[i].data.ptr;
-		c->hung_up = true;
-		if (c->request && c->request->suspended)
-			conn_break(c);
-	}
-}
-
 /* ---- requests ---- */
-
-static struct conn *conn_of(struct http *h, struct MHD_Connection *mhd)
-{
-	return h->mhd.connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-}
 
 /* The request line is there: the only moment at which the target is seen as it was sent. */
 static void *on_target(void *arg, const char *raw, struct MHD_Connection *mhd)
@@ -327,8 +171,8 @@ static void on_request(struct http_request *r)
 	}
 }
 
-/* Called with the header, then with each piece of the body, then once more; and again when a request
- * that was kept is resumed without an answer. */
+/* Called with the header, then with each piece of the body, then once more; and again when a kept
+ * request is resumed without an answer. */
 static enum MHD_Result on_access(void *arg, struct MHD_Connection *mhd, const char *url,
 				 const char *method, const char *version, const char *data,
 				 size_t *len, void **context)
@@ -408,7 +252,7 @@ static RC start(struct http *h, struct err *e)
 		return err_in(e, "HTTP");
 	h->daemon = h->mhd.start(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
-		on_access, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+		on_access, h, MHD_OPTION_NOTIFY_CONNECTION, conn_notified, h,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
 		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_LIMIT,
@@ -425,10 +269,10 @@ static RC start(struct http *h, struct err *e)
 	h->hup_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (h->hup_fd < 0)
 		return err_errno(e, errno, "HTTP: epoll");
-	if ((rc = loop_watch_open(&h->hup_watch, l, h->hup_fd, on_hup, h, e)) != OK ||
+	if ((rc = loop_watch_open(&h->hup_watch, l, h->hup_fd, conn_on_hup, h, e)) != OK ||
 	    (rc = loop_waker_open(&h->turn, l, on_turn, h, e)) != OK ||
 	    (rc = loop_timer_open(&h->turn_later, l, on_turn, h, e)) != OK ||
-	    (rc = loop_timer_open(&h->deadline, l, on_deadline, h, e)) != OK)
+	    (rc = loop_timer_open(&h->deadline, l, conn_on_deadline, h, e)) != OK)
 		return rc;
 	loop_watch_for(h->watch, LOOP_READ);
 	loop_watch_for(h->hup_watch, LOOP_READ);

@@ -4,7 +4,8 @@
  * (with the TLS library it draws in) is opened when the first server is, so that job processes do
  * not carry it.
  *
- *   handler(request) -> http_answer now or later | http_stream -> http_stream_put* -> http_stream_end
+ *   handler(request) -> http_answer, now or later
+ *                     | http_stream_open -> http_stream_put* -> http_stream_end
  *
  * A request that is not answered at once is suspended and costs nothing. Bounds (REST.md) are kept
  * here: what breaks one never reaches the handler.
@@ -42,9 +43,9 @@ struct http_config {
 
 /* Listens with mode 0600 and serves only peers of this process's uid, or root. */
 RC http_open(struct http **h, const struct http_config *c, struct err *e);
-/* Sends what was answered as far as clients read it now; closes all connections (`gone` is called for
- * each request that was kept and each stream that was not ended), removes the socket. NULL is legal.
- * Not from a callback of h. */
+/* Sends what was answered, as far as clients read it now; closes all connections (`gone` is called
+ * for each request that was kept and each stream that was not ended); removes the socket. NULL is
+ * legal. Not from a callback of h. */
 void http_close(struct http *h);
 
 /* HEAD is shown as GET; its answer goes without the body. */

@@ -1,5 +1,5 @@
-/* http_answer.c - what is read of a request, and what is given back: whole answers, and streams whose
- * unread output is bounded. See http.h.
+/* http_answer.c - what is read of a request, and what is given back: whole answers, and streams
+ * whose unread output is bounded. See http.h.
  * An answer given within the handler goes straight to the library; one given later resumes the
  * connection that was suspended meanwhile. */
 #include "server/http_in.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ANSWER_DEADLINE_US 300000000 /* for a client to read an answer, by feel: a person pages it */
+#define ANSWER_DEADLINE_US 300000000 /* to read an answer, by feel: a person may page it */
 #define STREAM_PIECE 4096            /* of a stream to an HTTP/1.0 client; others: what fits */
 #define STREAM_KEEP (64u << 10)      /* memory an empty stream may keep */
 
@@ -43,6 +43,11 @@ const char *http_body(const struct http_request *r, size_t *len)
 {
 	*len = r->body.len;
 	return (const char *)r->body.data;
+}
+
+struct mem *http_mem(const struct http_request *r)
+{
+	return r->http->mem;
 }
 
 void http_set_context(struct http_request *r, void *context)

@@ -1,6 +1,6 @@
-/* http_in.h - the inside of the HTTP door: shared by http.c (the library's turns and callbacks, the
- * life of a connection), http_accept.c (the socket, who may come in), http_target.c (what a request
- * line asks for) and http_answer.c (answers and streams) only.
+/* http_in.h - the inside of the HTTP door: shared by http.c (the library's turns, requests),
+ * http_conn.c (connections, deadlines, hang-ups), http_accept.c (the socket, who may come in),
+ * http_target.c (what a request line asks for) and http_answer.c (answers, streams) only.
  *
  *   a connection:  HEADER -> BODY -> KEPT -> ANSWER -> HEADER ...
  *                     \________\_______\---> STREAM -> (ended) ANSWER
@@ -70,7 +70,7 @@ void acceptor_close(struct http *h); /* legal on the empty value (dir_fd and fd 
 /* A whole answer past the library, where it cannot give one; what does not fit is dropped. */
 void http_raw(int fd, const char *status, const char *code, const char *message);
 
-/* --- http.c --- */
+/* --- what they share --- */
 
 struct conn {
 	struct http *http;
@@ -79,7 +79,7 @@ struct conn {
 	int fd;                       /* the library's: it closes it */
 	bool broken;                  /* to be closed by the library as soon as it looks */
 	bool served;                  /* a request was answered before */
-	bool hung_up;                 /* by its client; the library knows, or hears of it when it suspends */
+	bool hung_up;                 /* by its client; the library knows, or is told later */
 	uint64_t deadline_us;         /* UINT64_MAX: none */
 	struct http_request *request;
 };
@@ -132,7 +132,18 @@ struct http {
 	bool running, kicked, closing;
 };
 
+/* --- http.c --- */
+
 void http_turn_soon(struct http *h);
+
+/* --- http_conn.c --- */
+
+/* The library's word that a connection begins or ends. */
+void conn_notified(void *arg, struct MHD_Connection *mhd, void **context,
+		   enum MHD_ConnectionNotificationCode what);
+void conn_on_hup(void *arg, int events, int error);
+void conn_on_deadline(void *arg);
+struct conn *conn_of(struct http *h, struct MHD_Connection *mhd);
 void conn_add(struct http *h, int fd); /* takes fd */
 /* Has the library close it in its next turn; the callbacks come then. */
 void conn_break(struct conn *c);

@@ -120,7 +120,8 @@ static inline void rig_turns(struct rig *g, unsigned ticks)
 	EXPECT(rig_wait(g, rig_count_down, &ticks));
 }
 
-static inline void rig_open_at(struct rig *g, const char *below, uint64_t header_us, uint64_t body_us)
+static inline void rig_open_at(struct rig *g, const char *below, uint64_t header_us,
+			       uint64_t body_us)
 {
 	struct err e = {0};
 	memset(g, 0, sizeof *g);
@@ -260,7 +261,7 @@ static inline int client_hear(struct rig *g, struct client *c, char *to, size_t 
 {
 	bool came = rig_wait(g, client_has_answer, c);
 	if (!came)
-		fail_msg("no answer; it says '%s'%s", c->len ? c->text : "", c->closed ? " and closed" : "");
+		fail_msg("no answer but '%s'%s", c->len ? c->text : "", c->closed ? ", closed" : "");
 	size_t len = client_answer_len(c);
 	CHECK(len < size);
 	memcpy(to, c->text, len);
