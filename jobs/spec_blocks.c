@@ -1,5 +1,5 @@
-/* spec_blocks.c - the blocks of a job file: checkpoint, restart, limits, each by its table. Apart from
- * the job itself because a server's defaults are made of the same (config.c). */
+/* spec_blocks.c - the blocks of a job file: checkpoint, restart, limits, each by its table. Apart
+ * from the job itself because a server's defaults are made of the same (config.c). */
 #include "jobs/spec_parts.h"
 
 #include <stdio.h>
@@ -137,7 +137,8 @@ static void read_checkpoint(struct spec *s, const struct json *root, struct diag
 	struct opt_report *r = diag_report(&dr, ds, "checkpoint");
 	s->checkpoint.interval_us = opt_duration_us(v, "interval", 0);
 	s->checkpoint.timeout_us = opt_duration_us(v, "timeout", s->checkpoint.timeout_us);
-	s->checkpoint.tolerable_failures = spec_clamped(opt_int(v, "tolerable_failures", 0), 0, 1000000);
+	s->checkpoint.tolerable_failures =
+		spec_clamped(opt_int(v, "tolerable_failures", 0), 0, 1000000);
 	s->checkpoint.retain = spec_clamped(opt_int(v, "retain", 3), 1, 1000);
 	s->checkpoint.dir = opt_string(v, "dir", NULL);
 	s->checkpoint.cancel_deletes = opt_is(v, "on_cancel", "delete");

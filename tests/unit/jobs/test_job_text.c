@@ -119,10 +119,10 @@ TEST(without_a_job_file_a_relative_path_is_an_error_with_its_cure)
 		"     |                      ^^^^^ no job file is known: write an absolute path, or say "
 		"?file=/folder/job.json\n"
 		"job:3:53  error: stage 'in': 'path' is a relative path\n"
-		"   3 | \"pipeline\":[{\"id\":\"in\",\"type\":\"file_source\",\"path\":\"words.txt\"},{\"id\""
-		":\"out\",\"type\":\"file_sink\",\"path...\n"
-		"     |                                                     ^^^^^^^^^ no job file is known: "
-		"write an absolute path, or say ?file=/folder/job.json\n"
+		"   3 | \"pipeline\":[{\"id\":\"in\",\"type\":\"file_source\",\"path\":\"words.txt\"},"
+		"{\"id\":\"out\",\"type\":\"file_sink\",\"path...\n"
+		"     |                                                     ^^^^^^^^^ no job file is "
+		"known: write an absolute path, or say ?file=/folder/job.json\n"
 		"2 errors\n");
 	assert_string_equal(r.e.text, "job: 2 errors");
 	rig_close(&r);

@@ -210,7 +210,8 @@ TEST(what_is_said_is_kept)
 	parse_ok(&p, "{\"version\":1,\"name\":\"a-B_9\",\"parallelism\":3,\"max_parallelism\":16,"
 		     "\"chaining\":\"none\",\"checkpoint\":{\"interval\":\"1.5s\",\"timeout\":\"2h\","
 		     "\"tolerable_failures\":4,\"retain\":7,\"dir\":\"ckpt\",\"mode\":\"exactly_once\","
-		     "\"incremental\":true,\"compression\":\"lz4\",\"max_concurrent\":1,\"on_cancel\":\"delete\"},"
+		     "\"incremental\":true,\"compression\":\"lz4\",\"max_concurrent\":1,"
+		     "\"on_cancel\":\"delete\"},"
 		     "\"restart\":{\"strategy\":\"exponential\",\"attempts\":0,\"initial\":\"250ms\","
 		     "\"max\":\"1d\",\"multiplier\":2,\"reset_after\":\"0s\"},"
 		     "\"limits\":{\"memory\":\"2GiB\",\"record\":\"64kB\",\"stop\":\"500us\"}," STAGES
