@@ -12,12 +12,13 @@ void paint_init(struct paint *p, FILE *to)
 	const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
 	p->to = to;
 	p->terminal = isatty(fileno(to)) == 1;
-	p->colour = p->terminal && !(none && *none) && term && strcmp(term, "dumb");
+	p->colour = p->terminal && !(none && *none) && term && *term && strcmp(term, "dumb");
 }
 
 const char *paint_on(const struct paint *p, enum paint_colour c)
 {
 	static const char *const codes[] = {
+		[PAINT_PLAIN] = "",
 		[PAINT_BOLD] = "\033[1m",    [PAINT_DIM] = "\033[2m",     [PAINT_RED] = "\033[31m",
 		[PAINT_GREEN] = "\033[32m",  [PAINT_YELLOW] = "\033[33m", [PAINT_CYAN] = "\033[36m"};
 	return p->colour ? codes[c] : "";
@@ -101,12 +102,15 @@ const char *text_clock(uint64_t us, char to[PAINT_TEXT])
 
 const char *text_rate(double per_second, char to[PAINT_TEXT])
 {
-	if (per_second < 1e3)
+	/* What would be rounded up to four figures has the next unit. */
+	if (per_second < 999.5)
 		snprintf(to, PAINT_TEXT, "%.0f", per_second);
-	else if (per_second < 1e6)
+	else if (per_second < 999.95e3)
 		snprintf(to, PAINT_TEXT, "%.1f k", per_second / 1e3);
-	else
+	else if (per_second < 999.95e6)
 		snprintf(to, PAINT_TEXT, "%.1f M", per_second / 1e6);
+	else
+		snprintf(to, PAINT_TEXT, "%.1f G", per_second / 1e9);
 	return to;
 }
 

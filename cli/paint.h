@@ -12,7 +12,15 @@ struct paint {
 	bool terminal, colour;
 };
 
-enum paint_colour { PAINT_BOLD, PAINT_DIM, PAINT_RED, PAINT_GREEN, PAINT_YELLOW, PAINT_CYAN };
+enum paint_colour {
+	PAINT_PLAIN,
+	PAINT_BOLD,
+	PAINT_DIM,
+	PAINT_RED,
+	PAINT_GREEN,
+	PAINT_YELLOW,
+	PAINT_CYAN
+};
 
 void paint_init(struct paint *p, FILE *to);
 /* "" without colour. Use in pairs: paint_on(...) text paint_off(...). */

@@ -21,7 +21,7 @@ static const struct arg_def options[] = {
 	{"--json", ARG_FLAG, NULL, "events on standard error, one JSON object a line"},
 	{"--log-format", ARG_WORD, "text|json", "json: the same as --json", .one_of = "text json"},
 	{"--status-every", ARG_DURATION, "TIME",
-	 "how often to say how it goes (1s on a terminal, else 5s)", 1000, 3600000000},
+	 "how often to say how it goes (a screen 0.25s, a terminal 1s, else 5s)", 1000, 3600000000},
 	{"--restore", ARG_LATER, "ID", ""},
 	{"--rewind", ARG_LATER, NULL, ""},
 	{0},
@@ -47,10 +47,8 @@ struct run {
 static void on_checkpoint(void *arg, const struct checkpoint_record *c)
 {
 	struct run *r = arg;
-	if (c->completed) {
+	if (c->completed)
 		r->screen.last = *c;
-		r->screen.last_us = clock_mono_us(r->cli->env->clock);
-	}
 	r->screen.ops->checkpoint(&r->screen, c);
 }
 
@@ -116,6 +114,7 @@ static int refuse(struct run *r, const struct err *e)
 {
 	struct bytes text;
 	struct json_out o;
+	screen_leave(&r->screen);
 	if (!speaks_json(r))
 		return cli_fail(r->cli, e);
 	bytes_init(&text, r->cli->env->mem);
@@ -246,7 +245,7 @@ static RC prepare(struct run *r, struct err *e)
 
 static RC drive(struct run *r, enum drive_end *end, struct err *e)
 {
-	uint64_t usual = r->cli->err.terminal ? 1000000 : 5000000;
+	uint64_t usual = screen_tick_us(&r->screen);
 	struct loop *loop;
 	struct drive *d = NULL;
 	*end = DRIVE_OVER;

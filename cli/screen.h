@@ -5,6 +5,7 @@
  *
  * Threads: control thread. */
 #pragma once
+#include "cli/board.h"
 #include "cli/cli.h"
 #include "jobs/drive.h"
 
@@ -19,17 +20,19 @@ struct screen {
 	bool resumed;              /* the checkpoint it goes on from was taken at a stop */
 	int64_t opened_wall_us;
 	struct checkpoint_record last; /* the newest completed one of this process; id 0: none */
-	uint64_t last_us;          /* monotonic time it was heard of */
-	/* between two status lines */
-	uint64_t status_us;        /* monotonic time of the one before, 0: none */
-	struct stage_count {
-		uint64_t in, out, busy_us;
-	} *count;                  /* one a stage, as of then */
+	struct board *board;       /* prose: where the status stands; NULL once it was left */
+	struct paint err;          /* standard error, which the board lends meanwhile */
+	bool stopping;
+	char failure[ERR_TEXT_MAX]; /* of the last attempt that failed, "": none did */
 	/* checkpoints that were completed and not told of yet */
 	struct {
 		uint64_t first, last, n, bytes, keys_changed, total_us_max, sync_us_max;
 	} untold;
 	uint64_t told_us;
+};
+
+struct stage_count {
+	uint64_t in, out, busy_us;
 };
 
 struct screen_ops {
@@ -46,9 +49,15 @@ struct screen_ops {
 };
 extern const struct screen_ops screen_text, screen_json;
 
-/* log is borrowed; everything else is set by the caller. E_NO_MEMORY. */
+/* log is borrowed; everything else is set by the caller. Until screen_leave, what c->err and log
+ * write goes where it does not disturb the status. E_NO_MEMORY. */
 RC screen_open(struct screen *s, struct cli *c, bool json, struct log *log, const struct plan *plan,
 	       const char *dir, struct err *e);
+/* The status is left as it stands; what is printed from now on stands below it. Any number of
+ * times. */
+void screen_leave(struct screen *s);
+/* How often `status` is worth calling, if nobody said otherwise. */
+uint64_t screen_tick_us(const struct screen *s);
 void screen_close(struct screen *s); /* legal on the empty value */
 
 /* Totals of a stage over its subtasks. */

@@ -1,4 +1,5 @@
-/* screen_text.c - the prose of `weir run`: lines that stand for themselves, also in a file. */
+/* screen_text.c - the prose of `weir run`: lines that stand for themselves, also in a file, and the
+ * status, which a terminal has below them (board.h). */
 #include "cli/screen.h"
 
 #include <inttypes.h>
@@ -6,7 +7,6 @@
 #include <unistd.h>
 
 #define TELL_EVERY_US 1000000 /* completed checkpoints are told at most this often */
-#define STAGES_SHOWN 6        /* more do not fit a line */
 
 static const struct paint *paint(const struct screen *s)
 {
@@ -17,6 +17,38 @@ static uint64_t now_us(const struct screen *s)
 {
 	return clock_mono_us(s->cli->env->clock);
 }
+
+static bool redraws(const struct screen *s)
+{
+	return s->board && board_redraws(s->board);
+}
+
+/* ---- the status ---- */
+
+static void text_status(struct screen *s)
+{
+	struct facts f;
+	struct err ignored = {0};
+	/* Without memory for it the next one will do. */
+	if (!s->board || facts_take(&f, s->job, s->cli->started_us, s->cli->env->clock,
+				    s->cli->env->mem, &ignored) != OK)
+		return;
+	if (s->stopping && job_state(s->job) == JOB_RUNNING)
+		snprintf(f.state, sizeof f.state, "STOPPING");
+	if (!f.error[0])
+		snprintf(f.error, sizeof f.error, "%s", s->failure);
+	board_update(s->board, &f);
+	facts_close(&f);
+}
+
+/* Where it is redrawn it follows what happens. */
+static void status_now(struct screen *s)
+{
+	if (redraws(s))
+		text_status(s);
+}
+
+/* ---- the beginning ---- */
 
 static void text_changed(struct screen *s, const char *difference)
 {
@@ -29,14 +61,16 @@ static void text_opened(struct screen *s)
 {
 	const struct paint *p = paint(s);
 	const struct job_recovery *r = job_recovery(s->job);
-	fprintf(p->to, "%s%s%s  RUNNING  attempt 1  dir %s   %s(try: kill -9 %ld)%s\n",
-		paint_on(p, PAINT_BOLD), s->plan->spec->name, paint_off(p), s->dir, paint_on(p, PAINT_DIM),
-		(long)getpid(), paint_off(p));
+	if (!redraws(s)) /* there it is the first line of the status */
+		fprintf(p->to, "%s%s%s  RUNNING  attempt 1  dir %s   %s(try: kill -9 %ld)%s\n",
+			paint_on(p, PAINT_BOLD), s->plan->spec->name, paint_off(p), s->dir,
+			paint_on(p, PAINT_DIM), (long)getpid(), paint_off(p));
 	if (!r->restored && r->below_id)
 		fprintf(p->to,
 			" a fresh start: the state of checkpoint %" PRIu64
 			" lies below it and is no longer used\n",
 			r->below_id);
+	status_now(s);
 }
 
 static void text_finished_before(struct screen *s, int64_t wall_us)
@@ -98,6 +132,9 @@ static void text_checkpoint(struct screen *s, const struct checkpoint_record *r)
 		log_line(s->log, LOG_DEBUG, "checkpoint %" PRIu64 " given up: %s", r->id, r->error);
 		return;
 	}
+	/* The status shows the newest one. */
+	if (redraws(s) && r->kind == CO_PERIODIC)
+		return;
 	if (!s->untold.n++)
 		s->untold.first = r->id;
 	s->untold.last = r->id;
@@ -117,6 +154,7 @@ static void text_failed(struct screen *s, const struct err *e, const struct rest
 	tell(s);
 	if (!d->restart)
 		return; /* the last line says it */
+	snprintf(s->failure, sizeof s->failure, "%s", e->text);
 	if (d->after_us)
 		log_line(s->log, LOG_WARN, "attempt %u failed: %s; the next one in %s",
 			 job_attempt_number(s->job), e->text, text_us(d->after_us, after));
@@ -125,87 +163,15 @@ static void text_failed(struct screen *s, const struct err *e, const struct rest
 			 job_attempt_number(s->job), e->text);
 }
 
-/* ---- the status line ---- */
-
-/* A chain in which each stage reads the one before it is drawn with arrows. */
-static bool is_chain(const struct plan *p)
-{
-	for (uint32_t i = 0; i < p->n_stages; i++) {
-		const struct spec_stage *st = p->stage[p->order[i]].spec;
-		if (st->n_inputs != (i ? 1 : 0))
-			return false;
-		if (i && st->inputs[0].stage != (int)p->order[i - 1])
-			return false;
-	}
-	return true;
-}
-
-static void put_rates(struct screen *s, double seconds, struct bytes *to)
-{
-	const struct plan *p = s->plan;
-	const char *between = is_chain(p) ? " -> " : ", ", *busiest = NULL;
-	double busiest_share = 0;
-	uint32_t shown = 0;
-	for (uint32_t i = 0; i < p->n_stages; i++) {
-		uint32_t stage = p->order[i];
-		const struct plan_stage *st = &p->stage[stage];
-		struct stage_count now = screen_count(s, stage), was = s->count[stage];
-		bool sink = st->ops->role == OP_SINK;
-		char rate[PAINT_TEXT];
-		double n = (double)(sink ? now.in - was.in : now.out - was.out);
-		double share = (double)(now.busy_us - was.busy_us) / 1e6 / seconds / st->parallelism;
-		s->count[stage] = now;
-		if (share > busiest_share) {
-			busiest_share = share;
-			busiest = st->spec->id;
-		}
-		/* With many stages: the ends, where things come in and go out. */
-		if (p->n_stages > STAGES_SHOWN && st->ops->role == OP_TRANSFORM)
-			continue;
-		if (shown++ < STAGES_SHOWN)
-			bytes_printf(to, "%s%s %s/s", shown > 1 ? between : "", st->spec->id,
-				     text_rate(n / seconds, rate));
-	}
-	if (busiest && busiest_share > 0.5)
-		bytes_printf(to, "  busiest %s %.0f %%", busiest,
-			     busiest_share > 1 ? 100 : busiest_share * 100);
-}
-
-static void put_last(const struct screen *s, struct bytes *to)
-{
-	char a[PAINT_TEXT], b[PAINT_TEXT], c[PAINT_TEXT], d[PAINT_TEXT];
-	if (!s->last.id)
-		return;
-	bytes_printf(to, "  checkpoint %" PRIu64 " ok %s ago %s %s  longest stop %s", s->last.id,
-		     text_ago(now_us(s) - s->last_us, a), text_bytes(s->last.bytes_written, b),
-		     text_us(s->last.total_us, c), text_us(s->last.sync_us_max, d));
-}
-
-static void text_status(struct screen *s)
-{
-	struct bytes line;
-	char at[PAINT_TEXT];
-	uint64_t now = now_us(s);
-	uint64_t since = s->status_us ? s->status_us : s->cli->started_us;
-	if (now <= since)
-		return;
-	bytes_init(&line, s->cli->env->mem);
-	bytes_printf(&line, "%s %s  ", text_clock(now - s->cli->started_us, at),
-		     job_state_name(job_state(s->job)));
-	put_rates(s, (double)(now - since) / 1e6, &line);
-	put_last(s, &line);
-	fprintf(paint(s)->to, "%s\n", bytes_text(&line));
-	bytes_close(&line);
-	s->status_us = now;
-}
-
 /* ---- the end ---- */
 
 static void text_stopping(struct screen *s, int signal)
 {
 	tell(s);
+	s->stopping = true;
 	fprintf(paint(s)->to, "%s: taking a checkpoint, then stopping (once more: stop at once)\n",
-		strsignal(signal));
+		signal ? strsignal(signal) : "asked to stop");
+	status_now(s);
 }
 
 static void text_summary(struct screen *s)
@@ -241,7 +207,9 @@ static void text_ended(struct screen *s, enum drive_end end)
 {
 	const struct paint *p = paint(s);
 	enum job_state state = job_state(s->job);
+	status_now(s);
 	tell(s);
+	screen_leave(s);
 	if (end == DRIVE_SIGNALLED) {
 		fprintf(p->to,
 			"%sSTOPPED AT ONCE%s %s: as after a kill, the next run goes on from the "

@@ -48,6 +48,9 @@ TEST(rates_are_of_a_readable_size)
 	SAYS(text_rate(300, to), "300");
 	SAYS(text_rate(2400, to), "2.4 k");
 	SAYS(text_rate(24.9e6, to), "24.9 M");
+	SAYS(text_rate(999.7, to), "1.0 k");
+	SAYS(text_rate(999.96e3, to), "1.0 M");
+	SAYS(text_rate(1.2e9, to), "1.2 G");
 }
 
 TEST(unprintable_text_is_made_plain_and_never_cut_within_a_character)

@@ -206,8 +206,9 @@ static bool tamper(const char *text, unsigned n, const char *by, struct bytes *t
 
 TEST(a_missing_or_odd_member_is_refused_with_its_name)
 {
-	static const char *const odd[] = {NULL, "[]", "{}", "-1", "1.5", "\"\\u0000\"",
-					  "[[],{}]", "\"99999999999999999999\"", "[7,7,7]"};
+	/* The last ones are something that some member may be. */
+	static const char *const odd[] = {NULL, "{}", "1.5", "\"\\u0000\"", "[[],{}]", "[7,7,7]",
+					  "[]", "-1", "\"99999999999999999999\""};
 	struct facts f, back;
 	struct bytes text, other;
 	unsigned tampered = 0;
@@ -223,15 +224,13 @@ TEST(a_missing_or_odd_member_is_refused_with_its_name)
 				break;
 			const char *s = bytes_text(&other);
 			enum rc rc = read_facts(&back, s, &e);
-			bool fits = (odd[i] && (!strcmp(odd[i], "-1") && rc == OK)) ||
-				    (odd[i] && !strcmp(odd[i], "[]") && rc == OK && !back.n_stages) ||
-				    (odd[i] && odd[i][0] == '"' && odd[i][1] == '9' && rc == OK);
-			if (!fits && rc != E_INVALID)
+			if (rc != E_INVALID && (rc != OK || i < 6))
 				fail_msg("%s: %s", err_name(rc), s);
 			if (rc == OK)
 				facts_close(&back);
 			else
-				EXPECT(strstr(e.text, "facts of a job: ") == e.text && strchr(e.text, '\''));
+				EXPECT(strstr(e.text, "facts of a job: ") == e.text &&
+				       (strchr(e.text, '\'') || strstr(e.text, ": no object")));
 		}
 	EXPECT(tampered > 8 * 90);
 	facts_close(&f);
@@ -316,8 +315,7 @@ TEST(a_lack_of_memory_is_told_and_leaves_nothing)
 	"{\"id\":\"slow\",\"type\":\"generator_source\",\"rows\":9,\"rate\":5,"                  \
 	"\"fields\":{\"a\":\"i\"}},"                                                             \
 	"{\"id\":\"out\",\"type\":\"blackhole_sink\",\"inputs\":[\"sums\"]},"                    \
-	"{\"id\":\"fast\",\"type\":\"generator_source\",\"rows\":9,\"fields\":{\"a\":\"i\"},"    \
-	"\"inputs\":[]},"                                                                        \
+	"{\"id\":\"fast\",\"type\":\"generator_source\",\"rows\":9,\"fields\":{\"a\":\"i\"}},"   \
 	"{\"id\":\"both\",\"type\":\"union\",\"inputs\":[\"slow\",\"fast\"]},"                   \
 	"{\"id\":\"sums\",\"type\":\"keyed_sum\",\"key\":\"a\",\"parallelism\":3}]}"
 
