@@ -137,12 +137,11 @@ static void do_erase(struct managed *m, const struct life_do *d)
 static void dropped(void *arg, struct clerk_answer *a)
 {
 	struct managed *m = arg;
-	/* Its files are gone, and the entry says "removed": a start drops it again. */
 	if (a->error.code != OK)
-		log_line(m->s->o.log, LOG_WARN, "%s: its entry could not be removed: %s; the next start "
-			 "does it", m->entry.name, a->error.text);
+		log_line(m->s->o.log, LOG_WARN, "%s: its entry could not be removed: %s; it is tried again",
+			 m->entry.name, a->error.text);
 	m->dropping = false;
-	managed_perform(m);
+	erased(m, a);
 }
 
 static void do_drop(struct managed *m)
