@@ -11,6 +11,8 @@ static const struct arg_def defs[] = {
 	{"--every", ARG_DURATION, "TIME", "a duration", 1000, 60000000},
 	{"--log-format", ARG_WORD, "text|json", "a word", .one_of = "text json"},
 	{"--restore", ARG_LATER, "ID", ""},
+	{"--follow", ARG_FLAG, NULL, "a flag with a letter", .letter = 'f'},
+	{"--lines", ARG_NUMBER, "N", "a number with a letter", 0, 100, .letter = 'n'},
 	{0},
 };
 
@@ -54,6 +56,27 @@ TEST(numbers_and_durations_are_read_and_bounded)
 	EXPECT(args_duration_us(&a, "--every", 7) == 7);
 }
 
+TEST(letters_stand_alone_or_together_with_their_value_at_once_or_behind)
+{
+	static const struct {
+		char *arg[4];
+		int n;
+		bool follow;
+		int64_t lines;
+	} cases[] = {
+		{{"-f"}, 1, true, -1},         {{"-n", "5"}, 2, false, 5}, {{"-n5"}, 1, false, 5},
+		{{"-fn5"}, 1, true, 5},        {{"-fn", "5"}, 2, true, 5}, {{"-f", "-n", "5"}, 3, true, 5},
+		{{"--lines=5", "-f"}, 2, true, 5}, {{"-ff"}, 1, true, -1},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct args a;
+		struct err e = {0};
+		EXPECT_OK(args_parse(&a, defs, cases[i].n, (char **)cases[i].arg, &e), &e);
+		EXPECT(args_has(&a, "--follow") == cases[i].follow);
+		EXPECT(args_number(&a, "--lines", -1) == cases[i].lines && !a.n_places);
+	}
+}
+
 TEST(after_two_dashes_everything_is_a_place)
 {
 	struct args a;
@@ -75,7 +98,7 @@ TEST(help_is_found_before_what_is_wrong_behind_it)
 TEST(what_is_wrong_is_refused_and_named)
 {
 	static const struct {
-		char *arg[3];
+		char *arg[4];
 		int n;
 		const char *says;
 	} cases[] = {
@@ -93,6 +116,11 @@ TEST(what_is_wrong_is_refused_and_named)
 		{{"--every", "soon"}, 2, "--every: 'soon': "},
 		{{"--every", "2m"}, 2, "from 1ms to 1m"},
 		{{"--log-format", "tex"}, 2, "one of: text json; not 'tex'"},
+		{{"-x"}, 1, "unknown option '-x'"},
+		{{"-fx"}, 1, "unknown option '-fx'"},
+		{{"-n"}, 1, "--lines needs a value: --lines N"},
+		{{"-n", "5", "--lines", "6"}, 4, "--lines is given twice"},
+		{{"-n5f"}, 1, "--lines takes a whole number from 0 to 100, not '5f'"},
 		{{"--restore", "3"}, 2, "--restore comes with a later version"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -113,6 +141,7 @@ TEST(the_table_documents_itself_and_hides_what_comes_later)
 	args_document(defs, &text);
 	EXPECT(strstr(bytes_text(&text), "--dir DIR"));
 	EXPECT(strstr(bytes_text(&text), "--set PATH=VALUE"));
+	EXPECT(strstr(bytes_text(&text), "  -n, --lines N"));
 	EXPECT(!strstr(bytes_text(&text), "--restore"));
 	bytes_close(&text);
 	EXPECT(mem.used_bytes == 0);
@@ -124,6 +153,7 @@ int main(void)
 		T(places_and_options_stand_in_any_order),
 		T(a_value_may_follow_an_equals_sign_and_hold_more_of_them),
 		T(numbers_and_durations_are_read_and_bounded),
+		T(letters_stand_alone_or_together_with_their_value_at_once_or_behind),
 		T(after_two_dashes_everything_is_a_place),
 		T(help_is_found_before_what_is_wrong_behind_it),
 		T(what_is_wrong_is_refused_and_named),
