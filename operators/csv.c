@@ -98,16 +98,18 @@ static char *field_put(char *to, const struct column *c, uint32_t row)
 	return to;
 }
 
-static size_t csv_bound(const struct batch *b, uint32_t row)
+static size_t csv_bound(const struct row_names *n, const struct batch *b, uint32_t row)
 {
+	(void)n;
 	size_t bound = 0;
 	for (uint32_t i = 0; i < b->n_cols; i++)
 		bound += column_is_null(b->col[i], row) ? 1 : field_bound(b->col[i], row);
 	return bound + 1;
 }
 
-static char *csv_put(char *to, const struct batch *b, uint32_t row)
+static char *csv_put(const struct row_names *n, char *to, const struct batch *b, uint32_t row)
 {
+	(void)n;
 	for (uint32_t i = 0; i < b->n_cols; i++) {
 		to = field_put(to, b->col[i], row);
 		*to++ = i + 1 < b->n_cols ? ',' : '\n';
@@ -125,4 +127,5 @@ void csv_header_put(struct bytes *to, const struct schema *s)
 	}
 }
 
-const struct row_format csv_format = {.name = "csv", .bound = csv_bound, .put = csv_put};
+const struct row_format csv_format = {
+	.name = "csv", .ext = "csv", .bound = csv_bound, .put = csv_put};

@@ -44,8 +44,9 @@ struct file_sink {
 
 static const struct opt_def file_sink_opts[] = {
 	{"path", OPT_STRING | OPT_PATH, .required = true, .help = "the folder that files are made in"},
-	{"format", OPT_STRING, .one_of = "csv text", .later = "jsonl",
-	 .help = "csv, with a header line (the default); text: one string field, a line a record"},
+	{"format", OPT_STRING, .one_of = "csv jsonl text",
+	 .help = "csv, with a header line (the default); jsonl: an object a line; text: one string "
+		 "field, a line a record"},
 	{"files", OPT_STRING, .one_of = "rolling", .later = "single",
 	 .help = "rolling: one file a subtask and checkpoint"},
 	{"roll", OPT_LATER, .help = "splits the files of one interval"},
@@ -62,6 +63,7 @@ static void sink_conf_close(void *conf, struct mem *mem)
 	mem_put(mem, c->path);
 	mem_put(mem, c->shown);
 	bytes_close(&c->header);
+	row_names_close(&c->names);
 	mem_put(mem, c);
 }
 
@@ -99,7 +101,8 @@ static bool sink_plan(struct op_plan *p)
 		if (c->format == &csv_format)
 			csv_header_put(&c->header, p->in[0]);
 	}
-	if (!c || !c->path || !c->shown || !bytes_ok(&c->header)) {
+	if (!c || !c->path || !c->shown || !bytes_ok(&c->header) ||
+	    !row_names_make(&c->names, c->format, p->in[0], p->mem)) {
 		opt_error(p->report, p->options, NULL, "no memory to plan it");
 		return false;
 	}
@@ -129,7 +132,7 @@ static char *pending_make(struct file_sink *s, const struct op_ctx *ctx)
 	stage[i] = '\0';
 	int n = snprintf(path, sizeof path, "%s/%s/%s/%" PRIu64 "-%" PRIu64 "-%s-%" PRIu32 "-%" PRIu64
 			 ".%s", s->conf->path, PENDING_DIR, ctx->uuid, ctx->epoch, ctx->attempt, stage,
-			 ctx->subtask, s->counter++, s->conf->format == &csv_format ? "csv" : "txt");
+			 ctx->subtask, s->counter++, s->conf->format->ext);
 	CHECK(n > 0 && (size_t)n < sizeof path);
 	return mem_string(ctx->mem, path);
 }
@@ -140,7 +143,7 @@ static char *final_make(const struct file_sink *s, const struct op_ctx *ctx, uin
 	int n = snprintf(path, sizeof path,
 			 "%s/part-%08" PRIx32 "-%020" PRIu64 "-%" PRIu64 "-%" PRIu32 "-0.%s",
 			 s->conf->path, ctx->lineage, checkpoint, ctx->epoch, ctx->subtask,
-			 s->conf->format == &csv_format ? "csv" : "txt");
+			 s->conf->format->ext);
 	CHECK(n > 0 && (size_t)n < sizeof path);
 	return mem_string(ctx->mem, path);
 }
@@ -248,7 +251,7 @@ static RC sink_open(void *self, struct op_ctx *ctx, const void *state, size_t le
 	(void)len;
 	s->conf = ctx->conf;
 	s->newest = &s->oldest;
-	rows_init(&s->rows, s->conf->format, "", ctx->mem);
+	rows_init(&s->rows, s->conf->format, &s->conf->names, "", ctx->mem);
 	for (int i = 0; i < BUFFERS; i++) {
 		struct piece_write *w = &s->buffer[i].write;
 		piece_write_init(w, OP_LETTER + i, ctx->mail);

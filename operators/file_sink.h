@@ -12,6 +12,7 @@ struct file_sink_conf {
 	char *path;    /* the folder, joined with the job file's */
 	char *shown;   /* as the job names it, for messages */
 	const struct row_format *format;
+	struct row_names names;
 	struct bytes header; /* stands at the beginning of each file; may be empty */
 };
 

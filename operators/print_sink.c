@@ -14,6 +14,7 @@
 
 struct print_sink_conf {
 	const struct row_format *format;
+	struct row_names names;
 	char *prefix;
 };
 
@@ -35,16 +36,19 @@ struct print_sink {
 
 static const struct opt_def print_sink_opts[] = {
 	{"prefix", OPT_STRING | OPT_EMPTY, .help = "stands before each line"},
-	{"format", OPT_STRING, .one_of = "csv text", .later = "jsonl",
-	 .help = "csv, without a header (the default); text: one string field as it is"},
+	{"format", OPT_STRING, .one_of = "csv jsonl text",
+	 .help = "csv, without a header (the default); jsonl: an object a line; text: one string "
+		 "field as it is"},
 	{0},
 };
 
 static void print_conf_close(void *conf, struct mem *mem)
 {
 	struct print_sink_conf *c = conf;
-	if (c)
-		mem_put(mem, c->prefix);
+	if (!c)
+		return;
+	mem_put(mem, c->prefix);
+	row_names_close(&c->names);
 	mem_put(mem, c);
 }
 
@@ -64,7 +68,7 @@ static bool print_plan(struct op_plan *p)
 		c->format = row_format_find(opt_string(p->options, "format", "csv"));
 		c->prefix = mem_string(p->mem, opt_string(p->options, "prefix", ""));
 	}
-	if (!c || !c->prefix) {
+	if (!c || !c->prefix || !row_names_make(&c->names, c->format, in, p->mem)) {
 		opt_error(p->report, p->options, NULL, "no memory to plan it");
 		return false;
 	}
@@ -78,7 +82,7 @@ static RC print_open(void *self, struct op_ctx *ctx, const void *state, size_t l
 	(void)state;
 	(void)len;
 	s->conf = ctx->conf;
-	rows_init(&s->rows, s->conf->format, s->conf->prefix, ctx->mem);
+	rows_init(&s->rows, s->conf->format, &s->conf->names, s->conf->prefix, ctx->mem);
 	for (int i = 0; i < BUFFERS; i++) {
 		s->buffer[i].letter = (struct print_letter){
 			.mail.kind = LETTER_PRINT, .reply = ctx->mail, .reply_kind = OP_LETTER + i};

@@ -7,16 +7,34 @@ enum { SPILL_KEPT = 1 << 20 }; /* a larger spill is given back after its record;
 
 const struct row_format *row_format_find(const char *name)
 {
-	static const struct row_format *const formats[] = {&csv_format, &text_format};
+	static const struct row_format *const formats[] = {&csv_format, &jsonl_format, &text_format};
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
 		if (!strcmp(formats[i]->name, name))
 			return formats[i];
 	return NULL;
 }
 
-void rows_init(struct rows *r, const struct row_format *format, const char *prefix, struct mem *mem)
+bool row_names_make(struct row_names *n, const struct row_format *f, const struct schema *s,
+		    struct mem *mem)
 {
-	*r = (struct rows){.format = format, .prefix = prefix, .prefix_len = strlen(prefix)};
+	*n = (struct row_names){0};
+	if (!f->names)
+		return true;
+	f->names(n, s, mem);
+	return bytes_ok(&n->text);
+}
+
+void row_names_close(struct row_names *n)
+{
+	if (n->text.mem)
+		bytes_close(&n->text);
+}
+
+void rows_init(struct rows *r, const struct row_format *format, const struct row_names *names,
+	       const char *prefix, struct mem *mem)
+{
+	*r = (struct rows){.format = format, .names = names, .prefix = prefix,
+			   .prefix_len = strlen(prefix)};
 	bytes_init(&r->spill, mem);
 }
 
@@ -29,7 +47,7 @@ void rows_close(struct rows *r)
 static char *row_put(const struct rows *r, char *to, const struct batch *b, uint32_t row)
 {
 	memcpy(to, r->prefix, r->prefix_len);
-	return r->format->put(to + r->prefix_len, b, row);
+	return r->format->put(r->names, to + r->prefix_len, b, row);
 }
 
 /* Moves what the spill still holds; whether that was all of it. */
@@ -61,7 +79,7 @@ RC rows_fill(struct rows *r, const struct batch *b, uint8_t *buffer, size_t cap,
 		if (r->at == count)
 			break;
 		uint32_t row = b->selected ? b->sel[r->at] : r->at;
-		size_t bound = r->prefix_len + r->format->bound(b, row);
+		size_t bound = r->prefix_len + r->format->bound(r->names, b, row);
 		if (bound <= cap - *used) {
 			char *to = (char *)buffer + *used;
 			*used += (size_t)(row_put(r, to, b, row) - to);

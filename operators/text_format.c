@@ -2,14 +2,16 @@
  * Whoever has more fields, or line breaks inside of them, wants csv. */
 #include "operators/row_text.h"
 
-static size_t text_bound(const struct batch *b, uint32_t row)
+static size_t text_bound(const struct row_names *n, const struct batch *b, uint32_t row)
 {
+	(void)n;
 	const struct column *c = b->col[0];
 	return column_is_null(c, row) ? 1 : (size_t)c->str[row].len + 1;
 }
 
-static char *text_put(char *to, const struct batch *b, uint32_t row)
+static char *text_put(const struct row_names *n, char *to, const struct batch *b, uint32_t row)
 {
+	(void)n;
 	const struct column *c = b->col[0];
 	if (!column_is_null(c, row)) {
 		memcpy(to, column_str(c, &c->str[row]), c->str[row].len);
@@ -19,4 +21,5 @@ static char *text_put(char *to, const struct batch *b, uint32_t row)
 	return to;
 }
 
-const struct row_format text_format = {.name = "text", .bound = text_bound, .put = text_put};
+const struct row_format text_format = {
+	.name = "text", .ext = "txt", .bound = text_bound, .put = text_put};

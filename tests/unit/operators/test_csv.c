@@ -117,7 +117,7 @@ static void format_all(const struct row_format *f, struct batch *b, size_t cap, 
 {
 	struct rows rows;
 	uint8_t *buffer = malloc(cap);
-	rows_init(&rows, f, prefix, &mem);
+	rows_init(&rows, f, NULL, prefix, &mem);
 	for (bool all = false; !all;) {
 		size_t used = 0;
 		EXPECT_OK(rows_fill(&rows, b, buffer, cap, &used, &all, &e), &e);

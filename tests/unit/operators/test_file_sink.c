@@ -514,7 +514,7 @@ TEST(options_that_make_no_sense_or_come_later_are_named)
 		const char *options, *says;
 	} cases[] = {
 		{"{}", "path"},
-		{"{\"path\":\"a\",\"format\":\"jsonl\"}", "jsonl"},
+		{"{\"path\":\"a\",\"format\":\"json\"}", "did you mean 'jsonl'?"},
 		{"{\"path\":\"a\",\"files\":\"single\"}", "single"},
 		{"{\"path\":\"a\",\"roll\":{\"size\":\"1MB\"}}", "roll"},
 		{"{\"path\":\"a\",\"format\":\"text\"}",
