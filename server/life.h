@@ -49,7 +49,7 @@ enum life_event_kind {
 	LIFE_EV_SAVE_FAILED, /* error */
 	LIFE_EV_ERASED,      /* of ERASE and of DROP */
 	LIFE_EV_ERASE_FAILED,/* error; of ERASE and of DROP: asked for again, later */
-	LIFE_EV_SPAWN_FAILED,/* error; also when TELL_STOP or KILL came before there was a process */
+	LIFE_EV_SPAWN_FAILED,/* error; this or GONE when it was told or killed before there was one */
 	/* the process */
 	LIFE_EV_UP,          /* it owns the job's directory; an attempt begins: at each of them */
 	LIFE_EV_FAILED,      /* an attempt failed; the process makes another after after_us: error,

@@ -59,11 +59,10 @@ void life_saved(struct life *l)
 	l->disk.erase = l->saving_erase;
 	l->disk.sure = true;
 	disk_works(l);
-	/* Also when whoever asked for it was overridden meanwhile: it is true now. */
-	if (l->saving_action)
-		l->holds = l->saving_standing;
 	if (is_asker_of_save(l))
 		life_asked_is_saved(l);
+	else if (l->saving_action) /* whoever asked was overridden meanwhile: it is true all the same */
+		l->holds = l->saving_standing;
 }
 
 void life_save_failed(struct life *l, const struct err *why)
