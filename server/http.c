@@ -29,6 +29,7 @@ void http_turn_soon(struct http *h)
 	loop_wake(h->turn);
 }
 
+/* Whether it wants to be run again, whatever comes. */
 static bool run(struct http *h)
 {
 	h->running = true;
@@ -36,7 +37,7 @@ static bool run(struct http *h)
 	h->mhd.run(h->daemon);
 	h->running = false;
 	MHD_UNSIGNED_LONG_LONG after_ms;
-	return h->mhd.get_timeout(h->daemon, &after_ms) == MHD_YES;
+	return h->mhd.get_timeout(h->daemon, &after_ms) == MHD_YES && after_ms == 0;
 }
 
 static void on_turn(void *arg)
@@ -112,6 +113,7 @@ static void on_header(struct http_request *r, const char *method, const char *ve
 	r->begun = true;
 	r->head = strcmp(method, "HEAD") == 0;
 	r->method = r->head ? "GET" : method;
+	r->old = strcmp(version, "HTTP/1.0") == 0;
 	const char *encoding = http_header(r, "Transfer-Encoding");
 	const char *length = http_header(r, "Content-Length");
 	size_t header = h->mhd.connection_info(r->conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
@@ -211,6 +213,8 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
 	c->request = NULL;
 	c->served = true;
 	conn_deadline(c, h->config.header_deadline_us);
+	if (c->broken)
+		http_turn_soon(h);
 	if (!r)
 		return;
 	if (r->stream)
@@ -233,6 +237,7 @@ static RC load(struct http_library *m, struct err *e)
 		{"MHD_get_timeout", &m->get_timeout},
 		{"MHD_get_daemon_info", &m->daemon_info},
 		{"MHD_get_connection_info", &m->connection_info},
+		{"MHD_set_connection_option", &m->set_option},
 		{"MHD_add_connection", &m->add},
 		{"MHD_suspend_connection", &m->suspend},
 		{"MHD_resume_connection", &m->resume},

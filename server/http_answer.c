@@ -136,8 +136,11 @@ static ssize_t on_more(void *arg, uint64_t position, char *to, size_t size)
 		stream_take(s, n);
 		return (ssize_t)n;
 	}
-	if (s->ended)
+	if (s->ended) {
+		if (r->old)
+			conn_break(r->conn); /* everything is sent */
 		return MHD_CONTENT_READER_END_OF_STREAM;
+	}
 	request_suspend(r);
 	return 0;
 }

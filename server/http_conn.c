@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define HUPS_A_TURN 64
+#define NEVER_S 1000000u
 
 /* ---- deadlines ---- */
 
@@ -137,6 +138,10 @@ void conn_break(struct conn *c)
 		return;
 	c->broken = true;
 	shutdown(c->fd, SHUT_RDWR);
+	/* The library forgets to clean up a connection that was closed while its stream had nothing to
+	 * send: nothing happens to it any more. Those with a timeout of their own it looks at in each
+	 * turn, so it has one, which is never reached. */
+	c->http->mhd.set_option(c->mhd, MHD_CONNECTION_OPTION_TIMEOUT, NEVER_S);
 	if (c->request)
 		request_resume(c->request);
 	http_turn_soon(c->http);

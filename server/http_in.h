@@ -25,6 +25,7 @@ struct http_library {
 	__typeof__(&MHD_get_timeout) get_timeout;
 	__typeof__(&MHD_get_daemon_info) daemon_info;
 	__typeof__(&MHD_get_connection_info) connection_info;
+	__typeof__(&MHD_set_connection_option) set_option;
 	__typeof__(&MHD_add_connection) add;
 	__typeof__(&MHD_suspend_connection) suspend;
 	__typeof__(&MHD_resume_connection) resume;
@@ -91,6 +92,7 @@ struct http_request {
 	struct conn *conn;
 	enum request_state state;
 	bool begun, suspended, head;
+	bool old;                 /* HTTP/1.0: a stream to it ends with the connection */
 	const char *raw;          /* the library's copy of the target, and its length up to a NUL */
 	size_t raw_len;
 	const char *fault;        /* of the target; NULL: none */

@@ -95,6 +95,14 @@ TEST(a_client_that_goes_is_noticed_although_nothing_is_put)
 	EXPECT(rig_wait(&g, rig_stream_is_gone, &g));
 	EXPECT(rig_wait(&g, rig_is_empty, &g));
 	EXPECT(g.streams_gone == 1 && g.gone == 0);
+	/* The library waits for something else after a piece was sent. */
+	begin(&g, &c);
+	EXPECT(hears(&g, &c, "\r\n\r\n"));
+	EXPECT(http_stream_put(g.stream, "piece\n", 6));
+	EXPECT(hears(&g, &c, "piece\n"));
+	client_close(&c);
+	EXPECT(rig_wait(&g, rig_is_empty, &g));
+	EXPECT(g.streams_gone == 2);
 	rig_close(&g);
 }
 
@@ -210,6 +218,7 @@ TEST(a_client_of_http_1_0_reads_to_the_end)
 	http_stream_end(g.stream);
 	EXPECT(rig_wait(&g, client_is_closed, &c));
 	assert_string_equal(body_of(c.text), "one\ntwo\n");
+	EXPECT(rig_wait(&g, rig_is_empty, &g));
 	client_close(&c);
 	rig_close(&g);
 }
