@@ -25,6 +25,7 @@
 #define WIRE_FD 3
 #define LOCK_LOOK_US 2000
 #define FACTS_EVERY_US 1000000
+#define RECORD_EVERY_US 1000000 /* while nobody watches */
 #define BACK_LOOK_US 20000
 #define STATUS_EVERY_US 60000000 /* a line in the log */
 #define LAST_WORDS_MS 1000
@@ -45,6 +46,7 @@ struct process {
 	bool screen_is_open;
 	struct job *job;
 	struct drive *drive;
+	uint64_t said_us;           /* when a checkpoint was last told of */
 	bool watched, stop_asked;
 };
 
@@ -56,12 +58,13 @@ static void say(struct process *p, enum wire_kind kind, struct bytes *body)
 	bytes_close(body);
 }
 
-static void say_nothing_but(struct process *p, enum wire_kind kind)
+static void say_up(struct process *p)
 {
 	struct bytes body;
+	const struct job_recovery *r = job_recovery(p->job);
 	bytes_init(&body, p->mem);
-	bytes_put_text(&body, "{}");
-	say(p, kind, &body);
+	up_write(p->screen.last.id ? p->screen.last.id : r->restored ? r->checkpoint : 0, &body);
+	say(p, WIRE_UP, &body);
 }
 
 static void say_facts(struct process *p)
@@ -113,8 +116,10 @@ static void on_checkpoint(void *arg, const struct checkpoint_record *r)
 		p->screen.last = *r;
 	p->screen.ops->checkpoint(&p->screen, r);
 	log_file_check(p->start.log);
-	if (!p->watched || !wire_is_idle(p->wire))
+	uint64_t now = clock_mono_us(p->cli->env->clock);
+	if (!wire_is_idle(p->wire) || (!p->watched && now - p->said_us < RECORD_EVERY_US))
 		return;
+	p->said_us = now;
 	bytes_init(&body, p->mem);
 	jout_begin(&o, &body, false);
 	record_write(r, &o);
@@ -141,7 +146,7 @@ static void on_back(void *arg)
 {
 	struct process *p = arg;
 	if (job_state(p->job) == JOB_RUNNING)
-		say_nothing_but(p, WIRE_UP);
+		say_up(p);
 	else
 		loop_timer_set(p->back, BACK_LOOK_US);
 }
@@ -349,7 +354,7 @@ static RC prepare(struct process *p, struct err *e)
 		return e->code;
 	if (p->watched)
 		loop_timer_every(p->tick, FACTS_EVERY_US);
-	say_nothing_but(p, WIRE_UP);
+	say_up(p);
 	return OK;
 }
 
@@ -431,6 +436,7 @@ static int job_process(struct cli *c, const struct args *a)
 	}
 	/* The server may be gone before the first: then the wire is at its end. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "weir");
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);

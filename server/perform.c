@@ -1,86 +1,79 @@
 /* perform.c - what a life decides is done here: entries are saved, processes started, told and killed,
  * files erased, askers answered. No opinions: the outcome of each goes back to the life.
  *
- *   SAVE   read the entry (or take the new one) -> put -> SAVED | SAVE_FAILED
+ *   SAVE   put, with the new description or the one it has -> SAVED | SAVE_FAILED
  *   SPAWN  read the entry -> process_start
- *   DROP   remove the entry -> what the life still says is done -> the job is forgotten */
+ *   ERASE, DROP  files, then the entry -> ERASED | ERASE_FAILED; dropped, the job is forgotten */
 #include "server/server_in.h"
 
 #include "base/check.h"
 
 /* ---- saving ---- */
 
+/* The new entry is what stands, or never will. */
+static void next_over(struct managed *m, bool stands)
+{
+	if (stands) {
+		entry_close(&m->entry);
+		m->entry = *m->next;
+		mem_put(m->s->mem, m->entry.job); /* the file keeps it */
+		m->entry.job = NULL;
+		m->entry.job_len = 0;
+	} else {
+		entry_close(m->next);
+	}
+	mem_put(m->s->mem, m->next);
+	m->next = NULL;
+}
+
 static void saved(void *arg, struct clerk_answer *a)
 {
 	struct managed *m = arg;
-	struct life_event ev = {.kind = LIFE_EV_SAVED};
-	if (a->version > m->version)
-		m->version = a->version;
-	if (a->error.code != OK) {
-		ev.kind = LIFE_EV_SAVE_FAILED;
-		ev.error = &a->error;
-	} else {
+	struct life_event ev = {.kind = a->error.code == OK ? LIFE_EV_SAVED : LIFE_EV_SAVE_FAILED,
+				.error = &a->error};
+	const struct err *why = &m->save.error;
+	struct err e = {0};
+	m->version = a->version;
+	if (m->saving_next)
+		next_over(m, a->error.code == OK);
+	if (a->error.code == OK) {
 		m->entry.standing = m->save.standing;
 		m->entry.erase = m->save.erase;
+		m->entry.since_wall_us = m->save_wall_us;
+		if (entry_set_error(&m->entry, why->code, why->code == OK ? NULL : why->text, &e) != OK)
+			log_line(m->s->o.log, LOG_WARN, "%s: %s", m->entry.name, e.text);
 	}
-	if (m->saving_next) {
-		if (a->error.code == OK) {
-			entry_close(&m->entry);
-			m->entry = *m->next;
-			mem_put(m->s->mem, m->entry.job);
-			m->entry.job = NULL;
-			m->entry.job_len = 0;
-		} else {
-			entry_close(m->next);
-		}
-		mem_put(m->s->mem, m->next);
-		m->next = NULL;
+	if (m->saving_next)
 		submit_saved(m, &a->error);
-	}
+	m->saving_next = false;
 	managed_heard(m, &ev);
 }
 
-/* Puts en as the SAVE under way wants it; outcomes that come at once are told in a later turn, by
- * the clerk, or here when it cannot even be asked. */
-static void save(struct managed *m, struct entry *en)
-{
-	struct clerk_answer a = {.version = m->version};
-	const struct err *why = &m->save.error;
-	en->standing = m->save.standing;
-	en->erase = m->save.erase;
-	en->since_wall_us = clock_wall_us(m->s->env->clock);
-	if (entry_set_error(en, why->code, why->code == OK ? NULL : why->text, &a.error) != OK ||
-	    clerk_put(m->s->clerk, en, m->version, saved, m, &a.error) != OK) {
-		saved(m, &a);
-		return;
-	}
-	/* What is shown meanwhile, and afterwards. */
-	struct err e = {0};
-	if (entry_set_error(&m->entry, why->code, why->code == OK ? NULL : why->text, &e) != OK)
-		log_line(m->s->o.log, LOG_WARN, "%s: %s", m->entry.name, e.text);
-	m->entry.since_wall_us = en->since_wall_us;
-}
-
-static void save_read(void *arg, struct clerk_answer *a)
-{
-	struct managed *m = arg;
-	if (a->error.code == OK) {
-		save(m, &a->entry);
-		return;
-	}
-	a->version = m->version;
-	saved(m, a);
-}
-
+/* Without a description of its own the entry keeps the one it has. */
 static void do_save(struct managed *m, const struct life_do *d)
 {
-	struct clerk_answer a = {.version = m->version};
 	m->save = *d;
+	m->save_wall_us = clock_wall_us(m->s->env->clock);
 	m->saving_next = m->next != NULL;
-	if (m->next)
-		save(m, m->next);
-	else if (clerk_read(m->s->clerk, m->entry.name, m->version, save_read, m, &a.error) != OK)
+	struct entry en = m->next ? *m->next : m->entry;
+	struct clerk_answer a = {.version = m->version};
+	en.standing = d->standing;
+	en.erase = d->erase;
+	en.code = d->error.code;
+	en.error = d->error.code == OK ? NULL : (char *)m->save.error.text;
+	en.since_wall_us = m->save_wall_us;
+	if (clerk_put(m->s->clerk, &en, m->version, saved, m, &a.error) != OK)
 		saved(m, &a);
+}
+
+/* A replacement that will not be. */
+static void do_answer(struct managed *m, const struct life_do *d)
+{
+	if (m->next && !m->saving_next && d->action == m->next_action && d->error.code != OK) {
+		next_over(m, false);
+		submit_saved(m, &d->error);
+	}
+	server_action_over(m->s, m, d->action, &d->error, m->checkpoint);
 }
 
 /* ---- starting ---- */
@@ -88,19 +81,15 @@ static void do_save(struct managed *m, const struct life_do *d)
 static void spawn_read(void *arg, struct clerk_answer *a)
 {
 	struct managed *m = arg;
-	struct life_event ev = {.random = rng_next(m->s->env->rng)};
+	struct life_event ev = {.kind = LIFE_EV_SPAWN_FAILED, .error = &a->error,
+				.random = rng_next(m->s->env->rng)};
 	m->spawning = false;
-	if (m->kill_spawn) { /* before it began: as if it had been killed at once */
-		ev.kind = LIFE_EV_GONE;
-		ev.signal = 9;
-		managed_heard(m, &ev);
-	} else if (a->error.code != OK) {
-		ev.kind = LIFE_EV_SPAWN_FAILED;
-		ev.error = &a->error;
-		managed_heard(m, &ev);
-	} else {
+	if (m->kill_spawn && a->error.code == OK)
+		ERR(&a->error, E_STOPPED, "it was killed before it began");
+	if (a->error.code == OK)
 		process_start(m, &a->entry);
-	}
+	else
+		managed_heard(m, &ev);
 }
 
 static void do_spawn(struct managed *m, const struct life_do *d)
@@ -134,22 +123,12 @@ static void do_erase(struct managed *m, const struct life_do *d)
 		erased(m, &a);
 }
 
-static void dropped(void *arg, struct clerk_answer *a)
-{
-	struct managed *m = arg;
-	if (a->error.code != OK)
-		log_line(m->s->o.log, LOG_WARN, "%s: its entry could not be removed: %s; it is tried again",
-			 m->entry.name, a->error.text);
-	m->dropping = false;
-	erased(m, a);
-}
-
 static void do_drop(struct managed *m)
 {
 	struct clerk_answer a = {0};
 	m->dropping = true;
-	if (clerk_drop(m->s->clerk, m->entry.name, dropped, m, &a.error) != OK)
-		dropped(m, &a);
+	if (clerk_drop(m->s->clerk, m->entry.name, erased, m, &a.error) != OK)
+		erased(m, &a);
 }
 
 /* ---- one after the other ---- */
@@ -176,7 +155,7 @@ static void perform_one(struct managed *m, const struct life_do *d)
 		do_drop(m);
 		break;
 	case LIFE_ANSWER:
-		server_action_over(m->s, m, d->action, &d->error, m->checkpoint);
+		do_answer(m, d);
 		break;
 	case LIFE_TELL:
 		managed_tell(m);
@@ -210,11 +189,9 @@ void managed_perform(struct managed *m)
 	if (m->performing)
 		return;
 	m->performing = true;
-	while (!m->dropping && life_next(m->life, &d))
+	while (life_next(m->life, &d))
 		perform_one(m, &d);
 	m->performing = false;
-	if (m->dropping)
-		return;
 	set_timer(m);
 	if (life_state(m->life) == LIFE_REMOVED) {
 		struct bytes data;

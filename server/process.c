@@ -92,6 +92,14 @@ static RC pass_on(struct managed *m, enum wire_kind kind, const char *body, size
 	return OK;
 }
 
+static RC heard_up(struct managed *m, const char *body, size_t len, struct err *e)
+{
+	uint64_t checkpoint;
+	if (up_read(&checkpoint, body, len, m->s->mem, e) == OK && checkpoint > m->checkpoint)
+		m->checkpoint = checkpoint;
+	return e->code;
+}
+
 static RC heard_failed(struct managed *m, const char *body, size_t len, struct err *e)
 {
 	struct word_failed f;
@@ -132,6 +140,7 @@ static void on_frame(void *arg, enum wire_kind kind, const char *body, size_t le
 	switch (kind) {
 	case WIRE_UP:
 		m->up = true;
+		rc = heard_up(m, body, len, &e);
 		managed_heard(m, &(struct life_event){.kind = LIFE_EV_UP});
 		break;
 	case WIRE_FAILED:
@@ -223,7 +232,7 @@ static RC spawn(struct managed *m, const char *log, struct err *e)
 {
 	struct server *s = m->s;
 	int pair[2], log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	char *argv[] = {(char *)s->o.program, "job", m->entry.name, NULL};
+	char *argv[] = {"weir", "job", m->entry.name, NULL};
 	if (log_fd < 0)
 		return err_errno(e, errno, "%s", log);
 	if (wire_pair(pair, e) != OK) {

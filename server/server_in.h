@@ -35,12 +35,14 @@ struct managed {
 	struct loop_timer *timer;  /* of life_wake_at; opened when first needed */
 	/* a change of the entry under way */
 	struct entry *next;        /* what the next SAVE writes (submit, rescale); NULL: the same again */
+	uint64_t next_action;      /* who asked for it */
 	struct life_do save;       /* the SAVE under way */
+	int64_t save_wall_us;
 	bool saving_next;          /* the SAVE under way writes it */
 	struct asker *submitter;   /* waits for that SAVE */
 	bool performing;           /* managed_perform is on the stack: it goes on by itself */
 	unsigned reading;          /* acts that wait for its description */
-	bool dropping;             /* the entry is being removed: what follows waits for it */
+	bool dropping;             /* the entry is being removed */
 	/* its process */
 	struct life_do spawn;      /* the SPAWN under way: the entry is being read */
 	bool spawning, kill_spawn, stop_spawn;

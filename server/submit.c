@@ -190,6 +190,7 @@ static RC replace(struct managed *m, struct http_request *r, struct entry *en,
 		return e->code;
 	}
 	m->next = en;
+	m->next_action = a->id;
 	m->configured = false;
 	if (kind == ACTION_SUBMIT && !asker_add(&m->submitter, r, s->mem)) {
 		struct err full = {0};

@@ -24,12 +24,12 @@ enum wire_kind {
 	WIRE_ASK,        /* facts, once */
 	WIRE_WATCH,      /* on: facts each second, and records, until off */
 	/* to the server */
-	WIRE_UP,         /* it owns the job's directory */
+	WIRE_UP,         /* it owns the job's directory, or runs again */
 	WIRE_RECOVERY,   /* lines: the recovery report */
 	WIRE_FAILED,     /* an attempt failed, another follows */
 	WIRE_ENDED,      /* its last word */
 	WIRE_FACTS,
-	WIRE_RECORD,     /* a checkpoint was completed or failed, while watched */
+	WIRE_RECORD,     /* a checkpoint was completed or failed; some are left out */
 	WIRE_ANSWER,     /* of WIRE_CHECKPOINT */
 	WIRE_KINDS,
 };

@@ -66,12 +66,22 @@ void start_write(const struct word_start *s, struct bytes *to)
 	jout_object_end(&o);
 }
 
-void request_write(uint64_t request, struct bytes *to)
+static void put_one(const char *key, uint64_t n, struct bytes *to)
 {
 	struct json_out o;
 	begin(&o, to);
-	jout_kv_uint(&o, "request", request);
+	jout_kv_uint(&o, key, n);
 	jout_object_end(&o);
+}
+
+void up_write(uint64_t checkpoint, struct bytes *to)
+{
+	put_one("checkpoint", checkpoint, to);
+}
+
+void request_write(uint64_t request, struct bytes *to)
+{
+	put_one("request", request, to);
 }
 
 void answer_write(const struct word_answer *a, struct bytes *to)
@@ -262,12 +272,23 @@ void start_close(struct word_start *s, struct mem *mem)
 	memset(s, 0, sizeof *s);
 }
 
-RC request_read(uint64_t *request, const char *body, size_t len, struct mem *mem, struct err *e)
+static RC take_one(const char *key, uint64_t *n, const char *body, size_t len, struct mem *mem,
+		   struct err *e)
 {
 	struct word w;
 	word_open(&w, body, len, mem);
-	*request = take_uint(&w, w.v, "request");
-	return word_close(&w, "request", e);
+	*n = take_uint(&w, w.v, key);
+	return word_close(&w, key, e);
+}
+
+RC up_read(uint64_t *checkpoint, const char *body, size_t len, struct mem *mem, struct err *e)
+{
+	return take_one("checkpoint", checkpoint, body, len, mem, e);
+}
+
+RC request_read(uint64_t *request, const char *body, size_t len, struct mem *mem, struct err *e)
+{
+	return take_one("request", request, body, len, mem, e);
 }
 
 RC answer_read(struct word_answer *a, const char *body, size_t len, struct mem *mem, struct err *e)

@@ -21,6 +21,10 @@ void start_write(const struct word_start *s, struct bytes *to);
 RC start_read(struct word_start *s, const char *body, size_t len, struct mem *mem, struct err *e);
 void start_close(struct word_start *s, struct mem *mem); /* what start_read made */
 
+/* WIRE_UP: the checkpoint it goes on from, 0: none */
+void up_write(uint64_t checkpoint, struct bytes *to);
+RC up_read(uint64_t *checkpoint, const char *body, size_t len, struct mem *mem, struct err *e);
+
 /* WIRE_CHECKPOINT and its answer */
 struct word_answer {
 	uint64_t request, checkpoint;
