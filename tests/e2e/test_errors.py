@@ -198,9 +198,9 @@ INVALID = [
         ["'count'", "every|emit"],
     ),
     (
-        "a later on_error",
-        job(SOURCE, but(WORDS, on_error="skip"), COUNT, SINK),
-        ["'words'", "skip"],
+        "an unknown on_error",
+        job(SOURCE, but(WORDS, on_error="skp"), COUNT, SINK),
+        ["'words'", "did you mean 'skip'"],
     ),
 ]
 
