@@ -190,7 +190,7 @@ INVALID = [
         ["'f'", "deep|nest"],
     ),
     # What later versions bring is refused by its name.
-    ("a later sink format", job(SOURCE, but(SINK, format="jsonl")), ["'out'", "jsonl"]),
+    ("a later source format", job(but(SOURCE, format="jsonl"), SINK), ["'lines'", "jsonl"]),
     ("a later sink mode", job(SOURCE, but(SINK, files="single")), ["'out'", "single"]),
     (
         "a later emit",
