@@ -60,7 +60,7 @@ static const char *error_of(const struct managed *m)
 
 static int64_t since_of(const struct managed *m)
 {
-	if (!m->life)
+	if (!m->life || !life_since_us(m->life)) /* 0: it has not changed yet */
 		return m->entry.since_wall_us;
 	struct clock *c = m->s->env->clock;
 	return clock_wall_us(c) - (int64_t)(clock_mono_us(c) - life_since_us(m->life));
