@@ -15,12 +15,16 @@ static const struct arg_def options[] = {REMOTE_OPTIONS, {0}};
 
 #define RECORDS 8 /* checkpoints remembered until the action says which was its own; by feel */
 
+struct ask {
+	const char *kind, *leads_to; /* the state it is to end in; "": it changes none */
+};
+
 struct act {
 	struct remote *r;
-	const char *kind;
+	const struct ask *ask;
 	struct events events;
 	uint64_t began_us;
-	char state[24], error[ERR_TEXT_MAX]; /* of the job, as last heard */
+	char state[24]; /* of the job, as last heard */
 	struct {
 		int64_t id;
 		char text[RECORD_TEXT];
@@ -43,9 +47,8 @@ static void on_job(struct act *a, const struct json *v)
 		return;
 	bool news = a->state[0] && strcmp(a->state, job.state);
 	snprintf(a->state, sizeof a->state, "%s", job.state);
-	snprintf(a->error, sizeof a->error, "%s", job.error);
-	if (!news || a->r->json)
-		return;
+	if (!news || a->r->json || !strcmp(job.state, a->ask->leads_to))
+		return; /* where it leads to, the outcome says */
 	fprintf(p->to, "%s  %s%s%s\n", a->r->job, remote_state_colour(p, job.state), job.state,
 		paint_off(p));
 }
@@ -134,10 +137,10 @@ static void print_done(struct act *a)
 	char took[PAINT_TEXT], command[REMOTE_COMMAND];
 	text_us(clock_mono_us(r->cli->env->clock) - a->began_us, took);
 	fprintf(p->to, "%s%s%s  ", paint_on(p, PAINT_BOLD), r->job, paint_off(p));
-	if (!strcmp(a->kind, "checkpoint")) {
+	if (!strcmp(a->ask->kind, "checkpoint")) {
 		print_checkpoint(a, "");
 		fprintf(p->to, " is complete, in %s\n", took);
-	} else if (!strcmp(a->kind, "stop")) {
+	} else if (!strcmp(a->ask->kind, "stop")) {
 		fprintf(p->to, "%sSTOPPED%s in %s", paint_on(p, PAINT_GREEN), paint_off(p), took);
 		if (a->checkpoint)
 			print_checkpoint(a, ", ");
@@ -145,10 +148,10 @@ static void print_done(struct act *a)
 		if (a->why[0])
 			fprintf(r->cli->err.to, " without a final checkpoint: %s\n", a->why);
 		fprintf(p->to, " to go on from here: %s\n", remote_command(r, command, "restart", r->job));
-	} else if (!strcmp(a->kind, "cancel")) {
+	} else if (!strcmp(a->ask->kind, "cancel")) {
 		fprintf(p->to, "%sCANCELLED%s in %s, without a checkpoint\n", paint_on(p, PAINT_YELLOW),
 			paint_off(p), took);
-	} else if (!strcmp(a->kind, "remove")) {
+	} else if (!strcmp(a->ask->kind, "remove")) {
 		fprintf(p->to, "removed, with its directory and its log; its output stays\n");
 	} else {
 		fprintf(p->to, "%s%s%s in %s", remote_state_colour(p, a->state), a->state, paint_off(p), took);
@@ -163,22 +166,22 @@ static void print_done(struct act *a)
 static enum rc cut_short(struct act *a, enum rc rc)
 {
 	char command[REMOTE_COMMAND];
-	if (!strcmp(a->kind, "stop") && !strcmp(a->state, "STOPPED"))
+	if (!strcmp(a->ask->kind, "stop") && !strcmp(a->state, "STOPPED"))
 		return OK;
 	if (a->events.failed)
 		return ERR(&a->e, E_NO_MEMORY, "an event is too long for this machine");
 	if (rc != OK)
-		return err_in(&a->e, "%s of '%s': it is not known how it ended", a->kind, a->r->job);
+		return err_in(&a->e, "%s of '%s': it is not known how it ended", a->ask->kind, a->r->job);
 	return ERR(&a->e, E_UNREACHABLE, "the server ended before the %s of '%s' did; what became of it: %s",
-		   a->kind, a->r->job, remote_command(a->r, command, "show", a->r->job));
+		   a->ask->kind, a->r->job, remote_command(a->r, command, "show", a->r->job));
 }
 
-static enum rc ask(struct act *a, const char *query)
+static enum rc perform(struct act *a, const char *query)
 {
 	struct client_reply reply = {0};
 	struct bytes path;
 	bytes_init(&path, a->r->cli->env->mem);
-	bytes_printf(&path, "/v1/jobs/%s/%s%s", a->r->job, a->kind, query);
+	bytes_printf(&path, "/v1/jobs/%s/%s%s", a->r->job, a->ask->kind, query);
 	struct client_request q = {.method = "POST", .path = bytes_text(&path), .stop_fd = -1,
 				   .accept = "text/event-stream", .on_data = on_data, .arg = a};
 	a->began_us = clock_mono_us(a->r->cli->env->clock);
@@ -194,14 +197,16 @@ static enum rc ask(struct act *a, const char *query)
 	return cut_short(a, rc == E_STOPPED ? OK : rc);
 }
 
-static int act(struct cli *c, const struct args *args, const char *kind, const char *query)
+static int act(struct cli *c, const struct args *args, const char *kind, const char *leads_to,
+	       const char *query)
 {
 	struct remote r = {0};
-	struct act a = {.r = &r, .kind = kind};
+	struct ask ask = {kind, leads_to};
+	struct act a = {.r = &r, .ask = &ask};
 	int code = 0;
 	events_init(&a.events, on_event, &a, c->env->mem);
 	if (remote_open(&r, c, args, &a.e) != OK || remote_job(&r, &a.e) != OK ||
-	    ask(&a, query) != OK) {
+	    perform(&a, query) != OK) {
 		/* In a stream the failure was printed with its event. */
 		code = r.json && a.over ? err_exit_code(a.e.code) : remote_fail(&r, &a.e);
 	} else if (!r.json) {
@@ -214,27 +219,27 @@ static int act(struct cli *c, const struct args *args, const char *kind, const c
 
 static int checkpoint(struct cli *c, const struct args *a)
 {
-	return act(c, a, "checkpoint", "");
+	return act(c, a, "checkpoint", "", "");
 }
 
 static int stop(struct cli *c, const struct args *a)
 {
-	return act(c, a, "stop", "");
+	return act(c, a, "stop", "STOPPED", "");
 }
 
 static int cancel(struct cli *c, const struct args *a)
 {
-	return act(c, a, "cancel", "");
+	return act(c, a, "cancel", "CANCELLED", "");
 }
 
 static int restart(struct cli *c, const struct args *a)
 {
-	return act(c, a, "restart", "");
+	return act(c, a, "restart", "RUNNING", "");
 }
 
 static int remove_job(struct cli *c, const struct args *a)
 {
-	return act(c, a, "remove", "");
+	return act(c, a, "remove", "REMOVED", "");
 }
 
 static int rescale(struct cli *c, const struct args *a)
@@ -249,7 +254,7 @@ static int rescale(struct cli *c, const struct args *a)
 		return cli_fail(c, &e);
 	}
 	snprintf(query, sizeof query, "?parallelism=%lu", n);
-	return act(c, a, "rescale", query);
+	return act(c, a, "rescale", "RUNNING", query);
 }
 
 #define PROGRESS                                                                                   \

@@ -19,8 +19,7 @@ struct follow {
 	struct board *board;       /* NULL: --json */
 	struct events events;
 	int signals;               /* can be read after SIGINT or SIGTERM; -1: none */
-	char state[24], error[ERR_TEXT_MAX];
-	int64_t attempt;
+	char state[24], told[ERR_TEXT_MAX]; /* told: the error printed last */
 	uint64_t told_us;          /* when a checkpoint was told of last */
 	bool any, over, removed;   /* any: an event came on this connection */
 	int exit;
@@ -44,11 +43,16 @@ static void say(struct follow *f, const char *colour, const char *word, const ch
 	bytes_close(&text);
 }
 
-static void say_state(struct follow *f, const struct job_view *job)
+/* Each change of state; each error once, with the state it led to. A STARTING that follows an error
+ * is about to say what becomes of it. */
+static void say_job(struct follow *f, const struct job_view *job, bool news)
 {
-	const char *colour = remote_state_colour(paint(f), job->state);
-	bool failure = !strcmp(job->state, "WAITING") || !strcmp(job->state, "FAILED");
-	say(f, colour, job->state, failure ? job->error : "");
+	bool failed = *job->error && strcmp(f->told, job->error) != 0 &&
+		      (news || strcmp(job->state, "STARTING") != 0);
+	if (failed)
+		snprintf(f->told, sizeof f->told, "%s", job->error);
+	if (news || failed)
+		say(f, remote_state_colour(paint(f), job->state), job->state, failed ? job->error : "");
 }
 
 static void on_job(struct follow *f, const struct json *v)
@@ -59,10 +63,7 @@ static void on_job(struct follow *f, const struct json *v)
 	if (job_view_read(&job, v, &ignored) != OK)
 		return;
 	bool news = strcmp(f->state, job.state) != 0;
-	bool failed = *job.error && strcmp(f->error, job.error) != 0;
 	snprintf(f->state, sizeof f->state, "%s", job.state);
-	snprintf(f->error, sizeof f->error, "%s", job.error);
-	f->attempt = job.attempt;
 	if (job.exit >= 0 && remote_state_is_final(job.state)) {
 		f->over = true;
 		f->exit = (int)job.exit;
@@ -73,10 +74,7 @@ static void on_job(struct follow *f, const struct json *v)
 		board_update(f->board, &facts);
 		facts_close(&facts);
 	}
-	if (news)
-		say_state(f, &job);
-	else if (failed)
-		say(f, paint_on(paint(f), PAINT_YELLOW), "attempt failed:", job.error);
+	say_job(f, &job, news);
 }
 
 static void on_checkpoint(struct follow *f, const struct json *v)

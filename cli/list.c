@@ -134,6 +134,7 @@ static enum rc print(struct remote *r, struct table *t, struct err *e)
 	size_t name_width = NAME_LEAST;
 	char name[REMOTE_NAME_MAX + 1];
 	int64_t now_us = clock_wall_us(r->cli->env->clock);
+	size_t columns = width(p);
 	for (size_t i = 0; i < t->n; i++) {
 		size_t len = slice_text(t->line[i].name, name, sizeof name);
 		name_width = len > name_width ? len : name_width;
@@ -143,7 +144,7 @@ static enum rc print(struct remote *r, struct table *t, struct err *e)
 		     (int)name_width, "NAME", "STATE", "ATTEMPT", "SINCE", "CHECKPT", "LAST ERROR",
 		     paint_off(p));
 	for (size_t i = 0; i < t->n; i++)
-		put_line(&text, p, &t->line[i], name_width, width(p), now_us);
+		put_line(&text, p, &t->line[i], name_width, columns, now_us);
 	enum rc rc = OK;
 	if (bytes_ok(&text))
 		fwrite(text.data, 1, text.len, p->to);

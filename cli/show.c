@@ -133,10 +133,12 @@ static void put_checkpoint(struct bytes *to, const struct paint *p, const struct
 	const struct facts_checkpoint *last = &l->facts.last;
 	if (l->has_facts && last->id) {
 		put_key(to, p, "checkpoint");
-		bytes_printf(to, "%" PRIu64 "  %s ago  %s written of %s, %s changed  %s  longest stop %s\n",
-			     last->id, ago(last->wall_us, now, a), text_bytes(last->bytes_written, b),
-			     text_bytes(last->state_bytes, c), text_many(last->keys_changed, "key", k),
+		bytes_printf(to, "%" PRIu64 "  %s ago  %s written%s, %s changed  %s  longest stop %s\n", last->id,
+			     ago(last->wall_us, now, a), text_bytes(last->bytes_written, b),
+			     last->full ? " (all)" : "", text_many(last->keys_changed, "key", k),
 			     text_us(last->total_us, d), text_us(last->sync_us_max, s));
+		put_key(to, p, "state");
+		bytes_printf(to, "%s\n", text_bytes(last->state_bytes, c));
 	} else if (l->job.checkpoint > 0) {
 		put_key(to, p, "checkpoint");
 		bytes_printf(to, "%" PRId64 "\n", l->job.checkpoint);
@@ -211,16 +213,16 @@ static void put_stages(struct bytes *to, const struct paint *p, const struct loo
 /* What a person does next. */
 static void put_cure(struct bytes *to, const struct remote *r, const struct job_view *j)
 {
-	char command[REMOTE_COMMAND], logs[REMOTE_COMMAND], from[48] = "from the beginning";
+	char command[REMOTE_COMMAND], logs[REMOTE_COMMAND], from[48] = "start again";
 	remote_command(r, command, "restart", j->name);
 	remote_command(r, logs, "logs", j->name);
 	if (j->checkpoint > 0)
-		snprintf(from, sizeof from, "from checkpoint %" PRId64, j->checkpoint);
+		snprintf(from, sizeof from, "go on from checkpoint %" PRId64, j->checkpoint);
 	if (!strcmp(j->state, "FAILED"))
-		bytes_printf(to, "\n  what it said: %s\n  once the cause is gone, to go on %s: %s\n", logs, from,
+		bytes_printf(to, "\n  what it said: %s\n  once the cause is gone, to %s: %s\n", logs, from,
 			     command);
 	else if (!strcmp(j->state, "STOPPED") || !strcmp(j->state, "CANCELLED"))
-		bytes_printf(to, "\n  to go on %s: %s\n", from, command);
+		bytes_printf(to, "\n  to %s: %s\n", from, command);
 }
 
 static enum rc print(struct remote *r, const struct look *was, const struct look *is, struct err *e)

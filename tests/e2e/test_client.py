@@ -130,7 +130,7 @@ class Reading(Client):
         failed = job("a", "FAILED", error="no space left", exit=1, pid=None)
         self.server.on("GET", "/v1/jobs/a", lambda request: (200, failed))
         said = self.ask("show", "a").out
-        for words in ("exit code 1", "no space left", "weir logs a --dir data", "from checkpoint 26: weir restart a --dir data"):
+        for words in ("exit code 1", "no space left", "weir logs a --dir data", "go on from checkpoint 26: weir restart a --dir data"):
             self.assertIn(words, said)
 
     def test_logs_are_the_bytes_the_server_sent(self):
