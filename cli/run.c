@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "jobs/job_text.h"
 #include "cli/report_file.h"
+#include "cli/run_socket.h"
 #include "cli/screen.h"
 #include "jobs/report.h"
 
@@ -35,6 +36,7 @@ struct run {
 	struct waker waker;
 	struct screen screen;
 	struct job *job;
+	struct run_socket *socket; /* while it runs; NULL: it could not be had */
 	char *dir;          /* the caller's of make_dir */
 	uint8_t *before;    /* the job's text of the run before, or NULL */
 	size_t before_len;
@@ -50,6 +52,7 @@ static void on_checkpoint(void *arg, const struct checkpoint_record *c)
 	if (c->completed)
 		r->screen.last = *c;
 	r->screen.ops->checkpoint(&r->screen, c);
+	run_socket_record(r->socket, c);
 }
 
 static void on_failed(void *arg, const struct err *e, const struct restart_decision *d)
@@ -57,12 +60,27 @@ static void on_failed(void *arg, const struct err *e, const struct restart_decis
 	struct run *r = arg;
 	if (r->screen.job)
 		r->screen.ops->failed(&r->screen, e, d);
+	run_socket_failed(r->socket, e);
+}
+
+static void on_answered(void *arg, uint64_t request, const struct checkpoint_record *c,
+			const struct err *why)
+{
+	struct run *r = arg;
+	run_socket_answered(r->socket, request, c, why);
 }
 
 static void on_began(void *arg)
 {
 	struct run *r = arg;
+	struct bytes lines;
 	r->screen.ops->began(&r->screen);
+	if (!r->socket || !job_recovery(r->job)->restored)
+		return;
+	bytes_init(&lines, r->cli->env->mem);
+	screen_recovery(&r->screen, &(struct paint){0}, &lines);
+	run_socket_recovered(r->socket, bytes_text(&lines));
+	bytes_close(&lines);
 }
 
 static void on_status(void *arg)
@@ -75,6 +93,7 @@ static void on_stopping(void *arg, int signal)
 {
 	struct run *r = arg;
 	r->screen.ops->stopping(&r->screen, signal);
+	run_socket_stopping(r->socket);
 }
 
 /* ---- refusals ---- */
@@ -206,7 +225,7 @@ static RC open_job(struct run *r, struct err *e)
 		.fresh = args_has(r->args, "--fresh"), .pid = (uint64_t)getpid(),
 		.started_us = r->cli->started_us, .restart_attempts = s->restart.attempts,
 		.waker = &r->waker, .listen = {.checkpoint = on_checkpoint, .arg = r},
-		.failed = on_failed};
+		.failed = on_failed, .answered = on_answered};
 	r->cli->env->mem->limit_bytes = s->limits.memory_bytes;
 	enum rc rc = job_open(&r->job, &o, e);
 	if (rc != OK) {
@@ -243,6 +262,17 @@ static RC prepare(struct run *r, struct err *e)
 
 /* ---- while and after ---- */
 
+/* Whoever asked for a stop hears how it went. */
+static void tell_end(struct run *r, enum drive_end end)
+{
+	struct err e = {0};
+	if (end != DRIVE_OVER)
+		ERR(&e, E_TIMEOUT, "it did not stop in order; the next run goes on from the newest checkpoint");
+	else if (job_exit_code(r->job))
+		e = *job_error(r->job);
+	run_socket_ended(r->socket, end == DRIVE_OVER ? job_exit_code(r->job) : 1, &e);
+}
+
 static RC drive(struct run *r, enum drive_end *end, struct err *e)
 {
 	uint64_t usual = screen_tick_us(&r->screen);
@@ -259,10 +289,15 @@ static RC drive(struct run *r, enum drive_end *end, struct err *e)
 		.status = on_status, .began = on_began, .stopping = on_stopping, .arg = r};
 	r->screen.ops->opened(&r->screen);
 	enum rc rc = drive_open(&d, &o, e);
-	if (rc == OK)
+	if (rc == OK) {
+		r->socket = run_socket_open(r->cli, &r->log, loop, d, r->job, r->dir, r->args->place[0]);
 		drive_run(d, end);
+		tell_end(r, *end);
+	}
 	if (*end != DRIVE_OVER)
 		return OK; /* threads still run: the process ends, and all this with it */
+	run_socket_close(r->socket);
+	r->socket = NULL;
 	drive_close(d);
 	loop_close(loop);
 	return rc;
@@ -284,23 +319,6 @@ static RC write_report(struct run *r, struct err *e)
 	return rc;
 }
 
-static int code_of_end(const struct job *j)
-{
-	enum job_state s = job_state(j);
-	if (s == JOB_FINISHED || s == JOB_STOPPED)
-		return 0;
-	/* Refused, fenced and corrupt have codes of their own; whatever else ended it, the job
-	 * failed. */
-	switch (job_error(j)->code) {
-	case E_REFUSED:
-	case E_FENCED:
-	case E_CORRUPT:
-		return err_exit_code(job_error(j)->code);
-	default:
-		return 1;
-	}
-}
-
 static int run_to_end(struct run *r)
 {
 	struct err e = {0};
@@ -317,7 +335,7 @@ static int run_to_end(struct run *r)
 			_exit(1);
 		}
 	}
-	int code = code_of_end(r->job);
+	int code = job_exit_code(r->job);
 	if (write_report(r, &e) != OK) {
 		int failed = refuse(r, &e);
 		return code ? code : failed;

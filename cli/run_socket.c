@@ -1,0 +1,148 @@
+/* run_socket.c - see run_socket.h. */
+#include "cli/run_socket.h"
+
+#include "jobs/facts.h"
+#include "server/solo.h"
+
+#include <stdlib.h>
+
+#define TELL_EVERY_US 1000000
+
+struct run_socket {
+	struct cli *cli;
+	struct drive *drive;
+	struct job *job;
+	char *file;
+	struct solo *solo;
+	struct loop_timer *tick;
+	bool stopping;
+};
+
+static const char *state(void *arg)
+{
+	const struct run_socket *s = arg;
+	enum job_state now = job_state(s->job);
+	if (now == JOB_OWNED)
+		return "STARTING";
+	if (now == JOB_HALTED)
+		return "FAILED";
+	return s->stopping && (now == JOB_RUNNING || now == JOB_WAITING) ? "STOPPING"
+									 : job_state_name(now);
+}
+
+static uint32_t attempt(void *arg)
+{
+	const struct run_socket *s = arg;
+	return job_attempt_number(s->job);
+}
+
+static bool facts(void *arg, struct json_out *o)
+{
+	const struct run_socket *s = arg;
+	struct facts f;
+	struct err e = {0};
+	if (facts_take(&f, s->job, s->cli->started_us, s->cli->env->clock, s->cli->env->mem, &e) != OK)
+		return false;
+	facts_write(&f, o);
+	facts_close(&f);
+	return true;
+}
+
+static RC checkpoint(void *arg, uint64_t request, struct err *e)
+{
+	const struct run_socket *s = arg;
+	return drive_checkpoint(s->drive, request, e);
+}
+
+static void stop(void *arg)
+{
+	const struct run_socket *s = arg;
+	drive_stop(s->drive);
+}
+
+static void on_tick(void *arg)
+{
+	const struct run_socket *s = arg;
+	solo_changed(s->solo);
+}
+
+static RC begin(struct run_socket *s, struct loop *l, const char *dir, struct err *e)
+{
+	const struct solo_config c = {
+		.loop = l, .env = s->cli->env, .dir = dir, .name = job_plan(s->job)->spec->name,
+		.version = WEIR_VERSION, .file = s->file, .state = state, .attempt = attempt,
+		.facts = facts, .checkpoint = checkpoint, .stop = stop, .arg = s};
+	if (solo_open(&s->solo, &c, e) != OK || loop_timer_open(&s->tick, l, on_tick, s, e) != OK)
+		return e->code;
+	loop_timer_every(s->tick, TELL_EVERY_US);
+	return OK;
+}
+
+struct run_socket *run_socket_open(struct cli *c, struct log *log, struct loop *l, struct drive *d,
+				   struct job *j, const char *dir, const char *file)
+{
+	struct err e = {0};
+	struct run_socket *s = mem_get(c->env->mem, sizeof *s);
+	char *path = realpath(file, NULL);
+	if (s) {
+		*s = (struct run_socket){.cli = c, .drive = d, .job = j};
+		s->file = path ? mem_string(c->env->mem, path) : NULL;
+	}
+	free(path);
+	if (s && begin(s, l, dir, &e) == OK)
+		return s;
+	log_line(log, LOG_WARN, "nobody can ask this run how it goes: %s", s ? e.text : "no memory");
+	run_socket_close(s);
+	return NULL;
+}
+
+void run_socket_record(struct run_socket *s, const struct checkpoint_record *r)
+{
+	if (s)
+		solo_record(s->solo, r);
+}
+
+void run_socket_failed(struct run_socket *s, const struct err *e)
+{
+	if (s)
+		solo_failed(s->solo, e);
+}
+
+void run_socket_recovered(struct run_socket *s, const char *lines)
+{
+	if (s)
+		solo_recovered(s->solo, lines);
+}
+
+void run_socket_answered(struct run_socket *s, uint64_t request, const struct checkpoint_record *r,
+			 const struct err *why)
+{
+	const struct err none = {0};
+	if (s)
+		solo_answered(s->solo, request, r, r ? &none : why);
+}
+
+void run_socket_stopping(struct run_socket *s)
+{
+	if (!s)
+		return;
+	s->stopping = true;
+	solo_changed(s->solo);
+}
+
+void run_socket_ended(struct run_socket *s, int exit, const struct err *error)
+{
+	const struct err none = {0};
+	if (s)
+		solo_ended(s->solo, exit, error ? error : &none);
+}
+
+void run_socket_close(struct run_socket *s)
+{
+	if (!s)
+		return;
+	loop_timer_close(&s->tick);
+	solo_close(s->solo);
+	mem_put(s->cli->env->mem, s->file);
+	mem_put(s->cli->env->mem, s);
+}
