@@ -1,5 +1,7 @@
 /* test_config.c - what jobs inherit: only what they do not say, only what was checked, with its
  * place in the configuration when it is at fault, and never in the job's own text. */
+#include "base/check.h"
+#include "base/rng.h"
 #include "jobs/config.h"
 #include "jobs/spec.h"
 #include "tests/lib/test.h"
@@ -139,7 +141,7 @@ TEST(whether_a_number_of_attempts_was_said_counts_defaults_too)
 		{"{\"restart\":{\"initial\":\"3s\"}}", JOB(""), false},
 		{"{}", JOB(""), false},
 	};
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		struct under u;
 		const struct spec *s = under_ok(&u, table[i].config, table[i].job);
 		EXPECT(s->restart.attempts_given == table[i].given);
@@ -315,6 +317,44 @@ TEST(blocks_that_are_no_objects_are_told_and_inherit_nothing)
 	under_close(&u);
 }
 
+/* Every key of both blocks, said by neither, one or both, with values of every kind. */
+TEST(no_job_and_no_configuration_break_each_other)
+{
+	static const char *const keys[] = {"strategy", "attempts", "initial", "max", "multiplier",
+					   "reset_after", "bogus"};
+	static const char *const values[] = {
+		"\"none\"", "\"fixed_delay\"", "\"failure_rate\"", "\"exponential\"", "\"5s\"",
+		"\"2m\"", "\"0s\"", "0", "3", "65", "-1", "1.5", "null", "{}", "\"${HERE}\""};
+	const uint64_t seed = 20260711;
+	struct rng r;
+	rng_seed(&r, seed);
+	unsigned ok = 0, refused = 0, config_refused = 0;
+	for (int round = 0; round < 4000; round++) {
+		char block[2][300], config[400], job[600];
+		for (int who = 0; who < 2; who++) {
+			size_t at = 0;
+			block[who][0] = '\0';
+			for (size_t k = 0; k < ARRAY_LEN(keys); k++)
+				if (!rng_below(&r, k + 3 < ARRAY_LEN(keys) ? 3 : 9))
+					at += (size_t)snprintf(block[who] + at, sizeof block[who] - at,
+							       "%s\"%s\":%s", at ? "," : "", keys[k],
+							       values[rng_below(&r, ARRAY_LEN(values))]);
+		}
+		snprintf(config, sizeof config, "{\"restart\":{%s}}", block[0]);
+		snprintf(job, sizeof job, JOB("\"restart\":{%s},"), block[1]);
+		struct under u;
+		under(&u, config, job);
+		ok += u.rc == OK;
+		config_refused += !u.config;
+		refused += u.config && u.rc != OK;
+		bool told = u.config_ds.errors || u.ds.errors;
+		if ((u.rc != OK && u.rc != E_INVALID) || told != (u.rc == E_INVALID))
+			fail_msg("seed %lu round %d: %s\n%s", (unsigned long)seed, round, config, job);
+		under_close(&u);
+	}
+	EXPECT(ok > 100 && refused > 100 && config_refused > 100);
+}
+
 /* The fault is counted even when there is no memory to keep its text. */
 TEST(inv31_any_failed_allocation_is_an_error_and_leaks_nothing)
 {
@@ -362,6 +402,7 @@ int main(void)
 		T(a_configuration_is_as_strict_as_a_job_file),
 		T(a_configuration_too_long_is_refused),
 		T(blocks_that_are_no_objects_are_told_and_inherit_nothing),
+		T(no_job_and_no_configuration_break_each_other),
 		T(inv31_any_failed_allocation_is_an_error_and_leaks_nothing),
 	};
 	return RUN(tests);
