@@ -244,14 +244,14 @@ static bool keep_facts(struct board *b, const struct facts *f)
 	b->f = *f;
 	b->f.mem = b->o.mem;
 	b->f.stage = stage;
-	b->has_facts = true;
 	return true;
 }
 
 void board_update(struct board *b, const struct facts *f)
 {
 	struct err ignored = {0};
-	if (pace_update(&b->pace, f, &ignored) != OK || !keep_facts(b, f))
+	b->has_facts = pace_update(&b->pace, f, &ignored) == OK && keep_facts(b, f);
+	if (!b->has_facts)
 		return;
 	if (b->redraws)
 		draw(b);

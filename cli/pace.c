@@ -104,6 +104,11 @@ static void progress_rates(struct pace *p, const struct facts *f, double dt_us)
 	}
 }
 
+static bool is_running(const struct facts *f)
+{
+	return !strcmp(f->state, "RUNNING");
+}
+
 /* The job is done when its last source is. */
 static void progress_look(struct pace *p, const struct facts *f)
 {
@@ -126,7 +131,7 @@ static void progress_look(struct pace *p, const struct facts *f)
 	if (!f->bounded || done > 1.5)
 		return;
 	p->done = done < 1 ? done : 1;
-	if (p->worked_us >= ETA_AFTER_US && p->done < 1 && eta_us < ETA_MAX_US)
+	if (is_running(f) && p->worked_us >= ETA_AFTER_US && p->done < 1 && eta_us < ETA_MAX_US)
 		p->eta_us = (uint64_t)eta_us + 1;
 }
 
@@ -175,9 +180,9 @@ static void busiest_look(struct pace *p, const struct facts *f)
 static void limit_look(struct pace *p, const struct facts *f)
 {
 	double incoming = 0;
-	uint32_t paced = f->n_stages, unread = 0, unpaced = 0;
+	uint32_t paced = f->n_stages, second = f->n_stages, unread = 0, unpaced = 0;
 	p->limit = PACE_UNKNOWN;
-	if (!p->known || !f->n_stages || strcmp(f->state, "RUNNING"))
+	if (!p->known || !f->n_stages || !is_running(f))
 		return;
 	busiest_look(p, f);
 	for (uint32_t i = 0; i < f->n_stages; i++) {
@@ -187,8 +192,10 @@ static void limit_look(struct pace *p, const struct facts *f)
 		incoming += p->stage[i].out;
 		unread += !is_read(s);
 		unpaced += !is_read(s) && !s->paced;
-		if (!is_read(s) && s->paced && paced == f->n_stages)
-			paced = i;
+		if (!is_read(s) && s->paced) {
+			second = paced < f->n_stages ? i : second;
+			paced = paced < f->n_stages ? paced : i;
+		}
 	}
 	uint32_t sink = waiting_sink(p, f);
 	p->limit = PACE_NONE;
@@ -204,6 +211,7 @@ static void limit_look(struct pace *p, const struct facts *f)
 	} else if (!unpaced) {
 		p->limit = PACE_RATE;
 		p->slowest = paced;
+		p->second = second;
 	}
 }
 

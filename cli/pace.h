@@ -20,7 +20,7 @@ enum pace_limit {
 	PACE_UNKNOWN, /* nothing to go by yet, or it is not running */
 	PACE_STAGE,   /* `slowest` works all the time */
 	PACE_SINK,    /* `slowest` waits for what it writes to, and the others for it */
-	PACE_RATE,    /* the rate `slowest`, a source, was given */
+	PACE_RATE,    /* the rate that its sources were given; `slowest` is the first of them */
 	PACE_INPUT,   /* nothing comes in */
 	PACE_ENDING,  /* all is read; what is on its way goes through */
 	PACE_NONE,    /* no stage is at its limit; `slowest` is the busiest */
@@ -36,7 +36,8 @@ struct pace {
 	bool known;               /* there are rates */
 	enum pace_limit limit;
 	uint32_t slowest;         /* a stage */
-	uint32_t second;          /* PACE_STAGE: another at its limit, or n_stages */
+	uint32_t second;          /* PACE_STAGE: another at its limit; PACE_RATE: another source; or
+				   * n_stages */
 	double done;              /* 0 to 1, of the source that has the longest way to go; -1: unknown */
 	uint64_t eta_us;          /* 0: none to be told */
 };

@@ -32,7 +32,7 @@ static void put_progress(const struct picture *v, struct row *r, unsigned gap)
 		return;
 	/* 100 % is what is done, not what is nearly done. */
 	row_field(r, gap, PAINT_BOLD, "%.0f %%", floor(v->pace->done * 100));
-	if (v->pace->eta_us)
+	if (v->pace->eta_us >= 500000)
 		row_field(r, 2, PAINT_BOLD, "ETA %s", text_clock(v->pace->eta_us + 500000, eta));
 }
 
@@ -68,7 +68,9 @@ static void put_limit(const struct picture *v, struct row *r, unsigned gap, bool
 				: "; it waits for what it writes to");
 		break;
 	case PACE_RATE:
-		row_cut(r, gap, PAINT_PLAIN, "%s is held to its rate%s", id,
+		row_cut(r, gap, PAINT_PLAIN, "%s%s%s",
+			p->second < v->f->n_stages ? "the sources" : id,
+			p->second < v->f->n_stages ? " are held to their rates" : " is held to its rate",
 			tail ? "; every stage keeps up" : "");
 		break;
 	case PACE_INPUT:
@@ -87,18 +89,18 @@ static void put_limit(const struct picture *v, struct row *r, unsigned gap, bool
 static void put_checkpoint(const struct picture *v, struct row *r, unsigned gap)
 {
 	const struct facts_checkpoint *c = &v->f->last;
-	char a[PAINT_TEXT], b[PAINT_TEXT];
+	char a[PAINT_TEXT];
 	if (!c->id) {
 		row_field(r, gap, PAINT_PLAIN, "no checkpoint yet");
 	} else {
 		int64_t ago_us = v->f->wall_us - c->wall_us;
 		row_field(r, gap, PAINT_PLAIN, "checkpoint %" PRIu64 " ok %s ago", c->id,
 			  text_ago(ago_us > 0 ? (uint64_t)ago_us : 0, a));
-		row_field(r, 2, PAINT_PLAIN, "wrote %s", text_bytes(c->bytes_written, a));
-		if (c->state_bytes)
-			row_field(r, 2, PAINT_PLAIN, "state %s", text_bytes(c->state_bytes, a));
-		row_field(r, 2, PAINT_PLAIN, "%s", text_us(c->total_us, a));
-		row_field(r, 2, PAINT_PLAIN, "longest stop %s", text_us(c->sync_us_max, b));
+		row_field(r, 0, PAINT_PLAIN, ": %s", text_bytes(c->bytes_written, a));
+		if (c->state_bytes > c->bytes_written)
+			row_field(r, 0, PAINT_PLAIN, " of %s", text_bytes(c->state_bytes, a));
+		row_field(r, 0, PAINT_PLAIN, " in %s", text_us(c->total_us, a));
+		row_field(r, 0, PAINT_PLAIN, ", longest stop %s", text_us(c->sync_us_max, a));
 	}
 	if (v->f->failed)
 		row_field(r, 2, PAINT_YELLOW, "%s failed", text_count(v->f->failed, a));
@@ -139,7 +141,8 @@ static void put_head(const struct picture *v, struct bytes *to)
 	row_field(&r, 1, PAINT_PLAIN, "%s", clock_of(v, at));
 	row_field(&r, 2, PAINT_PLAIN, "attempt %u", f->attempt);
 	row_field(&r, 2, PAINT_PLAIN, "dir %s", f->dir);
-	row_field(&r, 3, PAINT_DIM, "(try: kill -9 %" PRIu64 ")", f->pid);
+	if (!strcmp(f->state, "RUNNING"))
+		row_field(&r, 3, PAINT_DIM, "(try: kill -9 %" PRIu64 ")", f->pid);
 	row_end(&r);
 }
 

@@ -4,7 +4,7 @@
  *    lines ---3.1 M/s--> words --24.9 M/s--> count --24.9 M/s--> out
  *    busy 31 %           88 %                97 %                12 %
  *    62 %  ETA 00:04  slowest: count; the others wait for it
- *    checkpoint 7 ok 0.3 s ago  wrote 41 kB  state 1.9 MB  3.1 ms  longest stop 38 us
+ *    checkpoint 7 ok 0.3 s ago: 41 kB of 1.9 MB in 3.1 ms, longest stop 38 us
  *
  * A graph that is no chain, or a chain too long for a line, is a table: a line a stage.
  * Pure: facts and a width in, text out; ASCII but for what comes from elsewhere; colours only as

@@ -57,10 +57,13 @@ static bool is_chain(const struct facts *f)
 static void put_arrow(const struct picture *v, uint32_t stage, struct row *r)
 {
 	char rate[PAINT_TEXT], line[] = "-----------";
-	rate_of(v->pace->stage[stage].out, rate);
+	if (v->pace->known)
+		rate_of(v->pace->stage[stage].out, rate);
+	else
+		rate[0] = '\0';
 	unsigned len = (unsigned)strlen(rate);
 	row_field(r, 1, PAINT_DIM, "--%.*s", len < RATE_WIDTH ? (int)(RATE_WIDTH - len) : 0, line);
-	row_field(r, 0, PAINT_PLAIN, "%s", v->pace->known ? rate : "-");
+	row_field(r, 0, PAINT_PLAIN, "%s", rate);
 	row_field(r, 0, PAINT_DIM, "-->");
 }
 

@@ -106,5 +106,7 @@ void row_tab(struct row *r, unsigned column)
 
 void row_end(struct row *r)
 {
+	while (r->to->len && r->to->data[r->to->len - 1] == ' ')
+		r->to->len--;
 	bytes_put_u8(r->to, '\n');
 }

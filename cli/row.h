@@ -23,7 +23,7 @@ void row_cut(struct row *r, unsigned gap, enum paint_colour c, const char *fmt, 
 	__attribute__((format(printf, 4, 5)));
 /* Blanks up to this column, at least one. */
 void row_tab(struct row *r, unsigned column);
-void row_end(struct row *r); /* a line feed */
+void row_end(struct row *r); /* a line feed; no blanks before it */
 
 /* The columns a text takes. */
 unsigned row_width(const char *text);

@@ -132,8 +132,8 @@ static void text_checkpoint(struct screen *s, const struct checkpoint_record *r)
 		log_line(s->log, LOG_DEBUG, "checkpoint %" PRIu64 " given up: %s", r->id, r->error);
 		return;
 	}
-	/* The status shows the newest one. */
-	if (redraws(s) && r->kind == CO_PERIODIC)
+	/* The status shows the newest one; told is what somebody asked for. */
+	if (redraws(s) && r->kind != CO_MANUAL && r->kind != CO_SAVEPOINT)
 		return;
 	if (!s->untold.n++)
 		s->untold.first = r->id;
