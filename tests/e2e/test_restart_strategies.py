@@ -1,5 +1,5 @@
-"""Each restart strategy against a fault that does not pass: how often it tries again, when, and what
-it says when it has had enough; and a rate of failures that a job may live with (COORDINATOR 26)."""
+"""Each restart strategy against a fault that does not pass: how often it tries again, when, what it
+says when it has had enough; and a rate of failures that a job may live with (COORDINATOR 26)."""
 
 import os
 import random
