@@ -25,6 +25,7 @@ struct act {
 	struct events events;
 	uint64_t began_us;
 	char state[24]; /* of the job, as last heard */
+	bool alone;     /* it runs under `weir run`: it has no log */
 	struct {
 		int64_t id;
 		char text[RECORD_TEXT];
@@ -47,6 +48,7 @@ static void on_job(struct act *a, const struct json *v)
 		return;
 	bool news = a->state[0] && strcmp(a->state, job.state);
 	snprintf(a->state, sizeof a->state, "%s", job.state);
+	a->alone = !*job.log;
 	if (!news || a->r->json || !strcmp(job.state, a->ask->leads_to))
 		return; /* where it leads to, the outcome says */
 	fprintf(p->to, "%s  %s%s%s\n", a->r->job, remote_state_colour(p, job.state), job.state,
@@ -147,7 +149,9 @@ static void print_done(struct act *a)
 		fprintf(p->to, "\n");
 		if (a->why[0])
 			fprintf(r->cli->err.to, " without a final checkpoint: %s\n", a->why);
-		fprintf(p->to, " to go on from here: %s\n", remote_command(r, command, "restart", r->job));
+		fprintf(p->to, " to go on from here: %s\n",
+			a->alone ? "the same `weir run` once more"
+				 : remote_command(r, command, "restart", r->job));
 	} else if (!strcmp(a->ask->kind, "cancel")) {
 		fprintf(p->to, "%sCANCELLED%s in %s, without a checkpoint\n", paint_on(p, PAINT_YELLOW),
 			paint_off(p), took);

@@ -19,47 +19,66 @@ struct follow {
 	struct board *board;       /* NULL: --json */
 	struct events events;
 	int signals;               /* can be read after SIGINT or SIGTERM; -1: none */
-	char state[24], told[ERR_TEXT_MAX]; /* told: the error printed last */
+	char state[24], error[ERR_TEXT_MAX]; /* error: of its end */
+	char told[ERR_TEXT_MAX];             /* the error printed last */
 	uint64_t told_us;          /* when a checkpoint was told of last */
 	bool any, over, removed;   /* any: an event came on this connection */
+	struct facts facts;        /* the newest; those of the end say where it was just before */
+	bool has_facts;
+	uint64_t began_us;
 	int exit;
 };
 
+/* Where lines go: below the picture once that is closed. */
 static const struct paint *paint(const struct follow *f)
 {
-	return board_paint(f->board);
+	return f->board ? board_paint(f->board) : &f->r->cli->err;
 }
 
 /* A line above what is redrawn. */
-static void say(struct follow *f, const char *colour, const char *word, const char *rest)
+static void say(struct follow *f, const char *text)
 {
-	const struct paint *p = paint(f);
-	struct bytes text;
-	bytes_init(&text, f->r->cli->env->mem);
-	remote_put_plain(&text, rest, 0);
-	fprintf(p->to, "%s%s%s %s%s%s\n", colour, word, *colour ? paint_off(p) : "", f->r->job,
-		*rest ? "  " : "", bytes_text(&text));
-	fflush(p->to);
-	bytes_close(&text);
+	struct bytes line;
+	bytes_init(&line, f->r->cli->env->mem);
+	remote_put_plain(&line, text, 0);
+	fprintf(paint(f)->to, "%s\n", bytes_text(&line));
+	fflush(paint(f)->to);
+	bytes_close(&line);
 }
 
 /* Each change of state; each error once, with the state it led to. A STARTING that follows an error
  * is about to say what becomes of it. */
 static void say_job(struct follow *f, const struct job_view *job, bool news)
 {
+	char text[REMOTE_NAME_MAX + ERR_TEXT_MAX];
 	bool failed = *job->error && strcmp(f->told, job->error) != 0 &&
 		      (news || strcmp(job->state, "STARTING") != 0);
 	if (failed)
 		snprintf(f->told, sizeof f->told, "%s", job->error);
-	if (news || failed)
-		say(f, remote_state_colour(paint(f), job->state), job->state, failed ? job->error : "");
+	if (!news && !failed)
+		return;
+	fprintf(paint(f)->to, "%s%s%s ", remote_state_colour(paint(f), job->state), job->state,
+		paint_off(paint(f)));
+	snprintf(text, sizeof text, "%s%s%s", f->r->job, failed ? "  " : "", failed ? job->error : "");
+	say(f, text);
+}
+
+static void on_facts(struct follow *f, const struct json *v)
+{
+	struct facts facts;
+	struct err ignored = {0}; /* without facts the picture stays as it was */
+	if (!v || facts_read(&facts, v, f->r->cli->env->mem, &ignored) != OK)
+		return;
+	if (f->has_facts)
+		facts_close(&f->facts);
+	f->facts = facts;
+	f->has_facts = true;
 }
 
 static void on_job(struct follow *f, const struct json *v)
 {
 	struct job_view job;
-	struct facts facts;
-	struct err ignored = {0}; /* without facts the picture stays as it was */
+	struct err ignored = {0}; /* what is no job is no news */
 	if (job_view_read(&job, v, &ignored) != OK)
 		return;
 	bool news = strcmp(f->state, job.state) != 0;
@@ -67,14 +86,33 @@ static void on_job(struct follow *f, const struct json *v)
 	if (job.exit >= 0 && remote_state_is_final(job.state)) {
 		f->over = true;
 		f->exit = (int)job.exit;
+		snprintf(f->error, sizeof f->error, "%s", job.error);
 	}
 	if (!f->board)
 		return;
-	if (job.facts && facts_read(&facts, job.facts, f->r->cli->env->mem, &ignored) == OK) {
-		board_update(f->board, &facts);
-		facts_close(&facts);
+	on_facts(f, job.facts);
+	if (f->has_facts && (news || job.facts)) {
+		/* As the server counts them, over all processes. */
+		f->facts.attempt = job.attempt > 0 ? (uint32_t)job.attempt : f->facts.attempt;
+		snprintf(f->facts.state, sizeof f->facts.state, "%s", job.state);
+		board_update(f->board, &f->facts);
 	}
-	say_job(f, &job, news);
+	if (!f->over)
+		say_job(f, &job, news);
+}
+
+/* The last line, below the picture. */
+static void say_over(struct follow *f)
+{
+	const struct paint *p = paint(f);
+	char took[PAINT_TEXT], text[REMOTE_NAME_MAX + ERR_TEXT_MAX + PAINT_TEXT];
+	text_us(clock_mono_us(f->r->cli->env->clock) - f->began_us, took);
+	fprintf(p->to, "%s%s%s ", remote_state_colour(p, f->state), f->state, paint_off(p));
+	if (!strcmp(f->state, "FAILED"))
+		snprintf(text, sizeof text, "%s: %s", f->r->job, f->error);
+	else
+		snprintf(text, sizeof text, "%s in %s", f->r->job, took);
+	say(f, text);
 }
 
 static void on_checkpoint(struct follow *f, const struct json *v)
@@ -86,14 +124,14 @@ static void on_checkpoint(struct follow *f, const struct json *v)
 	if (!f->board || record_view_read(&r, v, &ignored) != OK)
 		return;
 	if (!r.completed)
-		snprintf(text, sizeof text, "%" PRId64 " was given up: %s", r.id, r.error);
+		snprintf(text, sizeof text, " checkpoint %" PRId64 " was given up: %s", r.id, r.error);
 	else if (board_redraws(f->board) || (f->told_us && now - f->told_us < TELL_EVERY_US))
 		return; /* the picture shows the newest one */
 	else
-		snprintf(text, sizeof text, "%" PRId64 " completed: %s", r.id,
+		snprintf(text, sizeof text, " checkpoint %" PRId64 " completed: %s", r.id,
 			 record_view_text(&r, (char[RECORD_TEXT]){0}));
 	f->told_us = now;
-	say(f, "", "checkpoint", text);
+	say(f, text);
 }
 
 /* The recovery report: lines that stand for themselves. */
@@ -212,8 +250,8 @@ static void signals_close(struct follow *f, const sigset_t *before)
 
 RC follow(struct remote *r, int *exit, struct err *e)
 {
-	struct follow f = {.r = r, .signals = -1};
 	struct cli *c = r->cli;
+	struct follow f = {.r = r, .signals = -1, .began_us = clock_mono_us(c->env->clock)};
 	struct board_options o = {.paint = &c->err, .clock = c->env->clock, .mem = c->env->mem,
 				  .line_every_us = LINE_EVERY_US};
 	sigset_t before;
@@ -224,6 +262,11 @@ RC follow(struct remote *r, int *exit, struct err *e)
 	if (rc == OK)
 		rc = stream(&f, e);
 	board_close(f.board);
+	f.board = NULL;
+	if (rc == OK && !r->json)
+		say_over(&f);
+	if (f.has_facts)
+		facts_close(&f.facts);
 	signals_close(&f, &before);
 	*exit = f.exit;
 	return rc;

@@ -141,7 +141,8 @@ static enum rc print(struct remote *r, struct table *t, struct err *e)
 	}
 	bytes_init(&text, r->cli->env->mem);
 	bytes_printf(&text, "%s%-*s  %-10s %7s  %8s %9s  %s%s\n", paint_on(p, PAINT_BOLD),
-		     (int)name_width, "NAME", "STATE", "ATTEMPT", "SINCE", "CHECKPT", "LAST ERROR",
+		     (int)name_width, "NAME", "STATE", "ATTEMPT", "SINCE", "CHECKPT",
+		     columns && columns < name_width + OTHERS + ERROR_LEAST ? "" : "LAST ERROR",
 		     paint_off(p));
 	for (size_t i = 0; i < t->n; i++)
 		put_line(&text, p, &t->line[i], name_width, columns, now_us);

@@ -251,7 +251,7 @@ static void fail_not_found(struct remote *r, const struct err *e)
 			snprintf(shown.text + n, sizeof shown.text - n, "; did you mean '%s'?", close);
 		else if (!l.n)
 			snprintf(shown.text + n, sizeof shown.text - n, "; there are no jobs here");
-		else
+		else if (!strstr(shown.text, "weir list"))
 			snprintf(shown.text + n, sizeof shown.text - n, "; those there are: %.200s",
 				 remote_command(r, command, "list", NULL));
 		names_close(&l, r->cli->env->mem);

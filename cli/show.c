@@ -133,20 +133,19 @@ static void put_checkpoint(struct bytes *to, const struct paint *p, const struct
 	const struct facts_checkpoint *last = &l->facts.last;
 	if (l->has_facts && last->id) {
 		put_key(to, p, "checkpoint");
-		bytes_printf(to, "%" PRIu64 "  %s ago  %s written%s, %s changed  %s  longest stop %s\n", last->id,
+		bytes_printf(to, "%" PRIu64 ", %s ago: %s written%s, %s changed, in %s\n", last->id,
 			     ago(last->wall_us, now, a), text_bytes(last->bytes_written, b),
 			     last->full ? " (all)" : "", text_many(last->keys_changed, "key", k),
-			     text_us(last->total_us, d), text_us(last->sync_us_max, s));
+			     text_us(last->total_us, d));
+		put_key(to, p, "");
+		bytes_printf(to, "longest stop of a task %s; %s completed, %s not, in this process\n",
+			     text_us(last->sync_us_max, s), text_count(l->facts.completed, a),
+			     text_count(l->facts.failed, b));
 		put_key(to, p, "state");
 		bytes_printf(to, "%s\n", text_bytes(last->state_bytes, c));
 	} else if (l->job.checkpoint > 0) {
 		put_key(to, p, "checkpoint");
 		bytes_printf(to, "%" PRId64 "\n", l->job.checkpoint);
-	}
-	if (l->has_facts && (l->facts.completed || l->facts.failed)) {
-		put_key(to, p, "");
-		bytes_printf(to, "%s completed, %s not, in this process\n",
-			     text_count(l->facts.completed, a), text_count(l->facts.failed, b));
 	}
 }
 
@@ -156,9 +155,11 @@ static void put_checkpoint(struct bytes *to, const struct paint *p, const struct
 static void put_stage(struct bytes *to, const struct facts_stage *s, const struct facts_stage *before,
 		      double seconds, int id_width, int type_width)
 {
-	char in[PAINT_TEXT], out[PAINT_TEXT], in_rate[PAINT_TEXT], out_rate[PAINT_TEXT];
-	char keys[PAINT_TEXT] = "", bytes[PAINT_TEXT], done[PAINT_TEXT] = "", skipped[PAINT_TEXT];
-	uint64_t was_in = before ? before->records_in : 0, was_out = before ? before->records_out : 0;
+	char in[PAINT_TEXT], out[PAINT_TEXT], rate[PAINT_TEXT], keys[PAINT_TEXT] = "";
+	char number[PAINT_TEXT], done[PAINT_TEXT] = "";
+	bool sink = s->role == OP_SINK;
+	uint64_t was = !before ? 0 : sink ? before->records_in : before->records_out;
+	uint64_t moved = (sink ? s->records_in : s->records_out) - was;
 	uint64_t was_busy = before ? before->busy_us_max : 0;
 	double busy = seconds > 0 && s->busy_us_max > was_busy
 			      ? (double)(s->busy_us_max - was_busy) / 1e4 / seconds
@@ -166,14 +167,14 @@ static void put_stage(struct bytes *to, const struct facts_stage *s, const struc
 	if (s->work_total && s->work_done <= s->work_total)
 		snprintf(done, sizeof done, "%.0f %%", (double)s->work_done * 100 / (double)s->work_total);
 	if (s->keyed)
-		snprintf(keys, sizeof keys, "%s", text_count(s->keys, bytes));
-	text_rate(seconds > 0 ? (double)(s->records_in - was_in) / seconds : 0, in_rate);
-	text_rate(seconds > 0 ? (double)(s->records_out - was_out) / seconds : 0, out_rate);
-	bytes_printf(to, "  %-*s  %-*s %5u %14s %8s %14s %8s %4.0f %% %10s %6s", id_width, s->id,
-		     type_width, s->type, s->parallelism, text_count(s->records_in, in), in_rate,
-		     text_count(s->records_out, out), out_rate, busy > 100 ? 100 : busy, keys, done);
+		snprintf(keys, sizeof keys, "%s", text_count(s->keys, number));
+	bytes_printf(to, "  %-*s  %-*s %5u %11s %11s %7s %4.0f %% %8s %5s", id_width, s->id, type_width,
+		     s->type, s->parallelism, s->role == OP_SOURCE ? "" : text_count(s->records_in, in),
+		     sink ? "" : text_count(s->records_out, out),
+		     text_rate(seconds > 0 ? (double)moved / seconds : 0, rate), busy > 100 ? 100 : busy,
+		     keys, done);
 	if (s->records_skipped)
-		bytes_printf(to, "  skipped %s", text_count(s->records_skipped, skipped));
+		bytes_printf(to, "  skipped %s", text_count(s->records_skipped, number));
 	while (to->len && to->data[to->len - 1] == ' ')
 		to->len--;
 	bytes_put_u8(to, '\n');
@@ -200,13 +201,13 @@ static void put_stages(struct bytes *to, const struct paint *p, const struct loo
 		id_width = id > id_width ? id : id_width;
 		type_width = type > type_width ? type : type_width;
 	}
-	bytes_printf(to, "\n  %s%-*s  %-*s %5s %14s %8s %14s %8s %6s %10s %6s%s\n",
-		     paint_on(p, PAINT_BOLD), id_width, "STAGE", type_width, "TYPE", "TASKS", "IN", "IN/S",
-		     "OUT", "OUT/S", "BUSY", "KEYS", "DONE", paint_off(p));
+	bytes_printf(to, "\n  %s%-*s  %-*s %5s %11s %11s %7s %6s %8s %5s%s\n", paint_on(p, PAINT_BOLD),
+		     id_width, "STAGE", type_width, "TYPE", "TASKS", "IN", "OUT", "EACH S", "BUSY", "KEYS",
+		     "DONE", paint_off(p));
 	for (uint32_t i = 0; i < f->n_stages; i++)
 		put_stage(to, &f->stage[i], two ? &was->facts.stage[i] : NULL, seconds, id_width,
 			  type_width);
-	bytes_printf(to, "  %srecords of this process; rates over the last %s%s\n",
+	bytes_printf(to, "  %srecords of this process; each second and busy: over %s%s\n",
 		     paint_on(p, PAINT_DIM), text_us((uint64_t)(seconds * 1e6), span), paint_off(p));
 }
 

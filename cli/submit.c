@@ -125,7 +125,7 @@ static int wait_for(struct submit *s)
 	if (rc != E_STOPPED)
 		return remote_fail(r, &e);
 	if (!r->json)
-		fprintf(r->cli->err.to, "\n%s goes on without being watched; to look again: %s\n", r->job,
+		fprintf(r->cli->err.to, "\n%s goes on without being watched; to look again:\n %s\n", r->job,
 			remote_command(r, command, "show", r->job));
 	return 0;
 }

@@ -293,7 +293,7 @@ class Submit(Client):
             )
             self.assertEqual(said.code, exit, str(said))
             for words in ("RECOVERED word-count\n checkpoint 26\n", "WAITING word-count  it broke",
-                          "checkpoint word-count  27 completed: 41 kB", state + " word-count"):
+                          " checkpoint 27 completed: 41 kB", state + " word-count"):
                 self.assertIn(words, said.err)
 
     def test_a_job_that_was_over_at_once(self):
