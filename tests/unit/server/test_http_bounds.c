@@ -42,7 +42,8 @@ TEST(a_header_that_dribbles_in_is_cut_off)
 	struct client c;
 	rig_open_at(&g, "", 100000, 0);
 	client_open(&c, &g);
-	struct dribble d = {&c, "GET /echo HTTP/1.1\r\nHost: ", 0};
+	client_say(&g, &c, "GET /echo HTTP/1.1\r\n");
+	struct dribble d = {&c, "Host: ", 0};
 	EXPECT(rig_wait(&g, dribbled_out, &d));
 	EXPECT(strncmp(c.text, "HTTP/1.1 408 ", 13) == 0 && strstr(c.text, "\"E_TIMEOUT\""));
 	client_close(&c);
@@ -61,16 +62,17 @@ TEST(an_idle_connection_is_closed_a_deadline_after_its_last_answer)
 	struct rig g;
 	struct client c;
 	char a[4096];
-	struct timespec t0, t1;
-	rig_open_at(&g, "", 200000, 0);
+	struct clock *clock = clock_real();
+	rig_open_at(&g, "", 600000, 0);
 	client_open(&c, &g);
-	rig_turns(&g, 100); /* half of the first deadline is gone, and must not count */
+	uint64_t t0 = clock_mono_us(clock);
+	while (clock_mono_us(clock) - t0 < 100000) /* of the first deadline, which must not count */
+		rig_turns(&g, 1);
 	client_say(&g, &c, GET);
 	assert_int_equal(client_hear(&g, &c, a, sizeof a), 200);
-	clock_gettime(CLOCK_MONOTONIC, &t0);
+	uint64_t t1 = clock_mono_us(clock);
 	EXPECT(rig_wait(&g, client_is_closed, &c));
-	clock_gettime(CLOCK_MONOTONIC, &t1);
-	EXPECT((t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000 >= 190);
+	EXPECT(clock_mono_us(clock) - t1 > 550000);
 	EXPECT(c.len == 0 && http_counts(g.http).refused == 0);
 	client_close(&c);
 	rig_close(&g);
@@ -96,11 +98,11 @@ TEST(a_kept_request_has_no_deadline)
 	struct rig g;
 	struct client c;
 	char a[4096];
-	rig_open_at(&g, "", 20000, 20000);
+	rig_open_at(&g, "", 100000, 100000);
 	client_open(&c, &g);
 	client_say(&g, &c, "POST /keep HTTP/1.1\r\nHost: w\r\nContent-Length: 1\r\n\r\nx");
 	EXPECT(rig_wait(&g, rig_has_kept, &g));
-	rig_turns(&g, 100);
+	rig_turns(&g, 150); /* each a millisecond or more */
 	http_answer(g.kept[0], 200, "text/plain", "ok", 2);
 	assert_int_equal(client_hear(&g, &c, a, sizeof a), 200);
 	client_close(&c);
@@ -149,8 +151,8 @@ TEST(a_body_of_1_mib_is_the_largest)
 	char *request = malloc(MIB + 200);
 	rig_open(&g);
 	for (unsigned more = 0; more < 2; more++) {
-		int n = snprintf(request, 200, "POST /echo HTTP/1.1\r\nHost: w\r\nContent-Length: %u\r\n\r\n",
-				 MIB + more);
+		int n = snprintf(request, 200, "POST /echo HTTP/1.1\r\nHost: w\r\n"
+				 "Content-Length: %u\r\n\r\n", MIB + more);
 		memset(request + n, 'x', MIB);
 		assert_int_equal(ask(&g, request, (size_t)n + MIB, a, sizeof a), more ? 413 : 200);
 		n = snprintf(request, 200, "POST /echo HTTP/1.1\r\nHost: w\r\n"
@@ -390,7 +392,7 @@ TEST(a_folder_that_is_not_there_is_named)
 	rig_close(&g);
 }
 
-/* The n-th allocation fails, of opening and of two requests: nothing is left, the next are served. */
+/* The n-th allocation fails, of opening and of a request: nothing is left, the next is served. */
 TEST(memory_may_run_out_anywhere)
 {
 	struct rig g;
@@ -471,7 +473,7 @@ TEST(random_mutations_of_a_request_harm_nobody_else)
 {
 	static const char *const valid[] = {
 		"POST /echo?file=%2Fa%20b&set=P%3DV HTTP/1.1\r\nHost: w\r\nContent-Length: 5\r\n\r\nhello",
-		"POST /echo HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+		"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
 		"GET /stream HTTP/1.1\r\nHost: w\r\nAccept: text/event-stream\r\nConnection: close\r\n\r\n",
 		"HEAD /echo HTTP/1.0\r\nCookie: a=b\r\nExpect: 100-continue\r\n\r\n" GET,
 	};
