@@ -1,5 +1,5 @@
-/* clerk.c - see clerk.h. Two lists under one lock: what is to be done, and what was done and is to be
- * answered. The lock is a leaf, held for a few moves of pointers; files are touched without it. */
+/* clerk.c - see clerk.h. Two lists under one lock: what is to be done, and what was done and is to
+ * be answered. The lock is a leaf, held for a few moves of pointers; files are touched without. */
 #include "server/clerk.h"
 
 #include "base/check.h"

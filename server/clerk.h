@@ -1,8 +1,8 @@
 /* clerk.h - one thread that does what the catalogue has to do, in order, so that the server's loop
  * never waits for a disk.
- * Why one: a catalogue has one owner at a time, and a job's operations must not overtake each other.
+ * Why one: a catalogue has one owner at a time, and operations of a job must not overtake others.
  *
- *   control thread: clerk_put ... -> queue -> clerk's thread -> done list -> loop_waker -> callbacks
+ *   control thread: clerk_put ... -> queue -> clerk's thread -> answered -> loop_waker -> callbacks
  *
  * inv 1  operations are performed in the order in which they were asked for
  * inv 2  each accepted one is answered exactly once, in that order, on the loop's thread, never

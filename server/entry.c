@@ -294,7 +294,8 @@ static char *text_of(struct facts_reader *r, const char *key)
 	return own;
 }
 
-static int64_t whole(struct facts_reader *r, const char *key, bool must, int64_t least, int64_t most)
+static int64_t whole(struct facts_reader *r, const char *key, bool must, int64_t least,
+		     int64_t most)
 {
 	const struct json *v = member(r, key, JSON_INT, must);
 	int64_t n = v ? json_int(v) : 0;

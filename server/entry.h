@@ -47,9 +47,9 @@ void entry_close(struct entry *en); /* legal on the empty value */
 /* Another error text (NULL: none). */
 RC entry_set_error(struct entry *en, enum rc code, const char *text, struct err *e);
 
-/* Appends to `to`. E_INVALID: a name that is none, a file or --set argument that is not UTF-8, a NUL
- * in the job, or more than ENTRY_TEXT_MAX. Invalid UTF-8 in the error becomes U+FFFD; the job is
- * kept byte by byte. */
+/* Appends to `to`. E_INVALID: a name that is none, a file or --set argument that is not UTF-8, a
+ * NUL in the job, or more than ENTRY_TEXT_MAX. Invalid UTF-8 in the error becomes U+FFFD; the job
+ * is kept byte by byte. */
 RC entry_encode(const struct entry *en, struct bytes *to, struct err *e);
 /* E_CORRUPT with the reason: checksum, unknown version (by number), a missing or odd member. */
 RC entry_decode(struct entry *en, const uint8_t *data, size_t len, struct mem *mem, struct err *e);

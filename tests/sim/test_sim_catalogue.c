@@ -69,7 +69,8 @@ static void describe(uint64_t content, char text[64])
 }
 
 /* with_job: a new description; else that of before is carried over. */
-static enum rc put_once(struct world *w, struct model *m, enum standing s, bool erase, bool with_job)
+static enum rc put_once(struct world *w, struct model *m, enum standing s, bool erase,
+			bool with_job)
 {
 	char text[64];
 	struct entry en = {.standing = s, .erase = erase};
