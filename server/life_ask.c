@@ -20,6 +20,11 @@ static const char *name_of(enum life_event_kind asked)
 	}
 }
 
+static bool is_start(enum life_event_kind asked)
+{
+	return asked == LIFE_EV_RESTART || asked == LIFE_EV_REPLACE;
+}
+
 /* ---- refusing ---- */
 
 static enum rc refuse_finished(const struct life *l, struct err *e)
@@ -45,7 +50,7 @@ static enum rc refuse_busy(const struct life *l, struct err *e)
 /* Whether what is asked gives way to ev. */
 static bool is_overridden(const struct life_asked *a, bool renew, enum life_event_kind by)
 {
-	bool starts = a->kind == LIFE_EV_RESTART || a->kind == LIFE_EV_REPLACE;
+	bool starts = is_start(a->kind);
 	if (by == LIFE_EV_CANCEL)
 		return starts || a->kind == LIFE_EV_STOP;
 	/* A job that cannot start would keep its asker, and everybody else, waiting for ever. */
@@ -79,10 +84,10 @@ static enum rc check_remove(const struct life *l, struct err *e)
 
 static enum rc check_ask(const struct life *l, const struct life_event *ev, struct err *e)
 {
-	if (l->shutdown)
-		return ERR(e, E_REFUSED, "job '%s': the server is stopping; ask the next one", l->name);
 	if (l->over)
 		return ERR(e, E_NOT_FOUND, "job '%s' was removed", l->name);
+	if (l->shutdown)
+		return ERR(e, E_REFUSED, "job '%s': the server is stopping; ask the next one", l->name);
 	if (l->asked && !is_overridden(l->asked, l->renew, ev->kind))
 		return refuse_busy(l, e);
 	if (l->goal == STANDING_REMOVED && ev->kind != LIFE_EV_REMOVE)
@@ -126,8 +131,9 @@ static void override(struct life *l, enum life_event_kind by)
 {
 	(void)ERR(&l->asked->error, E_REFUSED, "job '%s': the %s was given up for a %s", l->name,
 		  name_of(l->asked->kind), name_of(by));
-	/* One that was told to stop will: then another is started, should this be undone. */
-	l->renew = l->renew && l->told;
+	/* One that was told to stop will, and a save under way may succeed: should this be undone,
+	 * another process is started. */
+	l->renew = l->renew && (l->told || l->saving);
 	life_answer(l);
 }
 
@@ -148,20 +154,23 @@ enum rc life_ask(struct life *l, const struct life_event *ev, struct err *e)
 	return OK;
 }
 
-void life_asked_is_saved(struct life *l)
+void life_hold(struct life *l, enum standing s)
 {
-	enum life_event_kind kind = l->asked->kind;
-	bool starts = kind == LIFE_EV_RESTART || kind == LIFE_EV_REPLACE;
-	bool is_news = l->holds != l->goal;
-	l->asked->saved = true;
-	l->holds = l->goal;
-	if (starts && !l->renew)
-		life_begin_anew(l);
-	if (starts || l->process || l->fate) /* what ends it is settled later, and needs its error */
+	bool is_news = l->holds != s;
+	l->holds = s;
+	if (s == STANDING_RUNNING || l->process || l->fate) /* its end is settled later, with its error */
 		return;
 	l->wait_until_us = 0;
 	if (is_news)
 		err_clear(&l->error);
+}
+
+void life_asked_is_saved(struct life *l)
+{
+	l->asked->saved = true;
+	life_hold(l, l->goal);
+	if (is_start(l->asked->kind) && !l->renew)
+		life_begin_anew(l);
 }
 
 /* ---- answering ---- */
@@ -189,7 +198,8 @@ void life_asked_has_failed(struct life *l, const struct err *why)
 		     "done", l->name, name_of(a->kind));
 	l->goal = l->holds;
 	l->erase = l->holds == STANDING_CANCELLED && (l->erase && l->disk.erase);
-	l->renew = l->renew && l->told;
+	if (is_start(a->kind))
+		l->renew = l->renew && l->told;
 	life_answer(l);
 }
 

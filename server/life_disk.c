@@ -62,7 +62,7 @@ void life_saved(struct life *l)
 	if (is_asker_of_save(l))
 		life_asked_is_saved(l);
 	else if (l->saving_action) /* whoever asked was overridden meanwhile: it is true all the same */
-		l->holds = l->saving_standing;
+		life_hold(l, l->saving_standing);
 }
 
 void life_save_failed(struct life *l, const struct err *why)
@@ -75,6 +75,8 @@ void life_save_failed(struct life *l, const struct err *why)
 	 * save is repeated. */
 	if (is_asker_of_save(l) || (l->asked && l->asked->saved && l->asked->kind == LIFE_EV_CANCEL))
 		life_asked_has_failed(l, why);
+	else if (l->saving_action) /* of a restart that was overridden */
+		l->renew = l->renew && l->told;
 }
 
 bool life_erase(struct life *l)

@@ -123,6 +123,8 @@ void life_begin_anew(struct life *l);
 /* life_ask.c */
 /* What may be asked now becomes the goal. */
 enum rc life_ask(struct life *l, const struct life_event *ev, struct err *e);
+/* s is durable, and so it is true. */
+void life_hold(struct life *l, enum standing s);
 /* What was asked is durable. */
 void life_asked_is_saved(struct life *l);
 /* The disk refused: the goal is what holds again, or the rest is tried again; the asker is told. */

@@ -46,7 +46,7 @@ static void life_move(struct life *l, enum life_state to)
 
 static enum life_state state_of_running(const struct life *l, bool alive)
 {
-	if (l->shutdown)
+	if (l->shutdown && l->holds == STANDING_RUNNING)
 		return alive ? LIFE_STOPPING : LIFE_STOPPED;
 	if (l->renew && alive)
 		return LIFE_STOPPING;
