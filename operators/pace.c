@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#define GROUP_S 0.005 /* by feel: 200 wake-ups a second cost nothing and nobody sees the steps */
+#define GROUP_S 0.02 /* by feel: nobody sees the steps, and 200 paced jobs share two cores */
 
 uint32_t pace_room(struct pace *p, double share, uint64_t now_us, uint64_t *wake_at_us)
 {
@@ -17,7 +17,8 @@ uint32_t pace_room(struct pace *p, double share, uint64_t now_us, uint64_t *wake
 		p->sent = (uint64_t)(due - share - group);
 		late = due - (double)p->sent;
 	}
-	if (late >= group)
+	/* The first one goes at once: who restarts a job waits for it. */
+	if (late >= group || p->sent == 0)
 		return late < BATCH_ROWS ? (uint32_t)late : BATCH_ROWS;
 	double wait = ceil(((double)p->sent + group - 1) * 1e6 / share);
 	/* A rate of less than a row in 500,000 years would not fit. */

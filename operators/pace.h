@@ -1,5 +1,5 @@
 /* pace.h - so many records a second: when a source may hand over how many.
- * They go in groups of about 5 ms, so that a rate of millions is not a wake-up for each record.
+ * They go in groups of about 20 ms, so that a rate of millions is not a wake-up for each record.
  * Pure: the time comes in.
  * Why doubles: rates are fractions, and at 1e12 rows 53 bits still count single rows. */
 #pragma once

@@ -32,7 +32,7 @@ static bool channel_bytes_allow(struct channel *ch, uint32_t tail)
 	return in < ch->bytes_limit || tail == atomic_load_explicit(&ch->head, memory_order_acquire);
 }
 
-bool channel_has_room(struct channel *ch)
+static bool channel_fits(struct channel *ch)
 {
 	uint32_t tail = atomic_load_explicit(&ch->tail, memory_order_relaxed);
 	if (tail - ch->head_seen >= ch->slots) {
@@ -41,6 +41,33 @@ bool channel_has_room(struct channel *ch)
 			return false;
 	}
 	return channel_bytes_allow(ch, tail);
+}
+
+/* A pusher that finds no room says so, and looks again: either it sees what was popped before the
+ * popper looked at the flag, or the popper sees the flag. One that waits for something else is not
+ * disturbed at each pop. */
+bool channel_has_room(struct channel *ch)
+{
+	if (channel_fits(ch))
+		return true;
+	atomic_exchange(&ch->pusher_waits, true);
+#ifndef __SANITIZE_THREAD__
+	atomic_thread_fence(memory_order_seq_cst);
+#endif
+	return channel_fits(ch);
+}
+
+/* Popper, after a pop: the other half of channel_has_room. */
+static void wake_pusher(struct channel *ch)
+{
+#ifdef __SANITIZE_THREAD__ /* does not know fences: a read-modify-write orders the same */
+	bool waits = atomic_fetch_or(&ch->pusher_waits, false);
+#else
+	atomic_thread_fence(memory_order_seq_cst);
+	bool waits = atomic_load_explicit(&ch->pusher_waits, memory_order_relaxed);
+#endif
+	if (waits)
+		waker_wake(ch->pusher);
 }
 
 static uint64_t item_bytes(const struct item *it)
@@ -58,6 +85,8 @@ bool channel_try_push(struct channel *ch, struct item *it)
 	ch->item[tail % CHANNEL_SLOTS] = *it;
 	atomic_store_explicit(&ch->tail, tail + 1, memory_order_release);
 	ch->wake_owed = true;
+	if (atomic_load_explicit(&ch->pusher_waits, memory_order_relaxed))
+		atomic_store_explicit(&ch->pusher_waits, false, memory_order_relaxed);
 	if (it->kind == ITEM_BATCH)
 		it->batch = NULL;
 	if (it->kind != ITEM_BATCH || channel_fill(ch) >= CHANNEL_WAKE)
@@ -83,7 +112,7 @@ bool channel_try_pop(struct channel *ch, struct item *it)
 	atomic_store_explicit(&ch->popped_bytes, bytes + item_bytes(it), memory_order_release);
 	atomic_store_explicit(&ch->head, head + 1, memory_order_release);
 	if (ch->pusher && tail_of(ch) - (head + 1) <= ch->slots / 2)
-		waker_wake(ch->pusher);
+		wake_pusher(ch);
 	return true;
 }
 
@@ -99,7 +128,7 @@ void channel_settle(struct channel *ch)
 void channel_settle_popper(struct channel *ch)
 {
 	if (ch->pusher)
-		waker_wake(ch->pusher);
+		wake_pusher(ch);
 }
 
 uint32_t channel_fill(const struct channel *ch)

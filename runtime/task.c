@@ -427,16 +427,29 @@ static enum task_did task_turn(struct task *t)
 	return task_slice(t) ? TASK_BUSY : did;
 }
 
+/* As many chunks as a snapshot of all there is would fill, doubling: a job with a hundred keys does
+ * not hold the pages of one with millions. Not before the first step: a start that fails half-way
+ * has no job under way. */
+static void task_warm(struct task *t)
+{
+	if (!t->keyed || t->warmed == WARM_CHUNKS || t->closing)
+		return;
+	uint64_t want = keyed_live_bytes(t->keyed) / CHUNK_BYTES + 1;
+	if (want <= t->warmed)
+		return;
+	if (want < t->warmed * 2)
+		want = t->warmed * 2;
+	t->warmed = want < WARM_CHUNKS ? (uint32_t)want : WARM_CHUNKS;
+	pack_warm(t->c.packing, &t->chunks, t->warmed, &t->waker);
+}
+
 enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
 {
 	CHECK(!t->closed);
 	task_account(t, now_us);
 	t->ctx.now_us = now_us;
 	t->ctx.wake_at_us = UINT64_MAX;
-	/* Not before the first step: a start that fails half-way has no job under way. */
-	if (t->keyed && !t->warmed && !t->closing)
-		pack_warm(t->c.packing, &t->chunks, WARM_CHUNKS, &t->waker);
-	t->warmed = true;
+	task_warm(t);
 	task_letters(t);
 	enum task_did did;
 	if (t->closing) {

@@ -7,7 +7,7 @@
 #include "base/check.h"
 
 #define SNAPS_MAX 16 /* checkpoints of a task under way: max_concurrent and aborted ones draining */
-#define WARM_CHUNKS 32 /* all a task may have: the lane touches fresh pages, no slice does */
+#define WARM_CHUNKS 32 /* all a task may have: the lane touches fresh pages, hardly a slice does */
 #define SETTLE_STEPS 16 /* by feel: four times what a full channel's quarter takes */
 #define SLICE_ROWS 2048 /* about 25 us: far below the promised longest stop */
 
@@ -57,7 +57,7 @@ struct task {
 	bool slice_turn;          /* slices and batches take turns */
 	struct sync_meter sync;
 
-	bool warmed;              /* chunks were touched */
+	uint32_t warmed;          /* chunks that were touched */
 	bool closing, closed;
 	bool failed_told, skipped_told;
 	struct task_report ended, failed, bye, skipped;

@@ -178,7 +178,7 @@ TEST(a_sleeping_popper_is_woken_by_several_batches_by_a_mark_or_when_the_pusher_
 	close_fix(&f);
 }
 
-TEST(a_sleeping_pusher_is_woken_when_half_is_free_or_when_the_popper_rests)
+TEST(a_pusher_that_found_no_room_is_woken_when_half_is_free_or_when_the_popper_rests)
 {
 	struct fix f;
 	struct waker w;
@@ -188,6 +188,7 @@ TEST(a_sleeping_pusher_is_woken_when_half_is_free_or_when_the_popper_rests)
 	sleeper(&w, &pokes);
 	for (int i = 0; i < 8; i++)
 		push_batch(&f, i);
+	EXPECT(!channel_has_room(f.ch));
 	for (int i = 0; i < 3; i++)
 		pop_value(&f);
 	EXPECT(pokes == 0);
@@ -196,6 +197,31 @@ TEST(a_sleeping_pusher_is_woken_when_half_is_free_or_when_the_popper_rests)
 	waker_prepare(&w);
 	pop_value(&f);
 	EXPECT(pokes == 2);
+	close_fix(&f);
+}
+
+TEST(a_pusher_that_sleeps_for_another_reason_is_left_alone)
+{
+	struct fix f;
+	struct waker w;
+	int pokes;
+	open_fix(&f, 4, CHANNEL_BYTES);
+	f.ch->pusher = &w;
+	sleeper(&w, &pokes);
+	push_batch(&f, 1);
+	pop_value(&f);
+	channel_settle_popper(f.ch);
+	EXPECT(pokes == 0);
+	/* It waited once and has pushed since: that is over. */
+	for (int i = 0; i < 4; i++)
+		push_batch(&f, i);
+	EXPECT(!channel_has_room(f.ch));
+	pop_value(&f);
+	push_batch(&f, 4);
+	while (channel_fill(f.ch))
+		pop_value(&f);
+	channel_settle_popper(f.ch);
+	EXPECT(pokes == 0);
 	close_fix(&f);
 }
 
@@ -282,7 +308,8 @@ int main(void)
 		T(closing_drops_what_stands_in_it),
 		T(it_matches_a_plain_queue_under_random_pushes_and_pops),
 		T(a_sleeping_popper_is_woken_by_several_batches_by_a_mark_or_when_the_pusher_rests),
-		T(a_sleeping_pusher_is_woken_when_half_is_free_or_when_the_popper_rests),
+		T(a_pusher_that_found_no_room_is_woken_when_half_is_free_or_when_the_popper_rests),
+		T(a_pusher_that_sleeps_for_another_reason_is_left_alone),
 		T(two_threads_see_every_item_once_in_order_and_no_wake_up_is_lost),
 	};
 	return RUN(tests);
