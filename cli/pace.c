@@ -180,6 +180,7 @@ static void busiest_look(struct pace *p, const struct facts *f)
 static void limit_look(struct pace *p, const struct facts *f)
 {
 	double incoming = 0;
+	bool came = false;
 	uint32_t paced = f->n_stages, second = f->n_stages, unread = 0, unpaced = 0;
 	p->limit = PACE_UNKNOWN;
 	if (!p->known || !f->n_stages || !is_running(f))
@@ -190,6 +191,7 @@ static void limit_look(struct pace *p, const struct facts *f)
 		if (s->role != OP_SOURCE)
 			continue;
 		incoming += p->stage[i].out;
+		came = came || s->records_out;
 		unread += !is_read(s);
 		unpaced += !is_read(s) && !s->paced;
 		if (!is_read(s) && s->paced) {
@@ -207,7 +209,7 @@ static void limit_look(struct pace *p, const struct facts *f)
 		p->limit = PACE_SINK;
 		p->slowest = sink;
 	} else if (incoming < 0.05) {
-		p->limit = PACE_INPUT;
+		p->limit = came ? PACE_INPUT : PACE_UNKNOWN;
 	} else if (!unpaced) {
 		p->limit = PACE_RATE;
 		p->slowest = paced;

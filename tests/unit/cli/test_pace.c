@@ -145,6 +145,9 @@ TEST(what_holds_it_up_is_named)
 
 	begin(100 * S);
 	step(S, 0, 0, 0, 0);
+	EXPECT(p.limit == PACE_UNKNOWN);
+	step(S, 100, 0, 0, 0);
+	step(60 * S, 0, 0, 0, 0);
 	EXPECT(p.limit == PACE_INPUT);
 	end();
 
