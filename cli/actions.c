@@ -1,6 +1,6 @@
-/* actions.c - what is asked of a job at a server: checkpoint, stop, cancel, restart, rescale, remove.
- * Each is a POST that is answered with the stream of its progress; the last event says how it
- * ended. */
+/* actions.c - what is asked of a job at a server: checkpoint, stop, cancel, restart, rescale,
+ * remove. Each is a POST that is answered with the stream of its progress; the last event says how
+ * it ended. */
 #include "cli/events.h"
 #include "cli/job_view.h"
 #include "cli/remote.h"
@@ -33,7 +33,7 @@ struct act {
 	unsigned n_records;
 	bool over;             /* the `action` event came */
 	int64_t checkpoint;
-	char why[ERR_TEXT_MAX]; /* what the action says: of a failure, or of a stop without checkpoint */
+	char why[ERR_TEXT_MAX]; /* what the action says: a failure, or a stop's lack of one */
 	struct err e;
 };
 
@@ -158,7 +158,8 @@ static void print_done(struct act *a)
 	} else if (!strcmp(a->ask->kind, "remove")) {
 		fprintf(p->to, "removed, with its directory and its log; its output stays\n");
 	} else {
-		fprintf(p->to, "%s%s%s in %s", remote_state_colour(p, a->state), a->state, paint_off(p), took);
+		fprintf(p->to, "%s%s%s in %s", remote_state_colour(p, a->state), a->state, paint_off(p),
+			took);
 		if (a->checkpoint)
 			print_checkpoint(a, ", from ");
 		fprintf(p->to, "\n to watch it: %s\n", remote_command(r, command, "show", r->job));
@@ -176,7 +177,8 @@ static enum rc cut_short(struct act *a, enum rc rc)
 		return ERR(&a->e, E_NO_MEMORY, "an event is too long for this machine");
 	if (rc != OK)
 		return err_in(&a->e, "%s of '%s': it is not known how it ended", a->ask->kind, a->r->job);
-	return ERR(&a->e, E_UNREACHABLE, "the server ended before the %s of '%s' did; what became of it: %s",
+	return ERR(&a->e, E_UNREACHABLE,
+		   "the server ended before the %s of '%s' did; what became of it: %s",
 		   a->ask->kind, a->r->job, remote_command(a->r, command, "show", a->r->job));
 }
 
@@ -263,8 +265,8 @@ static int rescale(struct cli *c, const struct args *a)
 
 #define PROGRESS                                                                                   \
 	"Progress goes to standard error, the outcome to standard output; with --json each\n"        \
-	"event is a line: {\"event\": \"job\"|\"checkpoint\"|\"action\", \"data\": {...}}, the action's\n" \
-	"last. Ctrl-C ends the watching only: what was asked goes on."
+	"event is a line, {\"event\": \"job\"|\"checkpoint\"|\"action\", \"data\": {...}}, the\n"      \
+	"action's last. Ctrl-C ends the watching only: what was asked goes on."
 
 const struct verb verb_checkpoint = {
 	.name = "checkpoint",

@@ -217,8 +217,8 @@ static enum rc unreachable(struct call *k, CURLcode code, struct err *e)
 	if (stat(c->socket, &st) == 0 && access(c->socket, W_OK) != 0)
 		return ERR(e, E_UNREACHABLE, "%s belongs to another user (uid %u)", c->shown,
 			   (unsigned)st.st_uid);
-	return ERR(e, E_UNREACHABLE, "no server answers on %s; start one: weir serve --dir %s", c->shown,
-		   c->dir);
+	return ERR(e, E_UNREACHABLE, "no server answers on %s; start one: weir serve --dir %s",
+		   c->shown, c->dir);
 }
 
 static enum rc verdict(struct call *k, CURLcode code, struct err *e)

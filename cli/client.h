@@ -1,6 +1,7 @@
 /* client.h - one end of a server's protocol (docs/REST.md): requests over its Unix socket, or over
  * TCP to a URL. The door of libcurl, which is opened when the first request is made.
- * Why libcurl: timeouts, chunks, kept connections, and early answers to long bodies are right in it.
+ * Why libcurl: timeouts, chunks, kept connections and early answers to long bodies are right in
+ * it.
  * No proxy, no redirect, no signal, no protocol but plain HTTP.
  * Threads: one owner. */
 #pragma once
@@ -35,9 +36,9 @@ struct client_request {
 RC client_open(struct client **c, const char *dir, const char *server, struct mem *mem,
 	       struct err *e);
 void client_close(struct client *c); /* legal on NULL */
-/* OK: there is an answer, whatever its status. E_UNREACHABLE says who does not answer, and the cure;
- * when r->status is not 0, an answer had begun. E_STOPPED: stop_fd, or on_data said so. Whatever is
- * returned, the caller closes *r. */
+/* OK: there is an answer, whatever its status. E_UNREACHABLE says who does not answer, and the
+ * cure; when r->status is not 0, an answer had begun. E_STOPPED (with nothing in *e): stop_fd, or
+ * on_data said so. Whatever is returned, the caller closes *r. */
 RC client_call(struct client *c, const struct client_request *q, struct client_reply *r,
 	       struct err *e);
 /* Appends text as it may stand in a query's value. */

@@ -1,4 +1,5 @@
-/* events.h - server-sent events out of a stream's bytes: "event: job", "data: {...}", an empty line.
+/* events.h - server-sent events out of a stream's bytes: "event: job", "data: {...}", an empty
+ * line.
  * Pure but for what `on` does. Owns its buffers. Threads: one owner. */
 #pragma once
 #include "base/bytes.h"

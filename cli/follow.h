@@ -1,4 +1,5 @@
-/* follow.h - `weir submit --wait`: a job at a server, watched to its end as `weir run` would show it.
+/* follow.h - `weir submit --wait`: a job at a server, watched to its end as `weir run` would show
+ * it.
  * Threads: control thread. */
 #pragma once
 #include "cli/remote.h"

@@ -101,8 +101,8 @@ static size_t width(const struct paint *p)
 #define OTHERS 40      /* columns of STATE to CHECKPOINT, with their gaps */
 #define ERROR_LEAST 12 /* less of an error says nothing */
 
-static void put_line(struct bytes *to, const struct paint *p, const struct line *l, size_t name_width,
-		     size_t columns, int64_t now_us)
+static void put_line(struct bytes *to, const struct paint *p, const struct line *l,
+		     size_t name_width, size_t columns, int64_t now_us)
 {
 	char name[REMOTE_NAME_MAX + 1], state[24], error[1100], ago[PAINT_TEXT], checkpoint[24];
 	slice_text(l->name, name, sizeof name);

@@ -27,7 +27,7 @@ struct scan scan_of(const char *text, size_t len);
 /* Enters the object or array that comes next; false: it is something else. */
 bool scan_object(struct scan *s);
 bool scan_array(struct scan *s);
-/* Goes to the next member's value, or leaves the object. The key as it is written, without quotes. */
+/* Goes to the next member's value, or leaves the object. The key as it is written, no quotes. */
 bool scan_member(struct scan *s, struct slice *key);
 /* Goes to the next element, or leaves the array. */
 bool scan_item(struct scan *s);
@@ -37,6 +37,6 @@ struct slice scan_value(struct scan *s);
 bool slice_is(struct slice v, const char *text);
 /* Of a whole number; absent: it is none. */
 int64_t slice_int(struct slice v, int64_t absent);
-/* Of a string, unescaped, NUL-terminated, cut at size - 1 bytes but within no character; its length.
- * A NUL in it becomes '?'. "" of anything else. */
+/* Of a string, unescaped, NUL-terminated, cut at size - 1 bytes but within no character; its
+ * length. A NUL in it becomes '?'. "" of anything else. */
 size_t slice_text(struct slice v, char *to, size_t size);

@@ -127,7 +127,8 @@ static void put_head(struct bytes *to, const struct paint *p, const struct look 
 	}
 }
 
-static void put_checkpoint(struct bytes *to, const struct paint *p, const struct look *l, int64_t now)
+static void put_checkpoint(struct bytes *to, const struct paint *p, const struct look *l,
+			   int64_t now)
 {
 	char a[PAINT_TEXT], b[PAINT_TEXT], c[PAINT_TEXT], d[PAINT_TEXT], k[PAINT_TEXT], s[PAINT_TEXT];
 	const struct facts_checkpoint *last = &l->facts.last;
@@ -152,8 +153,8 @@ static void put_checkpoint(struct bytes *to, const struct paint *p, const struct
 /* ---- stages ---- */
 
 /* What happened between two facts of the same process. before NULL: since the process began. */
-static void put_stage(struct bytes *to, const struct facts_stage *s, const struct facts_stage *before,
-		      double seconds, int id_width, int type_width)
+static void put_stage(struct bytes *to, const struct facts_stage *s,
+		      const struct facts_stage *before, double seconds, int id_width, int type_width)
 {
 	char in[PAINT_TEXT], out[PAINT_TEXT], rate[PAINT_TEXT], keys[PAINT_TEXT] = "";
 	char number[PAINT_TEXT], done[PAINT_TEXT] = "";
@@ -291,9 +292,9 @@ const struct verb verb_show = {
 	.name = "show",
 	.arguments = "[JOB] [OPTION]...",
 	.summary = "everything about one job: state, stages, checkpoint, what to do",
-	.help = "Shows one job: its state and attempt, where its files are, its newest checkpoint, its\n"
-		"last error and the cure, and, while it runs, what each stage does. JOB may be left\n"
-		"out where there is only one, as in the directory of a `weir run`.\n"
+	.help = "Shows one job: its state and attempt, where its files are, its newest checkpoint,\n"
+		"its last error and the cure, and, while it runs, what each stage does. JOB may be\n"
+		"left out where there is only one, as in the directory of a `weir run`.\n"
 		"\n"
 		"    weir show word-count --dir data\n"
 		"    weir show --dir weir-data/word-count\n"

@@ -33,7 +33,9 @@ class Client(weir.Case):
 class Unreachable(weir.Case):
     def test_who_does_not_answer_is_named_with_the_cure(self):
         for verb in ("list", "show", "logs", "checkpoint", "stop"):
-            self.refused(3, ["no server answers on d/weir.sock", "weir serve --dir d"], verb, "--dir", "d")
+            self.refused(
+                3, ["no server answers on d/weir.sock", "weir serve --dir d"], verb, "--dir", "d"
+            )
         for verb in ("cancel", "restart", "remove"):
             self.refused(3, ["weir serve --dir d"], verb, "a", "--dir", "d")
         self.refused(3, ["weir serve --dir d"], "rescale", "a", "2", "--dir", "d")
@@ -52,7 +54,14 @@ class Unreachable(weir.Case):
         self.refused(3, ["weir serve --dir " + folder], "list", "--dir", folder)
 
     def test_a_url_is_checked_before_it_is_used(self):
-        for url in ("localhost:80", "https://h", "http://", "http://h/v1", "http://h:1@x", "http://a b"):
+        for url in (
+            "localhost:80",
+            "https://h",
+            "http://",
+            "http://h/v1",
+            "http://h:1@x",
+            "http://a b",
+        ):
             self.refused(2, ["http://HOST:PORT"], "list", "--server", url)
         self.refused(2, ["one of them"], "list", "--server", "http://h", "--dir", "d")
 
@@ -86,7 +95,9 @@ class Reading(Client):
         lines = self.ask("list").out.splitlines()
         self.assertRegex(lines[0], r"NAME +STATE +ATTEMPT +SINCE +CHECKPT +LAST ERROR")
         self.assertRegex(lines[1], r"^a-long-name-of-a-job +RUNNING +1 +\S+ \S+ +26$")
-        self.assertRegex(lines[2].encode("latin-1").decode(), "^b +FAILED +7 .* -  disk \u00fc full$")
+        self.assertRegex(
+            lines[2].encode("latin-1").decode(), "^b +FAILED +7 .* -  disk \u00fc full$"
+        )
 
     def test_an_empty_list_says_how_to_submit(self):
         self.assertIn("weir submit JOB.json --dir data", self.ask("list").out)
@@ -106,14 +117,33 @@ class Reading(Client):
         self.assertTrue(lines[10000].startswith("job-09999 "))
 
     def test_a_name_that_no_job_can_have_is_never_asked_for(self):
-        for name in ("../x", "..", "a/b", "a%2fb", "a b", "a?x=1", "a#", "\u00fc", "", "n" * 65, "a\n"):
+        for name in (
+            "../x",
+            "..",
+            "a/b",
+            "a%2fb",
+            "a b",
+            "a?x=1",
+            "a#",
+            "\u00fc",
+            "",
+            "n" * 65,
+            "a\n",
+        ):
             self.refused(4, ["there can be no job"], "show", name, "--dir", "data")
             self.refused(4, ["there can be no job"], "remove", name, "--dir", "data")
         self.assertEqual(self.server.asked(), [])
 
     def test_a_job_that_is_not_there_may_be_another(self):
         self.jobs(job("word-count"), job("totals"))
-        self.refused(4, ["no job 'wordcount'", "did you mean 'word-count'"], "show", "wordcount", "--dir", "data")
+        self.refused(
+            4,
+            ["no job 'wordcount'", "did you mean 'word-count'"],
+            "show",
+            "wordcount",
+            "--dir",
+            "data",
+        )
         self.refused(4, ["weir list --dir data"], "show", "quite-another", "--dir", "data")
         self.jobs()
         self.refused(4, ["there are no jobs here"], "logs", "word-count", "--dir", "data")
@@ -130,39 +160,55 @@ class Reading(Client):
         failed = job("a", "FAILED", error="no space left", exit=1, pid=None)
         self.server.on("GET", "/v1/jobs/a", lambda request: (200, failed))
         said = self.ask("show", "a").out
-        for words in ("exit code 1", "no space left", "weir logs a --dir data", "go on from checkpoint 26: weir restart a --dir data"):
+        for words in (
+            "exit code 1",
+            "no space left",
+            "weir logs a --dir data",
+            "go on from checkpoint 26: weir restart a --dir data",
+        ):
             self.assertIn(words, said)
 
     def test_logs_are_the_bytes_the_server_sent(self):
         said = b"one\x00\xff\ntwo\n"
-        self.server.on("GET", "/v1/jobs/a/log", lambda request: Stream([said[:3], said[3:]], "text/plain"))
+        self.server.on(
+            "GET", "/v1/jobs/a/log", lambda request: Stream([said[:3], said[3:]], "text/plain")
+        )
         self.assertEqual(self.ask("logs", "a").out.encode("latin-1"), said)
         self.ask("logs", "a", "-fn5")
         self.ask("logs", "-n", "7", "a", "--follow")
-        self.assertEqual([r.query for r in self.server.requests], [
-            [("tail", "100")],
-            [("tail", "5"), ("follow", "1")],
-            [("tail", "7"), ("follow", "1")],
-        ])
+        self.assertEqual(
+            [r.query for r in self.server.requests],
+            [
+                [("tail", "100")],
+                [("tail", "5"), ("follow", "1")],
+                [("tail", "7"), ("follow", "1")],
+            ],
+        )
 
     def test_an_answer_that_is_none_is_said_so(self):
         for answer, code, words in (
             (Raw(b"SSH-2.0-hello\r\n"), 3, "."),
             (Raw(b""), 3, "ended the connection"),
             (Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"), 3, "went away"),
-            (Raw(b"HTTP/1.1 301 X\r\nLocation: http://weir/v1/other\r\nContent-Length: 0\r\n\r\n"), 1, "301"),
+            (
+                Raw(
+                    b"HTTP/1.1 301 X\r\nLocation: http://weir/v1/other\r\nContent-Length: 0\r\n\r\n"
+                ),
+                1,
+                "301",
+            ),
             ((500, b"<html>oh</html>"), 1, "500.*oh"),
             ((503, {"code": "E_LIMIT", "message": "256 connections"}), 1, "256 connections"),
             ((409, {"code": "E_NONSENSE", "message": "odd"}), 1, "odd"),
             ((409, {"code": 5}), 1, "409"),
             ((200, b""), 1, "no list of jobs"),
-            ((200, b"{\"jobs\": [{\"name\": \"a"), 1, "no list of jobs"),
-            ((200, b"{\"jobs\": [[[{]]"), 1, "no list of jobs"),
+            ((200, b'{"jobs": [{"name": "a'), 1, "no list of jobs"),
+            ((200, b'{"jobs": [[[{]]'), 1, "no list of jobs"),
             ((200, b"[" * 100000), 1, "no list of jobs"),
         ):
             self.server.on("GET", "/v1/jobs", lambda request: answer)
             self.refused(code, [words], "list", "--dir", "data")
-        for body in (b"", b"[]", b"{}", b"{\"name\": 1}", b"\xff", b"{\"name\": \"a\"}"):
+        for body in (b"", b"[]", b"{}", b'{"name": 1}', b"\xff", b'{"name": "a"}'):
             self.server.on("GET", "/v1/jobs/a", lambda request: (200, body))
             self.assertNotEqual(self.ask("show", "a").code, 0)
 
@@ -175,25 +221,35 @@ class Reading(Client):
 
 class Actions(Client):
     def test_a_stop_shows_its_progress_and_its_checkpoint(self):
-        self.server.on("POST", "/v1/jobs/a/stop", events(
-            ("job", job("a")),
-            ("job", job("a", "STOPPING")),
-            ("checkpoint", RECORD),
-            b": a comment\n\n",
-            ("job", job("a", "STOPPED", exit=0)),
-            ("action", action("a", "stop", checkpoint=27)),
-        ))
+        self.server.on(
+            "POST",
+            "/v1/jobs/a/stop",
+            events(
+                ("job", job("a")),
+                ("job", job("a", "STOPPING")),
+                ("checkpoint", RECORD),
+                b": a comment\n\n",
+                ("job", job("a", "STOPPED", exit=0)),
+                ("action", action("a", "stop", checkpoint=27)),
+            ),
+        )
         said = self.ask("stop", "a")
         self.assertEqual(said.code, 0, str(said))
-        self.assertRegex(said.out, r"a  STOPPED in .*, checkpoint 27 \(41 kB, 5 keys changed, 3.1 ms\)")
+        self.assertRegex(
+            said.out, r"a  STOPPED in .*, checkpoint 27 \(41 kB, 5 keys changed, 3.1 ms\)"
+        )
         self.assertIn("weir restart a --dir data", said.out)
         self.assertIn("a  STOPPING\n", said.err)
         self.assertEqual(self.server.requests[0].headers["accept"], "text/event-stream")
 
     def test_each_verb_asks_for_its_own_action(self):
         for verb, more, query in (
-            ("checkpoint", [], ""), ("stop", [], ""), ("cancel", [], ""), ("restart", [], ""),
-            ("remove", [], ""), ("rescale", ["4"], "?parallelism=4"),
+            ("checkpoint", [], ""),
+            ("stop", [], ""),
+            ("cancel", [], ""),
+            ("restart", [], ""),
+            ("remove", [], ""),
+            ("rescale", ["4"], "?parallelism=4"),
         ):
             self.server.on("POST", "/v1/jobs/a/" + verb, events(("action", action("a", verb))))
             said = self.ask(verb, "a", *more)
@@ -204,19 +260,32 @@ class Actions(Client):
 
     def test_a_failed_action_exits_by_its_code(self):
         for code, exit in (("E_REFUSED", 5), ("E_TIMEOUT", 1), ("E_CORRUPT", 6), ("E_INVALID", 2)):
-            self.server.on("POST", "/v1/jobs/a/checkpoint", events(
-                ("action", action("a", "checkpoint", "failed", code=code, error="because")),
-            ))
+            self.server.on(
+                "POST",
+                "/v1/jobs/a/checkpoint",
+                events(
+                    ("action", action("a", "checkpoint", "failed", code=code, error="because")),
+                ),
+            )
             self.refused(exit, ["because"], "checkpoint", "a", "--dir", "data")
 
     def test_a_refusal_says_what_the_server_says(self):
-        self.server.on("POST", "/v1/jobs/a/remove", error(409, "E_REFUSED", "job 'a' is RUNNING; stop it first: weir stop a"))
+        self.server.on(
+            "POST",
+            "/v1/jobs/a/remove",
+            error(409, "E_REFUSED", "job 'a' is RUNNING; stop it first: weir stop a"),
+        )
         self.refused(5, ["stop it first"], "remove", "a", "--dir", "data")
 
     def test_json_is_a_line_an_event(self):
-        self.server.on("POST", "/v1/jobs/a/stop", events(
-            ("job", job("a")), ("action", action("a", "stop", "failed", code="E_TIMEOUT", error="x")),
-        ))
+        self.server.on(
+            "POST",
+            "/v1/jobs/a/stop",
+            events(
+                ("job", job("a")),
+                ("action", action("a", "stop", "failed", code="E_TIMEOUT", error="x")),
+            ),
+        )
         said = self.ask("stop", "a", "--json")
         self.assertEqual(said.code, 1, str(said))
         lines = [json.loads(line) for line in said.out.splitlines()]
@@ -229,9 +298,15 @@ class Actions(Client):
             self.refused(3, ["weir show a|not known how"], "cancel", "a", "--dir", "data")
 
     def test_a_run_that_was_stopped_is_gone_before_it_can_say_so(self):
-        self.server.on("POST", "/v1/jobs/a/stop", events(
-            ("job", job("a", "STOPPING")), ("job", job("a", "STOPPED", exit=0)), whole=False,
-        ))
+        self.server.on(
+            "POST",
+            "/v1/jobs/a/stop",
+            events(
+                ("job", job("a", "STOPPING")),
+                ("job", job("a", "STOPPED", exit=0)),
+                whole=False,
+            ),
+        )
         self.assertEqual(self.ask("stop", "a").code, 0)
 
 
@@ -244,26 +319,49 @@ class Submit(Client):
         self.server.on("POST", "/v1/jobs", lambda request: (201, job("word-count", "STARTING")))
 
     def test_the_file_goes_as_it_is_with_its_place_and_the_options(self):
-        said = self.ask("submit", os.path.basename(self.job), "--set", "checkpoint.interval=100ms", "--set",
-                        "pipeline.count.as=n&x=\u00fc", "--parallelism", "3", "--replace")
+        said = self.ask(
+            "submit",
+            os.path.basename(self.job),
+            "--set",
+            "checkpoint.interval=100ms",
+            "--set",
+            "pipeline.count.as=n&x=\u00fc",
+            "--parallelism",
+            "3",
+            "--replace",
+        )
         self.assertEqual(said.code, 0, str(said))
-        self.assertRegex(said.out, "^submitted .*word-count; watch it: weir show word-count --dir data\n$")
+        self.assertRegex(
+            said.out, "^submitted .*word-count; watch it: weir show word-count --dir data\n$"
+        )
         request = self.server.requests[0]
         self.assertEqual(request.body.decode(), self.text)
-        self.assertEqual(request.query, [
-            ("file", self.job), ("replace", "1"), ("parallelism", "3"),
-            ("set", "checkpoint.interval=100ms"), ("set", "pipeline.count.as=n&x=\u00fc"),
-        ])
+        self.assertEqual(
+            request.query,
+            [
+                ("file", self.job),
+                ("replace", "1"),
+                ("parallelism", "3"),
+                ("set", "checkpoint.interval=100ms"),
+                ("set", "pipeline.count.as=n&x=\u00fc"),
+            ],
+        )
 
     def test_faults_are_found_before_a_server_is_asked(self):
-        bad = self.write("bad.json", self.text.replace('"word"', '"wrod"', 1).replace("keyed_sum", "keyed_sun"))
+        bad = self.write(
+            "bad.json", self.text.replace('"word"', '"wrod"', 1).replace("keyed_sum", "keyed_sun")
+        )
         validated = self.weir("validate", bad)
         self.assertEqual(validated.code, 2)
-        self.assertEqual(self.refused(2, ["keyed_sun"], "submit", bad, "--dir", "data").err, validated.err)
+        self.assertEqual(
+            self.refused(2, ["keyed_sun"], "submit", bad, "--dir", "data").err, validated.err
+        )
         said = self.ask("submit", bad, "--json")
         self.assertEqual(said.code, 2, str(said))
         self.assertEqual(said.json()["code"], "E_INVALID")
-        self.assertEqual(said.json()["errors"], self.weir("validate", bad, "--json").json()["errors"])
+        self.assertEqual(
+            said.json()["errors"], self.weir("validate", bad, "--json").json()["errors"]
+        )
         self.assertEqual(said.json()["text"], validated.err)
         self.refused(4, ["nowhere.json"], "submit", "nowhere.json", "--dir", "data")
         self.assertEqual(self.server.asked(), [])
@@ -274,7 +372,13 @@ class Submit(Client):
         self.assertEqual(self.refused(2, [], "submit", self.job, "--dir", "data").err, text)
 
     def test_a_name_that_is_taken(self):
-        self.server.on("POST", "/v1/jobs", error(409, "E_EXISTS", "job 'word-count' is RUNNING; replace it: weir submit --replace"))
+        self.server.on(
+            "POST",
+            "/v1/jobs",
+            error(
+                409, "E_EXISTS", "job 'word-count' is RUNNING; replace it: weir submit --replace"
+            ),
+        )
         self.refused(5, ["is RUNNING", "--replace"], "submit", self.job, "--dir", "data")
 
     def wait(self, *told, **how):
@@ -292,8 +396,12 @@ class Submit(Client):
                 ("job", job("word-count", state, exit=exit, error="bad" if exit else None)),
             )
             self.assertEqual(said.code, exit, str(said))
-            for words in ("RECOVERED word-count\n checkpoint 26\n", "WAITING word-count  it broke",
-                          " checkpoint 27 completed: 41 kB", state + " word-count"):
+            for words in (
+                "RECOVERED word-count\n checkpoint 26\n",
+                "WAITING word-count  it broke",
+                " checkpoint 27 completed: 41 kB",
+                state + " word-count",
+            ):
                 self.assertIn(words, said.err)
 
     def test_a_job_that_was_over_at_once(self):
@@ -322,9 +430,15 @@ class Submit(Client):
 
     def test_an_interrupt_ends_the_watching_only(self):
         for number in (signal.SIGINT, signal.SIGTERM):
-            self.server.on("GET", "/v1/jobs/word-count/events", events(
-                ("job", job("word-count")), lambda: p.signal(number), lambda: time.sleep(weir.TIMEOUT),
-            ))
+            self.server.on(
+                "GET",
+                "/v1/jobs/word-count/events",
+                events(
+                    ("job", job("word-count")),
+                    lambda: p.signal(number),
+                    lambda: time.sleep(weir.TIMEOUT),
+                ),
+            )
             p = self.start("submit", self.job, "--wait", "--dir", "data")
             said = p.wait()
             self.assert_sound(said)
@@ -332,13 +446,21 @@ class Submit(Client):
             self.assertIn("goes on without being watched", said.err)
 
     def test_wait_as_json_is_a_line_an_event(self):
-        self.server.on("GET", "/v1/jobs/word-count/events", events(
-            ("job", job("word-count")), ("checkpoint", RECORD), ("job", job("word-count", "FAILED", exit=1)),
-        ))
+        self.server.on(
+            "GET",
+            "/v1/jobs/word-count/events",
+            events(
+                ("job", job("word-count")),
+                ("checkpoint", RECORD),
+                ("job", job("word-count", "FAILED", exit=1)),
+            ),
+        )
         said = self.ask("submit", self.job, "--wait", "--json")
         self.assertEqual(said.code, 1, str(said))
-        self.assertEqual([json.loads(line)["event"] for line in said.out.splitlines()],
-                         ["job", "checkpoint", "job"])
+        self.assertEqual(
+            [json.loads(line)["event"] for line in said.out.splitlines()],
+            ["job", "checkpoint", "job"],
+        )
 
 
 if __name__ == "__main__":

@@ -43,8 +43,9 @@ TEST(a_text_is_cut_by_characters)
 {
 	plain("abcdef", 6, "abcdef");
 	plain("abcdefg", 6, "abc...");
-	plain("\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", 5, "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc");
-	plain("\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", 5, "\xc3\xbc\xc3\xbc...");
+#define UE "\xc3\xbc"
+	plain(UE UE UE UE UE, 5, UE UE UE UE UE);
+	plain(UE UE UE UE UE UE, 5, UE UE "...");
 	plain("abcdef", 2, "..");
 	plain("", 3, "");
 }
@@ -88,10 +89,11 @@ TEST(a_job_is_read_whatever_else_is_missing_or_odd)
 {
 	static const char *const sound[] = {
 		"{\"name\":\"a\",\"state\":\"RUNNING\"}",
-		"{\"name\":\"a\",\"state\":\"RUNNING\",\"pid\":\"x\",\"error\":5,\"exit\":null,\"facts\":[]}",
+		"{\"name\":\"a\",\"state\":\"RUNNING\",\"pid\":\"x\",\"error\":5,\"exit\":null,"
+		"\"facts\":[]}",
 	};
-	static const char *const odd[] = {"[]", "5", "{}", "{\"name\":\"a\"}", "{\"name\":1,\"state\":2}",
-					  "{\"name\":\"\",\"state\":\"X\"}"};
+	static const char *const odd[] = {"[]", "5", "{}", "{\"name\":\"a\"}",
+					  "{\"name\":1,\"state\":2}", "{\"name\":\"\",\"state\":\"X\"}"};
 	struct json_doc *doc;
 	struct job_view v;
 	for (size_t i = 0; i < sizeof sound / sizeof *sound; i++) {
@@ -112,8 +114,10 @@ TEST(a_job_is_read_whatever_else_is_missing_or_odd)
 TEST(a_record_says_its_time_in_either_unit)
 {
 	static const char *const texts[] = {
-		"{\"id\":7,\"state\":\"completed\",\"bytes_written\":41000,\"keys_changed\":1,\"total_us\":3100}",
-		"{\"id\":7,\"state\":\"completed\",\"bytes_written\":41000,\"keys_changed\":1,\"total_ms\":3.1}",
+		"{\"id\":7,\"state\":\"completed\",\"bytes_written\":41000,\"keys_changed\":1,"
+		"\"total_us\":3100}",
+		"{\"id\":7,\"state\":\"completed\",\"bytes_written\":41000,\"keys_changed\":1,"
+		"\"total_ms\":3.1}",
 	};
 	for (size_t i = 0; i < 2; i++) {
 		struct json_doc *doc;
