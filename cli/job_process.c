@@ -208,9 +208,9 @@ static void on_request(struct process *p, const char *body, size_t len)
 	struct err e = {0};
 	if (request_read(&request, body, len, p->mem, &e) != OK)
 		return;
-	if (!p->job)
+	if (!p->drive)
 		ERR(&e, E_REFUSED, "the job is only starting");
-	else if (job_checkpoint(p->job, request, &e) == OK)
+	else if (drive_checkpoint(p->drive, request, &e) == OK)
 		return;
 	say_answer(p, request, 0, &e);
 }

@@ -18,10 +18,10 @@ static void put_at(const struct job_text *t, struct json_out *o)
 	jout_key(o, "at");
 	for (unsigned i = 0; i < t->ds.n; i++) {
 		const struct diag *d = &t->ds.d[i];
-		if (d->level != DIAG_ERROR || !d->at.line || d->in.name)
+		if (d->level != DIAG_ERROR || !d->at.line || (d->in.name && !d->in.is_file))
 			continue;
 		jout_object(o);
-		jout_kv_string(o, "file", t->ds.file);
+		jout_kv_string(o, "file", d->in.name ? d->in.name : t->ds.file);
 		jout_kv_uint(o, "line", d->at.line);
 		jout_kv_uint(o, "column", d->at.column);
 		jout_object_end(o);

@@ -11,6 +11,7 @@
 
 #define HEAD 5
 #define READ_AT_ONCE (16u << 10)
+#define DRAIN_TURNS 1000 /* more than WIRE_QUEUE_MAX bytes */
 #define READS_A_TURN 16 /* so that one talker does not keep the loop from the others */
 
 struct wire {
@@ -18,7 +19,7 @@ struct wire {
 	struct loop_watch *watch;
 	struct bytes in, out;
 	size_t sent;  /* of out */
-	bool dead;    /* nothing more is sent or handed out */
+	bool mute;    /* nothing more is sent; what comes is still handed out, to the end */
 	bool told;    /* closed was called */
 	bool busy;    /* frames are being handed out */
 	bool closing; /* wire_close came meanwhile */
@@ -31,10 +32,12 @@ RC wire_pair(int fd[2], struct err *e)
 	return OK;
 }
 
-/* Dead from now on. The watch sees the end of the socket in the loop's next turn and tells. */
+/* Nothing more is sent. What the peer had said before is read yet, and then the end, which tells. */
 static void give_up(struct wire *w)
 {
-	w->dead = true;
+	w->mute = true;
+	bytes_clear(&w->out);
+	w->sent = 0;
 	shutdown(w->c.fd, SHUT_RDWR);
 	loop_watch_for(w->watch, LOOP_READ);
 }
@@ -88,7 +91,7 @@ static void wire_free(struct wire *w)
 static void read_and_tell(struct wire *w)
 {
 	w->busy = true;
-	bool open = !w->dead && read_some(w);
+	bool open = read_some(w);
 	w->busy = false;
 	if (w->closing) {
 		wire_free(w);
@@ -96,7 +99,7 @@ static void read_and_tell(struct wire *w)
 	}
 	if (open || w->told)
 		return;
-	w->dead = w->told = true;
+	w->mute = w->told = true;
 	loop_watch_for(w->watch, 0);
 	w->c.closed(w->c.arg);
 }
@@ -104,7 +107,7 @@ static void read_and_tell(struct wire *w)
 /* Sends what the socket takes. */
 static void write_some(struct wire *w)
 {
-	while (!w->dead && w->sent < w->out.len) {
+	while (!w->mute && w->sent < w->out.len) {
 		ssize_t n = send(w->c.fd, w->out.data + w->sent, w->out.len - w->sent, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -115,7 +118,7 @@ static void write_some(struct wire *w)
 		else
 			w->sent += (size_t)n;
 	}
-	if (w->dead)
+	if (w->mute)
 		return;
 	if (w->sent == w->out.len) {
 		bytes_clear(&w->out);
@@ -129,7 +132,7 @@ static void on_ready(void *arg, int events, int error)
 	struct wire *w = arg;
 	if ((events & LOOP_WRITE) && !error)
 		write_some(w);
-	if ((events & LOOP_READ) || error)
+	if (((events & LOOP_READ) || error) && !w->told)
 		read_and_tell(w);
 }
 
@@ -153,7 +156,7 @@ RC wire_open(struct wire **out, const struct wire_config *c, struct err *e)
 
 void wire_send(struct wire *w, enum wire_kind kind, const struct bytes *body)
 {
-	if (w->dead)
+	if (w->mute)
 		return;
 	CHECK(body->len <= WIRE_BODY_MAX);
 	bytes_put_u32(&w->out, (uint32_t)body->len);
@@ -172,14 +175,15 @@ bool wire_is_idle(const struct wire *w)
 
 void wire_drain(struct wire *w)
 {
-	if (!w->told)
+	/* The other end is closed: all there is comes before the end. */
+	for (int i = 0; i < DRAIN_TURNS && !w->told; i++)
 		read_and_tell(w);
 }
 
 void wire_flush(struct wire *w, int timeout_ms)
 {
 	struct pollfd p = {.fd = w->c.fd, .events = POLLOUT};
-	while (!w->dead && !wire_is_idle(w) && poll(&p, 1, timeout_ms) == 1)
+	while (!w->mute && !wire_is_idle(w) && poll(&p, 1, timeout_ms) == 1)
 		write_some(w);
 }
 

@@ -48,12 +48,12 @@ struct wire_config {
 
 struct wire;
 RC wire_open(struct wire **w, const struct wire_config *c, struct err *e);
-/* Never blocks; without memory, or with WIRE_QUEUE_MAX unsent, the wire is dead and `closed` comes
- * in the loop's next turn. */
+/* Never blocks; without memory, with WIRE_QUEUE_MAX unsent, or when the other end is gone, nothing
+ * more is sent, and `closed` comes after what was still to be read. */
 void wire_send(struct wire *w, enum wire_kind kind, const struct bytes *body);
 /* Whether nothing waits to be sent: who sends what may be left out looks here first. */
 bool wire_is_idle(const struct wire *w);
-/* Reads what is already there, for an end whose process is gone. */
+/* Reads to the end, for one whose process is gone. The taker of frames must not close it. */
 void wire_drain(struct wire *w);
 /* Waits up to timeout_ms until all is sent: for last words. */
 void wire_flush(struct wire *w, int timeout_ms);
