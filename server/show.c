@@ -35,6 +35,8 @@ static int exit_of(const struct managed *m)
 	case LIFE_CANCELLED:
 		return 0;
 	case LIFE_STOPPED:
+		if (m->s->stopping && m->entry.standing == STANDING_RUNNING)
+			return -1; /* the next server runs it on */
 		return m->entry.code == OK ? 0 : 1;
 	case LIFE_FAILED:
 		if (m->exit > 0)

@@ -111,6 +111,18 @@ class AtAServer(Verbs):
         self.until_state("FINISHED")
         self.check()
 
+    def test_a_server_that_stops_in_order_is_no_end_of_the_job(self):
+        server = self.serve()
+        waiting = self.start("submit", self.job(rate=40), "--dir", "data", "--wait")
+        self.until_checkpoint_above(1)
+        server.signal(signal.SIGTERM)
+        said = waiting.wait()
+        self.assertEqual(said.code, 3, str(said))
+        self.assertIn("goes on when its server does", said.err)
+        self.assertEqual(server.wait().code, 0, str(server.result()))
+        self.serve()
+        self.until_state("RUNNING")
+
     def test_an_interrupt_ends_the_watching_and_not_the_job(self):
         self.serve()
         waiting = self.start("submit", self.job(rate=40), "--dir", "data", "--wait")
