@@ -130,7 +130,8 @@ static void progress_look(struct pace *p, const struct facts *f)
 	}
 	if (!f->bounded || done > 1.5)
 		return;
-	p->done = done < 1 ? done : 1;
+	/* The facts of a process that ended may be from just before. */
+	p->done = done < 1 && strcmp(f->state, "FINISHED") ? done : 1;
 	if (is_running(f) && p->worked_us >= ETA_AFTER_US && p->done < 1 && eta_us < ETA_MAX_US)
 		p->eta_us = (uint64_t)eta_us + 1;
 }

@@ -23,7 +23,6 @@ struct screen {
 	struct board *board;       /* prose: where the status stands; NULL once it was left */
 	struct paint err;          /* standard error, which the board lends meanwhile */
 	bool stopping;
-	char failure[ERR_TEXT_MAX]; /* of the last attempt that failed, "": none did */
 	/* checkpoints that were completed and not told of yet */
 	struct {
 		uint64_t first, last, n, bytes, keys_changed, total_us_max, sync_us_max;

@@ -35,8 +35,6 @@ static void text_status(struct screen *s)
 		return;
 	if (s->stopping && job_state(s->job) == JOB_RUNNING)
 		snprintf(f.state, sizeof f.state, "STOPPING");
-	if (!f.error[0])
-		snprintf(f.error, sizeof f.error, "%s", s->failure);
 	board_update(s->board, &f);
 	facts_close(&f);
 }
@@ -154,7 +152,6 @@ static void text_failed(struct screen *s, const struct err *e, const struct rest
 	tell(s);
 	if (!d->restart)
 		return; /* the last line says it */
-	snprintf(s->failure, sizeof s->failure, "%s", e->text);
 	if (d->after_us)
 		log_line(s->log, LOG_WARN, "attempt %u failed: %s; the next one in %s",
 			 job_attempt_number(s->job), e->text, text_us(d->after_us, after));

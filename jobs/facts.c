@@ -85,7 +85,7 @@ static void take_stage(struct facts_stage *s, const struct job *j, const struct 
 
 static void take_life(struct facts *f, const struct job *j)
 {
-	const struct err *error = job_error(j);
+	const struct err *error = job_failure(j);
 	PUT(f->name, job_plan(j)->spec->name);
 	PUT(f->dir, job_dir(j));
 	PUT(f->state, job_state_name(job_state(j)));

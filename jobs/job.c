@@ -132,7 +132,7 @@ RC job_start_attempt(struct job *j, struct err *e)
 
 static void fail_finally(struct job *j, const struct err *e, enum job_state to)
 {
-	j->error = *e;
+	j->error = j->failure = *e;
 	job_move(j, to);
 }
 
@@ -164,6 +164,7 @@ static void decide_restart(struct job *j, const struct err *why)
 		fail_finally(j, &d.error, JOB_FAILED);
 		return;
 	}
+	j->failure = *e;
 	j->wait_until_us = job_now_us(j) + d.after_us;
 	job_move(j, JOB_WAITING);
 }

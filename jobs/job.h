@@ -101,6 +101,7 @@ RC job_checkpoint(struct job *j, uint64_t request, struct err *e);
 const struct restart_state *job_restarts(const struct job *j);
 
 const struct err *job_error(const struct job *j);     /* of FAILED and HALTED */
+const struct err *job_failure(const struct job *j);   /* of the last attempt that failed, if any */
 int job_exit_code(const struct job *j); /* what its process exits with, once it is over */
 const struct job_recovery *job_recovery(const struct job *j);
 const struct begun *job_begun(const struct job *j);

@@ -27,6 +27,11 @@ int job_exit_code(const struct job *j)
 	}
 }
 
+const struct err *job_failure(const struct job *j)
+{
+	return &j->failure;
+}
+
 const struct job_recovery *job_recovery(const struct job *j)
 {
 	return &j->recovery;

@@ -27,7 +27,8 @@ struct job {
 	bool stop_asked;
 	uint64_t asked[JOB_REQUESTS_MAX]; /* requests without an answer */
 	uint32_t n_asked;
-	struct err error;
+	struct err error;            /* why it ended */
+	struct err failure;          /* of the last attempt that failed */
 	struct job_recovery recovery;
 	uint64_t first_record_us;    /* of the last attempt that is over */
 	struct checkpoint_record *record;

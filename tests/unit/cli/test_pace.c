@@ -184,7 +184,10 @@ TEST(the_time_left_is_told_once_it_means_something)
 	EXPECT(near((double)p.eta_us, 23e6)); /* 920 left at 40 a second */
 	snprintf(f.state, sizeof f.state, "STOPPED");
 	step(S / 4, 0, 0, 0, 0);
-	EXPECT(p.eta_us == 0 && p.done > 0);
+	EXPECT(p.eta_us == 0 && near(p.done, 0.08));
+	snprintf(f.state, sizeof f.state, "FINISHED");
+	EXPECT_OK(pace_update(&p, &f, &e), &e);
+	EXPECT(near(p.done, 1));
 	end();
 }
 
