@@ -192,10 +192,10 @@ TEST(a_rate_is_kept_by_all_subtasks_together_and_missed_time_is_not_made_up)
 	uint64_t begin = d.now_us;
 	while (d.now_us < begin + 2000000) {
 		EXPECT(drive_run(&d));
-		EXPECT(d.wake_at_us > d.now_us && d.wake_at_us <= d.now_us + 6000);
+		EXPECT(d.wake_at_us > d.now_us && d.wake_at_us <= d.now_us + 21000);
 		d.now_us = d.wake_at_us;
 	}
-	if (s->total < 19900 || s->total > 20100)
+	if (s->total < 19500 || s->total > 20100) /* a group of 20 ms may be under way */
 		fail_msg("%llu rows in 2 s", (unsigned long long)s->total);
 	uint64_t before = s->total;
 	d.now_us += 60000000; /* the machine slept for a minute */
