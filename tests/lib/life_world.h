@@ -234,6 +234,13 @@ static void world_check(struct world *w)
 	if (w->shutdown && s == LIFE_STOPPED)
 		return; /* RUNNING for the next server */
 	HOLDS(w, s == LIFE_REMOVED || (standings_of(s) & w->may));
+	/* Nobody waits, the disk is sure and the process has said nothing new: what is there is what
+	 * the job is. */
+	if (!w->asked[0].open && !w->asked[1].open && !w->saving && !w->unsure &&
+	    w->process != SAID && (standings_of(s) & IN(w->disk.standing))) {
+		HOLDS(w, (w->may & IN(w->disk.standing)) != 0);
+		w->may = IN(w->disk.standing);
+	}
 }
 
 static void world_perform(struct world *w)
