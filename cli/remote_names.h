@@ -1,5 +1,5 @@
-/* remote_names.h - the names of the jobs at a server: for "did you mean", and for the only one there
- * is. */
+/* remote_names.h - the names of the jobs at a server: for "did you mean", and for the only one
+ * there is. */
 #pragma once
 #include "cli/remote.h"
 

@@ -1,4 +1,5 @@
-/* remote_say.c - what a server said, and what went wrong there, as a person or a program wants it. */
+/* remote_say.c - what a server said, and what went wrong there, as a person or a program wants
+ * it. */
 #include "cli/remote_names.h"
 
 #include "base/check.h"
