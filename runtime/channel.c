@@ -50,7 +50,7 @@ bool channel_has_room(struct channel *ch)
 {
 	if (channel_fits(ch))
 		return true;
-	atomic_exchange(&ch->pusher_waits, true);
+	atomic_exchange(&ch->pusher_waits, 1);
 #ifndef __SANITIZE_THREAD__
 	atomic_thread_fence(memory_order_seq_cst);
 #endif
@@ -61,10 +61,10 @@ bool channel_has_room(struct channel *ch)
 static void wake_pusher(struct channel *ch)
 {
 #ifdef __SANITIZE_THREAD__ /* does not know fences: a read-modify-write orders the same */
-	bool waits = atomic_fetch_or(&ch->pusher_waits, false);
+	int waits = atomic_fetch_or(&ch->pusher_waits, 0);
 #else
 	atomic_thread_fence(memory_order_seq_cst);
-	bool waits = atomic_load_explicit(&ch->pusher_waits, memory_order_relaxed);
+	int waits = atomic_load_explicit(&ch->pusher_waits, memory_order_relaxed);
 #endif
 	if (waits)
 		waker_wake(ch->pusher);
@@ -86,7 +86,7 @@ bool channel_try_push(struct channel *ch, struct item *it)
 	atomic_store_explicit(&ch->tail, tail + 1, memory_order_release);
 	ch->wake_owed = true;
 	if (atomic_load_explicit(&ch->pusher_waits, memory_order_relaxed))
-		atomic_store_explicit(&ch->pusher_waits, false, memory_order_relaxed);
+		atomic_store_explicit(&ch->pusher_waits, 0, memory_order_relaxed);
 	if (it->kind == ITEM_BATCH)
 		it->batch = NULL;
 	if (it->kind != ITEM_BATCH || channel_fill(ch) >= CHANNEL_WAKE)

@@ -51,7 +51,7 @@ struct channel {
 	_Atomic uint64_t pushed_bytes;
 	uint32_t head_seen;
 	bool wake_owed;                     /* pusher's: the popper may sleep beside items */
-	_Atomic bool pusher_waits;          /* pusher's: it found no room since it last pushed */
+	_Atomic int pusher_waits;           /* pusher's: it found no room since it last pushed */
 	struct waker *popper;               /* woken when something arrives; borrowed, may be NULL */
 	_Alignas(64) _Atomic uint32_t head; /* popper's */
 	_Atomic uint64_t popped_bytes;

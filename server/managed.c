@@ -70,6 +70,8 @@ void managed_free(struct managed *m)
 	loop_timer_close(&m->timer);
 	loop_timer_close(&m->show_timer);
 	life_close(m->life);
+	mem_put(mem, m->save);
+	mem_put(mem, m->spawn);
 	entry_close(&m->entry);
 	if (m->next) {
 		entry_close(m->next);
@@ -120,6 +122,12 @@ RC managed_live(struct managed *m, struct err *e)
 	if (m->life)
 		return OK;
 	snprintf(was.text, sizeof was.text, "%s", m->entry.error ? m->entry.error : "");
+	if (!m->save)
+		m->save = mem_get(m->s->mem, sizeof *m->save);
+	if (!m->spawn)
+		m->spawn = mem_get(m->s->mem, sizeof *m->spawn);
+	if (!m->save || !m->spawn)
+		return ERR(e, E_NO_MEMORY, "no memory for the life of job '%s'", m->entry.name);
 	return life_open(&m->life, m->entry.name, m->entry.standing, m->entry.erase, &was, m->s->mem, e);
 }
 

@@ -31,14 +31,14 @@ static void saved(void *arg, struct clerk_answer *a)
 	struct managed *m = arg;
 	struct life_event ev = {.kind = a->error.code == OK ? LIFE_EV_SAVED : LIFE_EV_SAVE_FAILED,
 				.error = &a->error};
-	const struct err *why = &m->save.error;
+	const struct err *why = &m->save->error;
 	struct err e = {0};
 	m->version = a->version;
 	if (m->saving_next)
 		next_over(m, a->error.code == OK);
 	if (a->error.code == OK) {
-		m->entry.standing = m->save.standing;
-		m->entry.erase = m->save.erase;
+		m->entry.standing = m->save->standing;
+		m->entry.erase = m->save->erase;
 		m->entry.since_wall_us = m->save_wall_us;
 		if (entry_set_error(&m->entry, why->code, why->code == OK ? NULL : why->text, &e) != OK)
 			log_line(m->s->o.log, LOG_WARN, "%s: %s", m->entry.name, e.text);
@@ -52,7 +52,7 @@ static void saved(void *arg, struct clerk_answer *a)
 /* Without a description of its own the entry keeps the one it has. */
 static void do_save(struct managed *m, const struct life_do *d)
 {
-	m->save = *d;
+	*m->save = *d;
 	m->save_wall_us = clock_wall_us(m->s->env->clock);
 	m->saving_next = m->next != NULL;
 	struct entry en = m->next ? *m->next : m->entry;
@@ -60,7 +60,7 @@ static void do_save(struct managed *m, const struct life_do *d)
 	en.standing = d->standing;
 	en.erase = d->erase;
 	en.code = d->error.code;
-	en.error = d->error.code == OK ? NULL : (char *)m->save.error.text;
+	en.error = d->error.code == OK ? NULL : (char *)m->save->error.text;
 	en.since_wall_us = m->save_wall_us;
 	if (clerk_put(m->s->clerk, &en, m->version, saved, m, &a.error) != OK)
 		saved(m, &a);
@@ -95,7 +95,7 @@ static void spawn_read(void *arg, struct clerk_answer *a)
 static void do_spawn(struct managed *m, const struct life_do *d)
 {
 	struct clerk_answer a = {0};
-	m->spawn = *d;
+	*m->spawn = *d;
 	m->spawning = true;
 	m->kill_spawn = m->stop_spawn = m->up = false;
 	m->exit = -1;

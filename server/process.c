@@ -210,7 +210,7 @@ static RC send_start(struct managed *m, const struct entry *en, uint64_t lock_wa
 	struct bytes body;
 	struct word_start start = {.entry = *en, .dir = dir, .log = log,
 				   .config_file = (char *)s->o.config, .config = s->config_text,
-				   .restarts = m->spawn.restarts, .lock_wait_us = lock_wait_us};
+				   .restarts = m->spawn->restarts, .lock_wait_us = lock_wait_us};
 	bytes_init(&body, s->mem);
 	start_write(&start, &body);
 	enum rc rc = OK;

@@ -36,7 +36,7 @@ struct managed {
 	/* a change of the entry under way */
 	struct entry *next;        /* what the next SAVE writes (submit, rescale); NULL: the same again */
 	uint64_t next_action;      /* who asked for it */
-	struct life_do save;       /* the SAVE under way */
+	struct life_do *save;      /* the SAVE under way; with a life only: it is large */
 	int64_t save_wall_us;
 	bool saving_next;          /* the SAVE under way writes it */
 	struct asker *submitter;   /* waits for that SAVE */
@@ -44,7 +44,7 @@ struct managed {
 	unsigned reading;          /* acts that wait for its description */
 	bool dropping;             /* the entry is being removed */
 	/* its process */
-	struct life_do spawn;      /* the SPAWN under way: the entry is being read */
+	struct life_do *spawn;     /* the SPAWN under way: the entry is being read; likewise */
 	bool spawning, kill_spawn, stop_spawn;
 	struct loop_child *child;
 	struct wire *wire;
