@@ -72,24 +72,28 @@ static void put(struct row *r, unsigned gap, enum paint_colour c, const char *te
 	r->at += gap + width;
 }
 
-void row_field(struct row *r, unsigned gap, enum paint_colour c, const char *fmt, ...)
+static void print(struct row *r, unsigned gap, enum paint_colour c, bool cut, const char *fmt,
+		  va_list ap)
 {
 	char text[FIELD_MAX];
+	vsnprintf(text, sizeof text, fmt, ap);
+	put(r, gap, c, text, cut);
+}
+
+void row_field(struct row *r, unsigned gap, enum paint_colour c, const char *fmt, ...)
+{
 	va_list ap;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	print(r, gap, c, false, fmt, ap);
 	va_end(ap);
-	put(r, gap, c, text, false);
 }
 
 void row_cut(struct row *r, unsigned gap, enum paint_colour c, const char *fmt, ...)
 {
-	char text[FIELD_MAX];
 	va_list ap;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	print(r, gap, c, true, fmt, ap);
 	va_end(ap);
-	put(r, gap, c, text, true);
 }
 
 void row_tab(struct row *r, unsigned column)

@@ -50,7 +50,7 @@ class Screen(weir.Case):
             block = self.assert_one_block(text)
             self.assertEqual(len(block), 5, text)
             self.assertRegex(block[0], "^word-count  RUNNING [0-9:]+  attempt 1  dir d")
-            self.assertRegex(block[1], "^ lines -+[0-9.]+( k)?/s--> words -+.*--> count -.*--> out$")
+            self.assertRegex(block[1], "^ lines -+[0-9.]+/s--> words -+.*--> count -.*--> out$")
             self.assertRegex(block[2], r"^ busy [0-9]+ %( +[0-9]+ %){3}$")
             self.assertRegex(block[3], "^ [0-9]+ %( +ETA [0-9:]+)?  lines is held to its rate")
             self.assertRegex(block[4], "^ checkpoint [0-9]+ ok .* ago: ")
@@ -76,7 +76,7 @@ class Screen(weir.Case):
         self.assertEqual(again.wait(weir.TIMEOUT), 0, again.screen.text())
         text = again.screen.text()
         self.assertEqual(len(re.findall("^ lines -", text, re.M)), 1, text)
-        self.assertRegex(text, "(?s)Interrupt: taking a checkpoint.*word-count  STOPPED.*STOPPED word")
+        self.assertRegex(text, "(?s)Interrupt: taking.*word-count  STOPPED.*STOPPED word-count in")
 
     def test_another_size_leaves_nothing_behind(self):
         t = self.run_on(columns=120)
@@ -106,7 +106,7 @@ class Screen(weir.Case):
     def assert_lines(self, t):
         text = self.until(t, "[0-9:]+ RUNNING  [0-9]+ %  lines [0-9]")
         self.assertNotIn("\033", t.raw.decode("latin-1"))
-        self.assertRegex(text, r"word-count  RUNNING  attempt 1  dir d +\(try: kill -9 %d\)" % t.pid)
+        self.assertRegex(text, r"word-count  RUNNING  attempt 1  dir d +\(try: kill -9 [0-9]+\)")
 
     def test_without_colours_or_on_a_dumb_terminal_there_are_lines(self):
         for env in ({"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": ""}):
