@@ -180,9 +180,14 @@ static enum rc encode(struct catalogue *c, const struct entry *en, const struct 
 		return entry_encode(en, b, e);
 	if (!k->version && !k->corrupt)
 		return ERR(e, E_INVALID, "job '%s' has no description", k->name);
-	enum rc rc = catalogue_read(c, k->name, k->high, &before, e);
+	struct err why = {OK};
+	enum rc rc = catalogue_read(c, k->name, k->high, &before, &why);
+	if (rc == E_CORRUPT && en->standing == STANDING_REMOVED) {
+		whole.job_len = 0; /* so that what cannot be read can be removed */
+		return entry_encode(&whole, b, e);
+	}
 	if (rc != OK)
-		return rc;
+		return ERR(e, rc, "%s", why.text);
 	whole.job = before.job;
 	whole.job_len = before.job_len;
 	rc = entry_encode(&whole, b, e);

@@ -50,10 +50,11 @@ void catalogue_close(struct catalogue *c); /* legal on NULL */
 size_t catalogue_foreign(const struct catalogue *c, const char **one);
 
 /* Durable when it returns OK: as a version higher than *version (0: a new job), which it then sets.
- * en->job NULL: the description of the version before is carried over. E_EXISTS: something of that
- * name stands there, or a higher version than *version. E_NOT_FOUND: it was dropped. On any other
- * error the version before stands, or this one: call again with *version as it is now, raised past
- * what may stand (a new job may also be put with 0 again). */
+ * en->job NULL: the description of the version before is carried over (E_CORRUPT when it cannot be
+ * read; a REMOVED one then has none). E_EXISTS: something of that name stands there, or a higher
+ * version than *version. E_NOT_FOUND: it was dropped. On any other error the version before stands,
+ * or this one: call again with *version as it is now, raised past what may stand (a new job may
+ * also be put with 0 again). */
 RC catalogue_put(struct catalogue *c, const struct entry *en, uint64_t *version, struct err *e);
 /* The whole entry. The caller's. version: as found, or as the last put has set it. */
 RC catalogue_read(struct catalogue *c, const char *name, uint64_t version, struct entry *en,
