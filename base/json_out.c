@@ -73,16 +73,26 @@ void jout_array_end(struct json_out *o)
 	close_with(o, ']');
 }
 
+/* ASCII that stands for itself: nearly all there is. */
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
 static void put_quoted(struct bytes *to, const char *s, size_t len)
 {
 	static const char short_escape[0x20] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n',
 						['\f'] = 'f', ['\r'] = 'r'};
 	bytes_put_u8(to, '"');
 	const char *end = s + len, *plain = s;
-	while (s < end) {
+	for (;;) {
+		while (s < end && is_plain((unsigned char)*s))
+			s++;
+		if (s == end)
+			break;
 		unsigned char c = (unsigned char)*s;
 		unsigned n = utf8_len(s, end);
-		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7F && n) {
+		if (c >= 0x80 && n) {
 			s += n;
 			continue;
 		}
@@ -121,16 +131,30 @@ void jout_string(struct json_out *o, const char *s)
 	jout_string_n(o, s, strlen(s));
 }
 
+static void put_digits(struct bytes *to, uint64_t v)
+{
+	char text[20], *at = text + sizeof text;
+	do
+		*--at = (char)('0' + v % 10);
+	while (v /= 10);
+	bytes_put(to, at, (size_t)(text + sizeof text - at));
+}
+
 void jout_int(struct json_out *o, int64_t v)
 {
 	before(o);
-	bytes_printf(o->to, "%" PRId64, v);
+	if (v < 0)
+		bytes_put_u8(o->to, '-');
+	put_digits(o->to, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
 void jout_uint(struct json_out *o, uint64_t v)
 {
 	before(o);
-	bytes_printf(o->to, v > INT64_MAX ? "\"%" PRIu64 "\"" : "%" PRIu64, v);
+	if (v > INT64_MAX)
+		bytes_printf(o->to, "\"%" PRIu64 "\"", v);
+	else
+		put_digits(o->to, v);
 }
 
 void jout_hex64(struct json_out *o, uint64_t v)
