@@ -47,6 +47,7 @@ struct process {
 	struct job *job;
 	struct drive *drive;
 	uint64_t said_us;           /* when a checkpoint was last told of */
+	uint64_t said_id;           /* the newest completed one that was */
 	bool watched, stop_asked;
 };
 
@@ -96,9 +97,24 @@ static void say_answer(struct process *p, uint64_t request, uint64_t checkpoint,
 	say(p, WIRE_ANSWER, &body);
 }
 
+static void say_record(struct process *p, const struct checkpoint_record *r)
+{
+	struct bytes body;
+	struct json_out o;
+	if (r->completed)
+		p->said_id = r->id;
+	bytes_init(&body, p->mem);
+	jout_begin(&o, &body, false);
+	record_write(r, &o);
+	say(p, WIRE_RECORD, &body);
+}
+
+/* With the newest checkpoint, which may have come too soon after another to be told of. */
 static void say_ended(struct process *p, const struct word_ended *w)
 {
 	struct bytes body;
+	if (p->screen.last.id > p->said_id)
+		say_record(p, &p->screen.last);
 	bytes_init(&body, p->mem);
 	ended_write(w, &body);
 	say(p, WIRE_ENDED, &body);
@@ -110,8 +126,6 @@ static void say_ended(struct process *p, const struct word_ended *w)
 static void on_checkpoint(void *arg, const struct checkpoint_record *r)
 {
 	struct process *p = arg;
-	struct bytes body;
-	struct json_out o;
 	if (r->completed)
 		p->screen.last = *r;
 	p->screen.ops->checkpoint(&p->screen, r);
@@ -120,10 +134,7 @@ static void on_checkpoint(void *arg, const struct checkpoint_record *r)
 	if (!wire_is_idle(p->wire) || (!p->watched && now - p->said_us < RECORD_EVERY_US))
 		return;
 	p->said_us = now;
-	bytes_init(&body, p->mem);
-	jout_begin(&o, &body, false);
-	record_write(r, &o);
-	say(p, WIRE_RECORD, &body);
+	say_record(p, r);
 }
 
 static void on_failed(void *arg, const struct err *e, const struct restart_decision *d)
