@@ -1,5 +1,6 @@
 """served.py - a test case with a server of its own, and small jobs for it."""
 
+import glob
 import os
 
 import oracle
@@ -35,6 +36,18 @@ class Case(weir.Case):
         super().setUp()
         self.server = None
         self.write("in.txt", "".join("the quick brown fox %d\n" % i for i in range(400)))
+
+    def tearDown(self):
+        """Neither a server nor a job's process may have died of a bug, unseen."""
+        logs = glob.glob(os.path.join(glob.escape(self.dir), "**", "logs", "*.log*"), recursive=True)
+        told = [p.result().err for p in self.processes if p.running() or p.args[1] == "serve"]
+        for log in logs:
+            with open(log, "rb") as f:
+                told.append(f.read().decode("latin-1"))
+        super().tearDown()
+        for text in told:
+            for words in ("Sanitizer", "runtime error:", "CHECK failed"):
+                self.assertNotIn(words, text, text[-8000:])
 
     def serve(self, *args, data="data"):
         """The server on a folder, the first or the next."""
