@@ -22,7 +22,7 @@ SIBLINGS = [{"state", "checkpoint"}]
 # Each foreign library's header has its doors: the files that may include it.
 DOORS = {
     r"uv\.h": ["base/waker.c", "jobs/loop.c"],
-    r"microhttpd\.h": ["server/http*.c"],
+    r"microhttpd\.h": ["server/http*.c", "server/http_in.h"],
     r"curl/.*\.h": ["cli/client.c"],
     r"dlfcn\.h": ["base/library.c"],
     r"jansson\.h": ["base/json*.c"],
