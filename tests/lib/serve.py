@@ -95,11 +95,12 @@ class Stream:
         self.connection.close()
 
 
-def _query(target, query):
+def target(path, query):
+    """A path with its query; a list stands for a key that is repeated."""
     pairs = [
         (k, one) for k, v in query.items() for one in (v if isinstance(v, list) else [v])
     ]
-    return target + ("?" + urllib.parse.urlencode(pairs) if pairs else "")
+    return path + ("?" + urllib.parse.urlencode(pairs) if pairs else "")
 
 
 class Server:
@@ -108,6 +109,7 @@ class Server:
         self.data = os.path.realpath(case.path(data))
         self.socket = os.path.join(self.data, "weir.sock")
         self.process = None
+        self.emptied = self.emptied_max = 0  # seconds from the server's end to that of all it ran
 
     # ---- its life ----
 
@@ -171,10 +173,11 @@ class Server:
         return found[0] if found else None
 
     def until_empty(self):
-        """Waits until no process of the directory is left. In seconds, how long that took."""
+        """Waits until no process of the directory is left, and notes how long that took."""
         begin = time.monotonic()
         weir.until("the end of all processes of " + self.data, lambda: not self.pids())
-        return time.monotonic() - begin
+        self.emptied = time.monotonic() - begin
+        self.emptied_max = max(self.emptied_max, self.emptied)
 
     def kill_all(self, rng):
         """SIGKILL to everything in the directory, in any order, as nearly at once as can be."""
@@ -187,25 +190,24 @@ class Server:
 
     # ---- asking it ----
 
-    def call(self, method, target, body=None, headers=None, timeout=weir.TIMEOUT, **query):
+    def call(self, method, path, body=None, headers=None, timeout=weir.TIMEOUT, **query):
         """One question, one Answer, whatever its status. No server: one of Gone."""
         connection = Connection(self.socket, timeout)
-        target = _query(target, query)
         try:
-            connection.request(method, target, body, headers or {})
-            return Answer("%s %s" % (method, target), connection.getresponse())
+            connection.request(method, target(path, query), body, headers or {})
+            return Answer("%s %s" % (method, target(path, query)), connection.getresponse())
         finally:
             connection.close()
 
-    def ask(self, method, target, status, body=None, headers=None, **query):
+    def ask(self, method, path, status, body=None, headers=None, **query):
         """The JSON of an answer that must have this status; else Refused."""
-        answer = self.call(method, target, body, headers, **query)
+        answer = self.call(method, path, body, headers, **query)
         if answer.status != status:
             raise Refused(answer)
         return answer.json()
 
-    def get(self, target, **query):
-        return self.ask("GET", target, 200, **query)
+    def get(self, path, **query):
+        return self.ask("GET", path, 200, **query)
 
     def jobs(self):
         """What `list` shows: name -> job."""
