@@ -1,0 +1,161 @@
+/* test_words.c - what server and job process say to each other survives the way, and what is no word
+ * is refused as a whole. */
+#include "server/words.h"
+#include "tests/lib/test.h"
+
+#include <string.h>
+
+struct fix {
+	struct mem mem;
+	struct bytes b;
+	struct err e;
+};
+
+static void open_fix(struct fix *f)
+{
+	mem_init(&f->mem, 0);
+	bytes_init(&f->b, &f->mem);
+	f->e = (struct err){0};
+}
+
+static void close_fix(struct fix *f)
+{
+	bytes_close(&f->b);
+	EXPECT(f->mem.used_bytes == 0);
+}
+
+static const char *body(struct fix *f)
+{
+	return (const char *)f->b.data;
+}
+
+static struct restart_state some_restarts(void)
+{
+	struct restart_state s = {.restarts = 7, .delay_us = 1500000, .running_since_us = 123456789012,
+				  .n_failed = 70};
+	for (uint64_t i = 0; i < RESTART_FAILURES_MAX; i++)
+		s.failed_us[i] = 1000000000 + i * i;
+	return s;
+}
+
+TEST(a_start_arrives_as_it_was_sent)
+{
+	struct fix f;
+	struct word_start got;
+	char job[] = "{\"name\":\"a\",\n\t\"x\":\"\\\\ \\u0001 \xC3\xA9\"}";
+	struct word_start sent = {.entry = {.name = "a-b_9", .file = "/a \"b\"/c.json", .job = job,
+					    .job_len = sizeof job - 1, .parallelism = 3,
+					    .set = {"checkpoint.interval=1s", "x=\n"}, .n_sets = 2},
+				  .dir = "/data/jobs/a", .log = "/data/logs/a.log",
+				  .config_file = "c.json", .config = "{}",
+				  .restarts = some_restarts(), .lock_wait_us = 30000000};
+	open_fix(&f);
+	start_write(&sent, &f.b);
+	EXPECT_OK(start_read(&got, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+	EXPECT(!strcmp(got.entry.name, "a-b_9") && !strcmp(got.entry.file, sent.entry.file));
+	EXPECT(got.entry.job_len == sizeof job - 1 && !strcmp(got.entry.job, job));
+	EXPECT(got.entry.parallelism == 3 && got.entry.n_sets == 2);
+	EXPECT(!strcmp(got.entry.set[1], "x=\n") && !strcmp(got.dir, sent.dir));
+	EXPECT(!strcmp(got.log, sent.log) && !strcmp(got.config, "{}"));
+	EXPECT(!memcmp(&got.restarts, &sent.restarts, sizeof sent.restarts));
+	EXPECT(got.lock_wait_us == 30000000);
+	start_close(&got, &f.mem);
+	close_fix(&f);
+}
+
+TEST(what_may_be_absent_stays_absent)
+{
+	struct fix f;
+	struct word_start got, sent = {.entry = {.name = "a", .job = "{}", .job_len = 2},
+				       .dir = "d", .log = "l"};
+	open_fix(&f);
+	start_write(&sent, &f.b);
+	EXPECT_OK(start_read(&got, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+	EXPECT(!got.entry.file && !got.config && !got.config_file && !got.entry.n_sets);
+	start_close(&got, &f.mem);
+	close_fix(&f);
+}
+
+TEST(a_failure_and_an_end_carry_their_error_and_its_class)
+{
+	struct fix f;
+	struct word_failed failed = {.restarts = some_restarts(), .after_us = 77}, heard;
+	struct word_ended ended = {.ended = LIFE_ENDED_STOPPED, .unsaved_stop = true, .exit = 1}, end;
+	open_fix(&f);
+	ERR(&failed.error, E_NO_SPACE, "disk \"full\"\n");
+	failed_write(&failed, &f.b);
+	EXPECT_OK(failed_read(&heard, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+	EXPECT(heard.error.code == E_NO_SPACE && !strcmp(heard.error.text, failed.error.text));
+	EXPECT(heard.after_us == 77 && !memcmp(&heard.restarts, &failed.restarts, sizeof heard.restarts));
+	bytes_clear(&f.b);
+	ERR(&ended.error, E_TIMEOUT, "late");
+	ended_write(&ended, &f.b);
+	EXPECT_OK(ended_read(&end, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+	EXPECT(end.ended == LIFE_ENDED_STOPPED && end.unsaved_stop && end.exit == 1);
+	EXPECT(end.error.code == E_TIMEOUT && !strcmp(end.error.text, "late"));
+	close_fix(&f);
+}
+
+TEST(small_words_arrive)
+{
+	struct fix f;
+	uint64_t n = 0;
+	bool on = false;
+	struct word_answer a, sent = {.request = 12, .checkpoint = 99};
+	open_fix(&f);
+	up_write(41, &f.b);
+	EXPECT_OK(up_read(&n, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+	EXPECT(n == 41);
+	bytes_clear(&f.b);
+	request_write(1u << 31, &f.b);
+	EXPECT_OK(request_read(&n, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+	EXPECT(n == 1u << 31);
+	bytes_clear(&f.b);
+	watch_write(true, &f.b);
+	EXPECT_OK(watch_read(&on, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+	EXPECT(on);
+	bytes_clear(&f.b);
+	answer_write(&sent, &f.b);
+	EXPECT_OK(answer_read(&a, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+	EXPECT(a.request == 12 && a.checkpoint == 99 && a.error.code == OK);
+	close_fix(&f);
+}
+
+/* Cut anywhere, or with one member gone or of another kind, it is refused, and nothing leaks. */
+TEST(what_is_no_word_is_refused_as_a_whole)
+{
+	struct fix f;
+	struct word_start got, sent = {.entry = {.name = "a", .job = "{}", .job_len = 2},
+				       .dir = "d", .log = "l"};
+	struct word_ended end;
+	static const char *const no_end[] = {
+		"", "{}", "[]", "null", "{\"ended\":\"gone\"}",
+		"{\"ended\":\"failed\",\"unsaved_stop\":1,\"exit\":1,\"code\":\"E_IO\",\"error\":\"\"}",
+		"{\"ended\":\"failed\",\"unsaved_stop\":true,\"exit\":-1,\"code\":\"E_IO\",\"error\":\"\"}",
+		"{\"ended\":\"failed\",\"unsaved_stop\":true,\"exit\":1,\"code\":\"E_ODD\",\"error\":\"\"}",
+		"{\"ended\":\"failed\",\"unsaved_stop\":true,\"exit\":1,\"code\":\"E_IO\",\"error\":5}"};
+	open_fix(&f);
+	start_write(&sent, &f.b);
+	for (size_t len = 0; len < f.b.len; len++) {
+		f.e = (struct err){0};
+		EXPECT(start_read(&got, body(&f), len, &f.mem, &f.e) == E_INVALID);
+		start_close(&got, &f.mem);
+	}
+	for (size_t i = 0; i < sizeof no_end / sizeof *no_end; i++) {
+		f.e = (struct err){0};
+		EXPECT(ended_read(&end, no_end[i], strlen(no_end[i]), &f.mem, &f.e) == E_INVALID);
+	}
+	close_fix(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_start_arrives_as_it_was_sent),
+		T(what_may_be_absent_stays_absent),
+		T(a_failure_and_an_end_carry_their_error_and_its_class),
+		T(small_words_arrive),
+		T(what_is_no_word_is_refused_as_a_whole),
+	};
+	return RUN(tests);
+}
