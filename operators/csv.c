@@ -84,8 +84,7 @@ static char *field_put(char *to, const struct column *c, uint32_t row)
 		return to;
 	switch (c->type) {
 	case T_BOOL:
-		memcpy(to, bit_get(c->bits, row) ? "true" : "false", 5);
-		return to + (bit_get(c->bits, row) ? 4 : 5);
+		return bool_put(to, bit_get(c->bits, row));
 	case T_INT64:
 		return int64_put(to, c->i64[row]);
 	case T_FLOAT64:

@@ -30,6 +30,12 @@ static char *uint64_put(char *to, uint64_t v)
 	return to + n;
 }
 
+char *bool_put(char *to, bool v)
+{
+	memcpy(to, v ? "true" : "false", 5);
+	return to + (v ? 4 : 5);
+}
+
 char *int64_put(char *to, int64_t v)
 {
 	if (v >= 0)

@@ -184,8 +184,8 @@ static RC out_of_range(const struct keyed_sum *s, struct err *e)
 {
 	const char *text = s->conf->value.text;
 	int cut = strlen(text) > 200 ? 200 : (int)strlen(text);
-	return ERR(e, E_RECORD, "expression '%.*s'%s: the sum of its key is out of range for int64", cut,
-		   text, text[cut] ? "..." : "");
+	return ERR(e, E_RECORD, "expression '%.*s'%s: the sum of its key is out of range for int64",
+		   cut, text, text[cut] ? "..." : "");
 }
 
 /* Adds the values to their places from r->from on; how far it came. out: the sums after each row,

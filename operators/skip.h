@@ -1,5 +1,5 @@
 /* skip.h - on_error: skip: the records that cannot be processed are left out of their batch.
- * Kernels work by columns and stop at an error, and that stays so: a batch without one pays nothing.
+ * Kernels work by columns and stop at an error, and that stays: a batch without one pays nothing.
  * One that failed is tried again in parts, until each part is either good or a single bad record:
  *
  *   [...........x......x....]  fails at x: what is before it, and the two halves of what is behind

@@ -48,7 +48,8 @@ class Jsonl(weir.Case):
 
     def test_every_type_and_null(self):
         rng = random.Random(weir.seed())
-        ints = [0, -1, (1 << 63) - 1, -(1 << 63)] + [rng.randint(-(1 << 63), 1 << 62) for _ in range(500)]
+        ints = [0, -1, (1 << 63) - 1, -(1 << 63)]
+        ints += [rng.randint(-(1 << 63), 1 << 62) for _ in range(500)]
         floats = [0.1, 1e300, 5e-324, -1.5, 3.0, 1e15, 123456789.25]
         floats += [struct.unpack("d", struct.pack("q", i))[0] for i in ints[4:]]
         lines = ["%d %r" % (ints[i % len(ints)], floats[i % len(floats)]) for i in range(1000)]

@@ -1,4 +1,4 @@
-/* test_skip.c - on_error: skip, operator by operator: what is left out is what a naive loop over the
+/* test_skip.c - on_error: skip, operator by operator: left out is what a naive loop over the
  * records leaves out, however they stood together; the others go on; a restart does not show. */
 #include "base/rng.h"
 #include "operators/operators.h"
@@ -47,8 +47,7 @@ static struct batch *sample_make(struct sample *s, struct drive *d, struct rng *
 	return b;
 }
 
-static void add_row(struct rows_list *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void add_row(struct rows_list *l, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void add_row(struct rows_list *l, const char *fmt, ...)
 {
 	char text[200];
 	va_list ap;
