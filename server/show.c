@@ -27,6 +27,20 @@ static void put_number(struct json_out *o, const char *key, uint64_t n)
 		jout_null(o);
 }
 
+/* The last failure, of the life if there is one: a standing is saved a moment later. */
+static const char *error_of(const struct managed *m)
+{
+	const struct err *e = m->life ? life_error(m->life) : NULL;
+	if (e)
+		return e->code == OK ? NULL : e->text;
+	return m->entry.error;
+}
+
+static enum rc code_of(const struct managed *m)
+{
+	return m->life ? life_error(m->life)->code : m->entry.code;
+}
+
 /* What `weir run` would have exited with; -1 while it goes on. */
 static int exit_of(const struct managed *m)
 {
@@ -37,27 +51,18 @@ static int exit_of(const struct managed *m)
 	case LIFE_STOPPED:
 		if (m->s->stopping && m->entry.standing == STANDING_RUNNING)
 			return -1; /* the next server runs it on */
-		return m->entry.code == OK ? 0 : 1;
+		return code_of(m) == OK ? 0 : 1;
 	case LIFE_FAILED:
 		if (m->exit > 0)
 			return m->exit;
 		/* As `weir run`: these have codes of their own, whatever else ended it failed. */
-		return m->entry.code == E_REFUSED || m->entry.code == E_FENCED ||
-				       m->entry.code == E_CORRUPT || m->entry.code == E_INVALID
-			       ? err_exit_code(m->entry.code)
+		return code_of(m) == E_REFUSED || code_of(m) == E_FENCED ||
+				       code_of(m) == E_CORRUPT || code_of(m) == E_INVALID
+			       ? err_exit_code(code_of(m))
 			       : 1;
 	default:
 		return -1;
 	}
-}
-
-/* The last failure, of the life if there is one: a standing is saved a moment later. */
-static const char *error_of(const struct managed *m)
-{
-	const struct err *e = m->life ? life_error(m->life) : NULL;
-	if (e)
-		return e->code == OK ? NULL : e->text;
-	return m->entry.error;
 }
 
 static int64_t since_of(const struct managed *m)
