@@ -82,6 +82,8 @@ void life_attempt_failed(struct life *l, const struct life_event *ev)
 	if (!l->process || l->ended)
 		return;
 	l->was_up = true;
+	if (l->waits_inside) /* one more was over before it was heard of */
+		l->attempts++;
 	l->waits_inside = true;
 	l->wait_until_us = life_later(l->now_us, ev->after_us);
 	if (ev->restarts)
@@ -94,6 +96,8 @@ void life_ended(struct life *l, const struct life_event *ev)
 {
 	if (!l->process || l->ended)
 		return;
+	if (l->waits_inside && ev->ended != LIFE_ENDED_STOPPED)
+		l->attempts++; /* the last one, as above */
 	l->ended = true;
 	l->ended_how = ev->ended;
 	l->ended_unsaved = ev->unsaved_stop;

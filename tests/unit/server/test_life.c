@@ -673,6 +673,25 @@ TEST(attempts_of_the_process_and_deaths_count_together)
 	closes(&t);
 }
 
+TEST(attempts_too_short_to_be_heard_of_are_counted)
+{
+	struct t t;
+	runs(&t);
+	struct restart_state inside = {.restarts = 1};
+	HAPPENS(&t, .kind = LIFE_EV_FAILED, .error = &io, .restarts = &inside);
+	EXPECT(life_attempts(t.l) == 1);
+	HAPPENS(&t, .kind = LIFE_EV_FAILED, .error = &io, .restarts = &inside);
+	EXPECT(life_attempts(t.l) == 2); /* never UP */
+	HAPPENS(&t, .kind = LIFE_EV_UP);
+	EXPECT(life_attempts(t.l) == 3);
+	HAPPENS(&t, .kind = LIFE_EV_FAILED, .error = &io, .restarts = &inside);
+	HAPPENS(&t, .kind = LIFE_EV_ENDED, .ended = LIFE_ENDED_FAILED, .error = &io);
+	EXPECT(life_attempts(t.l) == 4);
+	HAPPENS(&t, .kind = LIFE_EV_GONE, .status = 0);
+	DOES(&t, "tell, save failed");
+	closes(&t);
+}
+
 TEST(an_error_at_opening_is_judged_by_its_class)
 {
 	struct t t;
@@ -859,6 +878,7 @@ int main(void)
 		T(an_unknown_outcome_is_for_a_new_process_to_find_out),
 		T(a_death_without_a_word_is_one_more_failed_attempt),
 		T(attempts_of_the_process_and_deaths_count_together),
+		T(attempts_too_short_to_be_heard_of_are_counted),
 		T(an_error_at_opening_is_judged_by_its_class),
 		T(a_process_that_cannot_be_made_is_judged_by_its_class),
 		T(a_process_that_stops_unasked_is_started_again),
