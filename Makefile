@@ -28,10 +28,11 @@ check: setup-test ## the quick part before a push: unit tests under ASan, TSan f
 install: build ## install to DESTDIR PREFIX (/usr/local)
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 
-bench: build ## words a second beside a hand-written loop; restore time, stops, start-up time
-	cmake --build build/release --target textgen floor_wordcount -j $(NPROC)
+bench: build ## words a second beside a hand-written loop; restores, stops, what a server costs
+	cmake --build build/release --target textgen floor_wordcount fill_catalogue -j $(NPROC)
 	python3 bench/wordcount.py
 	python3 bench/state.py
+	python3 bench/serve.py
 
 clean: ## remove what was built
 	rm -rf build weir

@@ -164,6 +164,15 @@ static void raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &r);
 }
 
+static void tell_foreign(const struct server *s)
+{
+	const char *one;
+	size_t n = catalogue_foreign(s->catalogue, &one);
+	if (n)
+		log_line(s->o.log, LOG_WARN, "%zu name%s in the catalogue's folder %s none of its own, such as "
+			 "'%s': left alone", n, n == 1 ? "" : "s", n == 1 ? "is" : "are", one);
+}
+
 static RC server_open(struct server *s, struct err *e)
 {
 	raise_descriptors();
@@ -172,6 +181,7 @@ static RC server_open(struct server *s, struct err *e)
 		return e->code;
 	if (s->short_of_memory)
 		return ERR(e, E_NO_MEMORY, "no memory for the catalogue's jobs");
+	tell_foreign(s);
 	s->tails = (struct log_tails){.loop = s->loop, .mem = s->mem};
 	struct http_config h = {.loop = s->loop, .mem = s->mem, .clock = s->env->clock, .dir = s->o.dir,
 				.name = SERVER_SOCKET, .handler = server_request,
