@@ -13,6 +13,7 @@ import collections
 import json
 import os
 import random
+import re
 import statistics
 import sys
 import time
@@ -23,7 +24,7 @@ import serve
 import track
 import weir
 
-ROUNDS = int(os.environ.get("WEIR_ROUNDS") or (20 if weir.SANITIZED else 200))
+ROUNDS = int(os.environ.get("WEIR_ROUNDS") or (40 if weir.SANITIZED else 200))
 SLOWER = 4 if weir.SANITIZED else 1
 JOBS = 3  # at once
 KEPT = 4  # finished ones in the catalogue at most
@@ -39,39 +40,42 @@ KINDS = {
     "storm": 8,
     "stop_restart": 5,
     "stop_stays": 6,
+    "stop_killed": 4,
     "cancel_restart": 4,
     "rescale": 5,
-    "sigterm": 3,
+    "sigterm": 5,
     "replace": 4,
-    "halfway": 20,
+    "halfway": 22,
 }
 
 
 class Halfway:
     """A request that was sent, and what came back until the server's end."""
 
-    def __init__(self, server, method, target, body=b"", **query):
+    def __init__(self, server, method, path, body=b"", **query):
         self.connection = serve.Connection(server.socket)
         self.connection.request(
-            method, serve.target(target, query), body, {"Accept": "text/event-stream"}
+            method, serve.target(path, query), body, {"Accept": "text/event-stream"}
         )
+        self.action = None
 
     def read(self):
-        """Reads on until there is no more. Whether success was told: then it must last."""
         found = b""
         try:
-            while True:
-                more = self.connection.sock.recv(65536)
-                if not more:
-                    break
+            while more := self.connection.sock.recv(65536):
                 found += more
         except OSError:
             pass
         self.connection.close()
-        head, _, rest = found.partition(b"\r\n\r\n")
-        if b" 201 " in head.split(b"\r\n")[0]:
-            return True
-        return b'"state":"done"' in rest.partition(b"event: action\n")[2]
+        return found.decode()
+
+    def is_told(self):
+        """Reads until there is no more. Whether success was told: then it must last."""
+        head, _, rest = self.read().partition("\r\n\r\n")
+        ended = re.search("event: action\ndata: (.*)\n", rest)
+        if ended:
+            self.action = json.loads(ended.group(1))
+        return " 201 " in head.split("\r\n")[0] or bool(ended and self.action["state"] == "done")
 
 
 class Chaos(weir.Case):
@@ -160,14 +164,18 @@ class Chaos(weir.Case):
         for t in self.tracks:
             t.output.look()
 
+    def verify(self, t):
+        t.verify()
+        self.assert_clean(t.log(), str(t))
+        self.ended += 1
+
     def harvest(self):
         """Jobs at their end are looked at whole, removed or kept, and followed by fresh ones."""
         states = self.server.jobs()
         for i, t in enumerate(self.tracks):
             if states[t.name]["state"] != "FINISHED":
                 continue
-            t.verify()
-            self.ended += 1
+            self.verify(t)
             self.finished[t.name] = t
             self.tracks[i] = self.new_track()
             self.tracks[i].submit()
@@ -188,27 +196,37 @@ class Chaos(weir.Case):
         self.server.kill9()
         self.assertLess(self.server.emptied, AT_ONCE, "its processes outlived the server")
 
-    def act(self, t, verb, **query):
-        """False: the job had come to its end meanwhile."""
+    def act(self, t, verb, meanwhile=None, **query):
+        """The action, done. None: the job had come to its end meanwhile."""
         try:
-            self.server.act(t.name, verb, **query)
-            return True
-        except AssertionError as e:
-            if not t.is_over():
-                raise
-            self.doing("%s %s: %s" % (verb, t, e))
-            return False
+            action = self.server.act_begin(t.name, verb, **query)
+            if meanwhile:
+                self.moment(0.03)
+                meanwhile(t)
+            action = self.server.act_end(action)
+            self.doing(str(action))
+            if action["state"] == "done":
+                return action
+            wrong = str(action)
+        except serve.Refused as e:
+            wrong = str(e)
+        if not t.is_over():
+            raise AssertionError(wrong)
+        self.doing("at its end: " + wrong)
+        return None
 
     def stop(self, t, verb="stop"):
-        """Whether it is stopped, or had finished."""
-        if not self.act(t, verb) or self.server.state(t.name) == "FINISHED":
+        """False: it had finished."""
+        action = self.act(t, verb)
+        if not action or self.server.state(t.name) == "FINISHED":
             self.server.until_state(t.name, "FINISHED")
             return False
         t.want = "STOPPED" if verb == "stop" else "CANCELLED"
         self.assertEqual(self.server.state(t.name), t.want)
         self.assertIsNone(self.server.pid(t.name))
         if verb == "stop":
-            self.assertEqual(t.last().get("kind"), "stop", "of the newest checkpoint")
+            last = t.last()
+            self.assertEqual((last["kind"], last["id"]), ("stop", action["checkpoint"]))
         return True
 
     def restart(self, t):
@@ -284,6 +302,24 @@ class Chaos(weir.Case):
                 self.check()
             self.restart(t)
 
+    def stop_killed(self, t):
+        """A stop whose process is killed: stopped all the same, perhaps without its checkpoint."""
+        action = self.server.act_begin(t.name, "stop")
+        self.moment(0.02)
+        self.kill_job(t)
+        action = self.server.act_end(action)
+        self.doing(str(action))
+        t.want = self.server.state(t.name)
+        self.assertIn(t.want, ("STOPPED", "FINISHED") if t.is_over() else ("STOPPED",))
+        if t.want == "FINISHED":
+            t.want = "RUNNING"
+            return
+        exit = self.server.job(t.name)["exit"]
+        self.assertEqual(exit, 0 if action["state"] == "done" else 1, str(action))
+        self.fates["stop killed, exit %d" % exit] += 1
+        self.assertIsNone(self.server.pid(t.name))
+        self.restart(t)
+
     def cancel_restart(self, t):
         if self.stop(t, "cancel"):
             self.check()
@@ -291,15 +327,20 @@ class Chaos(weir.Case):
 
     def rescale(self, t):
         n = self.rng.randint(1, 4)
-        if self.act(t, "rescale", parallelism=n):
+        if self.act(t, "rescale", self.rng.choice((None, self.kill_job)), parallelism=n):
             t.parallelism = n
-            if self.rng.random() < 0.5:
+            if self.rng.random() < 0.3:
                 self.kill_job(t)
 
     def sigterm(self, t):
-        self.server.stop()
-        for one in self.tracks:
-            self.assertIn(one.last().get("kind"), ("stop", "final"), "of %s" % one)
+        if self.rng.random() < 0.4:  # killed while it stops
+            self.server.process.signal(serve.SIGTERM)
+            self.moment(0.05)
+            self.kill_server()
+        else:
+            self.server.stop()
+            for one in self.tracks:
+                self.assertIn(one.last().get("kind"), ("stop", "final"), "of %s" % one)
         self.server.start()
 
     def changed(self, t):
@@ -328,7 +369,7 @@ class Chaos(weir.Case):
 
     def halfway(self, t):
         verb = self.rng.choice(
-            ("submit", "stop", "cancel", "restart", "rescale", "replace", "remove", "remove")
+            "submit checkpoint stop cancel restart rescale replace remove remove".split()
         )
         self.doing("%s %s" % (verb, t))
         if verb == "submit":
@@ -342,13 +383,13 @@ class Chaos(weir.Case):
         return self.send_and_kill("POST", "/v1/jobs/%s/%s" % (t.name, verb), **query)
 
     def send_and_kill(self, method, target, body=b"", **query):
-        asked = Halfway(self.server, method, target, body, **query)
+        asked = self.asked = Halfway(self.server, method, target, body, **query)
         self.moment(self.rng.choice((0, 0.001, 0.004, 0.03)))
         if self.rng.random() < 0.5:
             self.server.kill_all(self.rng)
         else:
             self.kill_server()
-        told = asked.read()
+        told = asked.is_told()
         self.server.start()
         return told
 
@@ -364,6 +405,12 @@ class Chaos(weir.Case):
     def note(self, found, told, done):
         self.fates["done and told" if told else "done" if done else "not done"] += 1
         return found
+
+    def half_checkpoint(self, t):
+        told = self.ask_and_kill(t, "checkpoint")
+        if told:
+            self.assertGreaterEqual(t.newest(), self.asked.action["checkpoint"])
+        return told
 
     def half_stop(self, t, verb="stop", wanted="STOPPED"):
         told = self.ask_and_kill(t, verb)
@@ -425,6 +472,7 @@ class Chaos(weir.Case):
             return told
         t.output.look()
         self.assertFalse(os.path.exists(self.server.folder(t.name)))
+        self.assertEqual(t.log(), "")
         self.tracks.remove(t)
         if len(self.tracks) < JOBS:
             self.tracks.append(self.new_track())
@@ -459,19 +507,14 @@ class Chaos(weir.Case):
                     raise
         for t in self.tracks:
             self.server.until_state(t.name, "FINISHED")
-            t.verify()
-            self.ended += 1
+            self.verify(t)
         self.server.stop()
 
     def told(self):
         """What led to a failure."""
         lines = ["", *self.story[-40:], str(self.server.process.result())]
         for t in self.tracks:
-            try:
-                with open(os.path.join(self.server.data, "logs", t.name + ".log")) as f:
-                    lines += ["--- log of %s" % t, f.read()[-1500:]]
-            except OSError as e:
-                lines += ["--- no log of %s: %s" % (t, e)]
+            lines += ["--- log of %s" % t, t.log()[-1500:]]
         return "\n".join(lines)
 
     def print_counts(self):

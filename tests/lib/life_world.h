@@ -63,6 +63,8 @@ struct world {
 	/* the process */
 	enum process process;
 	bool told, killed, owned;
+	bool renewed;              /* a restart was accepted while it ran */
+	uint64_t kill_at;          /* once it was told, or said that it ends */
 	enum life_ended said;
 	uint32_t spawns, runs_version;
 	/* askers */
@@ -70,6 +72,9 @@ struct world {
 	uint64_t actions;
 	uint32_t versions;
 	bool shutdown;
+	bool erase_due;            /* as was saved for sure, like: */
+	enum standing known;
+	bool spared;               /* a cancel was told that nothing was done */
 	/* what the job may be found to be, however it goes on */
 	unsigned may;
 	/* how it came to this */
@@ -157,6 +162,8 @@ static void performs_answer(struct world *w, const struct life_do *d)
 		HOLDS(w, d->error.text[0]);
 		if (r->kind == LIFE_EV_REPLACE && w->next_version == r->version && !w->saving)
 			w->next_version = w->version; /* as if it had never come */
+		if (r->kind == LIFE_EV_CANCEL && w->unsure && !w->erase_due)
+			w->spared = true;
 	}
 }
 
@@ -178,23 +185,28 @@ static void performs(struct world *w, const struct life_do *d)
 		HOLDS(w, w->disk.standing == STANDING_RUNNING && !w->unsure && !w->saving);
 		HOLDS(w, !w->erasing && !w->dropping && w->disk.there);
 		w->process = BEGUN;
-		w->told = w->killed = w->owned = false;
+		w->told = w->killed = w->owned = w->renewed = false;
+		w->kill_at = UINT64_MAX;
 		w->runs_version = w->disk.version;
 		w->spawns++;
 		w->spawned++;
 		break;
 	case LIFE_TELL_STOP:
 		HOLDS(w, w->process && !w->told && !w->killed);
+		HOLDS(w, w->shutdown || w->renewed || w->known == STANDING_STOPPED);
 		w->told = true;
+		w->kill_at = w->now + 2 * w->config.stop_us + 5000000;
 		break;
 	case LIFE_KILL:
 		HOLDS(w, w->process && !w->killed);
+		HOLDS(w, w->now >= w->kill_at ||
+			 (w->disk.standing == STANDING_CANCELLED && !w->unsure && !w->saving));
 		w->killed = true;
 		break;
 	case LIFE_ERASE:
 		HOLDS(w, !w->process && !w->erasing && !w->dropping && !w->saving);
 		HOLDS(w, d->removing ? w->disk.standing == STANDING_REMOVED :
-			 w->disk.standing == STANDING_CANCELLED && w->disk.erase);
+			 w->disk.standing == STANDING_CANCELLED && w->disk.erase && !w->spared);
 		w->erasing = true;
 		break;
 	case LIFE_DROP:
@@ -268,6 +280,8 @@ static bool asks(struct world *w, enum life_event_kind kind, enum standing targe
 	struct request *r = &w->asked[w->asked[0].open];
 	HOLDS(w, !r->open); /* one, and perhaps one that it overrides */
 	*r = (struct request){.action = ev.action, .kind = kind, .spawns = w->spawns, .open = true};
+	w->renewed |= kind == LIFE_EV_RESTART || kind == LIFE_EV_REPLACE;
+	w->spared &= kind != LIFE_EV_CANCEL;
 	if (kind == LIFE_EV_REPLACE)
 		r->version = w->next_version = ++w->versions;
 	w->may |= IN(target);
@@ -298,10 +312,13 @@ static void saves(struct world *w, bool ok, bool stands)
 	w->unsure = !ok;
 	if (stands)
 		disk_takes_save(w);
-	if (ok)
+	if (ok) {
+		w->erase_due = w->saving_erase;
+		w->known = w->saving_standing;
 		w->version = w->saving_version;
-	else if (w->next_version == w->saving_version)
+	} else if (w->next_version == w->saving_version) {
 		w->next_version = w->version;
+	}
 	tells(w, &(struct life_event){.kind = ok ? LIFE_EV_SAVED : LIFE_EV_SAVE_FAILED,
 				      .error = ok ? NULL : &full});
 }
@@ -340,6 +357,8 @@ static void process_says(struct world *w, enum life_ended how, bool unsaved, con
 {
 	w->process = SAID;
 	w->said = how;
+	if (!w->told)
+		w->kill_at = w->now + 2 * w->config.stop_us + 5000000;
 	if (how == LIFE_ENDED_FINISHED)
 		w->may |= IN(STANDING_FINISHED);
 	if (how == LIFE_ENDED_FAILED)
@@ -374,8 +393,8 @@ static void world_opens_life(struct world *w)
 	world_perform(w);
 }
 
-/* kill -9 of the server: its processes end with it, its askers never hear, the disk has what it has.
- * inv 3: what was saved is what goes on. */
+/* kill -9 of the server: its processes end with it, its askers never hear, the disk has what it
+ * has. inv 3: what was saved is what goes on. */
 static void world_crashes(struct world *w, bool under_way_stands)
 {
 	life_close(w->l);
@@ -384,10 +403,12 @@ static void world_crashes(struct world *w, bool under_way_stands)
 		disk_takes_save(w);
 	if (w->erasing && under_way_stands)
 		w->disk.files = false;
-	w->saving = w->erasing = w->dropping = w->unsure = w->shutdown = false;
+	w->saving = w->erasing = w->dropping = w->unsure = w->shutdown = w->spared = false;
 	w->process = NO_PROCESS;
 	w->asked[0].open = w->asked[1].open = false;
 	w->version = w->next_version = w->disk.version;
+	w->erase_due = w->disk.erase;
+	w->known = w->disk.standing;
 	w->crashes++;
 	/* Whoever finds it now finds this, and nothing else can come of it by itself. */
 	if (!(w->may & IN(w->disk.standing)))
@@ -539,8 +560,8 @@ static enum choice next_good_step(const struct world *w)
 	return life_wake_at(w->l) != UINT64_MAX ? CHOICE_TIME : N_CHOICES;
 }
 
-/* From anywhere, a good world comes to rest: everybody is answered, and the disk says what is shown,
- * so that a crash would change nothing. */
+/* From anywhere, a good world comes to rest: everybody is answered, and the disk says what is
+ * shown, so that a crash would change nothing. */
 static void world_rests(struct world *w)
 {
 	enum choice c;
@@ -573,8 +594,8 @@ static void world_open(struct world *w, struct mem *mem, enum standing standing,
 	w->config = (struct life_config){.restart = restart_default, .stop_us = 1000000,
 					 .cancel_deletes = deletes};
 	w->config.restart.attempts = attempts;
-	w->disk.standing = standing;
-	w->disk.erase = erase;
+	w->disk.standing = w->known = standing;
+	w->disk.erase = w->erase_due = erase;
 	w->disk.there = w->disk.files = true;
 	w->may = IN(standing);
 	world_opens_life(w);

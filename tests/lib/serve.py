@@ -23,6 +23,7 @@ import urllib.parse
 
 import weir
 
+SIGTERM, SIGKILL = signal.SIGTERM, signal.SIGKILL
 FINAL = ("STOPPED", "CANCELLED", "FINISHED", "FAILED")
 
 
@@ -143,6 +144,7 @@ class Server:
     def kill9(self):
         """Whether it was still running. Its jobs' processes must end by themselves."""
         alive = self.process.kill9()
+        self.case.assert_clean(self.process.result().err, "the server's log")
         self.until_empty()
         return alive
 

@@ -105,6 +105,14 @@ class Track:
     def is_over(self):
         return bool(self.last().get("final"))
 
+    def log(self):
+        """What its processes wrote, or nothing."""
+        try:
+            with open(os.path.join(self.server.data, "logs", self.name + ".log")) as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
     def submit(self, **query):
         return self.server.submit(self.job, file=self.file, **query)
 

@@ -293,8 +293,12 @@ class Case(unittest.TestCase):
 
     def assert_sound(self, result):
         self.assertGreaterEqual(result.code, 0, "died of a signal: %s" % result)
+        self.assert_clean(result.err, result)
+
+    def assert_clean(self, text, whose):
+        """No bug of ours stands in what a process wrote."""
         for words in ("Sanitizer", "runtime error:", "CHECK failed"):
-            self.assertNotIn(words, result.err, str(result))
+            self.assertNotIn(words, text, str(whose))
 
     def ok(self, *args, timeout=TIMEOUT):
         result = self.weir(*args, timeout=timeout)
