@@ -63,7 +63,7 @@ struct world {
 	/* the process */
 	enum process process;
 	bool told, killed, owned;
-	bool renewed;              /* a restart was accepted while it ran */
+	bool renewed;              /* a restart was accepted while it ran, or a replacement saved */
 	uint64_t kill_at;          /* once it was told, or said that it ends */
 	enum life_ended said;
 	uint32_t spawns, runs_version;
@@ -280,7 +280,7 @@ static bool asks(struct world *w, enum life_event_kind kind, enum standing targe
 	struct request *r = &w->asked[w->asked[0].open];
 	HOLDS(w, !r->open); /* one, and perhaps one that it overrides */
 	*r = (struct request){.action = ev.action, .kind = kind, .spawns = w->spawns, .open = true};
-	w->renewed |= kind == LIFE_EV_RESTART || kind == LIFE_EV_REPLACE;
+	w->renewed |= kind == LIFE_EV_RESTART;
 	w->spared &= kind != LIFE_EV_CANCEL;
 	if (kind == LIFE_EV_REPLACE)
 		r->version = w->next_version = ++w->versions;
@@ -315,6 +315,7 @@ static void saves(struct world *w, bool ok, bool stands)
 	if (ok) {
 		w->erase_due = w->saving_erase;
 		w->known = w->saving_standing;
+		w->renewed |= w->saving_version != w->version;
 		w->version = w->saving_version;
 	} else if (w->next_version == w->saving_version) {
 		w->next_version = w->version;

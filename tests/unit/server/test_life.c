@@ -1,5 +1,5 @@
-/* test_life.c - each rule of a job's life under a server, as what it does in answer to what happens.
- * Actions are compared as text: "tell, save stopped"; what is not in it did not happen. */
+/* test_life.c - each rule of a job's life under a server, as what it does in answer to what
+ * happens. Actions are compared as text: "tell, save stopped"; what is not in it did not happen. */
 #include "tests/lib/test.h"
 
 #include "server/life.h"
@@ -523,6 +523,20 @@ TEST(a_job_that_finishes_while_it_is_restarted_is_finished)
 	closes(&t);
 }
 
+TEST(a_restart_counts_anew_however_the_old_process_ended)
+{
+	struct t t;
+	runs(&t);
+	struct life_config never = {.restart = {.strategy = RESTART_NONE}, .stop_us = SECOND};
+	life_configure(t.l, &never);
+	ASK(&t, RESTART, 7);
+	HAPPENS(&t, .kind = LIFE_EV_GONE, .signal = 11);
+	DOES(&t, "tell, tell stop, spawn");
+	EXPECT(life_attempts(t.l) == 1 && t.spawned.restarts == 0);
+	EXPECT(life_error(t.l)->code == OK);
+	closes(&t);
+}
+
 TEST(a_replacement_is_saved_before_the_old_process_is_told)
 {
 	struct t t;
@@ -869,6 +883,7 @@ int main(void)
 		T(a_stop_overrides_a_restart_that_cannot_start),
 		T(what_is_finished_is_not_restarted),
 		T(a_job_that_finishes_while_it_is_restarted_is_finished),
+		T(a_restart_counts_anew_however_the_old_process_ended),
 		T(a_replacement_is_saved_before_the_old_process_is_told),
 		T(a_replacement_that_cannot_be_saved_leaves_the_old_one_running),
 		T(a_removal_saves_erases_drops_and_answers),

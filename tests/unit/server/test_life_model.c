@@ -64,8 +64,8 @@ TEST(walks_at_random_keep_the_invariants_and_come_to_rest)
 
 /* ---- every state ---- */
 
-/* What makes two situations the same for all that can follow: numbers and times are left out but for
- * whether they are due. */
+/* What makes two situations the same for all that can follow: numbers and times are left out but
+ * for whether they are due. */
 struct print {
 	unsigned char disk[4], under_way[5], process[5], asked[2], may, world[2];
 	unsigned char life[32];
@@ -78,7 +78,7 @@ static void take_print(const struct world *w, struct print *p)
 	unsigned char *d = p->disk, *u = p->under_way, *q = p->process, *x = p->life;
 	*d++ = w->disk.standing;
 	*d++ = w->disk.erase;
-	*d++ = w->disk.files;
+	*d++ = w->disk.files | w->known << 1;
 	*d++ = (w->disk.version != w->version) | (w->version != w->next_version) << 1 |
 	       (w->disk.version != w->next_version) << 2;
 	*u++ = w->saving;
@@ -88,7 +88,7 @@ static void take_print(const struct world *w, struct print *p)
 	*u++ = w->dropping;
 	*q++ = w->process;
 	if (w->process)
-		*q++ = w->told | w->killed << 1 | w->owned << 2;
+		*q++ = w->told | w->killed << 1 | w->owned << 2 | w->renewed << 3;
 	*q++ = w->process == SAID ? w->said : 0;
 	*q++ = w->process && w->runs_version == w->disk.version;
 	for (unsigned i = 0; i < 2; i++)
@@ -96,7 +96,7 @@ static void take_print(const struct world *w, struct print *p)
 	*q++ = w->asked[0].open && w->spawns > w->asked[0].spawns;
 	p->may = (unsigned char)w->may;
 	p->world[0] = w->shutdown;
-	p->world[1] = w->unsure;
+	p->world[1] = w->unsure | w->spared << 1 | w->erase_due << 2;
 	*x++ = l->state;
 	*x++ = l->goal;
 	*x++ = l->holds;
