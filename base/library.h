@@ -1,7 +1,7 @@
 /* library.h - a shared library that is opened when it is first needed.
- * Why: libmicrohttpd and libcurl draw in TLS libraries, megabytes and milliseconds that a job process
- * must not pay (docs/adr/0004). Their doors ask for them here; a machine without them runs everything
- * that needs neither.
+ * Why: libmicrohttpd and libcurl draw in TLS libraries, megabytes and milliseconds that a job
+ * process must not pay (docs/adr/0004). Their doors ask for them here; a machine without them runs
+ * everything that needs neither.
  * Threads: one at a time. */
 #pragma once
 #include "base/err.h"

@@ -9,7 +9,8 @@
 
 static const char job[] =
 	"{ \"name\": \"j%05u\", \"checkpoint\": { \"interval\": \"1s\" }, \"pipeline\": [\n"
-	"  { \"id\": \"gen\", \"type\": \"generator_source\", \"rows\": 1000, \"fields\": { \"k\": \"i %% 100\" } },\n"
+	"  { \"id\": \"gen\", \"type\": \"generator_source\", \"rows\": 1000,\n"
+	"    \"fields\": { \"k\": \"i %% 100\" } },\n"
 	"  { \"id\": \"count\", \"type\": \"keyed_sum\", \"key\": \"k\", \"as\": \"n\" },\n"
 	"  { \"id\": \"out\", \"type\": \"file_sink\", \"path\": \"/tmp/counts-%05u\" } ] }\n";
 

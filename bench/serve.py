@@ -1,7 +1,7 @@
 """serve.py - what a server costs: start, list, idle memory, many jobs, one killed.
 
-Prints each figure beside what is asked for (docs/TESTING.md); figures are never judged. Exits with 1
-if a run proves nothing.
+Prints each figure beside what is asked for (docs/TESTING.md); figures are never judged. Exits with
+1 if a run proves nothing.
 
     python3 bench/serve.py [idle] [catalogue] [paced] [cpu] [kill]      (all of them)
 """
@@ -126,7 +126,8 @@ def catalogue(folder):
     rss, _ = memory([s.process.pid])
     s.stop()
     say("10,000 finished jobs: start to first answer", "< 2 s", "%.2f s" % start)
-    say("10,000 finished jobs: GET /v1/jobs, median (worst)", "< 100 ms", "%.0f (%.0f) ms" % (median, worst))
+    took = "%.0f (%.0f) ms" % (median, worst)
+    say("10,000 finished jobs: GET /v1/jobs, median (worst)", "< 100 ms", took)
     say("10,000 finished jobs: the whole of `weir list`", "< 100 ms", "%.0f ms" % verb)
     say("10,000 finished jobs: the server's memory", "", "%.1f MB" % (rss / 1e6))
 
@@ -166,13 +167,15 @@ def paced(folder, jobs=200):
     rss, pss = memory([j["pid"] for j in found] + [s.process.pid])
     began = time.monotonic()
     s.stop()
+    stop = time.monotonic() - began
     took.sort()
     say("200 paced jobs: list, median", "< 50 ms", "%.1f ms" % statistics.median(took))
-    say("200 paced jobs: list, 99th of 100 (worst)", "< 50 ms", "%.1f (%.1f) ms" % (took[len(took) * 99 // 100], took[-1]))
+    late = "%.1f (%.1f) ms" % (took[len(took) * 99 // 100], took[-1])
+    say("200 paced jobs: list, 99th of 100 (worst)", "< 50 ms", late)
     say("200 paced jobs: resident together, pages counted once", "< 2 GB", "%.2f GB" % (pss / 1e9))
     say("200 paced jobs: the sum of what each has resident", "< 2 GB", "%.2f GB" % (rss / 1e9))
     say("200 paced jobs: cores busy", "", "%.2f of %d" % (busy, os.cpu_count()))
-    say("200 paced jobs: SIGTERM to the end, all checkpointed", "", "%.1f s" % (time.monotonic() - began))
+    say("200 paced jobs: SIGTERM to the end, all checkpointed", "", "%.1f s" % stop)
 
 
 def cpu_ticks():
@@ -187,7 +190,7 @@ def cpu(folder, pairs=5):
     source = os.path.join(folder, "words.txt")
     with open(source, "w") as f:
         for i in range(1200000):
-            f.write("w%x w%x w%x w%x w%x w%x w%x w%x\n" % tuple((i * k) % 9973 for k in range(1, 9)))
+            f.write(" ".join("w%x" % ((i * k) % 9973) for k in range(1, 9)) + "\n")
 
     def job(name):
         return json.dumps(
@@ -258,7 +261,8 @@ def kill(folder, times=20):
         took.append((time.monotonic() - killed) * 1e3)
     s.stop()
     say("kill -9 of a job to its first new record, first kill", "< 50 ms", "%.0f ms" % took[0])
-    say("the same, median (worst) of %d" % times, "< 50 ms", "%.0f (%.0f) ms" % (statistics.median(took), max(took)))
+    rest = "%.0f (%.0f) ms" % (statistics.median(took), max(took))
+    say("the same, median (worst) of %d" % times, "< 50 ms", rest)
 
 
 def main():

@@ -1,5 +1,5 @@
-/* job_process.c - `weir job`: the process that runs one job for `weir serve`, which starts it with a
- * wire as descriptor 3 and the job's log as its output. Not for people.
+/* job_process.c - `weir job`: the process that runs one job for `weir serve`, which starts it with
+ * a wire as descriptor 3 and the job's log as its output. Not for people.
  *
  *   START -> job -> UP -> { RECOVERY | FAILED | ANSWER | FACTS | RECORD }* -> ENDED, exit
  *
@@ -145,7 +145,8 @@ static void on_failed(void *arg, const struct err *e, const struct restart_decis
 		p->screen.ops->failed(&p->screen, e, d);
 	if (!d->restart || !p->job) /* its last word says it */
 		return;
-	struct word_failed f = {.error = *e, .restarts = *job_restarts(p->job), .after_us = d->after_us};
+	struct word_failed f = {.error = *e, .restarts = *job_restarts(p->job),
+				.after_us = d->after_us};
 	bytes_init(&body, p->mem);
 	failed_write(&f, &body);
 	say(p, WIRE_FAILED, &body);
@@ -307,8 +308,8 @@ static RC read_job(struct process *p, struct err *e)
 	}
 	if (rc == E_INVALID && p->file.ds.errors) {
 		err_clear(e);
-		return ERR(e, E_INVALID, "the job has faults (see its log): was something changed since it was "
-			   "submitted?");
+		return ERR(e, E_INVALID, "the job has faults (see its log): was something changed since "
+			   "it was submitted?");
 	}
 	return rc;
 }
@@ -442,7 +443,8 @@ static int job_process(struct cli *c, const struct args *a)
 	if (!p)
 		return 1;
 	if (getsockopt(WIRE_FD, SOL_SOCKET, SO_TYPE, &type, &len)) {
-		ERR(&e, E_USAGE, "this verb is how `weir serve` starts a job; people submit it: weir submit");
+		ERR(&e, E_USAGE, "this verb is how `weir serve` starts a job; people submit it: "
+		    "weir submit");
 		return cli_fail(c, &e);
 	}
 	/* The server may be gone before the first: then the wire is at its end. */

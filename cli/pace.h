@@ -37,7 +37,7 @@ struct pace {
 	enum pace_limit limit;
 	uint32_t slowest;         /* a stage */
 	uint32_t second;          /* another of them (PACE_STAGE, PACE_RATE), or n_stages */
-	double done;              /* 0 to 1, of the source that has the longest way to go; -1: unknown */
+	double done;              /* 0 to 1, of the source with the longest way to go; -1: unknown */
 	uint64_t eta_us;          /* 0: none to be told */
 };
 

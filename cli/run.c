@@ -267,7 +267,8 @@ static void tell_end(struct run *r, enum drive_end end)
 {
 	struct err e = {0};
 	if (end != DRIVE_OVER)
-		ERR(&e, E_TIMEOUT, "it did not stop in order; the next run goes on from the newest checkpoint");
+		ERR(&e, E_TIMEOUT, "it did not stop in order; the next run goes on from the newest "
+		    "checkpoint");
 	else if (job_exit_code(r->job))
 		e = *job_error(r->job);
 	run_socket_ended(r->socket, end == DRIVE_OVER ? job_exit_code(r->job) : 1, &e);

@@ -24,8 +24,8 @@ static void on_ready(void *arg, unsigned jobs, unsigned running)
 {
 	struct serve *v = arg;
 	const struct paint *p = &v->cli->err;
-	fprintf(p->to, "%sweir%s  SERVING  dir %s  pid %ld", paint_on(p, PAINT_BOLD), paint_off(p), v->dir,
-		(long)getpid());
+	fprintf(p->to, "%sweir%s  SERVING  dir %s  pid %ld", paint_on(p, PAINT_BOLD), paint_off(p),
+		v->dir, (long)getpid());
 	if (jobs)
 		fprintf(p->to, "  %u job%s, %u to run", jobs, jobs == 1 ? "" : "s", running);
 	fprintf(p->to, "\n %stry: weir submit JOB.json%s%s%s\n", paint_on(p, PAINT_DIM),
@@ -91,8 +91,8 @@ const struct verb verb_serve = {
 		"\n"
 		"    { \"checkpoint\": { \"interval\": \"10s\" }, \"restart\": { \"initial\": \"5s\" } }\n"
 		"\n"
-		"It speaks HTTP on DIR/weir.sock (docs/REST.md). Exit codes: 0 stopped in order, 2 a wrong\n"
-		"configuration, 5 another server has the directory.",
+		"It speaks HTTP on DIR/weir.sock (docs/REST.md). Exit codes: 0 stopped in order, 2 a\n"
+		"wrong configuration, 5 another server has the directory.",
 	.least = 0,
 	.most = 0,
 	.options = options,

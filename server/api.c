@@ -43,8 +43,8 @@ static RC take_name(struct api_call *c, const char **at, struct err *e)
 	while (name_char((*at)[n]))
 		n++;
 	if (n == 0 || n > ENTRY_NAME_MAX || ((*at)[n] && (*at)[n] != '/'))
-		return ERR(e, E_NOT_FOUND, "no job can have this name: letters, digits, '_' and '-', at most %d",
-			   ENTRY_NAME_MAX);
+		return ERR(e, E_NOT_FOUND, "no job can have this name: letters, digits, '_' and '-', at "
+			   "most %d", ENTRY_NAME_MAX);
 	memcpy(c->job, *at, n);
 	c->job[n] = '\0';
 	*at += n;
@@ -74,8 +74,8 @@ static RC take_rest(struct api_call *c, const char *rest, const char **method, s
 			c->kind = (enum action_kind)i;
 			return OK;
 		}
-	return ERR(e, E_NOT_FOUND, "no such path: a job has checkpoints, log, events (GET) and checkpoint, "
-		   "stop, cancel, restart, rescale, remove (POST)");
+	return ERR(e, E_NOT_FOUND, "no such path: a job has checkpoints, log, events (GET) and "
+		   "checkpoint, stop, cancel, restart, rescale, remove (POST)");
 }
 
 static RC take_path(struct api_call *c, const char *path, const char **method, struct err *e)
@@ -137,8 +137,8 @@ static RC take_number(const struct http_request *r, const char *key, unsigned le
 		return OK;
 	unsigned long n = strtoul(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end || n < least || n > most)
-		return ERR(e, E_USAGE, "%s=%.40s: a whole number from %u to %u is expected", key, text, least,
-			   most);
+		return ERR(e, E_USAGE, "%s=%.40s: a whole number from %u to %u is expected", key, text,
+			   least, most);
 	*to = (unsigned)n;
 	return OK;
 }

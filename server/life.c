@@ -1,6 +1,7 @@
 /* life.c - what happens to a job, and what follows from it. See life.h.
- * After each event life_think compares what is to be with what is and asks for the next thing, until
- * there is none: so it does not matter in which order things happen, or where a life begins. */
+ * After each event life_think compares what is to be with what is and asks for the next thing,
+ * until there is none: so it does not matter in which order things happen, or where a life
+ * begins. */
 #include "server/life_in.h"
 
 #include <stdio.h>

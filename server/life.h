@@ -41,8 +41,8 @@ enum life_event_kind {
 	LIFE_EV_STOP,
 	LIFE_EV_CANCEL,
 	LIFE_EV_RESTART,     /* also of a running one: stop with a checkpoint, then start */
-	LIFE_EV_REPLACE,     /* the same, under another entry (submit, rescale): the server holds it, and
-			      * writes it with the SAVE that follows */
+	LIFE_EV_REPLACE,     /* the same, under another entry (submit, rescale): the server holds it
+			      * and writes it with the SAVE that follows */
 	LIFE_EV_REMOVE,      /* refused while a process runs */
 	/* outcomes */
 	LIFE_EV_SAVED,
@@ -82,8 +82,8 @@ enum life_do_kind {
 	LIFE_ERASE,    /* the job's files; logs too if removing; then ERASED or ERASE_FAILED */
 	LIFE_DROP,     /* the entry; then ERASED or ERASE_FAILED too. Dropped, the state is REMOVED: a
 			* TELL and the ANSWER are the last actions, the life is to be closed */
-	LIFE_ANSWER,   /* action, error (code OK: done). A REPLACE answered with an error before its SAVE
-			* was asked for, or whose SAVE failed: the new entry is dropped */
+	LIFE_ANSWER,   /* action, error (code OK: done). A REPLACE answered with an error before its
+			* SAVE was asked for, or whose SAVE failed: the new entry is dropped */
 	LIFE_TELL,     /* the state changed: tell watchers. Comes before the ANSWER it belongs to */
 };
 
@@ -104,26 +104,26 @@ struct life_config {
 };
 
 struct life;
-/* standing, erase, error: as saved. A RUNNING one asks for SPAWN at once, a REMOVED one and one to be
- * erased for ERASE. */
+/* standing, erase, error: as saved. A RUNNING one asks for SPAWN at once, a REMOVED one and one to
+ * be erased for ERASE. */
 RC life_open(struct life **l, const char *name, enum standing standing, bool erase,
 	     const struct err *error, struct mem *mem, struct err *e);
 void life_close(struct life *l); /* legal on NULL */
 void life_configure(struct life *l, const struct life_config *c); /* before SPAWN, at each change */
 /* E_REFUSED for what cannot be asked now, with the cure, E_NO_MEMORY: nothing follows then, no
  * ANSWER either. What else happens cannot fail. To be followed by life_next until it is false.
- * - One thing is asked at a time. A cancel overrides a stop and a restart, a stop overrides a restart
- *   that waits for its new process: their askers are answered with an error.
+ * - One thing is asked at a time. A cancel overrides a stop and a restart, a stop overrides a
+ *   restart that waits for its new process: their askers are answered with an error.
  * - Stopping what is STOPPED, cancelling what is CANCELLED is answered OK.
  * - A SAVE that failed leaves the disk with the old or the new standing: what holds is saved again
  *   (after 1 s, then 2 s ... 1 min), and no process is started before that succeeded. */
 RC life_event(struct life *l, uint64_t now_us, const struct life_event *ev, struct err *e);
 bool life_next(struct life *l, struct life_do *d);   /* the oldest action */
-uint64_t life_wake_at(const struct life *l);         /* when a TICK is due; UINT64_MAX: nothing is */
+uint64_t life_wake_at(const struct life *l);    /* when a TICK is due; UINT64_MAX: nothing is */
 
 enum life_state life_state(const struct life *l);
 bool life_has_process(const struct life *l);
-uint64_t life_since_us(const struct life *l);        /* monotonic time of its last change of state */
+uint64_t life_since_us(const struct life *l);   /* monotonic time of its last change of state */
 uint32_t life_attempts(const struct life *l);        /* since it was started last, 1: the first */
 uint64_t life_wait_until(const struct life *l);      /* WAITING */
 const struct err *life_error(const struct life *l);  /* of the last failure; code OK: none */

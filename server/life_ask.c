@@ -158,7 +158,8 @@ void life_hold(struct life *l, enum standing s)
 {
 	bool is_news = l->holds != s;
 	l->holds = s;
-	if (s == STANDING_RUNNING || l->process || l->fate) /* its end is settled later, with its error */
+	/* Its end is settled later, with its error. */
+	if (s == STANDING_RUNNING || l->process || l->fate)
 		return;
 	l->wait_until_us = 0;
 	if (is_news)

@@ -54,7 +54,8 @@ struct managed *server_add(struct server *s, const char *name)
 		return NULL;
 	m->s = s;
 	m->entry.mem = s->mem;
-	m->feed = (struct feed){.mem = s->mem, .event_id = &s->event_id, .watched = on_watched, .arg = m};
+	m->feed = (struct feed){.mem = s->mem, .event_id = &s->event_id, .watched = on_watched,
+				.arg = m};
 	snprintf(m->entry.name, sizeof m->entry.name, "%s", name);
 	size_t at = place(s, name);
 	memmove(s->job + at + 1, s->job + at, (s->n_jobs - at) * sizeof s->job[0]);
@@ -128,7 +129,8 @@ RC managed_live(struct managed *m, struct err *e)
 		m->spawn = mem_get(m->s->mem, sizeof *m->spawn);
 	if (!m->save || !m->spawn)
 		return ERR(e, E_NO_MEMORY, "no memory for the life of job '%s'", m->entry.name);
-	return life_open(&m->life, m->entry.name, m->entry.standing, m->entry.erase, &was, m->s->mem, e);
+	return life_open(&m->life, m->entry.name, m->entry.standing, m->entry.erase, &was, m->s->mem,
+			 e);
 }
 
 RC server_no_job(const struct server *s, const char *name, struct err *e)

@@ -1,5 +1,5 @@
-/* perform.c - what a life decides is done here: entries are saved, processes started, told and killed,
- * files erased, askers answered. No opinions: the outcome of each goes back to the life.
+/* perform.c - what a life decides is done here: entries are saved, processes started, told and
+ * killed, files erased, askers answered. No opinions: the outcome of each goes back to the life.
  *
  *   SAVE   put, with the new description or the one it has -> SAVED | SAVE_FAILED
  *   SPAWN  read the entry -> process_start

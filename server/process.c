@@ -1,5 +1,5 @@
-/* process.c - a job's process as the server sees it: started with a log for its output and a wire for
- * the rest; what it says becomes events of the job's life.
+/* process.c - a job's process as the server sees it: started with a log for its output and a wire
+ * for the rest; what it says becomes events of the job's life.
  * A process that talks nonsense is killed: it is one more failed attempt. */
 #include "server/server_in.h"
 
@@ -79,7 +79,8 @@ static RC pass_on(struct managed *m, enum wire_kind kind, const char *body, size
 		feed_tell(&m->feed, "checkpoint", &line);
 	} else {
 		const struct json *last = json_get(json_root(doc), "last");
-		const struct json *id = last && json_kind(last) == JSON_OBJECT ? json_get(last, "id") : NULL;
+		bool is = last && json_kind(last) == JSON_OBJECT;
+		const struct json *id = is ? json_get(last, "id") : NULL;
 		if (id && json_kind(id) == JSON_INT && json_int(id) > 0)
 			m->checkpoint = (uint64_t)json_int(id);
 		mem_put(m->s->mem, m->facts);
@@ -116,7 +117,8 @@ static RC heard_ended(struct managed *m, const char *body, size_t len, struct er
 	if (ended_read(&d, body, len, m->s->mem, e) != OK)
 		return e->code;
 	m->exit = d.exit;
-	managed_heard(m, &(struct life_event){.kind = LIFE_EV_ENDED, .ended = d.ended, .error = &d.error,
+	managed_heard(m, &(struct life_event){.kind = LIFE_EV_ENDED, .ended = d.ended,
+					      .error = &d.error,
 					      .unsaved_stop = d.unsaved_stop});
 	return OK;
 }
@@ -260,7 +262,8 @@ void process_start(struct managed *m, const struct entry *en)
 	struct life_config c;
 	char dir[SERVER_PATH_MAX], log[SERVER_PATH_MAX];
 	struct err odd = {0};
-	if (server_digest(m->s, en, &c, &odd) != OK) /* the process finds that out, and says it better */
+	/* The process finds that out, and says it better. */
+	if (server_digest(m->s, en, &c, &odd) != OK)
 		log_line(m->s->o.log, LOG_WARN, "%s: %s", en->name, odd.text);
 	life_configure(m->life, &c);
 	m->configured = true;

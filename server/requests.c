@@ -1,5 +1,5 @@
-/* requests.c - what clients ask of a server: each request finds its job, is refused with the cure, or
- * becomes an event of that job's life and an action that is answered when it is over. */
+/* requests.c - what clients ask of a server: each request finds its job, is refused with the cure,
+ * or becomes an event of that job's life and an action that is answered when it is over. */
 #include "server/server_in.h"
 
 #include "base/check.h"

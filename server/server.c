@@ -4,6 +4,7 @@
  *   SIGTERM -> every life: SHUTDOWN -> the last process is gone -> end; past the limit: SIGKILL */
 #include "server/server_in.h"
 
+#include "checkpoint/layout.h"
 #include "jobs/job_text.h"
 
 #include <signal.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #define BEAT_US 10000000
+#define LOCK_TRIES 10
+#define LOCK_WAIT_US 20000
 
 /* ---- the configuration ---- */
 
@@ -26,7 +29,8 @@ static RC read_config(struct server *s, struct err *e)
 		return err_in(e, "configuration");
 	s->config_text = (char *)data;
 	diags_init(&ds, s->o.config, s->config_text, s->config_len, s->mem);
-	enum rc rc = config_parse(&s->config, s->o.config, s->config_text, s->config_len, &ds, s->mem, e);
+	enum rc rc = config_parse(&s->config, s->o.config, s->config_text, s->config_len, &ds, s->mem,
+				  e);
 	if (ds.n && s->o.log->to) {
 		bytes_init(&text, s->mem);
 		diags_print(&ds, &text);
@@ -169,15 +173,41 @@ static void tell_foreign(const struct server *s)
 	const char *one;
 	size_t n = catalogue_foreign(s->catalogue, &one);
 	if (n)
-		log_line(s->o.log, LOG_WARN, "%zu name%s in the catalogue's folder %s none of its own, such as "
-			 "'%s': left alone", n, n == 1 ? "" : "s", n == 1 ? "is" : "are", one);
+		log_line(s->o.log, LOG_WARN, "%zu name%s in the catalogue's folder %s none of its own, such "
+			 "as '%s': left alone", n, n == 1 ? "" : "s", n == 1 ? "is" : "are", one);
+}
+
+/* A catalogue beside a job's manifests would mix what two owners keep. */
+static RC is_no_job(struct server *s, struct err *e)
+{
+	char path[SERVER_PATH_MAX];
+	struct fs_stat st;
+	snprintf(path, sizeof path, "%s/" LAYOUT_MANIFEST, s->o.dir);
+	if (fs_stat(s->env->fs, path, &st, NULL) != OK)
+		return OK;
+	return ERR(e, E_REFUSED, "'%s' is a job's directory (it holds checkpoints): serve from another",
+		   s->o.dir);
+}
+
+/* A server that was killed while it started a process leaves its lock to that one for the
+ * millisecond until it becomes another program. */
+static RC open_catalogue(struct server *s, struct err *e)
+{
+	enum rc rc = E_REFUSED;
+	for (int i = 0; i < LOCK_TRIES && rc == E_REFUSED; i++) {
+		err_clear(e);
+		if (i)
+			usleep(LOCK_WAIT_US);
+		rc = catalogue_open(&s->catalogue, s->env, s->o.dir, (uint64_t)getpid(), on_found, s, e);
+	}
+	return rc;
 }
 
 static RC server_open(struct server *s, struct err *e)
 {
 	raise_descriptors();
-	if (read_config(s, e) != OK || loop_open(&s->loop, s->mem, e) != OK ||
-	    catalogue_open(&s->catalogue, s->env, s->o.dir, (uint64_t)getpid(), on_found, s, e) != OK)
+	if (is_no_job(s, e) != OK || read_config(s, e) != OK ||
+	    loop_open(&s->loop, s->mem, e) != OK || open_catalogue(s, e) != OK)
 		return e->code;
 	if (s->short_of_memory)
 		return ERR(e, E_NO_MEMORY, "no memory for the catalogue's jobs");
@@ -240,8 +270,8 @@ RC server_run(const struct server_options *o, struct err *e)
 			o->ready(o->arg, (unsigned)s->n_jobs, (unsigned)server_running(s));
 		loop_run(s->loop);
 		if (s->gave_up)
-			rc = ERR(e, E_TIMEOUT, "not every job stopped in time: what was killed goes on from its "
-				 "newest checkpoint");
+			rc = ERR(e, E_TIMEOUT, "not every job stopped in time: what was killed goes on from "
+				 "its newest checkpoint");
 	}
 	server_close(s);
 	return rc;

@@ -34,7 +34,7 @@ struct managed {
 	bool configured;           /* life knows what the description says */
 	struct loop_timer *timer;  /* of life_wake_at; opened when first needed */
 	/* a change of the entry under way */
-	struct entry *next;        /* what the next SAVE writes (submit, rescale); NULL: the same again */
+	struct entry *next;        /* what the next SAVE writes (submit, rescale); NULL: the same */
 	uint64_t next_action;      /* who asked for it */
 	struct life_do *save;      /* the SAVE under way; with a life only: it is large */
 	int64_t save_wall_us;
@@ -133,8 +133,8 @@ void server_action_over(struct server *s, struct managed *m, uint64_t id, const 
 void server_accepted(struct managed *m, struct http_request *r, const struct api_call *c,
 		     const struct action *a);
 struct asker *asker_add(struct asker **list, struct http_request *r, struct mem *mem);
-/* Takes the oldest off the list: its request, or NULL when the list is empty. Those whose client went
- * are passed over. */
+/* Takes the oldest off the list: its request, or NULL when the list is empty. Those whose client
+ * went are passed over. */
 struct http_request *asker_take(struct asker **list, struct mem *mem);
 
 /* ---- submit.c ---- */

@@ -158,13 +158,14 @@ static RC may_replace(const struct managed *m, const struct api_call *c, struct 
 {
 	const char *name = m->entry.name, *state = life_state_name(managed_state(m));
 	if (m->corrupt)
-		return ERR(e, E_REFUSED, "the entry of '%s' cannot be read: %s; weir remove %s removes it and "
-			   "its state", name, m->entry.error, name);
+		return ERR(e, E_REFUSED, "the entry of '%s' cannot be read: %s; weir remove %s removes it "
+			   "and its state", name, m->entry.error, name);
 	if (!m->version)
-		return ERR(e, E_EXISTS, "a job '%s' is being submitted by somebody else at this moment", name);
+		return ERR(e, E_EXISTS, "a job '%s' is being submitted by somebody else at this moment",
+			   name);
 	if (managed_state(m) == LIFE_FINISHED)
-		return ERR(e, E_EXISTS, "a job '%s' is FINISHED: its input was counted to the end. To run it "
-			   "again: weir remove %s, and another sink path; or give this one another name", name,
+		return ERR(e, E_EXISTS, "a job '%s' is FINISHED: its input was counted to the end. To run "
+			   "it again: weir remove %s, and another sink path; or give this one another name", name,
 			   name);
 	if (!life_is_final(managed_state(m)) && !c->replace)
 		return ERR(e, E_EXISTS, "a job '%s' is %s. To go on from its state under this description: "
@@ -233,7 +234,13 @@ static RC check(struct server *s, const struct entry *en, struct job_text *t, st
 	struct job_text_source from;
 	server_text_source(s, en, sets, parallelism, &from);
 	memset(t, 0, sizeof *t);
-	return job_text_parse(t, s->env, &from, e);
+	enum rc rc = job_text_parse(t, s->env, &from, e);
+	if (rc != OK || !t->spec->checkpoint.dir)
+		return rc;
+	/* It would be accepted and ignored. */
+	diag_file(&t->ds, DIAG_ERROR, "leave it out, or use weir run",
+		  "checkpoint.dir: a server keeps its jobs' checkpoints in its own directory");
+	return E_INVALID;
 }
 
 void server_submit(struct server *s, struct http_request *r, const struct api_call *c)

@@ -1,5 +1,5 @@
-/* wire.c - see wire.h. A frame's taker may close the wire: its memory then waits until the frames in
- * hand were looked at. */
+/* wire.c - see wire.h. A frame's taker may close the wire: its memory then waits until the frames
+ * in hand were looked at. */
 #include "server/wire.h"
 
 #include "base/check.h"
@@ -32,7 +32,8 @@ RC wire_pair(int fd[2], struct err *e)
 	return OK;
 }
 
-/* Nothing more is sent. What the peer had said before is read yet, and then the end, which tells. */
+/* Nothing more is sent. What the peer had said before is read yet, and then the end, which
+ * tells. */
 static void give_up(struct wire *w)
 {
 	w->mute = true;

@@ -40,8 +40,8 @@ struct wire_config {
 	int fd;       /* owned by the wire from wire_open on, also if that fails */
 	/* body: len bytes of JSON text, borrowed. May close the wire. */
 	void (*frame)(void *arg, enum wire_kind kind, const char *body, size_t len);
-	/* The other end is gone or talks nonsense; called once, not by wire_close. The wire is dead, and
-	 * still to be closed. */
+	/* The other end is gone or talks nonsense; called once, not by wire_close. The wire is dead,
+	 * and still to be closed. */
 	void (*closed)(void *arg);
 	void *arg;
 };

@@ -1,5 +1,5 @@
-/* words.c - see words.h. Both ends are this binary: a member that is missing or of another kind is a
- * bug or a broken peer, and is refused as a whole. */
+/* words.c - see words.h. Both ends are this binary: a member that is missing or of another kind is
+ * a bug or a broken peer, and is refused as a whole. */
 #include "server/words.h"
 
 #include "jobs/report.h"

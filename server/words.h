@@ -15,7 +15,7 @@ struct word_start {
 	char *log;                   /* the process's standard output and error; it rotates the file */
 	char *config_file, *config;  /* defaults, as text; NULL: none */
 	struct restart_state restarts;
-	uint64_t lock_wait_us;       /* how long the process before may take to let go of the directory */
+	uint64_t lock_wait_us;       /* how long the process before may take to let go of dir */
 };
 void start_write(const struct word_start *s, struct bytes *to);
 RC start_read(struct word_start *s, const char *body, size_t len, struct mem *mem, struct err *e);

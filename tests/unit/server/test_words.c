@@ -1,5 +1,5 @@
-/* test_words.c - what server and job process say to each other survives the way, and what is no word
- * is refused as a whole. */
+/* test_words.c - what server and job process say to each other survives the way, and what is no
+ * word is refused as a whole. */
 #include "server/words.h"
 #include "tests/lib/test.h"
 
@@ -86,7 +86,8 @@ TEST(a_failure_and_an_end_carry_their_error_and_its_class)
 	failed_write(&failed, &f.b);
 	EXPECT_OK(failed_read(&heard, body(&f), f.b.len, &f.mem, &f.e), &f.e);
 	EXPECT(heard.error.code == E_NO_SPACE && !strcmp(heard.error.text, failed.error.text));
-	EXPECT(heard.after_us == 77 && !memcmp(&heard.restarts, &failed.restarts, sizeof heard.restarts));
+	EXPECT(heard.after_us == 77);
+	EXPECT(!memcmp(&heard.restarts, &failed.restarts, sizeof heard.restarts));
 	bytes_clear(&f.b);
 	ERR(&ended.error, E_TIMEOUT, "late");
 	ended_write(&ended, &f.b);
