@@ -131,9 +131,10 @@ static void override(struct life *l, enum life_event_kind by)
 {
 	(void)ERR(&l->asked->error, E_REFUSED, "job '%s': the %s was given up for a %s", l->name,
 		  name_of(l->asked->kind), name_of(by));
-	/* One that was told to stop will, and a save under way may succeed: should this be undone,
+	/* One that was told to stop will, and its save under way may succeed: should this be undone,
 	 * another process is started. */
-	l->renew = l->renew && (l->told || l->saving);
+	bool saves = l->saving && l->saving_action == l->asked->action;
+	l->renew = l->renew && (l->told || saves);
 	life_answer(l);
 }
 
