@@ -77,6 +77,8 @@ RC http_stream_open(struct http_stream **s, struct http_request *r, const char *
 /* False: its unread output would pass HTTP_STREAM_MAX, or no memory: the stream is broken off, gone
  * comes in the loop's next turn. */
 bool http_stream_put(struct http_stream *s, const char *data, size_t len);
+/* What was put and is not yet on its way, in bytes: who can wait puts more when it is little. */
+size_t http_stream_unread(const struct http_stream *s);
 /* What was put is still sent. */
 void http_stream_end(struct http_stream *s);
 

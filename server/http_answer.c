@@ -104,7 +104,7 @@ void http_answer_error(struct http_request *r, unsigned status, const char *code
 
 /* ---- streams ---- */
 
-static size_t unsent(const struct http_stream *s)
+size_t http_stream_unread(const struct http_stream *s)
 {
 	return s->out.len - s->at;
 }
@@ -112,7 +112,7 @@ static size_t unsent(const struct http_stream *s)
 static void stream_take(struct http_stream *s, size_t len)
 {
 	s->at += len;
-	if (unsent(s))
+	if (http_stream_unread(s))
 		return;
 	s->at = 0;
 	if (s->out.cap > STREAM_KEEP)
@@ -130,7 +130,7 @@ static ssize_t on_more(void *arg, uint64_t position, char *to, size_t size)
 	r->http->progress++;
 	if (r->conn->broken)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
-	size_t n = unsent(s) < size ? unsent(s) : size;
+	size_t n = http_stream_unread(s) < size ? http_stream_unread(s) : size;
 	if (n) {
 		memcpy(to, s->out.data + s->at, n);
 		stream_take(s, n);
@@ -180,12 +180,12 @@ bool http_stream_put(struct http_stream *s, const char *data, size_t len)
 		return false;
 	if (r->head)
 		return true;
-	if (s->at && s->at >= unsent(s)) {
-		memmove(s->out.data, s->out.data + s->at, unsent(s));
-		s->out.len = unsent(s);
+	if (s->at && s->at >= http_stream_unread(s)) {
+		memmove(s->out.data, s->out.data + s->at, http_stream_unread(s));
+		s->out.len = http_stream_unread(s);
 		s->at = 0;
 	}
-	bool fits = len <= HTTP_STREAM_MAX - unsent(s);
+	bool fits = len <= HTTP_STREAM_MAX - http_stream_unread(s);
 	if (fits)
 		bytes_put(&s->out, data, len);
 	if (!fits || !bytes_ok(&s->out)) {

@@ -182,6 +182,21 @@ static void set_timer(struct managed *m)
 	loop_timer_set(m->timer, at > now ? at - now : 0);
 }
 
+/* Who still watches is told. */
+static void forget(struct managed *m)
+{
+	struct server *s = m->s;
+	struct bytes data;
+	char log[SERVER_PATH_MAX];
+	bytes_init(&data, s->mem);
+	bytes_put_text(&data, "{}");
+	feed_tell(&m->feed, "removed", &data);
+	bytes_close(&data);
+	if (catalogue_log(s->o.dir, m->entry.name, log, sizeof log))
+		log_tails_end(&s->tails, log);
+	server_take_out(m);
+}
+
 void managed_perform(struct managed *m)
 {
 	struct server *s = m->s;
@@ -193,14 +208,8 @@ void managed_perform(struct managed *m)
 		perform_one(m, &d);
 	m->performing = false;
 	set_timer(m);
-	if (life_state(m->life) == LIFE_REMOVED) {
-		struct bytes data;
-		bytes_init(&data, m->s->mem);
-		bytes_put_text(&data, "{}");
-		feed_tell(&m->feed, "removed", &data);
-		bytes_close(&data);
-		server_take_out(m);
-	}
+	if (life_state(m->life) == LIFE_REMOVED)
+		forget(m);
 	server_maybe_over(s);
 }
 
