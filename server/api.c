@@ -273,28 +273,3 @@ void api_fail(struct http_request *r, const struct err *e)
 {
 	api_fail_with(r, api_status(e->code), e);
 }
-
-void action_write(const struct action *a, struct json_out *o)
-{
-	jout_object(o);
-	jout_kv_uint(o, "id", a->id);
-	jout_kv_string(o, "job", a->job);
-	jout_kv_string(o, "kind", action_kind_name(a->kind));
-	jout_kv_string(o, "state", !a->over ? "running" : a->error.code == OK ? "done" : "failed");
-	jout_key(o, "error");
-	if (a->over && a->error.code != OK)
-		jout_string(o, a->error.text);
-	else
-		jout_null(o);
-	jout_key(o, "code");
-	if (a->over && a->error.code != OK)
-		jout_string(o, err_name(a->error.code));
-	else
-		jout_null(o);
-	jout_key(o, "checkpoint");
-	if (a->checkpoint)
-		jout_uint(o, a->checkpoint);
-	else
-		jout_null(o);
-	jout_object_end(o);
-}

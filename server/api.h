@@ -54,14 +54,3 @@ void api_answer(struct http_request *r, unsigned status, struct bytes *json);
 void api_fail(struct http_request *r, const struct err *e);
 void api_fail_with(struct http_request *r, unsigned status, const struct err *e);
 unsigned api_status(enum rc code);
-
-/* One asked thing, as REST.md shows it. */
-struct action {
-	uint64_t id;
-	char job[ENTRY_NAME_MAX + 1];
-	enum action_kind kind;
-	bool over;
-	struct err error;         /* of one that is over; code OK: done */
-	uint64_t checkpoint;      /* 0: none */
-};
-void action_write(const struct action *a, struct json_out *o);

@@ -73,7 +73,7 @@ static void do_answer(struct managed *m, const struct life_do *d)
 		next_over(m, false);
 		submit_saved(m, &d->error);
 	}
-	server_action_over(m->s, m, d->action, &d->error, m->checkpoint);
+	actions_over(&m->s->actions, &m->feed, d->action, &d->error, m->checkpoint);
 }
 
 /* ---- starting ---- */

@@ -130,7 +130,7 @@ static RC heard_answer(struct managed *m, const char *body, size_t len, struct e
 		return e->code;
 	if (a.checkpoint)
 		m->checkpoint = a.checkpoint;
-	server_action_over(m->s, m, a.request, &a.error, a.checkpoint);
+	actions_over(&m->s->actions, &m->feed, a.request, &a.error, a.checkpoint);
 	return OK;
 }
 
@@ -180,11 +180,9 @@ static void fail_checkpoints(struct managed *m)
 {
 	struct err e = {0};
 	ERR(&e, E_STOPPED, "the job's process ended before the checkpoint was complete");
-	for (size_t i = 0; i < SERVER_ACTIONS_KEPT; i++) {
-		const struct action *a = &m->s->action[i];
-		if (a->id && !a->over && a->kind == ACTION_CHECKPOINT && !strcmp(a->job, m->entry.name))
-			server_action_over(m->s, m, a->id, &e, 0);
-	}
+	const struct action *a;
+	while ((a = actions_open(&m->s->actions, m->entry.name, ACTION_CHECKPOINT)))
+		actions_over(&m->s->actions, &m->feed, a->id, &e, 0);
 }
 
 static void on_gone(void *arg, int status, int number)

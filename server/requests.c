@@ -44,60 +44,12 @@ void server_request_gone(void *server, struct http_request *r)
 		a->r = NULL;
 }
 
-/* ---- actions ---- */
-
-struct action *server_new_action(struct server *s, const struct managed *m, enum action_kind kind)
-{
-	uint64_t id = ++s->last_action;
-	struct action *a = &s->action[id % SERVER_ACTIONS_KEPT];
-	*a = (struct action){.id = id, .kind = kind};
-	snprintf(a->job, sizeof a->job, "%s", m->entry.name);
-	return a;
-}
-
-struct action *server_action(struct server *s, uint64_t id)
-{
-	struct action *a = &s->action[id % SERVER_ACTIONS_KEPT];
-	return id && a->id == id ? a : NULL;
-}
-
-static void put_action(const struct action *a, struct bytes *to)
-{
-	struct json_out o;
-	jout_begin(&o, to, false);
-	action_write(a, &o);
-}
-
-void server_action_over(struct server *s, struct managed *m, uint64_t id, const struct err *error,
-			uint64_t checkpoint)
-{
-	struct action forgotten = {.id = id}, *a = server_action(s, id);
-	struct bytes data;
-	if (!a) /* a thousand others came since: those who wait are told all the same */
-		a = &forgotten;
-	a->over = true;
-	a->error = *error;
-	a->checkpoint = checkpoint;
-	bytes_init(&data, s->mem);
-	put_action(a, &data);
-	feed_action(&m->feed, id, &data);
-	bytes_close(&data);
-}
-
+/* The answer to who asked; a stream begins with the job as it is. */
 void server_accepted(struct managed *m, struct http_request *r, const struct api_call *c,
 		     const struct action *a)
 {
-	struct err e = {0};
-	struct bytes body;
-	if (c->stream) {
-		if (feed_add(&m->feed, r, a->id, &e) == OK)
-			managed_tell_newest(m);
-		return;
-	}
-	bytes_init(&body, m->s->mem);
-	put_action(a, &body);
-	api_answer(r, 202, &body);
-	bytes_close(&body);
+	if (actions_accept(&m->s->actions, &m->feed, r, c, a))
+		managed_tell_newest(m);
 }
 
 /* ---- what is done to a job ---- */
@@ -133,7 +85,9 @@ static RC act_checkpoint(struct managed *m, struct http_request *r, const struct
 	struct bytes body;
 	if (needs_process(m, e) != OK)
 		return e->code;
-	const struct action *a = server_new_action(m->s, m, ACTION_CHECKPOINT);
+	const struct action *a = actions_new(&m->s->actions, m->entry.name, ACTION_CHECKPOINT, e);
+	if (!a)
+		return e->code;
 	server_accepted(m, r, c, a);
 	bytes_init(&body, m->s->mem);
 	request_write(a->id, &body);
@@ -154,11 +108,13 @@ static RC act_life(struct managed *m, struct http_request *r, const struct api_c
 	struct server *s = m->s;
 	if (c->kind == ACTION_RESTART && life_is_final(managed_state(m)) && too_many(s, e) != OK)
 		return e->code;
-	const struct action *a = server_new_action(s, m, c->kind);
+	const struct action *a = actions_new(&s->actions, m->entry.name, c->kind, e);
+	if (!a)
+		return e->code;
 	struct life_event ev = {.kind = events[c->kind], .action = a->id,
 				.final_already = m->entry.standing == STANDING_FINISHED};
 	if (life_event(m->life, clock_mono_us(s->env->clock), &ev, e) != OK) {
-		server_action(s, a->id)->id = 0;
+		actions_forget(&s->actions, a->id);
 		return e->code;
 	}
 	/* The asker first: what is performed may be over, and the job gone, at once. */
@@ -263,23 +219,6 @@ static void do_log(struct managed *m, struct http_request *r, const struct api_c
 	api_fail(r, &e);
 }
 
-static void do_action(struct server *s, struct http_request *r, uint64_t id)
-{
-	struct err e = {0};
-	struct bytes body;
-	const struct action *a = server_action(s, id);
-	if (!a) {
-		ERR(&e, E_NOT_FOUND, "there is no action %" PRIu64 " (the newest %d are kept)", id,
-		    SERVER_ACTIONS_KEPT);
-		api_fail(r, &e);
-		return;
-	}
-	bytes_init(&body, s->mem);
-	put_action(a, &body);
-	api_answer(r, 200, &body);
-	bytes_close(&body);
-}
-
 static void do_job(struct server *s, struct http_request *r, const struct api_call *c)
 {
 	struct err e = {0};
@@ -328,7 +267,7 @@ void server_request(void *server, struct http_request *r)
 		server_submit(s, r, &c);
 		return;
 	case API_ACTION:
-		do_action(s, r, c.action);
+		actions_answer(&s->actions, r, c.action);
 		return;
 	default:
 		do_job(s, r, &c);

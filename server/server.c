@@ -244,6 +244,7 @@ static void server_close(struct server *s)
 	for (size_t i = 0; i < s->n_jobs; i++)
 		managed_free(s->job[i]);
 	mem_put(s->mem, s->job);
+	actions_close(&s->actions);
 	catalogue_close(s->catalogue);
 	config_close(s->config);
 	mem_put(s->mem, s->config_text);
@@ -262,7 +263,7 @@ RC server_run(const struct server_options *o, struct err *e)
 		return ERR(e, E_NO_MEMORY, "no memory for a server");
 	s->o = *o;
 	s->env = o->env;
-	s->mem = o->env->mem;
+	s->mem = s->actions.mem = o->env->mem;
 	s->started_wall_us = clock_wall_us(o->env->clock);
 	enum rc rc = server_open(s, e);
 	if (rc == OK) {

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "jobs/config.h"
 #include "jobs/loop.h"
+#include "server/actions.h"
 #include "server/api.h"
 #include "server/clerk.h"
 #include "server/feed.h"
@@ -15,7 +16,6 @@
 #include "server/wire.h"
 #include "server/words.h"
 
-#define SERVER_ACTIONS_KEPT 1024
 #define SERVER_PATH_MAX 4096
 #define SERVER_FACTS_WAIT_US 500000 /* a `show` waits this long for fresh facts; by feel */
 
@@ -71,8 +71,7 @@ struct server {
 	struct config *config;
 	struct managed **job;      /* by name */
 	size_t n_jobs, cap_jobs;
-	struct action action[SERVER_ACTIONS_KEPT]; /* a ring: id modulo its size */
-	uint64_t last_action;
+	struct actions actions;
 	uint64_t event_id;
 	int64_t started_wall_us;
 	struct loop_timer *beat, *limit;
@@ -124,11 +123,6 @@ void server_text_source(const struct server *s, const struct entry *en, const ch
 /* ---- requests.c ---- */
 void server_request(void *server, struct http_request *r);
 void server_request_gone(void *server, struct http_request *r);
-struct action *server_new_action(struct server *s, const struct managed *m, enum action_kind kind);
-/* NULL: too old, or never was. */
-struct action *server_action(struct server *s, uint64_t id);
-void server_action_over(struct server *s, struct managed *m, uint64_t id, const struct err *error,
-			uint64_t checkpoint);
 /* Accepted: 202 and the action, or its stream. */
 void server_accepted(struct managed *m, struct http_request *r, const struct api_call *c,
 		     const struct action *a);

@@ -3,29 +3,12 @@
 #include "server/server_in.h"
 
 #include "server/history.h"
+#include "server/shown_job.h"
 
 #include <string.h>
 #include <unistd.h>
 
 /* ---- one job ---- */
-
-static void put_text(struct json_out *o, const char *key, const char *text)
-{
-	jout_key(o, key);
-	if (text && *text)
-		jout_string(o, text);
-	else
-		jout_null(o);
-}
-
-static void put_number(struct json_out *o, const char *key, uint64_t n)
-{
-	jout_key(o, key);
-	if (n)
-		jout_uint(o, n);
-	else
-		jout_null(o);
-}
 
 /* The last failure, of the life if there is one: a standing is saved a moment later. */
 static const char *error_of(const struct managed *m)
@@ -75,26 +58,19 @@ static int64_t since_of(const struct managed *m)
 
 void managed_write(const struct managed *m, bool facts, struct json_out *o)
 {
-	char path[SERVER_PATH_MAX];
-	const char *dir = m->s->o.dir;
-	jout_object(o);
-	jout_kv_string(o, "name", m->entry.name);
-	jout_kv_string(o, "state", life_state_name(managed_state(m)));
-	put_number(o, "attempt", m->life ? life_attempts(m->life) : 0);
-	put_number(o, "pid", m->child ? (uint64_t)loop_child_pid(m->child) : 0);
-	jout_kv_int(o, "since_wall_us", since_of(m));
-	jout_kv_int(o, "submitted_wall_us", m->entry.submitted_wall_us);
-	put_text(o, "file", m->entry.file);
-	put_text(o, "dir", catalogue_job_dir(dir, m->entry.name, path, sizeof path) ? path : NULL);
-	put_text(o, "log", catalogue_log(dir, m->entry.name, path, sizeof path) ? path : NULL);
-	put_number(o, "parallelism", m->entry.parallelism);
-	put_number(o, "checkpoint", m->checkpoint);
-	put_text(o, "error", error_of(m));
-	jout_key(o, "exit");
-	if (exit_of(m) >= 0)
-		jout_int(o, exit_of(m));
-	else
-		jout_null(o);
+	char job_dir[SERVER_PATH_MAX], log[SERVER_PATH_MAX];
+	const char *dir = m->s->o.dir, *name = m->entry.name;
+	bool has_dir = catalogue_job_dir(dir, name, job_dir, sizeof job_dir);
+	bool has_log = catalogue_log(dir, name, log, sizeof log);
+	struct shown_job shown = {
+		.name = name, .state = life_state_name(managed_state(m)),
+		.attempt = m->life ? life_attempts(m->life) : 0,
+		.pid = m->child ? (uint64_t)loop_child_pid(m->child) : 0, .since_wall_us = since_of(m),
+		.submitted_wall_us = m->entry.submitted_wall_us, .file = m->entry.file,
+		.dir = has_dir ? job_dir : NULL, .log = has_log ? log : NULL,
+		.parallelism = m->entry.parallelism, .checkpoint = m->checkpoint, .error = error_of(m),
+		.exit = exit_of(m)};
+	shown_job_begin(&shown, o);
 	if (facts && m->facts) {
 		jout_key(o, "facts");
 		jout_raw(o, m->facts, strlen(m->facts));

@@ -2,15 +2,13 @@
 #include "server/solo.h"
 
 #include "jobs/report.h"
-#include "server/api.h"
-#include "server/feed.h"
+#include "server/actions.h"
 #include "server/history.h"
+#include "server/shown_job.h"
 
-#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
-#define ACTIONS_KEPT 64
 #define BEAT_US 10000000
 #define LAST_WORDS_US 500000
 
@@ -20,10 +18,10 @@ struct solo {
 	struct http *http;
 	struct feed feed;
 	struct loop_timer *beat;
-	struct action action[ACTIONS_KEPT]; /* a ring: id modulo its size */
-	uint64_t last_action, event_id;
+	struct actions actions;
+	uint64_t event_id;
 	uint64_t checkpoint;
-	int64_t since_wall_us;
+	int64_t opened_wall_us, since_wall_us;
 	const char *was;                    /* the state last told */
 	char error[ERR_TEXT_MAX];
 	int exit;                           /* -1 while it runs */
@@ -31,40 +29,14 @@ struct solo {
 
 /* ---- the job ---- */
 
-static void put_text(struct json_out *o, const char *key, const char *text)
-{
-	jout_key(o, key);
-	if (text && *text)
-		jout_string(o, text);
-	else
-		jout_null(o);
-}
-
 static void put_job(struct solo *s, bool facts, struct json_out *o)
 {
-	jout_object(o);
-	jout_kv_string(o, "name", s->c.name);
-	jout_kv_string(o, "state", s->c.state(s->c.arg));
-	jout_kv_uint(o, "attempt", s->c.attempt(s->c.arg));
-	jout_kv_int(o, "pid", getpid());
-	jout_kv_int(o, "since_wall_us", s->since_wall_us);
-	jout_key(o, "submitted_wall_us");
-	jout_null(o);
-	put_text(o, "file", s->c.file);
-	put_text(o, "dir", s->c.dir);
-	put_text(o, "log", NULL);
-	put_text(o, "parallelism", NULL);
-	jout_key(o, "checkpoint");
-	if (s->checkpoint)
-		jout_uint(o, s->checkpoint);
-	else
-		jout_null(o);
-	put_text(o, "error", s->error);
-	jout_key(o, "exit");
-	if (s->exit >= 0)
-		jout_int(o, s->exit);
-	else
-		jout_null(o);
+	struct shown_job shown = {
+		.name = s->c.name, .state = s->c.state(s->c.arg), .attempt = s->c.attempt(s->c.arg),
+		.pid = (uint64_t)getpid(), .since_wall_us = s->since_wall_us,
+		.submitted_wall_us = s->opened_wall_us, .file = s->c.file, .dir = s->c.dir,
+		.checkpoint = s->checkpoint, .error = s->error, .exit = s->exit};
+	shown_job_begin(&shown, o);
 	if (facts) {
 		jout_key(o, "facts");
 		if (!s->c.facts(s->c.arg, o))
@@ -125,69 +97,24 @@ static void answer_about(struct solo *s, struct http_request *r)
 	bytes_close(&body);
 }
 
-static void put_action(const struct action *a, struct bytes *to)
-{
-	struct json_out o;
-	jout_begin(&o, to, false);
-	action_write(a, &o);
-}
-
-static struct action *find_action(struct solo *s, uint64_t id)
-{
-	struct action *a = &s->action[id % ACTIONS_KEPT];
-	return id && a->id == id ? a : NULL;
-}
-
-static void accepted(struct solo *s, struct http_request *r, const struct api_call *c,
-		     const struct action *a)
-{
-	struct bytes body;
-	struct err e = {0};
-	if (c->stream) {
-		if (feed_add(&s->feed, r, a->id, &e) == OK)
-			tell_job(s, feed_tell_newest);
-		return;
-	}
-	bytes_init(&body, s->mem);
-	put_action(a, &body);
-	api_answer(r, 202, &body);
-	bytes_close(&body);
-}
-
 static RC act(struct solo *s, struct http_request *r, const struct api_call *c, struct err *e)
 {
-	uint64_t id = s->last_action + 1;
-	struct action *a = &s->action[id % ACTIONS_KEPT];
 	if (c->kind != ACTION_CHECKPOINT && c->kind != ACTION_STOP)
 		return ERR(e, E_REFUSED, "job '%s' runs under `weir run`, which can be shown, asked for a "
 			   "checkpoint and stopped; for the rest submit it to a server: weir serve",
 			   s->c.name);
-	if (c->kind == ACTION_CHECKPOINT && s->c.checkpoint(s->c.arg, id, e) != OK)
+	const struct action *a = actions_new(&s->actions, s->c.name, c->kind, e);
+	if (!a)
 		return e->code;
-	s->last_action = id;
-	*a = (struct action){.id = id, .kind = c->kind};
-	snprintf(a->job, sizeof a->job, "%s", s->c.name);
-	accepted(s, r, c, a);
+	if (c->kind == ACTION_CHECKPOINT && s->c.checkpoint(s->c.arg, a->id, e) != OK) {
+		actions_forget(&s->actions, a->id);
+		return e->code;
+	}
+	if (actions_accept(&s->actions, &s->feed, r, c, a))
+		tell_job(s, feed_tell_newest);
 	if (c->kind == ACTION_STOP)
 		s->c.stop(s->c.arg);
 	return OK;
-}
-
-static void answer_action(struct solo *s, struct http_request *r, uint64_t id)
-{
-	struct err e = {0};
-	struct bytes body;
-	const struct action *a = find_action(s, id);
-	if (!a) {
-		ERR(&e, E_NOT_FOUND, "there is no action %" PRIu64 " (the newest %d are kept)", id,
-		    ACTIONS_KEPT);
-		api_fail(r, &e);
-		return;
-	}
-	bytes_init(&body, s->mem);
-	put_action(a, &body);
-	api_answer(r, 200, &body);
-	bytes_close(&body);
 }
 
 static RC answer_job(struct solo *s, struct http_request *r, const struct api_call *c,
@@ -232,7 +159,7 @@ static void on_request(void *arg, struct http_request *r)
 		answer_one(s, r, true);
 		return;
 	case API_ACTION:
-		answer_action(s, r, c.action);
+		actions_answer(&s->actions, r, c.action);
 		return;
 	case API_SUBMIT:
 		ERR(&e, E_REFUSED, "this is the one job of a `weir run`; jobs are submitted to a server: "
@@ -261,7 +188,8 @@ RC solo_open(struct solo **out, const struct solo_config *c, struct err *e)
 	s->c = *c;
 	s->mem = c->env->mem;
 	s->exit = -1;
-	s->since_wall_us = clock_wall_us(c->env->clock);
+	s->since_wall_us = s->opened_wall_us = clock_wall_us(c->env->clock);
+	s->actions.mem = s->mem;
 	s->feed = (struct feed){.mem = s->mem, .event_id = &s->event_id};
 	struct http_config h = {.loop = c->loop, .mem = s->mem, .clock = c->env->clock, .dir = c->dir,
 				.name = SOLO_SOCKET, .handler = on_request, .arg = s};
@@ -318,24 +246,10 @@ void solo_recovered(struct solo *s, const char *lines)
 	bytes_close(&data);
 }
 
-static void over(struct solo *s, struct action *a, const struct err *error, uint64_t checkpoint)
-{
-	struct bytes data;
-	a->over = true;
-	a->error = *error;
-	a->checkpoint = checkpoint;
-	bytes_init(&data, s->mem);
-	put_action(a, &data);
-	feed_action(&s->feed, a->id, &data);
-	bytes_close(&data);
-}
-
 void solo_answered(struct solo *s, uint64_t request, const struct checkpoint_record *r,
 		   const struct err *why)
 {
-	struct action *a = find_action(s, request);
-	if (a && !a->over)
-		over(s, a, why, r ? r->id : 0);
+	actions_over(&s->actions, &s->feed, request, why, r ? r->id : 0);
 }
 
 static void on_last_words(void *arg)
@@ -351,6 +265,13 @@ static void on_look(void *arg)
 		loop_stop(s->c.loop);
 }
 
+static void end_actions(struct solo *s, enum action_kind kind, const struct err *error)
+{
+	const struct action *a;
+	while ((a = actions_open(&s->actions, s->c.name, kind)))
+		actions_over(&s->actions, &s->feed, a->id, error, s->checkpoint);
+}
+
 void solo_ended(struct solo *s, int exit, const struct err *error)
 {
 	struct loop_timer *limit = NULL, *look = NULL;
@@ -360,9 +281,8 @@ void solo_ended(struct solo *s, int exit, const struct err *error)
 		snprintf(s->error, sizeof s->error, "%s", error->text);
 	bool anybody = http_counts(s->http).connections;
 	solo_changed(s);
-	for (size_t i = 0; i < ACTIONS_KEPT; i++)
-		if (s->action[i].id && !s->action[i].over)
-			over(s, &s->action[i], error, s->checkpoint);
+	end_actions(s, ACTION_CHECKPOINT, error);
+	end_actions(s, ACTION_STOP, error);
 	feed_close(&s->feed);
 	if (anybody && loop_timer_open(&limit, s->c.loop, on_last_words, s, &e) == OK &&
 	    loop_timer_open(&look, s->c.loop, on_look, s, &e) == OK) {
@@ -380,5 +300,6 @@ void solo_close(struct solo *s)
 		return;
 	http_close(s->http);
 	loop_timer_close(&s->beat);
+	actions_close(&s->actions);
 	mem_put(s->mem, s);
 }

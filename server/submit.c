@@ -183,11 +183,13 @@ static RC replace(struct managed *m, struct http_request *r, struct entry *en,
 			   m->entry.name);
 	if (managed_live(m, e) != OK)
 		return e->code;
-	struct action *a = server_new_action(s, m, kind);
+	const struct action *a = actions_new(&s->actions, m->entry.name, kind, e);
+	if (!a)
+		return e->code;
 	struct life_event ev = {.kind = LIFE_EV_REPLACE, .action = a->id,
 				.final_already = m->entry.standing == STANDING_FINISHED};
 	if (life_event(m->life, clock_mono_us(s->env->clock), &ev, e) != OK) {
-		a->id = 0;
+		actions_forget(&s->actions, a->id);
 		return e->code;
 	}
 	m->next = en;

@@ -1,0 +1,44 @@
+/* actions.h - what was asked and how it ended: the newest actions of a host, by number, and what is
+ * said of them. The server of many jobs and the one job of `weir run` keep theirs the same way.
+ * Owns nothing but its ring. Threads: the loop's. */
+#pragma once
+#include "server/api.h"
+#include "server/feed.h"
+
+#define ACTIONS_KEPT 1024 /* docs/REST.md */
+
+/* One asked thing, as REST.md shows it. */
+struct action {
+	uint64_t id;              /* 0: none */
+	char job[ENTRY_NAME_MAX + 1];
+	enum action_kind kind;
+	bool over;
+	struct err error;         /* of one that is over; code OK: done */
+	uint64_t checkpoint;      /* 0: none */
+};
+
+struct actions {
+	struct action *ring[ACTIONS_KEPT]; /* by number modulo its size; made when first needed */
+	uint64_t last;
+	struct mem *mem;
+};
+
+/* The next one. NULL: no memory, E_NO_MEMORY. */
+struct action *actions_new(struct actions *as, const char *job, enum action_kind kind,
+			   struct err *e);
+/* It was refused after all: as if it had never been. */
+void actions_forget(struct actions *as, uint64_t id);
+/* NULL: too old, or never was. */
+struct action *actions_find(struct actions *as, uint64_t id);
+/* The oldest of a job that is of this kind and not over; NULL: there is none. */
+struct action *actions_open(struct actions *as, const char *job, enum action_kind kind);
+/* It has ended: who watches the job is told. */
+void actions_over(struct actions *as, struct feed *f, uint64_t id, const struct err *error,
+		  uint64_t checkpoint);
+/* The answer to who asked: 202 and the action, or the stream of the job's events until it is over
+ * (then true: the stream begins with what the caller tells it now). */
+bool actions_accept(struct actions *as, struct feed *f, struct http_request *r,
+		    const struct api_call *c, const struct action *a);
+/* GET /v1/actions/{id} */
+void actions_answer(struct actions *as, struct http_request *r, uint64_t id);
+void actions_close(struct actions *as);
