@@ -132,11 +132,11 @@ static struct life *life_copy(const struct life *l)
 }
 
 /* Situations seen, as hashes of their prints: 64 bits are as good as the prints themselves. All of
- * them are 800,000, the farthest 32 events away; WEIR_DEPTH=99 visits them, in half a minute and
- * 1 GB. */
+ * them are 1.2 million (more where a cancel deletes), some 30 events away; WEIR_DEPTH=99 visits them,
+ * in some minutes and 2 GB. */
 #define DEPTH 8
 #define SEEN_SLOTS (1u << 22)
-#define STATES_MAX 200000 /* of one depth, and of the next */
+#define STATES_MAX 400000 /* of one depth, and of the next */
 
 static bool is_new(uint64_t *seen, const struct print *p)
 {
