@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static const struct arg_def options[] = {
-	{"--replace", ARG_FLAG, NULL, "a job of that name goes on under this description"},
+	{"--replace", ARG_FLAG, NULL, "also where a job of that name runs"},
 	{"--parallelism", ARG_NUMBER, "N", "subtasks of each stage that does not say its own", 1,
 	 SPEC_MAX_PARALLELISM},
 	{"--set", ARG_TEXTS, "PATH=VALUE", "another value, as in --set checkpoint.interval=100ms"},
@@ -191,11 +191,13 @@ const struct verb verb_submit = {
 		"    weir submit examples/word-count.json --dir data\n"
 		"    weir submit examples/word-count.json --dir data --replace --parallelism 2 --wait\n"
 		"\n"
-		"A stopped, cancelled or failed job of the same name goes on under --replace from its\n"
-		"newest checkpoint; a running one is stopped with a checkpoint first. --wait shows the\n"
-		"job as `weir run` would and exits with its code; Ctrl-C ends the watching (exit 0), the\n"
-		"job goes on. If the server goes away meanwhile the exit code is 3, and the job goes on\n"
-		"when the server does.",
+		"A stopped, cancelled or failed job of the same name goes on from its newest checkpoint\n"
+		"under this description; a running one only with --replace, which stops it with a\n"
+		"checkpoint first.\n"
+		"\n"
+		"--wait shows the job as `weir run` would and exits with its code; Ctrl-C ends the\n"
+		"watching (exit 0), the job goes on. If the server goes away meanwhile the exit code is\n"
+		"3, and the job goes on when the server does.",
 	.least = 1,
 	.most = 1,
 	.options = options,
