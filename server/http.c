@@ -116,6 +116,8 @@ static void on_header(struct http_request *r, const char *method, const char *ve
 	r->old = strcmp(version, "HTTP/1.0") == 0;
 	const char *encoding = http_header(r, "Transfer-Encoding");
 	const char *length = http_header(r, "Content-Length");
+	if (r->fault != http_target_no_memory && has_nul(r, method, version))
+		r->fault = "the request line holds a NUL";
 	size_t header = h->mhd.connection_info(r->conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
 				->header_size;
 	if (header > HTTP_HEADER_MAX) {
@@ -123,10 +125,6 @@ static void on_header(struct http_request *r, const char *method, const char *ve
 		http_answer_error(r, 431, "E_LIMIT", "the header has over 16 KiB");
 	} else if (r->fault == http_target_no_memory) {
 		http_answer_error(r, 503, "E_LIMIT", r->fault);
-	} else if (has_nul(r, method, version)) {
-		http_answer_error(r, 400, "E_USAGE", "the request line holds a NUL");
-	} else if (r->fault) {
-		http_answer_error(r, 400, "E_USAGE", r->fault);
 	} else if (encoding && strcasecmp(encoding, "chunked") != 0) {
 		http_answer_error(r, 400, "E_USAGE", "of transfer encodings only 'chunked' is known");
 	} else if (!encoding && length && is_too_long(length)) {
@@ -162,6 +160,10 @@ static void on_request(struct http_request *r)
 	(void)bytes_text(&r->body);
 	if (!bytes_ok(&r->body)) {
 		http_answer_error(r, 503, "E_LIMIT", http_target_no_memory);
+		return;
+	}
+	if (r->fault) { /* not before its body came: who still sends would not see the answer */
+		http_answer_error(r, 400, "E_USAGE", r->fault);
 		return;
 	}
 	r->state = REQUEST_HANDLED;

@@ -74,6 +74,7 @@ static void queue(struct http_request *r, unsigned status, const char *type,
 	bool done = response && !r->conn->broken &&
 		    m->add_header(response, "Content-Type", type) == MHD_YES &&
 		    m->add_header(response, "Cache-Control", "no-store") == MHD_YES &&
+		    (!r->fault || m->add_header(response, "Connection", "close") == MHD_YES) &&
 		    m->queue(r->conn->mhd, status, response) == MHD_YES;
 	if (response)
 		m->destroy(response);
