@@ -16,8 +16,10 @@ server: a process the server has forgotten must be found too.
 import http.client
 import json
 import os
+import re
 import signal
 import socket
+import threading
 import time
 import urllib.parse
 
@@ -90,6 +92,13 @@ class Stream:
             elif not line and found:
                 yield int(found.get("id", 0)), found.get("event"), json.loads(found["data"])
                 found = {}
+
+    def shutdown(self):
+        """Ends it for a reader in another thread."""
+        try:
+            self.connection.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:  # the server was first
+            pass
 
     def close(self):
         self.response.close()
@@ -295,3 +304,61 @@ def kill(pid, number=signal.SIGKILL):
         return True
     except ProcessLookupError:
         return False
+
+
+class Halfway:
+    """A request that was sent, and what came back until the server's end."""
+
+    def __init__(self, server, method, path, body=b"", **query):
+        self.connection = Connection(server.socket)
+        self.connection.request(
+            method, target(path, query), body, {"Accept": "text/event-stream"}
+        )
+        self.action = None
+
+    def read(self):
+        found = b""
+        try:
+            while more := self.connection.sock.recv(65536):
+                found += more
+        except OSError:
+            pass
+        self.connection.close()
+        return found.decode()
+
+    def is_told(self):
+        """Reads until there is no more. Whether success was told: then it must last."""
+        head, _, rest = self.read().partition("\r\n\r\n")
+        ended = re.search("event: action\ndata: (.*)\n", rest)
+        if ended:
+            self.action = json.loads(ended.group(1))
+        return " 201 " in head.split("\r\n")[0] or bool(ended and self.action["state"] == "done")
+
+
+class Watcher(threading.Thread):
+    """Reads a job's events until the server's end, or its own."""
+
+    def __init__(self, server, name):
+        super().__init__(daemon=True)
+        self.stream, self.events = server.events(name), []
+        self.start()
+
+    def run(self):
+        try:
+            for event in self.stream:
+                self.events.append(event)
+        except Gone:
+            pass
+
+    def end(self):
+        """The events. Their ids count up, and those of what was completed too, over all attempts."""
+        self.stream.shutdown()
+        self.join()
+        self.stream.close()
+        for what, ids in (
+            ("events", [id for id, _, _ in self.events]),
+            ("checkpoints", [d["id"] for _, e, d in self.events if e == "checkpoint"]),
+        ):
+            if ids != sorted(set(ids)):
+                raise AssertionError("the ids of the %s: %s" % (what, ids))
+        return self.events
