@@ -113,8 +113,11 @@ RC catalogue_read(struct catalogue *c, const char *name, uint64_t version, struc
 	if (rc != OK)
 		return rc;
 	size_t at;
-	if (known_find(c, name, &at) && version == c->known[at]->high && c->known[at]->version)
-		version = c->known[at]->version; /* above it a put has failed */
+	const struct known *k = known_find(c, name, &at) ? c->known[at] : NULL;
+	if (!version && !k)
+		return ERR(e, E_NOT_FOUND, "job '%s' was removed", name);
+	if (k && (!version || version == k->high))
+		version = k->version ? k->version : k->high; /* above it a put has failed */
 	version_path(c, name, version, path);
 	rc = fs_read_all(c->fs, path, ENTRY_TEXT_MAX, &data, &len, e);
 	if (rc != OK)

@@ -172,7 +172,8 @@ static RC act_later(struct managed *m, struct http_request *r, const struct api_
 		return ERR(e, E_NO_MEMORY, "no memory for a request");
 	}
 	*w = (struct waiting_act){.m = m, .c = *c, .asker = list};
-	if (clerk_read(m->s->clerk, m->entry.name, m->version, act_read, w, e) != OK) {
+	/* Whichever version stands then: one may be being saved. */
+	if (clerk_read(m->s->clerk, m->entry.name, 0, act_read, w, e) != OK) {
 		(void)asker_take(&list, mem);
 		mem_put(mem, w);
 		return e->code;

@@ -91,6 +91,25 @@ TEST(a_job_may_be_called_like_a_temporary)
 	}
 }
 
+TEST(version_0_reads_the_newest_whatever_was_put_since)
+{
+	struct world w;
+	char old[] = "old", new[] = "new";
+	EACH_DISK(w)
+	{
+		struct entry en;
+		reopen(&w);
+		EXPECT(catalogue_read(w.cat, "a", 0, &en, NULL) == E_NOT_FOUND);
+		uint64_t version = put(&w, "a", 0, STANDING_RUNNING, old);
+		expect_job(&w, "a", 0, "old");
+		put(&w, "a", version, STANDING_STOPPED, new);
+		expect_job(&w, "a", 0, "new");
+		EXPECT(catalogue_read(w.cat, "a", version, &en, NULL) == E_NOT_FOUND);
+		reopen(&w);
+		expect_job(&w, "a", 0, "new");
+	}
+}
+
 TEST(foreign_names_are_left_alone_and_reported)
 {
 	static const char *const names[] = {
@@ -378,6 +397,7 @@ int main(void)
 		T(a_name_that_is_taken_stale_or_gone_is_refused),
 		T(names_that_could_leave_the_folder_are_refused_everywhere),
 		T(a_job_may_be_called_like_a_temporary),
+		T(version_0_reads_the_newest_whatever_was_put_since),
 		T(foreign_names_are_left_alone_and_reported),
 		T(a_corrupt_newest_version_is_reported_and_nothing_older_stands_in_for_it),
 		T(an_entry_under_another_name_is_corrupt_and_so_is_a_folder),
