@@ -59,9 +59,7 @@ class Chaos(weir.Case):
         self.kinds, self.effective = collections.Counter(), collections.Counter()
         self.took = collections.defaultdict(list)
         self.ended, self.fates = 0, collections.Counter()
-        for _ in range(JOBS):
-            self.tracks.append(self.new_track())
-            self.tracks[-1].submit()
+        self.replenish()
 
     def new_track(self):
         """A job that is not submitted yet. A name that was removed comes again."""
@@ -69,6 +67,11 @@ class Chaos(weir.Case):
         taken = {t.name for t in self.tracks} | set(self.finished)
         name = next(n for n in map("job-{}".format, range(99)) if n not in taken)
         return track.Track(self.server, self.rng, name, self.path("w%d" % self.serial))
+
+    def replenish(self):
+        while len(self.tracks) < JOBS:
+            self.tracks.append(self.new_track())
+            self.tracks[-1].submit()
 
     def say(self, text):
         self.story.append(text)
@@ -142,13 +145,11 @@ class Chaos(weir.Case):
     def harvest(self):
         """Jobs at their end are looked at whole, removed or kept, and followed by fresh ones."""
         states = self.server.jobs()
-        for i, t in enumerate(self.tracks):
-            if states[t.name]["state"] != "FINISHED":
-                continue
+        for t in [t for t in self.tracks if states[t.name]["state"] == "FINISHED"]:
             self.verify(t)
             self.finished[t.name] = t
-            self.tracks[i] = self.new_track()
-            self.tracks[i].submit()
+            self.tracks.remove(t)
+            self.replenish()
             if len(self.finished) > KEPT or self.rng.random() < 0.3:
                 gone = self.rng.choice(sorted(self.finished))
                 self.server.act(gone, "remove")
@@ -194,8 +195,8 @@ class Chaos(weir.Case):
         t.want = "STOPPED" if verb == "stop" else "CANCELLED"
         self.assertEqual(self.server.state(t.name), t.want)
         self.assertIsNone(self.server.pid(t.name))
-        if verb == "stop":
-            last = t.last()
+        last = t.last()
+        if verb == "stop" and last:  # none: it had not begun
             self.assertEqual((last["kind"], last["id"]), ("stop", action["checkpoint"]))
         return True
 
@@ -310,7 +311,8 @@ class Chaos(weir.Case):
         else:
             self.server.stop()
             for one in self.tracks:
-                self.assertIn(one.last().get("kind"), ("stop", "final"), "of %s" % one)
+                if one.last():  # else it had not begun
+                    self.assertIn(one.last()["kind"], ("stop", "final"), "of %s" % one)
         self.server.start()
 
     def changed(self, t):
@@ -341,9 +343,12 @@ class Chaos(weir.Case):
         verb = self.rng.choice(
             "submit checkpoint stop cancel restart rescale replace remove remove".split()
         )
-        self.doing("%s %s" % (verb, t))
-        if verb == "submit":
+        if verb == "submit" or self.rng.random() < 0.1:
             t = self.new_track()
+            if verb != "submit":  # that has hardly begun
+                t.submit()
+                self.tracks.append(t)
+        self.doing("%s %s" % (verb, t))
         if verb in ("restart", "remove") and not self.stop(t, self.rng.choice(("stop", "cancel"))):
             return
         told = getattr(self, "half_" + verb)(t)
@@ -444,9 +449,7 @@ class Chaos(weir.Case):
         self.assertFalse(os.path.exists(self.server.folder(t.name)))
         self.assertEqual(t.log(), "")
         self.tracks.remove(t)
-        if len(self.tracks) < JOBS:
-            self.tracks.append(self.new_track())
-            self.tracks[-1].submit()
+        self.replenish()
         return told
 
     # ---- the test ----
