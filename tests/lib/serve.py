@@ -351,7 +351,7 @@ class Watcher(threading.Thread):
             pass
 
     def end(self):
-        """The events. Their ids count up, and those of what was completed too, over all attempts."""
+        """The events. Their ids count up, and those of checkpoints too, over all attempts."""
         self.stream.shutdown()
         self.join()
         self.stream.close()
