@@ -110,6 +110,7 @@ static void erased(void *arg, struct clerk_answer *a)
 	struct managed *m = arg;
 	struct life_event ev = {.kind = LIFE_EV_ERASED};
 	if (a->error.code != OK) {
+		m->dropping = false; /* its life tries again, and may be asked to meanwhile */
 		ev.kind = LIFE_EV_ERASE_FAILED;
 		ev.error = &a->error;
 	}
