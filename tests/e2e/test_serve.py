@@ -3,6 +3,7 @@ nobody asks for anything, and what stands after a kill -9."""
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -202,6 +203,42 @@ class TheEnd(served.Case):
                 apart = abs(now[name]["since_wall_us"] - before[name]["since_wall_us"])
                 self.assertLess(apart, 2000000, name)
         self.assertEqual(set(server.pids()), {"running"})
+
+
+class Shortage(served.Case):
+    def test_without_descriptors_it_refuses_and_goes_on_when_there_are_some(self):
+        server = self.serve()
+        server.submit(served.ticking())
+        server.until_state("tick", "RUNNING")
+        pid = server.process.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        for free in (0, 1, 2, 3):
+            with self.subTest(free):
+                most = served.descriptors(pid) + free
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, before[1]))
+                job = json.dumps(served.bounded("x%d" % free))
+                for again in range(5):
+                    try:
+                        answer = server.call("POST", "/v1/jobs", job, timeout=0.4)
+                        self.assertIn(answer.status, (201, 409, 500, 503), str(answer))
+                    except serve.Gone:
+                        pass  # not even the connection was taken
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+                weir.until("it", server.answers)
+                name = "after%d" % free
+                server.submit(served.bounded(name))
+                server.until_state(name, "FINISHED")
+        self.assertEqual(server.job("tick")["attempt"], 1)
+        for name, job in server.jobs().items():
+            if name != "tick":
+                weir.until(name, lambda: server.state(name) == "FINISHED")
+
+    def test_a_data_directory_nobody_may_write_is_named(self):
+        self.write("file", "x")
+        self.refused(5, ["not a directory"], "serve", "--dir", "file")
+        self.refused((1, 5), ["file"], "serve", "--dir", "file/below")
+        self.write("data/catalogue", "no folder")
+        self.refused((1, 5), ["catalogue"], "serve", "--dir", "data")
 
 
 class Costs(served.Case):

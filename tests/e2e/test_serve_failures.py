@@ -1,5 +1,5 @@
-"""Failures under a server: a process that dies harms nobody else, is one failed attempt, and follows
-the job's restart policy (COORDINATOR.md 26); `list` says it in one line."""
+"""Failures under a server: a process that dies harms nobody else, is one failed attempt, and
+follows the job's restart policy (COORDINATOR.md 26); `list` says it in one line."""
 
 import os
 import resource

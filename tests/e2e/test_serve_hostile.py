@@ -15,6 +15,7 @@ import served
 import weir
 
 END = b"\r\n\r\n"
+POST = b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\n"
 MIB = 1 << 20
 NOBODY = 65534
 
@@ -111,18 +112,14 @@ class Malformed(Hostile):
         (b"TRACE /v1 HTTP/1.1\r\nHost: w" + END, (405,)),
         (b"CONNECT w:1 HTTP/1.1\r\nHost: w" + END, (404, 405)),
         (b"X" * 5000 + b" /v1 HTTP/1.1\r\nHost: w" + END, (405, 400)),
-        (b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\nContent-Length: -1" + END, (400, 413)),
-        (b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\nContent-Length: 1e3" + END, (400, 413)),
-        (b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\nContent-Length: 99999999999999999999" + END, (400, 413)),
-        (b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: gzip" + END + b"x", (400,)),
-        (b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked" + END + b"zz\r\n", (400,)),
-        (
-            b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked"
-            + END + b"ffffffffffffffffff\r\n",
-            (400, 413),
-        ),
-        (b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\nContent-Length: 0" + END, (422,)),
-        (b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\nContent-Length: 3" + END + b"\0\0\0", (422,)),
+        (POST + b"Content-Length: -1" + END, (400, 413)),
+        (POST + b"Content-Length: 1e3" + END, (400, 413)),
+        (POST + b"Content-Length: 99999999999999999999" + END, (400, 413)),
+        (POST + b"Transfer-Encoding: gzip" + END + b"x", (400,)),
+        (POST + b"Transfer-Encoding: chunked" + END + b"zz\r\n", (400,)),
+        (POST + b"Transfer-Encoding: chunked" + END + b"ffffffffffffffffff\r\n", (400, 413)),
+        (POST + b"Content-Length: 0" + END, (422,)),
+        (POST + b"Content-Length: 3" + END + b"\0\0\0", (422,)),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(200)), (400,)),  # TLS
         (b"PRI * HTTP/2.0" + END + b"SM" + END, (400, 404, 405, 505)),
     )
@@ -171,7 +168,7 @@ class Malformed(Hostile):
         self.assertEqual(status(self.raw(one * 3, half_close=True)), [200] * 3)
         self.assertEqual(status(self.raw(one, half_close=True)), [200])
         body = json.dumps(served.bounded()).encode()
-        head = b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\nContent-Length: %d" % len(body)
+        head = POST + b"Content-Length: %d" % len(body)
         self.assertEqual(status(self.raw(head + END + body, half_close=True)), [201])
         # Half of a request, then nothing more: an end.
         self.assertEqual(status(self.raw(head + END + body[:9], half_close=True))[1:], [])
@@ -179,7 +176,8 @@ class Malformed(Hostile):
 
     def test_a_header_over_16_kib_is_refused_and_one_below_is_not(self):
         def ask(*more):
-            return status(self.raw(b"GET /v1 HTTP/1.1\r\nHost: w\r\n" + b"".join(more) + b"\r\n"))[:1]
+            head = b"GET /v1 HTTP/1.1\r\nHost: w\r\n" + b"".join(more) + b"\r\n"
+            return status(self.raw(head))[:1]
 
         self.assertEqual(ask(b"X: " + b"x" * 15000 + b"\r\n"), [200])
         self.assertEqual(ask(b"X: " + b"x" * 17000 + b"\r\n"), [431])
@@ -193,8 +191,8 @@ class Malformed(Hostile):
         outside = self.write("outside/job/file", "mine")
         names = (
             "..", ".", "../outside", "..%2foutside", "%2e%2e%2foutside", "a%00", "%00", "a%00/stop",
-            "....//outside", "tick/../outside", "tick%2f..", "/etc", "-", "a" * 65, "%61", "tick%20",
-            "tick.log", "ti\u00e9".encode().decode("latin-1"), "tick;", "\\..\\x",
+            "....//outside", "tick/../outside", "tick%2f..", "/etc", "-", "a" * 65, "%61",
+            "tick%20", "tick.log", "ti\u00e9".encode().decode("latin-1"), "tick;", "\\..\\x",
         )
         for name in names:
             for method, more in (("GET", ""), ("GET", "/log"), ("POST", "/remove"), ("DELETE", "")):
@@ -222,12 +220,11 @@ class Malformed(Hostile):
 class Greedy(Hostile):
     def test_a_body_of_1_gib_is_refused_before_it_is_taken(self):
         before = served.resident_kb(self.pid)
-        head = b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\n"
-        answer = self.raw(head + b"Content-Length: %d" % (1 << 30) + END + b" " * MIB)
+        answer = self.raw(POST + b"Content-Length: %d" % (1 << 30) + END + b" " * MIB)
         self.assertEqual(status(answer)[:1], [413], answer[:300])
         sent = 0
         with self.socket() as s:
-            s.sendall(head + b"Transfer-Encoding: chunked" + END)
+            s.sendall(POST + b"Transfer-Encoding: chunked" + END)
             chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
             try:
                 while sent < 1 << 30:
@@ -245,11 +242,10 @@ class Greedy(Hostile):
     def test_the_bound_of_a_body_is_exact(self):
         job = json.dumps(served.bounded()).encode()
         fits = job + b" " * (MIB - len(job))
-        head = b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\n"
-        answer = self.raw(head + b"Content-Length: %d" % (MIB + 1) + END + fits + b" ")
+        answer = self.raw(POST + b"Content-Length: %d" % (MIB + 1) + END + fits + b" ")
         self.assertEqual(status(answer), [413], answer[:300])
         chunks = b"%x\r\n%s\r\n1\r\n \r\n0\r\n\r\n" % (len(fits), fits)
-        answer = self.raw(head + b"Transfer-Encoding: chunked" + END + chunks)
+        answer = self.raw(POST + b"Transfer-Encoding: chunked" + END + chunks)
         self.assertEqual(status(answer), [413], answer[:300])
         self.assertEqual(self.server.jobs(), {})
         self.server.ask("POST", "/v1/jobs", 201, fits)
@@ -296,9 +292,7 @@ class Greedy(Hostile):
             self.assertTrue(s.recv(4096).startswith(b"HTTP/1.1 200"))
         for s, _ in held + refused:
             s.close()
-        weir.until(
-            "their end", lambda: served.descriptors(self.pid) <= before
-        )
+        weir.until("their end", lambda: served.descriptors(self.pid) <= before)
         self.answers_at_once()
 
     def test_streams_count_as_connections_and_end_with_their_readers(self):
@@ -344,7 +338,7 @@ class Slow(Hostile):
         held = []
         for one in range(50):
             s = self.socket()
-            s.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: w\r\nContent-Length: 1000000" + END + b" " * 9)
+            s.sendall(POST + b"Content-Length: 1000000" + END + b" " * 9)
             held.append(s)
         self.answers_at_once()
         self.server.submit(served.bounded())

@@ -37,7 +37,8 @@ class Submit(served.Case):
         job = weir.word_count_job("in.txt", self.path("out"))
         answer = server.call("POST", "/v1/jobs", json.dumps(job))
         self.assertIn(answer.status, (400, 422), str(answer))
-        self.assertRegex(answer.json()["message"] + answer.json().get("text", ""), "in.txt|relative")
+        told = answer.json()
+        self.assertRegex(told["message"] + told.get("text", ""), "in.txt|relative")
         self.assertEqual(server.jobs(), {})
         job["pipeline"][0]["path"] = self.path("in.txt")
         self.assertEqual(server.ask("POST", "/v1/jobs", 201, json.dumps(job))["file"], None)
@@ -116,7 +117,8 @@ class Submit(served.Case):
     def test_parallelism_and_sets_are_kept_over_a_restart(self):
         server = self.serve()
         job = self.write("count.json", self.count_job(rate=60))
-        self.done("submitted", "submit", job, "--parallelism", "3", "--set", "pipeline.lines.rate=50")
+        more = ("--parallelism", "3", "--set", "pipeline.lines.rate=50")
+        self.done("submitted", "submit", job, *more)
         server.until_state("count", "RUNNING")
         server.kill9()
         server = self.serve()
@@ -164,8 +166,8 @@ class Answers(served.Case):
             self.assertEqual(events[-1]["event"], "action", verb)
             self.assertEqual(events[-1]["data"]["kind"], verb)
             self.assertEqual(events[-1]["data"]["state"], "done", events[-1])
-        for args in (("show", "tick"), ("logs", "tick"), ("stop", "tick"), ("rescale", "tick", "2")):
-            said = self.ask(*args, "--json")
+        for args in ("show tick", "logs tick", "stop tick", "rescale tick 2"):
+            said = self.ask(*args.split(), "--json")
             self.assertEqual((said.code, said.json()["code"]), (4, "E_NOT_FOUND"), str(said))
 
     def test_exit_codes_say_what_was_wrong(self):

@@ -199,7 +199,8 @@ class Logs(Watch):
 
         weir.until("its end", finished)
         self.assertTrue(os.path.exists(log + ".1"))
-        self.assertEqual(sorted(os.listdir(self.path("data", "logs"))), ["chatty.log", "chatty.log.1"])
+        logs = sorted(os.listdir(self.path("data", "logs")))
+        self.assertEqual(logs, ["chatty.log", "chatty.log.1"])
         # A burst that is written at once may pass the bound before it is looked at.
         self.assertLess(largest[0], LOG_MAX + (2 << 20))
         print("the largest log: %d bytes" % largest[0], file=sys.stderr)

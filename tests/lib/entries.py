@@ -1,5 +1,5 @@
-"""entries.py - catalogue entries as docs/FORMAT.md describes them, written in Python: a check of that
-document by another hand, and the quick way to a server with thousands of jobs.
+"""entries.py - catalogue entries as docs/FORMAT.md describes them, written in Python: a check of
+that document by another hand, and the quick way to a server with thousands of jobs.
 
 checksum64 is XXH3_64bits with a seed (Collet, xxHash specification, 0.8), for 17 to 240 bytes: an
 entry's two parts are kept within that."""

@@ -39,9 +39,9 @@ class Case(weir.Case):
 
     def tearDown(self):
         """Neither a server nor a job's process may have died of a bug, unseen."""
-        logs = glob.glob(os.path.join(glob.escape(self.dir), "**", "logs", "*.log*"), recursive=True)
+        logs = os.path.join(glob.escape(self.dir), "**", "logs", "*.log*")
         told = [p.result().err for p in self.processes if p.running() or p.args[1] == "serve"]
-        for log in logs:
+        for log in glob.glob(logs, recursive=True):
             with open(log, "rb") as f:
                 told.append(f.read().decode("latin-1"))
         super().tearDown()
