@@ -329,10 +329,32 @@ static bool is_free(struct process *p)
 	return rc != E_REFUSED;
 }
 
+static void on_lock_look(void *arg)
+{
+	struct process *p = arg;
+	loop_stop(p->loop);
+}
+
+/* The process before was killed together with its server and may not be gone yet; or somebody else
+ * has the directory, and goes, or is named. Meanwhile the server is heard. */
+static RC wait_for_lock(struct process *p, struct err *e)
+{
+	struct clock *clock = p->cli->env->clock;
+	uint64_t until_us = clock_mono_us(clock) + p->start.lock_wait_us;
+	struct loop_timer *look = NULL;
+	if (loop_timer_open(&look, p->loop, on_lock_look, p, e) != OK)
+		return e->code;
+	while (!p->stop_asked && !is_free(p) && clock_mono_us(clock) < until_us) {
+		loop_timer_set(look, LOCK_LOOK_US);
+		loop_run(p->loop);
+	}
+	loop_timer_close(&look);
+	return OK;
+}
+
 static RC open_job(struct process *p, struct err *e)
 {
 	const struct spec *s = p->file.spec;
-	struct clock *clock = p->cli->env->clock;
 	struct job_options o = {
 		.env = p->cli->env, .log = &p->log, .plan = p->file.plan, .dir = p->start.dir,
 		.pid = (uint64_t)getpid(), .started_us = p->cli->started_us,
@@ -341,10 +363,8 @@ static RC open_job(struct process *p, struct err *e)
 		.listen = {.checkpoint = on_checkpoint, .arg = p}, .failed = on_failed,
 		.answered = on_answered};
 	p->mem->limit_bytes = s->limits.memory_bytes;
-	/* The process before was killed together with its server and may not be gone yet. */
-	uint64_t until = clock_mono_us(clock) + p->start.lock_wait_us;
-	while (!is_free(p) && clock_mono_us(clock) < until)
-		usleep(LOCK_LOOK_US);
+	if (wait_for_lock(p, e) != OK)
+		return e->code;
 	return job_open(&p->job, &o, e);
 }
 
@@ -366,7 +386,6 @@ static RC prepare(struct process *p, struct err *e)
 		return e->code;
 	if (p->watched)
 		loop_timer_every(p->tick, FACTS_EVERY_US);
-	say_up(p);
 	return OK;
 }
 
@@ -378,8 +397,9 @@ static RC drive(struct process *p, enum drive_end *end, struct err *e)
 		.stop_limit_us = p->file.spec->limits.stop_us, .status_every_us = STATUS_EVERY_US,
 		.status = on_status, .began = on_began, .printed = on_printed, .arg = p};
 	p->screen.ops->opened(&p->screen);
-	if (drive_open(&p->drive, &o, e) != OK)
+	if (drive_open(&p->drive, &o, e) != OK) /* not up yet: the server tries again */
 		return e->code;
+	say_up(p);
 	if (p->stop_asked) /* before anything ran */
 		job_stop(p->job);
 	drive_run(p->drive, end);
@@ -422,7 +442,9 @@ static void run_job(struct process *p)
 		end_with(p, &e);
 		return;
 	}
-	if (job_state(p->job) != JOB_FINISHED) {
+	if (job_state(p->job) == JOB_FINISHED) {
+		say_up(p);
+	} else {
 		if (drive(p, &end, &e) != OK) {
 			end_with(p, &e);
 			return;
@@ -433,27 +455,35 @@ static void run_job(struct process *p)
 	say_ended(p, &w);
 }
 
+/* Whether who made the wire is our parent no more. */
+static bool is_orphan(void)
+{
+	struct ucred server;
+	socklen_t len = sizeof server;
+	return !getsockopt(WIRE_FD, SOL_SOCKET, SO_PEERCRED, &server, &len) && server.pid > 0 &&
+	       server.pid != getppid();
+}
+
 static int job_process(struct cli *c, const struct args *a)
 {
-	struct process *p = mem_get(c->env->mem, sizeof *p);
 	struct err e = {0};
 	int type;
 	socklen_t len = sizeof type;
 	(void)a;
-	if (!p)
-		return 1;
 	if (getsockopt(WIRE_FD, SOL_SOCKET, SO_TYPE, &type, &len)) {
 		ERR(&e, E_USAGE, "this verb is how `weir serve` starts a job; people submit it: "
 		    "weir submit");
 		return cli_fail(c, &e);
 	}
-	/* The server may be gone before the first: then the wire is at its end. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (is_orphan()) /* the server went before that */
+		return 1;
 	prctl(PR_SET_NAME, "weir");
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	if (fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) < 0)
+	struct process *p = mem_get(c->env->mem, sizeof *p);
+	if (!p || fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) < 0)
 		return 1;
 	*p = (struct process){.cli = c, .mem = c->env->mem};
 	struct wire_config wc = {.mem = p->mem, .fd = WIRE_FD, .frame = on_frame, .closed = on_closed,
