@@ -142,6 +142,9 @@ static void print_done(struct act *a)
 	if (!strcmp(a->ask->kind, "checkpoint")) {
 		print_checkpoint(a, "");
 		fprintf(p->to, " is complete, in %s\n", took);
+	} else if (!strcmp(a->ask->kind, "stop") && !strcmp(a->state, "FINISHED")) {
+		fprintf(p->to, "%sFINISHED%s in %s, before it was stopped: its input had ended\n",
+			paint_on(p, PAINT_GREEN), paint_off(p), took);
 	} else if (!strcmp(a->ask->kind, "stop")) {
 		fprintf(p->to, "%sSTOPPED%s in %s", paint_on(p, PAINT_GREEN), paint_off(p), took);
 		if (a->checkpoint)
