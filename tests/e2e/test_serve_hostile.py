@@ -35,7 +35,15 @@ class Hostile(served.Case):
                 "the end of all connections",
                 lambda: served.descriptors(self.pid) <= self.descriptors + 3 * self.running(),
             )
+            before = self.cpu_s()
+            time.sleep(0.3)  # in which there is nothing to do
+            self.assertLess(self.cpu_s() - before, 0.15, "it turns in circles")
         super().tearDown()
+
+    def cpu_s(self):
+        with open("/proc/%d/stat" % self.server.process.pid) as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def running(self):
         jobs = self.server.jobs().values()
@@ -67,7 +75,7 @@ class Hostile(served.Case):
             pass
         return got
 
-    def answers_at_once(self, seconds=2 if weir.SANITIZED else 0.5):
+    def answers_at_once(self, seconds=5 if weir.SANITIZED else 2):
         begin = time.monotonic()
         self.assertEqual(self.server.get("/v1")["pid"], self.pid)
         self.assertLess(time.monotonic() - begin, seconds)
@@ -265,7 +273,7 @@ class Greedy(Hostile):
             took = time.monotonic() - begin
             self.assertIn(answer.status, (422, 400, 503), str(answer)[:300])
             self.assertLess(len(answer.body), 4 * MIB)
-            self.assertLess(took, 20 if weir.SANITIZED else 3)
+            self.assertLess(took, 20 if weir.SANITIZED else 10)
         self.answers_at_once()
 
     def test_300_connections(self):
@@ -329,7 +337,7 @@ class Slow(Hostile):
             time.sleep(0.05)
         ends = [self.rest(s) for s in slow]
         took = time.monotonic() - begin
-        self.assertLess(took, 15)
+        self.assertLess(took, 20)
         for got in ends:
             self.assertIn(status(got), ([408], []), got)
         self.assertIn(b"in time", ends[-1])

@@ -216,6 +216,23 @@ class Answers(served.Case):
                     self.assertEqual(answer.headers["Content-Type"], "application/json")
 
 
+class AtARun(weir.Case):
+    def test_a_run_refuses_what_only_a_server_can_do(self):
+        job = self.write("tick.json", served.ticking())
+        folder = "/".join(["here" * 20] * 3)  # longer than a socket's address
+        run = self.start("run", job, "--dir", folder)
+        self.until_checkpoint(run, self.path(folder), 1)
+        weir.until("it", lambda: self.weir("show", "--dir", folder).code == 0)
+        for args in (("submit", job), ("rescale", "tick", "2"), ("logs", "tick")):
+            self.refused(5, ["weir run|weir serve"], *args, "--dir", folder)
+        self.refused(4, ["'tick'"], "show", "other", "--dir", folder)
+        self.refused(5, ["%d" % run.pid], "run", job, "--dir", folder)
+        self.ok("checkpoint", "--dir", folder)
+        self.ok("stop", "--dir", folder)
+        self.assertEqual(run.wait().code, 0, str(run.result()))
+        self.assertFalse(os.path.exists(self.path(folder, "weir.sock")))
+
+
 class StopAndGo(served.Case):
     def test_a_stop_takes_a_checkpoint_and_a_restart_goes_on_from_it(self):
         server = self.serve()
