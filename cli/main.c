@@ -102,6 +102,16 @@ static int help(const struct cli *c, int argc, char **argv)
 	return 0;
 }
 
+/* What nobody could read is no success. */
+static int written(struct cli *c, int code)
+{
+	struct err e = {0};
+	if (code || !(fflush(c->out.to) || ferror(c->out.to)))
+		return code;
+	(void)!ERR(&e, E_IO, "standard output cannot be written");
+	return cli_fail(c, &e);
+}
+
 static int verb_start(struct cli *c, const struct verb *v, int argc, char **argv)
 {
 	struct args a;
@@ -117,7 +127,7 @@ static int verb_start(struct cli *c, const struct verb *v, int argc, char **argv
 		rc = ERR(&e, E_USAGE, "'%s' is one argument too many: weir %s %s", a.place[v->most],
 			 v->name, v->arguments);
 	if (rc == OK)
-		return v->run(c, &a);
+		return written(c, v->run(c, &a));
 	fprintf(c->err.to, "weir %s: %s\ntry: weir help %s\n", v->name, e.text, v->name);
 	return err_exit_code(rc);
 }

@@ -170,6 +170,18 @@ class Answers(served.Case):
             said = self.ask(*args.split(), "--json")
             self.assertEqual((said.code, said.json()["code"]), (4, "E_NOT_FOUND"), str(said))
 
+    def test_what_cannot_be_written_is_no_success(self):
+        server = self.serve()
+        server.submit(served.ticking())
+        job = self.write("tick.json", served.ticking())
+        with open("/dev/full", "wb") as full:
+            for args in (("list",), ("show", "tick"), ("logs", "tick"), ("list", "--json")):
+                said = self.start(*args, "--dir", server.data, stdout=full).wait()
+                self.assertEqual(said.code, 1, str(said))
+                self.assertIn("standard output", said.err)
+            said = self.start("validate", job, "--json", stdout=full).wait()
+            self.assertEqual(said.code, 1, str(said))
+
     def test_exit_codes_say_what_was_wrong(self):
         server = self.serve()
         for verb in ("show", "logs", "checkpoint", "stop", "cancel", "restart", "remove"):
