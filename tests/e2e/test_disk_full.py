@@ -5,30 +5,22 @@ Needs root, for a small file system of its own.
 
 import os
 import random
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import oracle
+import small_disk
 import weir
 
 
 class DiskFull(weir.Case):
     def setUp(self):
         super().setUp()
-        self.small = self.path("small")
-        os.mkdir(self.small)
-        mount = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=768k", "weir-test", self.small],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        if mount.returncode:
-            self.skipTest("no small file system to be had: " + mount.stderr.strip())
+        self.small = small_disk.mount(self, "768k")
 
     def tearDown(self):
-        subprocess.run(["umount", "-l", self.small], stderr=subprocess.DEVNULL)
+        small_disk.unmount(self.small)
         super().tearDown()
 
     def run_into(self, folder, sink):

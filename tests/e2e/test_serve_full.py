@@ -4,27 +4,19 @@ system of its own."""
 
 import json
 import os
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import served
+import small_disk
 import weir
 
 
 class Full(served.Case):
     def setUp(self):
         super().setUp()
-        self.small = self.path("small")
-        os.mkdir(self.small)
-        mount = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=4m", "weir-test", self.small],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        if mount.returncode:
-            self.skipTest("no small file system to be had: " + mount.stderr.strip())
+        self.small = small_disk.mount(self, "4m")
 
     def tearDown(self):
         for p in self.processes:
@@ -33,7 +25,7 @@ class Full(served.Case):
         try:
             super().tearDown()
         finally:
-            subprocess.run(["umount", "-l", self.small], stderr=subprocess.DEVNULL)
+            small_disk.unmount(self.small)
 
     def fill(self):
         with open(os.path.join(self.small, "filling"), "ab", buffering=0) as f:
