@@ -31,7 +31,7 @@ class DiskFull(weir.Case):
         )
         args = ["run", self.write("job.json", job), "--dir", folder]
         self.refused(1, [self.small, "space"], *args)
-        subprocess.run(["mount", "-o", "remount,size=64m", self.small], check=True)
+        small_disk.grow(self.small, "64m")
         self.ok(*args)
         rows = weir.read_csv(os.path.join(self.dir, sink), ["word", "n"])
         self.assertIsNone(oracle.wrong_updates(rows, right))

@@ -18,5 +18,9 @@ def mount(case, size):
     return folder
 
 
+def grow(folder, size):
+    subprocess.run(["mount", "-o", "remount,size=" + size, folder], check=True)
+
+
 def unmount(folder):
     subprocess.run(["umount", "-l", folder], stderr=subprocess.DEVNULL)
