@@ -275,13 +275,14 @@ static void end_actions(struct solo *s, enum action_kind kind, const struct err 
 void solo_ended(struct solo *s, int exit, const struct err *error)
 {
 	struct loop_timer *limit = NULL, *look = NULL;
-	struct err e = {0};
+	struct err e = {0}, unanswered = {0};
 	s->exit = exit;
 	if (error->code != OK)
 		snprintf(s->error, sizeof s->error, "%s", error->text);
 	bool anybody = http_counts(s->http).connections;
 	solo_changed(s);
-	end_actions(s, ACTION_CHECKPOINT, error);
+	ERR(&unanswered, E_REFUSED, "the job ended before the checkpoint was complete");
+	end_actions(s, ACTION_CHECKPOINT, &unanswered);
 	end_actions(s, ACTION_STOP, error);
 	feed_close(&s->feed);
 	if (anybody && loop_timer_open(&limit, s->c.loop, on_last_words, s, &e) == OK &&
