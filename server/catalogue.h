@@ -56,8 +56,8 @@ size_t catalogue_foreign(const struct catalogue *c, const char **one);
  * or this one: call again with *version as it is now, raised past what may stand (a new job may
  * also be put with 0 again). */
 RC catalogue_put(struct catalogue *c, const struct entry *en, uint64_t *version, struct err *e);
-/* The whole entry. The caller's. version: as found, or as the last put has set it; 0: the newest, for
- * who cannot know whether a put comes before the read. E_NOT_FOUND: there is none. */
+/* The whole entry. The caller's. version: as found, or as the last put has set it; 0: the newest,
+ * for who cannot know whether a put comes before the read. E_NOT_FOUND: there is none. */
 RC catalogue_read(struct catalogue *c, const char *name, uint64_t version, struct entry *en,
 		  struct err *e);
 /* The job's files: everything under jobs/<name>; with logs, those too. Durable when OK; may be

@@ -165,8 +165,8 @@ static RC may_replace(const struct managed *m, const struct api_call *c, struct 
 			   name);
 	if (managed_state(m) == LIFE_FINISHED)
 		return ERR(e, E_EXISTS, "a job '%s' is FINISHED: its input was counted to the end. To run "
-			   "it again: weir remove %s, and another sink path; or give this one another name", name,
-			   name);
+			   "it again: weir remove %s, and another sink path; or give this one another "
+			   "name", name, name);
 	if (!life_is_final(managed_state(m)) && !c->replace)
 		return ERR(e, E_EXISTS, "a job '%s' is %s. To go on from its state under this description: "
 			   "weir submit --replace; to begin anew: weir stop %s, then weir remove %s", name,

@@ -1,6 +1,6 @@
-"""A server whose disk is full: nothing new is taken, what cannot be noted is not done and says so,
-what runs goes on as far as it can; with space again everything goes on. Needs root, for a small file
-system of its own."""
+"""A server whose disk is full: nothing new is taken, what cannot be noted is not done and says
+so, what runs goes on as far as it can; with space again everything goes on. Needs root, for a
+small file system of its own."""
 
 import json
 import os

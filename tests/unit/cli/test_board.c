@@ -1,4 +1,5 @@
-/* test_board.c - what is sent to a terminal, byte by byte, and what becomes of it without memory. */
+/* test_board.c - what is sent to a terminal, byte by byte, and what becomes of it without
+ * memory. */
 #include "cli/board.h"
 
 #include "tests/lib/test.h"

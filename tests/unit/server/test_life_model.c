@@ -1,7 +1,7 @@
 /* test_life_model.c - the life of a job in a small world (tests/lib/life_world.h): every state that
  * can be reached, by every event that can happen there, and long walks at random.
  * A failure prints the way to it; WEIR_SEED=n runs that walk alone. */
-#include "tests/lib/life_world.h"
+#include "tests/lib/life_rests.h"
 
 #include <stdlib.h>
 
@@ -132,8 +132,8 @@ static struct life *life_copy(const struct life *l)
 }
 
 /* Situations seen, as hashes of their prints: 64 bits are as good as the prints themselves. All of
- * them are 1.2 million (more where a cancel deletes), some 30 events away; WEIR_DEPTH=99 visits them,
- * in some minutes and 2 GB. */
+ * them are 1.2 million (more where a cancel deletes), some 30 events away; WEIR_DEPTH=99 visits
+ * them, in some minutes and 2 GB. */
 #define DEPTH 8
 #define SEEN_SLOTS (1u << 22)
 #define STATES_MAX 400000 /* of one depth, and of the next */
