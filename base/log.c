@@ -2,6 +2,7 @@
  * that share a terminal do not mix. */
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
@@ -48,27 +49,55 @@ static void escape(const char *text, char *to, size_t size)
 	to[n] = '\0';
 }
 
+static void put_line(struct log *l, enum log_level level, const char *text)
+{
+	char when[32];
+	format_time(l->clock, when);
+	if (l->format == LOG_JSON) {
+		char inside[2 * LINE_MAX_BYTES];
+		escape(text, inside, l->never_waits ? LOG_SHORT_MAX : sizeof inside);
+		fprintf(l->to, "{\"time\":\"%s\",\"level\":\"%s\",\"text\":\"%s\"}\n", when,
+			level_names[level], inside);
+	} else {
+		fprintf(l->to, "%s %-5s %s\n", when, level_names[level], text);
+	}
+	fflush(l->to);
+}
+
+/* Of a file there always is; where nobody can read any more the write says so. */
+static bool has_room(struct log *l)
+{
+	if (!l->never_waits)
+		return true;
+	struct pollfd p = {.fd = fileno(l->to), .events = POLLOUT};
+	return poll(&p, 1, 0) != 0;
+}
+
+static void tell_left_out(struct log *l)
+{
+	char text[80];
+	snprintf(text, sizeof text, "(%u lines were left out: nobody read them)", l->left_out);
+	l->left_out = 0;
+	put_line(l, LOG_WARN, text);
+}
+
 void log_line(struct log *l, enum log_level level, const char *fmt, ...)
 {
 	if (!l->to || level < l->least)
 		return;
-	char text[LINE_MAX_BYTES], when[32];
+	char text[LINE_MAX_BYTES];
 	va_list ap;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	vsnprintf(text, l->never_waits ? LOG_SHORT_MAX : sizeof text, fmt, ap);
 	va_end(ap);
-	format_time(l->clock, when);
-	if (l->format == LOG_JSON) {
-		char inside[2 * LINE_MAX_BYTES];
-		escape(text, inside, sizeof inside);
-		fprintf(l->to, "{\"time\":\"%s\",\"level\":\"%s\",\"text\":\"%s\"}\n", when,
-			level_names[level], inside);
-	} else {
-		/* A text with several lines (a validation report) stays one entry. */
-		for (char *c = text; *c; c++)
-			if ((unsigned char)*c < 0x20 && *c != '\n' && *c != '\t')
-				*c = '?';
-		fprintf(l->to, "%s %-5s %s\n", when, level_names[level], text);
-	}
-	fflush(l->to);
+	/* A text with several lines (a validation report) stays one entry. */
+	for (char *c = text; l->format == LOG_TEXT && *c; c++)
+		if ((unsigned char)*c < 0x20 && *c != '\n' && *c != '\t')
+			*c = '?';
+	if (l->left_out && has_room(l))
+		tell_left_out(l);
+	if (has_room(l))
+		put_line(l, level, text);
+	else
+		l->left_out++;
 }

@@ -9,11 +9,16 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 struct log {
-	FILE *to;              /* NULL: discards */
+	FILE *to;              /* NULL: discards. Of a descriptor, if it never waits */
 	enum log_format format;
 	enum log_level least;
 	struct clock *clock;
+	bool never_waits;      /* a line that a pipe or terminal has no room for is left out, and the
+				* next one that is written says so; lines are cut to LOG_SHORT_MAX */
+	unsigned left_out;
 };
+
+#define LOG_SHORT_MAX 4000 /* bytes of text: with the rest PIPE_BUF, which poll says there is room for */
 
 void log_line(struct log *l, enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

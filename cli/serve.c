@@ -56,7 +56,8 @@ static int serve(struct cli *c, const struct args *a)
 	const char *dir = args_text(a, "--dir", home && *home ? home : REMOTE_DIR);
 	struct serve v = {.cli = c, .dir = dir};
 	struct log log = {.to = c->err.to, .format = args_has(a, "--json") ? LOG_JSON : LOG_TEXT,
-			  .least = LOG_INFO, .clock = c->env->clock};
+			  .least = LOG_INFO, .clock = c->env->clock,
+			  .never_waits = true}; /* clients do not wait for who reads it */
 	char *full = absolute(mem, dir);
 	struct server_options o = {.env = c->env, .log = &log, .dir = full,
 				   .config = args_text(a, "--config", NULL),

@@ -10,17 +10,31 @@ static struct action **place(struct actions *as, uint64_t id)
 	return &as->ring[id % ACTIONS_KEPT];
 }
 
+static bool is_open(const struct action *a)
+{
+	return a && a->id && !a->over;
+}
+
+static bool is_open_of(const struct action *a, const char *job, enum action_kind kind)
+{
+	return is_open(a) && a->kind == kind && !strcmp(a->job, job);
+}
+
 struct action *actions_new(struct actions *as, const char *job, enum action_kind kind,
 			   struct err *e)
 {
-	struct action **at = place(as, as->last + 1);
+	uint64_t id = as->last + 1;
+	for (unsigned i = 0; i < ACTIONS_KEPT && is_open(*place(as, id)); i++)
+		id++;
+	struct action **at = place(as, id);
 	if (!*at)
 		*at = mem_get(as->mem, sizeof **at);
 	if (!*at) {
 		ERR(e, E_NO_MEMORY, "no memory for an action");
 		return NULL;
 	}
-	**at = (struct action){.id = ++as->last, .kind = kind};
+	as->last = id;
+	**at = (struct action){.id = id, .kind = kind};
 	snprintf((*at)->job, sizeof(*at)->job, "%s", job);
 	return *at;
 }
@@ -40,13 +54,21 @@ void actions_forget(struct actions *as, uint64_t id)
 
 struct action *actions_open(struct actions *as, const char *job, enum action_kind kind)
 {
-	uint64_t first = as->last > ACTIONS_KEPT ? as->last - ACTIONS_KEPT + 1 : 1;
-	for (uint64_t id = first; id <= as->last; id++) {
-		struct action *a = actions_find(as, id);
-		if (a && !a->over && a->kind == kind && !strcmp(a->job, job))
-			return a;
+	struct action *oldest = NULL;
+	for (size_t i = 0; i < ACTIONS_KEPT; i++) {
+		struct action *a = as->ring[i];
+		if (is_open_of(a, job, kind) && (!oldest || a->id < oldest->id))
+			oldest = a;
 	}
-	return NULL;
+	return oldest;
+}
+
+unsigned actions_count_open(const struct actions *as, const char *job, enum action_kind kind)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < ACTIONS_KEPT; i++)
+		n += is_open_of(as->ring[i], job, kind);
+	return n;
 }
 
 static void write_value(struct json_out *o, const char *key, const char *text)

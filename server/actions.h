@@ -23,7 +23,8 @@ struct actions {
 	struct mem *mem;
 };
 
-/* The next one. NULL: no memory, E_NO_MEMORY. */
+/* The next one, in the place of the oldest that is over: numbers of those under way are passed over.
+ * (Are all under way, the oldest is forgotten.) NULL: no memory, E_NO_MEMORY. */
 struct action *actions_new(struct actions *as, const char *job, enum action_kind kind,
 			   struct err *e);
 /* It was refused after all: as if it had never been. */
@@ -32,6 +33,7 @@ void actions_forget(struct actions *as, uint64_t id);
 struct action *actions_find(struct actions *as, uint64_t id);
 /* The oldest of a job that is of this kind and not over; NULL: there is none. */
 struct action *actions_open(struct actions *as, const char *job, enum action_kind kind);
+unsigned actions_count_open(const struct actions *as, const char *job, enum action_kind kind);
 /* It has ended: who watches the job is told. */
 void actions_over(struct actions *as, struct feed *f, uint64_t id, const struct err *error,
 		  uint64_t checkpoint);

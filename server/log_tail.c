@@ -1,6 +1,8 @@
 /* log_tail.c - see log_tail.h. */
 #include "server/log_tail.h"
 
+#include "server/log_open.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -77,8 +79,11 @@ static bool send_rest(struct log_tail *l)
 static int open_other(const struct log_tail *l, const char *path)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || (!fstat(fd, &st) && (l->fd < 0 || st.st_ino != l->inode)))
+	struct err ignored = {0};
+	int fd;
+	if (log_open(&fd, path, O_RDONLY, &ignored) != OK)
+		return -1;
+	if (!fstat(fd, &st) && (l->fd < 0 || st.st_ino != l->inode))
 		return fd;
 	close(fd);
 	return -1;

@@ -5,8 +5,8 @@
 
 #include "jobs/job_text.h"
 #include "jobs/report.h"
+#include "server/log_open.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -179,7 +179,7 @@ static void on_closed(void *arg)
 static void fail_checkpoints(struct managed *m)
 {
 	struct err e = {0};
-	ERR(&e, E_STOPPED, "the job's process ended before the checkpoint was complete");
+	ERR(&e, E_IO, "the job's process ended before the checkpoint was complete");
 	const struct action *a;
 	while ((a = actions_open(&m->s->actions, m->entry.name, ACTION_CHECKPOINT)))
 		actions_over(&m->s->actions, &m->feed, a->id, &e, 0);
@@ -231,10 +231,10 @@ static RC send_start(struct managed *m, const struct entry *en, uint64_t lock_wa
 static RC spawn(struct managed *m, const char *log, struct err *e)
 {
 	struct server *s = m->s;
-	int pair[2], log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	int pair[2], log_fd;
 	char *argv[] = {"weir", "job", m->entry.name, NULL};
-	if (log_fd < 0)
-		return err_errno(e, errno, "%s", log);
+	if (log_open(&log_fd, log, O_WRONLY | O_CREAT | O_APPEND, e) != OK)
+		return e->code;
 	if (wire_pair(pair, e) != OK) {
 		close(log_fd);
 		return e->code;

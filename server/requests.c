@@ -61,6 +61,11 @@ struct waiting_act {
 	struct asker *asker;
 };
 
+static RC refuse_stopping(const struct server *s, struct err *e)
+{
+	return s->stopping ? ERR(e, E_REFUSED, "the server is stopping: ask the next one") : OK;
+}
+
 static RC too_many(const struct server *s, struct err *e)
 {
 	if (server_running(s) < SERVER_JOBS_MAX)
@@ -83,9 +88,14 @@ static RC act_checkpoint(struct managed *m, struct http_request *r, const struct
 			 struct err *e)
 {
 	struct bytes body;
+	struct actions *as = &m->s->actions;
 	if (needs_process(m, e) != OK)
 		return e->code;
-	const struct action *a = actions_new(&m->s->actions, m->entry.name, ACTION_CHECKPOINT, e);
+	/* As the process says it; but it may hang. */
+	if (actions_count_open(as, m->entry.name, ACTION_CHECKPOINT) >= JOB_REQUESTS_MAX)
+		return ERR(e, E_LIMIT, "%u checkpoints were asked for and are not taken yet",
+			   JOB_REQUESTS_MAX);
+	const struct action *a = actions_new(as, m->entry.name, ACTION_CHECKPOINT, e);
 	if (!a)
 		return e->code;
 	server_accepted(m, r, c, a);
@@ -137,17 +147,21 @@ static void act_read(void *arg, struct clerk_answer *a)
 {
 	struct waiting_act *w = arg;
 	struct managed *m = w->m;
+	struct server *s = m->s;
 	struct asker *list = w->asker;
-	struct http_request *r = asker_take(&list, m->s->mem);
+	struct http_request *r = asker_take(&list, s->mem);
 	struct life_config c;
 	struct err e = a->error;
 	m->reading--;
-	if (r && e.code == OK && w->c.kind == ACTION_RESCALE) {
+	struct err late = {0};
+	if (r && refuse_stopping(s, &late) != OK) { /* a life that began now would not know it */
+		api_fail(r, &late);
+	} else if (r && e.code == OK && w->c.kind == ACTION_RESCALE) {
 		server_rescale(m, r, &w->c, a);
 	} else if (r) {
 		/* One that cannot be understood any more may be stopped and removed all the same. */
 		struct err odd = {0};
-		bool known = e.code == OK && server_digest(m->s, &a->entry, &c, &odd) == OK;
+		bool known = e.code == OK && server_digest(s, &a->entry, &c, &odd) == OK;
 		if (w->c.kind == ACTION_REMOVE && m->corrupt)
 			err_clear(&e);
 		if (e.code == OK && managed_live(m, &e) == OK) {
@@ -158,7 +172,7 @@ static void act_read(void *arg, struct clerk_answer *a)
 		if (e.code != OK || act(m, r, &w->c, &e) != OK)
 			api_fail(r, &e);
 	}
-	mem_put(m->s->mem, w);
+	mem_put(s->mem, w); /* m may be gone */
 }
 
 static RC act_later(struct managed *m, struct http_request *r, const struct api_call *c,
@@ -186,8 +200,8 @@ static void do_act(struct managed *m, struct http_request *r, const struct api_c
 {
 	struct err e = {0};
 	enum rc rc;
-	if (m->s->stopping)
-		rc = ERR(&e, E_REFUSED, "the server is stopping: ask the next one");
+	if (refuse_stopping(m->s, &e) != OK)
+		rc = e.code;
 	else if (!m->version || m->dropping)
 		rc = ERR(&e, E_REFUSED, "job '%s' is being %s at this moment", m->entry.name,
 			 m->version ? "removed" : "submitted");

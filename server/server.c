@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define BEAT_US 10000000
+#define SIGNAL_TWICE_US 100000 /* nobody presses a key twice within this */
 #define LOCK_TRIES 10
 #define LOCK_WAIT_US 20000
 
@@ -101,13 +102,16 @@ static void stop_all(struct server *s)
 static void on_signal(void *arg, int number)
 {
 	struct server *s = arg;
+	uint64_t now_us = clock_mono_us(s->env->clock);
 	(void)number;
-	if (!s->signals++) {
+	if (!s->stopping) {
+		s->signalled_us = now_us;
 		stop_all(s);
-		return;
+	} else if (now_us - s->signalled_us > SIGNAL_TWICE_US) {
+		/* A wrapper (timeout, make) may pass one key press on twice. */
+		s->gave_up = true;
+		loop_stop(s->loop);
 	}
-	s->gave_up = true;
-	loop_stop(s->loop);
 }
 
 static void on_beat(void *arg)
@@ -226,10 +230,20 @@ static RC server_open(struct server *s, struct err *e)
 	return begin_lives(s, e);
 }
 
+/* One more would end the process in the midst of its end, with the wrong exit code. */
+static void block_signals(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static void server_close(struct server *s)
 {
 	struct err e = {0};
-	ERR(&e, E_STOPPED, "the server has stopped");
+	ERR(&e, E_UNREACHABLE, "the server has stopped");
 	for (size_t i = 0; i < s->n_jobs; i++)
 		process_close(s->job[i]);
 	clerk_close(s->clerk); /* what was accepted is saved, and answered */
@@ -250,6 +264,7 @@ static void server_close(struct server *s)
 	mem_put(s->mem, s->config_text);
 	loop_timer_close(&s->beat);
 	loop_timer_close(&s->limit);
+	block_signals();
 	loop_signal_close(&s->sigint);
 	loop_signal_close(&s->sigterm);
 	loop_close(s->loop);

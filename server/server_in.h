@@ -77,7 +77,7 @@ struct server {
 	struct loop_timer *beat, *limit;
 	struct loop_signal *sigint, *sigterm;
 	bool stopping, short_of_memory;
-	int signals;
+	uint64_t signalled_us;     /* the first of them */
 	bool gave_up;              /* the limit passed: killed */
 };
 

@@ -141,6 +141,7 @@ void server_show(struct managed *m, struct http_request *r)
 {
 	struct err e = {0};
 	struct bytes ask;
+	bool is_asked = m->showers != NULL;
 	bool can_wait = m->wire && m->up &&
 			(m->show_timer ||
 			 loop_timer_open(&m->show_timer, m->s->loop, on_show_timer, m, &e) == OK);
@@ -148,6 +149,8 @@ void server_show(struct managed *m, struct http_request *r)
 		answer_show(m, r);
 		return;
 	}
+	if (is_asked) /* one answer serves all; and nobody's wait begins anew with the next who asks */
+		return;
 	loop_timer_set(m->show_timer, SERVER_FACTS_WAIT_US);
 	bytes_init(&ask, m->s->mem);
 	bytes_put_text(&ask, "{}");

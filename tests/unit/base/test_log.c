@@ -2,7 +2,9 @@
 #include "base/log.h"
 #include "tests/lib/test.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static uint64_t no_mono(struct clock *c)
 {
@@ -56,6 +58,33 @@ TEST(what_would_break_a_line_is_escaped)
 	expect_logged(LOG_TEXT, "a\x1B[31m\rb", "2026-01-31T23:59:59.123Z warn  a?[31m?b\n");
 }
 
+TEST(a_log_that_never_waits_leaves_out_what_nobody_reads_and_says_how_much)
+{
+	int fd[2];
+	char read_back[1 << 17];
+	EXPECT(pipe(fd) == 0);
+	struct clock c = {.mono_us = no_mono, .wall_us = fixed_wall};
+	FILE *to = fdopen(fd[1], "w");
+	struct log l = {.to = to, .least = LOG_INFO, .clock = &c, .never_waits = true};
+	EXPECT(fcntl(fd[1], F_SETPIPE_SZ, 8192) == 8192);
+	for (int i = 0; i < 200; i++)
+		log_line(&l, LOG_INFO, "%*d", 5000, i); /* cut to what a pipe takes at once */
+	EXPECT(l.left_out > 190 && l.left_out < 200);
+	unsigned left_out = l.left_out;
+	EXPECT(read(fd[0], read_back, sizeof read_back) > 0);
+	log_line(&l, LOG_INFO, "again");
+	ssize_t n = read(fd[0], read_back, sizeof read_back - 1);
+	EXPECT(n > 0);
+	read_back[n] = '\0';
+	char want[200];
+	snprintf(want, sizeof want,
+		 "2026-01-31T23:59:59.123Z warn  (%u lines were left out: nobody read them)\n"
+		 "2026-01-31T23:59:59.123Z info  again\n", left_out);
+	EXPECT(!strcmp(read_back, want));
+	EXPECT(fclose(to) == 0);
+	close(fd[0]);
+}
+
 TEST(a_level_below_the_least_and_a_log_to_nowhere_write_nothing)
 {
 	char *out = logged(LOG_TEXT, LOG_DEBUG, "noise");
@@ -88,6 +117,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_line_says_when_how_bad_and_what),
 		T(what_would_break_a_line_is_escaped),
+		T(a_log_that_never_waits_leaves_out_what_nobody_reads_and_says_how_much),
 		T(a_level_below_the_least_and_a_log_to_nowhere_write_nothing),
 		T(a_text_without_end_is_cut_and_its_entry_closed),
 		T(the_real_clock_goes_forward),
