@@ -76,7 +76,7 @@ static bool is_committed_name(const char *name)
 static void list_out(struct world *w, struct fs_names *names)
 {
 	struct err e = {0};
-	enum rc rc = fs_list(w->fs, WORLD_OUT, names, &e);
+	enum rc rc = fs_list(w->fs, w->out, names, &e);
 	if (rc == E_NOT_FOUND) {
 		*names = (struct fs_names){0};
 		return;
@@ -90,7 +90,7 @@ static char *read_out(struct world *w, const char *name, size_t *len)
 	char path[512];
 	uint8_t *data;
 	struct err e = {0};
-	snprintf(path, sizeof path, WORLD_OUT "/%s", name);
+	snprintf(path, sizeof path, "%s/%s", w->out, name);
 	if (fs_read_all(w->fs, path, 1u << 24, &data, len, &e) != OK)
 		world_fail(w, "%s", e.text);
 	return (char *)data;
@@ -243,14 +243,16 @@ static size_t read_live(struct world *w, struct manifest *live)
 	struct fs_names names;
 	struct err e = {0};
 	size_t n = 0, slots = 0;
-	if (fs_list(w->fs, WORLD_DIR "/manifest", &names, &e) != OK)
+	char path[256];
+	snprintf(path, sizeof path, "%s/manifest", w->dir);
+	if (fs_list(w->fs, path, &names, &e) != OK)
 		world_fail(w, "%s", e.text);
 	for (size_t i = names.n; i-- > 0; slots++) { /* from the newest down: it lists the others */
 		uint64_t slot;
 		if (!layout_slot_parse(names.name[i], &slot))
 			world_fail(w, "manifest/%s is left over", names.name[i]);
 		CHECK(n < SLOTS_LIVE_MAX);
-		if (slots_read(w->fs, &w->mem, WORLD_DIR, slot, &live[n], &e) != OK)
+		if (slots_read(w->fs, &w->mem, w->dir, slot, &live[n], &e) != OK)
 			world_fail(w, "%s", e.text);
 		bool fence = live[n].slot_kind == SLOT_FENCE;
 		if (!fence && n && !retention_lists(&live[0], slot))
@@ -268,7 +270,9 @@ static void check_parts(struct world *w, const struct manifest *live, size_t n)
 {
 	struct fs_names names;
 	struct err e = {0};
-	if (fs_list(w->fs, WORLD_DIR "/parts", &names, &e) != OK)
+	char path[256];
+	snprintf(path, sizeof path, "%s/parts", w->dir);
+	if (fs_list(w->fs, path, &names, &e) != OK)
 		world_fail(w, "%s", e.text);
 	for (size_t i = 0; i < names.n; i++) {
 		size_t k = 0;
@@ -294,11 +298,12 @@ static void check_pending(struct world *w)
 {
 	struct fs_names jobs, files;
 	struct err e = {0};
-	if (fs_list(w->fs, WORLD_OUT "/.weir-pending", &jobs, &e) != OK)
+	char pending[256], path[512];
+	snprintf(pending, sizeof pending, "%s/.weir-pending", w->out);
+	if (fs_list(w->fs, pending, &jobs, &e) != OK)
 		return;
 	for (size_t i = 0; i < jobs.n; i++) {
-		char path[512];
-		snprintf(path, sizeof path, WORLD_OUT "/.weir-pending/%s", jobs.name[i]);
+		snprintf(path, sizeof path, "%s/%s", pending, jobs.name[i]);
 		if (fs_list(w->fs, path, &files, &e) != OK)
 			world_fail(w, "%s", e.text);
 		if (files.n)

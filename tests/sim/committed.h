@@ -4,8 +4,6 @@
 #pragma once
 #include "tests/sim/world.h"
 
-#define WORLD_OUT "out"
-
 struct row {
 	char key[32];
 	int64_t n;

@@ -50,6 +50,9 @@ void world_open(struct world *w, uint64_t seed, const char *job_text)
 	memset(w, 0, sizeof *w);
 	w->seed = seed;
 	w->job_text = job_text;
+	w->job_file = "job.json";
+	w->dir = WORLD_DIR;
+	w->out = WORLD_OUT;
 	mem_init(&w->mem, 0);
 	CHECK(fs_sim_open(&w->disk, &w->mem, &e) == OK);
 	w->disk_bytes = w->mem.used_bytes;
@@ -128,9 +131,9 @@ static RC plan_job(struct world *w, unsigned parallelism, struct err *e)
 	char set[40];
 	const char *sets[] = {set};
 	snprintf(set, sizeof set, "parallelism=%u", parallelism);
-	diags_init(&w->ds, "job.json", w->job_text, strlen(w->job_text), &w->mem);
+	diags_init(&w->ds, w->job_file, w->job_text, strlen(w->job_text), &w->mem);
 	w->types = plan_types(&w->mem);
-	struct spec_source from = {.file = "job.json", .text = w->job_text,
+	struct spec_source from = {.file = w->job_file, .text = w->job_text,
 				   .len = strlen(w->job_text), .sets = sets,
 				   .n_sets = parallelism != 0, .env = no_variable, .types = w->types};
 	enum rc rc = spec_parse(&w->spec, &from, &w->ds, &w->mem, e);
@@ -190,7 +193,7 @@ enum world_end world_start(struct world *w, unsigned parallelism)
 		return refused(w, &e);
 	CHECK(w->plan->n_tasks <= WORLD_TASKS_MAX);
 	struct job_options o = {
-		.env = &w->env, .log = &w->log, .plan = w->plan, .dir = WORLD_DIR, .pid = 100 + w->starts,
+		.env = &w->env, .log = &w->log, .plan = w->plan, .dir = w->dir, .pid = 100 + w->starts,
 		.started_us = w->clock.now_us, .restart_attempts = w->spec->restart.attempts,
 		.listen = {.checkpoint = on_checkpoint, .arg = w}, .failed = on_failed,
 		.answered = on_answered, .restarts = w->restarts};

@@ -14,7 +14,8 @@
 #include "base/fs_sim.h"
 #include "jobs/job.h"
 
-#define WORLD_DIR "state"     /* the job's directory */
+#define WORLD_DIR "state"     /* the job's directory, unless the world says another */
+#define WORLD_OUT "out"       /* likewise its sink's folder */
 #define WORLD_TASKS_MAX 64
 #define WORLD_ANSWERS_MAX 512 /* to requests for a checkpoint, by feel */
 #define WORLD_STEPS_MAX 4000000 /* by feel: fifty times the longest run; more is a livelock */
@@ -44,7 +45,9 @@ struct world {
 	struct world_clock clock;
 	struct env env;
 	struct log log;
-	const char *job_text;     /* borrowed */
+	const char *job_text;     /* borrowed, as the next three */
+	const char *job_file;     /* what paths in it are relative to; "job.json" */
+	const char *dir, *out;    /* WORLD_DIR, WORLD_OUT */
 	/* the running process; job NULL: none */
 	struct diags ds;
 	struct spec_type *types;
