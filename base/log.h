@@ -18,7 +18,8 @@ struct log {
 	unsigned left_out;
 };
 
-#define LOG_SHORT_MAX 4000 /* bytes of text: with the rest PIPE_BUF, which poll says there is room for */
+/* Bytes of text: with the rest PIPE_BUF, which poll says there is room for. */
+#define LOG_SHORT_MAX 4000
 
 void log_line(struct log *l, enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

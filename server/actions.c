@@ -144,7 +144,8 @@ void actions_answer(struct actions *as, struct http_request *r, uint64_t id)
 		answer(as, r, 200, a);
 		return;
 	}
-	ERR(&e, E_NOT_FOUND, "there is no action %" PRIu64 " (the newest %d are kept)", id, ACTIONS_KEPT);
+	ERR(&e, E_NOT_FOUND, "there is no action %" PRIu64 " (the newest %d are kept)", id,
+	    ACTIONS_KEPT);
 	api_fail(r, &e);
 }
 

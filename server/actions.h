@@ -23,8 +23,8 @@ struct actions {
 	struct mem *mem;
 };
 
-/* The next one, in the place of the oldest that is over: numbers of those under way are passed over.
- * (Are all under way, the oldest is forgotten.) NULL: no memory, E_NO_MEMORY. */
+/* The next one, in the place of the oldest that is over: numbers of those under way are passed
+ * over. (Are all under way, the oldest is forgotten.) NULL: no memory, E_NO_MEMORY. */
 struct action *actions_new(struct actions *as, const char *job, enum action_kind kind,
 			   struct err *e);
 /* It was refused after all: as if it had never been. */

@@ -1,7 +1,7 @@
 /* log_tail.h - the end of a job's log to a client, and what is appended to it.
  * Knows rotation: when another file stands under the name, it goes on with that one from its
- * beginning. Who reads slowly is sent what he takes; three rotations behind, lines are left out. Logs
- * are no state: read beside the file seam, as standard error is written.
+ * beginning. Who reads slowly is sent what he takes; three rotations behind, lines are left out.
+ * Logs are no state: read beside the file seam, as standard error is written.
  * Threads: the loop's. */
 #pragma once
 #include "base/err.h"

@@ -88,7 +88,7 @@ void server_take_out(struct managed *m)
 {
 	struct server *s = m->s;
 	size_t at = place(s, m->entry.name);
-	CHECK(at < s->n_jobs && s->job[at] == m && !m->child);
+	CHECK(at < s->n_jobs && s->job[at] == m && !m->child && !m->reading);
 	s->n_jobs--;
 	memmove(s->job + at, s->job + at + 1, (s->n_jobs - at) * sizeof s->job[0]);
 	managed_free(m);

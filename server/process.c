@@ -265,6 +265,7 @@ void process_start(struct managed *m, const struct entry *en)
 		log_line(m->s->o.log, LOG_WARN, "%s: %s", en->name, odd.text);
 	life_configure(m->life, &c);
 	m->configured = true;
+	m->stop_us = c.stop_us;
 	if (!catalogue_job_dir(m->s->o.dir, en->name, dir, sizeof dir) ||
 	    !catalogue_log(m->s->o.dir, en->name, log, sizeof log))
 		ERR(&e, E_INVALID, "the path of '%s' is too long", m->s->o.dir);

@@ -59,6 +59,16 @@ static uint64_t stop_limit(struct server *s)
 
 /* ---- the end ---- */
 
+/* A job may say that it takes longer than others. */
+static uint64_t longest_stop(struct server *s)
+{
+	uint64_t longest = stop_limit(s);
+	for (size_t i = 0; i < s->n_jobs; i++)
+		if (managed_has_process(s->job[i]) && s->job[i]->stop_us > longest)
+			longest = s->job[i]->stop_us;
+	return longest;
+}
+
 static bool anything_lives(const struct server *s)
 {
 	for (size_t i = 0; i < s->n_jobs; i++)
@@ -89,7 +99,7 @@ static void stop_all(struct server *s)
 	log_line(s->o.log, LOG_INFO, "stopping: %zu %s a checkpoint and %s (once more: stop at once)",
 		 running, running == 1 ? "job takes" : "jobs take", running == 1 ? "ends" : "end");
 	if (loop_timer_open(&s->limit, s->loop, on_limit, s, &e) == OK)
-		loop_timer_set(s->limit, stop_limit(s));
+		loop_timer_set(s->limit, longest_stop(s));
 	for (size_t i = 0; i < s->n_jobs;) {
 		struct managed *m = s->job[i];
 		if (m->life)
@@ -177,8 +187,8 @@ static void tell_foreign(const struct server *s)
 	const char *one;
 	size_t n = catalogue_foreign(s->catalogue, &one);
 	if (n)
-		log_line(s->o.log, LOG_WARN, "%zu name%s in the catalogue's folder %s none of its own, such "
-			 "as '%s': left alone", n, n == 1 ? "" : "s", n == 1 ? "is" : "are", one);
+		log_line(s->o.log, LOG_WARN, "%zu name%s in the catalogue's folder %s none of its own, "
+			 "such as '%s': left alone", n, n == 1 ? "" : "s", n == 1 ? "is" : "are", one);
 }
 
 /* A catalogue beside a job's manifests would mix what two owners keep. */

@@ -32,6 +32,7 @@ struct managed {
 	bool corrupt;              /* nothing but the name is known; entry.error says why */
 	struct life *life;         /* NULL: final, and nothing was asked of it by this server */
 	bool configured;           /* life knows what the description says */
+	uint64_t stop_us;          /* limits.stop, as it says; 0: not known yet */
 	struct loop_timer *timer;  /* of life_wake_at; opened when first needed */
 	/* a change of the entry under way */
 	struct entry *next;        /* what the next SAVE writes (submit, rescale); NULL: the same */
@@ -41,7 +42,7 @@ struct managed {
 	bool saving_next;          /* the SAVE under way writes it */
 	struct asker *submitter;   /* waits for that SAVE */
 	bool performing;           /* managed_perform is on the stack: it goes on by itself */
-	unsigned reading;          /* acts that wait for its description */
+	unsigned reading;          /* acts that wait for its description: it stays till then */
 	bool dropping;             /* the entry is being removed */
 	/* its process */
 	struct life_do *spawn;     /* the SPAWN under way: the entry is being read; likewise */

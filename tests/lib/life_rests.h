@@ -1,5 +1,5 @@
-/* life_rests.h - what a good world does with a life (life_world.h): nothing fails any more, the process
- * obeys, and so it comes to rest. */
+/* life_rests.h - what a good world does with a life (life_world.h): nothing fails any more, the
+ * process obeys, and so it comes to rest. */
 #pragma once
 #include "tests/lib/life_world.h"
 

@@ -1,5 +1,5 @@
-/* life_rig.h - a life, what it asks for as text, and words to tell it what happens: for the tests of
- * its rules. "tell, save stopped": what is not in it did not happen. */
+/* life_rig.h - a life, what it asks for as text, and words to tell it what happens: for the tests
+ * of its rules. "tell, save stopped": what is not in it did not happen. */
 #pragma once
 #include "tests/lib/test.h"
 
