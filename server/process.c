@@ -128,6 +128,9 @@ static RC heard_answer(struct managed *m, const char *body, size_t len, struct e
 	struct word_answer a;
 	if (answer_read(&a, body, len, m->s->mem, e) != OK)
 		return e->code;
+	const struct action *asked = actions_find(&m->s->actions, a.request);
+	if (asked && (asked->kind != ACTION_CHECKPOINT || strcmp(asked->job, m->entry.name)))
+		return ERR(e, E_INVALID, "an answer to what it was not asked");
 	if (a.checkpoint)
 		m->checkpoint = a.checkpoint;
 	actions_over(&m->s->actions, &m->feed, a.request, &a.error, a.checkpoint);
