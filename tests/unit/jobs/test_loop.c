@@ -420,7 +420,10 @@ TEST(a_child_begins_with_no_signal_blocked_or_ignored)
 	ssize_t n = read(w.fd[0], got, sizeof got - 1);
 	EXPECT(n > 0);
 	got[n] = '\0';
-	if (strcmp(got, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"))
+	unsigned long long blocked = 1, ignored = 1;
+	EXPECT(sscanf(got, "SigBlk: %llx SigIgn: %llx", &blocked, &ignored) == 2);
+	/* From 32 on are the C library's own, which nobody may set: inherited as they are. */
+	if ((blocked | ignored) & 0x7fffffff)
 		fail_msg("the child has: %s", got);
 	world_close(&w);
 }
