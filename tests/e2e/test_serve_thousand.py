@@ -3,6 +3,7 @@ another has stopped, and a SIGTERM stops them all with their checkpoints."""
 
 import json
 import os
+import resource
 import sys
 import time
 import unittest
@@ -12,6 +13,30 @@ import served
 import weir
 
 JOBS = 1000
+THREADS = 8 * JOBS  # six a job, and some
+
+
+def room():
+    """What this machine lacks for so many processes, "" when it has all of it."""
+    limits = [resource.getrlimit(resource.RLIMIT_NPROC)[0]] if os.geteuid() else []
+    for path in ("/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"):
+        with open(path) as f:
+            limits.append(int(f.read()))
+    with open("/proc/self/cgroup") as f:
+        own = f.read().strip().rpartition("::")[2].lstrip("/")
+    for folder in (own, "", "pids"):
+        try:
+            with open(os.path.join("/sys/fs/cgroup", folder, "pids.max")) as f:
+                limits.append(int(f.read().strip().replace("max", "1000000")))
+        except OSError:
+            pass
+    if min(n for n in limits if n != resource.RLIM_INFINITY) < THREADS:
+        return "%d threads" % THREADS
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4 * JOBS:
+        return "%d descriptors" % (4 * JOBS)
+    with open("/proc/meminfo") as f:
+        memory = {line.split(":")[0]: int(line.split()[1]) for line in f}
+    return "4 GB of memory" if memory["MemAvailable"] < 4000000 else ""
 
 
 def job(name):
@@ -28,6 +53,8 @@ class Thousand(served.Case):
     def test_a_thousand_jobs_run_and_the_next_is_refused(self):
         if weir.SANITIZED:
             self.skipTest("a thousand processes under a sanitizer")
+        if room():
+            self.skipTest("this machine has no room: " + room())
         server = self.serve()
         for i in range(JOBS):
             server.submit(job("t%04d" % i))
