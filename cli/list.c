@@ -114,7 +114,10 @@ static void put_line(struct bytes *to, const struct paint *p, const struct line 
 	remote_put_plain(to, name, 0);
 	bytes_printf(to, "%*s  %s%-10.10s%s", (int)(name_width - strlen(name)), "",
 		     remote_state_colour(p, state), state, paint_off(p));
-	bytes_printf(to, " %7lld  %8s %9s", (long long)slice_int(l->attempt, 0), since ? ago : "-",
+	char attempt[PAINT_TEXT];
+	long long n = (long long)slice_int(l->attempt, 0);
+	snprintf(attempt, sizeof attempt, n ? "%lld" : "-", n); /* of a server before this one */
+	bytes_printf(to, " %7s  %8s %9s", attempt, since ? ago : "-",
 		     checkpoint);
 	/* What does not fit is cut; what has no room at all stands below. */
 	if (*error) {

@@ -149,6 +149,8 @@ static void put_facts(const struct entry *en, struct bytes *to)
 		jout_kv_string(&o, "code", err_name(en->code));
 	if (en->error)
 		jout_kv_string(&o, "error", en->error);
+	if (en->exit)
+		jout_kv_int(&o, "exit", en->exit);
 	if (en->erase)
 		jout_kv_bool(&o, "erase", true);
 	jout_kv_int(&o, "submitted_wall_us", en->submitted_wall_us);
@@ -340,8 +342,8 @@ static void read_sets(struct facts_reader *r, struct entry *en)
 static void refuse_unknown(struct facts_reader *r)
 {
 	static const char *const known[] = {
-		"name", "standing", "code", "error", "erase", "submitted_wall_us", "since_wall_us",
-		"file", "parallelism", "set",
+		"name", "standing", "code", "error", "exit", "erase", "submitted_wall_us",
+		"since_wall_us", "file", "parallelism", "set",
 	};
 	size_t n = json_count(r->o);
 	for (size_t i = 0; r->rc == OK && i < n; i++) {
@@ -367,6 +369,7 @@ static void read_members(struct facts_reader *r, struct entry *en)
 		WRONG(r, "'standing' is '%.40s'", standing);
 	en->code = code_named(r, string_of(r, member(r, "code", JSON_STRING, false), "code"));
 	en->error = text_of(r, "error");
+	en->exit = (int)whole(r, "exit", false, 1, 255);
 	const struct json *erase = member(r, "erase", JSON_BOOL, false);
 	en->erase = erase && json_bool(erase);
 	en->submitted_wall_us = whole(r, "submitted_wall_us", true, INT64_MIN, INT64_MAX);

@@ -30,6 +30,7 @@ struct entry {
 	enum standing standing;
 	enum rc code;              /* FAILED: of the error; also of a stop that took no checkpoint */
 	char *error;               /* one line; NULL: none */
+	int exit;                  /* FAILED: what its process said to exit with; 0: by its code */
 	bool erase;                /* its state is to be removed (on_cancel: delete) */
 	int64_t submitted_wall_us; /* the description's */
 	int64_t since_wall_us;     /* of this standing */

@@ -61,6 +61,7 @@ static void do_save(struct managed *m, const struct life_do *d)
 	en.erase = d->erase;
 	en.code = d->error.code;
 	en.error = d->error.code == OK ? NULL : (char *)m->save->error.text;
+	en.exit = d->standing == STANDING_FAILED && m->exit > 0 ? m->exit : 0;
 	en.since_wall_us = m->save_wall_us;
 	if (clerk_put(m->s->clerk, &en, m->version, saved, m, &a.error) != OK)
 		saved(m, &a);

@@ -146,7 +146,7 @@ static void on_found(void *arg, struct catalogue_found *f)
 	f->entry = (struct entry){0};
 	m->version = f->version;
 	m->corrupt = f->corrupt;
-	m->exit = -1;
+	m->exit = m->entry.exit ? m->entry.exit : -1;
 	if (f->corrupt) {
 		m->entry.standing = STANDING_FAILED;
 		m->entry.code = E_CORRUPT;

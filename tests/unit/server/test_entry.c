@@ -36,7 +36,7 @@ static struct entry sample(void)
 	return (struct entry){
 		.name = "word-count_1", .standing = STANDING_FAILED, .code = E_IO, .error = error,
 		.erase = true, .submitted_wall_us = 1790000000000000, .since_wall_us = -5,
-		.file = file, .parallelism = UINT32_MAX, .set = {set, set}, .n_sets = 2,
+		.exit = 255, .file = file, .parallelism = UINT32_MAX, .set = {set, set}, .n_sets = 2,
 		.job = job, .job_len = strlen(job),
 	};
 }
@@ -51,6 +51,7 @@ static void expect_same(const struct entry *a, const struct entry *b)
 	EXPECT(!strcmp(a->name, b->name) && a->standing == b->standing && a->code == b->code);
 	EXPECT(same_text(a->error, b->error) && same_text(a->file, b->file));
 	EXPECT(a->erase == b->erase && a->parallelism == b->parallelism);
+	EXPECT(a->exit == b->exit);
 	EXPECT(a->submitted_wall_us == b->submitted_wall_us && a->since_wall_us == b->since_wall_us);
 	EXPECT(a->n_sets == b->n_sets);
 	for (unsigned i = 0; i < a->n_sets; i++)
@@ -231,6 +232,8 @@ TEST(facts_that_no_weir_writes_are_refused_though_their_sum_is_right)
 		"{\"name\":\"x\",\"standing\":\"running\",\"erase\":1," REST "}\n",
 		"{\"name\":\"x\",\"standing\":\"running\",\"since_wall_us\":2.5,\"submitted_wall_us\":2}\n",
 		"{\"name\":\"x\",\"standing\":\"running\",\"parallelism\":-1," REST "}\n",
+		"{\"name\":\"x\",\"standing\":\"failed\",\"exit\":0," REST "}\n",
+		"{\"name\":\"x\",\"standing\":\"failed\",\"exit\":256," REST "}\n",
 		"{\"name\":\"x\",\"standing\":\"running\",\"parallelism\":0," REST "}\n",
 		"{\"name\":\"x\",\"standing\":\"running\",\"parallelism\":4294967296," REST "}\n",
 		"{\"name\":\"x\",\"standing\":\"running\",\"set\":\"a=1\"," REST "}\n",
