@@ -161,13 +161,14 @@ class AtAServer(Verbs):
         with open(self.path("followed"), "wb") as to:
             args = ("logs", "word-count", "-f", "-n", "1", "--dir", "data")
             following = self.start(*args, stdout=to)
-        self.done("STOPPED", "stop")
 
-        def told():
+        def shows(text):
             with open(self.path("followed")) as f:
-                return "STOPPED word-count" in f.read()
+                return text in f.read()
 
-        weir.until("the last line of the log", told)
+        weir.until("the first line", lambda: shows("\n"))
+        self.done("STOPPED", "stop")
+        weir.until("the last line of the log", lambda: shows("STOPPED word-count"))
         self.assertTrue(following.running())
 
 
