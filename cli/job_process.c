@@ -6,15 +6,8 @@
  * Its server's end is its own, at once and without a checkpoint: the next server starts it again
  * from the newest one. Signals that a terminal or a service manager sends to a whole group are the
  * server's business: it tells its processes to stop. */
-#include "cli/cli.h"
-#include "cli/log_file.h"
-#include "cli/screen.h"
-#include "jobs/config.h"
-#include "jobs/facts.h"
-#include "jobs/job_text.h"
-#include "server/words.h"
+#include "cli/job_process.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -24,254 +17,7 @@
 
 #define WIRE_FD 3
 #define LOCK_LOOK_US 2000
-#define FACTS_EVERY_US 1000000
-#define RECORD_EVERY_US 1000000 /* while nobody watches */
-#define BACK_LOOK_US 20000
 #define STATUS_EVERY_US 60000000 /* a line in the log */
-#define LAST_WORDS_MS 1000
-
-struct process {
-	struct cli *cli;
-	struct mem *mem;
-	struct loop *loop;
-	struct wire *wire;
-	struct loop_timer *tick, *back;
-	struct word_start start;
-	bool started;
-	struct config *config;
-	struct job_text file;
-	struct log log;
-	struct waker waker;
-	struct screen screen;
-	bool screen_is_open;
-	struct job *job;
-	struct drive *drive;
-	uint64_t said_us;           /* when a checkpoint was last told of */
-	uint64_t said_id;           /* the newest completed one that was */
-	bool watched, stop_asked;
-};
-
-/* ---- saying ---- */
-
-static void say(struct process *p, enum wire_kind kind, struct bytes *body)
-{
-	wire_send(p->wire, kind, body);
-	bytes_close(body);
-}
-
-static void say_up(struct process *p)
-{
-	struct bytes body;
-	const struct job_recovery *r = job_recovery(p->job);
-	bytes_init(&body, p->mem);
-	up_write(p->screen.last.id ? p->screen.last.id : r->restored ? r->checkpoint : 0, &body);
-	say(p, WIRE_UP, &body);
-}
-
-static void say_facts(struct process *p)
-{
-	struct bytes body;
-	struct json_out o;
-	struct facts f;
-	struct err e = {0};
-	bytes_init(&body, p->mem);
-	if (facts_take(&f, p->job, p->cli->started_us, p->cli->env->clock, p->mem, &e) != OK) {
-		log_line(&p->log, LOG_WARN, "facts: %s", e.text);
-		return;
-	}
-	jout_begin(&o, &body, false);
-	facts_write(&f, &o);
-	facts_close(&f);
-	say(p, WIRE_FACTS, &body);
-}
-
-static void say_answer(struct process *p, uint64_t request, uint64_t checkpoint,
-		       const struct err *why)
-{
-	struct bytes body;
-	struct word_answer a = {.request = request, .checkpoint = checkpoint};
-	if (why)
-		a.error = *why;
-	bytes_init(&body, p->mem);
-	answer_write(&a, &body);
-	say(p, WIRE_ANSWER, &body);
-}
-
-static void say_record(struct process *p, const struct checkpoint_record *r)
-{
-	struct bytes body;
-	struct json_out o;
-	if (r->completed)
-		p->said_id = r->id;
-	bytes_init(&body, p->mem);
-	jout_begin(&o, &body, false);
-	record_write(r, &o);
-	say(p, WIRE_RECORD, &body);
-}
-
-/* With the newest checkpoint, which may have come too soon after another to be told of. */
-static void say_ended(struct process *p, const struct word_ended *w)
-{
-	struct bytes body;
-	if (p->screen.last.id > p->said_id)
-		say_record(p, &p->screen.last);
-	bytes_init(&body, p->mem);
-	ended_write(w, &body);
-	say(p, WIRE_ENDED, &body);
-	wire_flush(p->wire, LAST_WORDS_MS);
-}
-
-/* ---- what the job tells ---- */
-
-static void on_checkpoint(void *arg, const struct checkpoint_record *r)
-{
-	struct process *p = arg;
-	if (r->completed)
-		p->screen.last = *r;
-	p->screen.ops->checkpoint(&p->screen, r);
-	log_file_check(p->start.log);
-	uint64_t now = clock_mono_us(p->cli->env->clock);
-	if (!wire_is_idle(p->wire) || (!p->watched && now - p->said_us < RECORD_EVERY_US))
-		return;
-	p->said_us = now;
-	say_record(p, r);
-}
-
-static void on_failed(void *arg, const struct err *e, const struct restart_decision *d)
-{
-	struct process *p = arg;
-	struct bytes body;
-	if (p->screen.job)
-		p->screen.ops->failed(&p->screen, e, d);
-	if (!d->restart || !p->job) /* its last word says it */
-		return;
-	struct word_failed f = {.error = *e, .restarts = *job_restarts(p->job),
-				.after_us = d->after_us};
-	bytes_init(&body, p->mem);
-	failed_write(&f, &body);
-	say(p, WIRE_FAILED, &body);
-	loop_timer_set(p->back, d->after_us);
-}
-
-/* The next attempt is to run by now: said as soon as it does. */
-static void on_back(void *arg)
-{
-	struct process *p = arg;
-	if (job_state(p->job) == JOB_RUNNING)
-		say_up(p);
-	else
-		loop_timer_set(p->back, BACK_LOOK_US);
-}
-
-static void on_answered(void *arg, uint64_t request, const struct checkpoint_record *r,
-			const struct err *why)
-{
-	say_answer(arg, request, r ? r->id : 0, r ? NULL : why);
-}
-
-static void on_began(void *arg)
-{
-	struct process *p = arg;
-	struct bytes lines, body;
-	struct paint plain = p->cli->err;
-	p->screen.ops->began(&p->screen);
-	if (!job_recovery(p->job)->restored)
-		return;
-	bytes_init(&lines, p->mem);
-	bytes_init(&body, p->mem);
-	screen_recovery(&p->screen, &plain, &lines);
-	recovery_write(bytes_text(&lines), &body);
-	bytes_close(&lines);
-	say(p, WIRE_RECOVERY, &body);
-}
-
-static void on_status(void *arg)
-{
-	struct process *p = arg;
-	p->screen.ops->status(&p->screen);
-	log_file_check(p->start.log);
-}
-
-static void on_printed(void *arg)
-{
-	struct process *p = arg;
-	log_file_check(p->start.log);
-}
-
-static void on_tick(void *arg)
-{
-	struct process *p = arg;
-	if (p->job && wire_is_idle(p->wire))
-		say_facts(p);
-}
-
-/* ---- what the server tells ---- */
-
-static void on_stop(struct process *p)
-{
-	p->stop_asked = true;
-	if (p->drive)
-		drive_stop(p->drive);
-}
-
-static void on_request(struct process *p, const char *body, size_t len)
-{
-	uint64_t request;
-	struct err e = {0};
-	if (request_read(&request, body, len, p->mem, &e) != OK)
-		return;
-	if (!p->drive)
-		ERR(&e, E_REFUSED, "the job is only starting");
-	else if (drive_checkpoint(p->drive, request, &e) == OK)
-		return;
-	say_answer(p, request, 0, &e);
-}
-
-static void on_watch(struct process *p, const char *body, size_t len)
-{
-	struct err e = {0};
-	if (watch_read(&p->watched, body, len, p->mem, &e) != OK || !p->tick)
-		return;
-	if (p->watched)
-		loop_timer_every(p->tick, FACTS_EVERY_US);
-	else
-		loop_timer_off(p->tick);
-}
-
-static void on_frame(void *arg, enum wire_kind kind, const char *body, size_t len)
-{
-	struct process *p = arg;
-	struct err e = {0};
-	switch (kind) {
-	case WIRE_START:
-		p->started = !p->started && start_read(&p->start, body, len, p->mem, &e) == OK;
-		if (!p->started)
-			_exit(1);
-		loop_stop(p->loop);
-		break;
-	case WIRE_STOP:
-		on_stop(p);
-		break;
-	case WIRE_CHECKPOINT:
-		on_request(p, body, len);
-		break;
-	case WIRE_ASK:
-		if (p->job)
-			say_facts(p);
-		break;
-	case WIRE_WATCH:
-		on_watch(p, body, len);
-		break;
-	default:
-		_exit(1);
-	}
-}
-
-static void on_closed(void *arg)
-{
-	(void)arg;
-	_exit(1);
-}
 
 /* ---- the job ---- */
 
@@ -360,8 +106,8 @@ static RC open_job(struct process *p, struct err *e)
 		.pid = (uint64_t)getpid(), .started_us = p->cli->started_us,
 		.restart_attempts = s->restart.attempts_given ? s->restart.attempts : RESTART_UNLIMITED,
 		.restarts = p->start.restarts, .waker = &p->waker,
-		.listen = {.checkpoint = on_checkpoint, .arg = p}, .failed = on_failed,
-		.answered = on_answered};
+		.listen = {.checkpoint = talk_checkpoint, .arg = p}, .failed = talk_failed,
+		.answered = talk_answered};
 	p->mem->limit_bytes = s->limits.memory_bytes;
 	if (wait_for_lock(p, e) != OK)
 		return e->code;
@@ -381,11 +127,10 @@ static RC prepare(struct process *p, struct err *e)
 	p->screen.job = p->job;
 	const struct manifest *m = job_start(p->job)->chosen;
 	p->screen.resumed = m && m->kind == CHECKPOINT_STOP;
-	if (loop_timer_open(&p->tick, p->loop, on_tick, p, e) != OK ||
-	    loop_timer_open(&p->back, p->loop, on_back, p, e) != OK)
+	if (loop_timer_open(&p->tick, p->loop, talk_tick, p, e) != OK ||
+	    loop_timer_open(&p->back, p->loop, talk_back, p, e) != OK)
 		return e->code;
-	if (p->watched)
-		loop_timer_every(p->tick, FACTS_EVERY_US);
+	talk_watch(p);
 	return OK;
 }
 
@@ -395,11 +140,11 @@ static RC drive(struct process *p, enum drive_end *end, struct err *e)
 		.job = p->job, .loop = p->loop, .clock = p->cli->env->clock, .mem = p->mem,
 		.waker = &p->waker, .out_fd = STDOUT_FILENO,
 		.stop_limit_us = p->file.spec->limits.stop_us, .status_every_us = STATUS_EVERY_US,
-		.status = on_status, .began = on_began, .printed = on_printed, .arg = p};
+		.status = talk_status, .began = talk_began, .printed = talk_printed, .arg = p};
 	p->screen.ops->opened(&p->screen);
 	if (drive_open(&p->drive, &o, e) != OK) /* not up yet: the server tries again */
 		return e->code;
-	say_up(p);
+	talk_up(p);
 	if (p->stop_asked) /* before anything ran */
 		job_stop(p->job);
 	drive_run(p->drive, end);
@@ -430,7 +175,7 @@ static void end_with(struct process *p, const struct err *e)
 {
 	struct word_ended w = {.ended = LIFE_ENDED_FAILED, .exit = err_exit_code(e->code), .error = *e};
 	fprintf(p->cli->err.to, "%s: %s\n", p->start.entry.name, e->text);
-	say_ended(p, &w);
+	talk_ended(p, &w);
 }
 
 static void run_job(struct process *p)
@@ -443,7 +188,7 @@ static void run_job(struct process *p)
 		return;
 	}
 	if (job_state(p->job) == JOB_FINISHED) {
-		say_up(p);
+		talk_up(p);
 	} else {
 		if (drive(p, &end, &e) != OK) {
 			end_with(p, &e);
@@ -452,7 +197,7 @@ static void run_job(struct process *p)
 		p->screen.ops->ended(&p->screen, end);
 	}
 	how_it_ended(p, end, &w);
-	say_ended(p, &w);
+	talk_ended(p, &w);
 }
 
 /* Whether who made the wire is our parent no more. */
@@ -486,8 +231,8 @@ static int job_process(struct cli *c, const struct args *a)
 	if (!p || fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) < 0)
 		return 1;
 	*p = (struct process){.cli = c, .mem = c->env->mem};
-	struct wire_config wc = {.mem = p->mem, .fd = WIRE_FD, .frame = on_frame, .closed = on_closed,
-				 .arg = p};
+	struct wire_config wc = {.mem = p->mem, .fd = WIRE_FD, .frame = talk_frame,
+				 .closed = talk_closed, .arg = p};
 	if (loop_open(&p->loop, p->mem, &e) != OK)
 		return cli_fail(c, &e);
 	wc.loop = p->loop;

@@ -1,0 +1,50 @@
+/* job_process.h - the inside of a job's process under `weir serve`: shared by job_process.c (from
+ * its start to its end) and job_talk.c (what passes over its wire, either way) only. */
+#pragma once
+#include "cli/screen.h"
+#include "jobs/config.h"
+#include "jobs/job_text.h"
+#include "server/words.h"
+
+struct process {
+	struct cli *cli;
+	struct mem *mem;
+	struct loop *loop;
+	struct wire *wire;
+	struct loop_timer *tick, *back;
+	struct word_start start;
+	bool started;
+	struct config *config;
+	struct job_text file;
+	struct log log;
+	struct waker waker;
+	struct screen screen;
+	bool screen_is_open;
+	struct job *job;
+	struct drive *drive;
+	uint64_t said_us;           /* when a checkpoint was last told of */
+	uint64_t said_id;           /* the newest completed one that was */
+	bool watched, stop_asked;
+};
+
+/* ---- job_talk.c ---- */
+/* What the job tells: the hooks of job_options and drive_options; arg is the process. */
+void talk_checkpoint(void *arg, const struct checkpoint_record *r);
+void talk_failed(void *arg, const struct err *e, const struct restart_decision *d);
+void talk_answered(void *arg, uint64_t request, const struct checkpoint_record *r,
+		   const struct err *why);
+void talk_began(void *arg);
+void talk_status(void *arg);
+void talk_printed(void *arg);
+/* Of p->tick: facts for who watches; of p->back: whether the next attempt runs. */
+void talk_tick(void *arg);
+void talk_back(void *arg);
+/* Begins or ends p->tick, as p->watched says. */
+void talk_watch(struct process *p);
+/* What the server tells, and that it is gone: of the wire. */
+void talk_frame(void *arg, enum wire_kind kind, const char *body, size_t len);
+void talk_closed(void *arg);
+/* It owns the directory and runs. */
+void talk_up(struct process *p);
+/* The last word, waited for. */
+void talk_ended(struct process *p, const struct word_ended *w);

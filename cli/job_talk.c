@@ -1,0 +1,239 @@
+/* job_talk.c - what a job's process and its server say to each other: see job_process.h. What the
+ * job tells goes into its log too; what may be left out waits for an idle wire. */
+#include "cli/job_process.h"
+
+#include "cli/log_file.h"
+#include "jobs/facts.h"
+
+#include <unistd.h>
+
+#define FACTS_EVERY_US 1000000
+#define RECORD_EVERY_US 1000000 /* while nobody watches */
+#define BACK_LOOK_US 20000
+#define LAST_WORDS_MS 1000
+
+/* ---- saying ---- */
+
+static void say(struct process *p, enum wire_kind kind, struct bytes *body)
+{
+	wire_send(p->wire, kind, body);
+	bytes_close(body);
+}
+
+void talk_up(struct process *p)
+{
+	struct bytes body;
+	const struct job_recovery *r = job_recovery(p->job);
+	bytes_init(&body, p->mem);
+	up_write(p->screen.last.id ? p->screen.last.id : r->restored ? r->checkpoint : 0, &body);
+	say(p, WIRE_UP, &body);
+}
+
+static void say_facts(struct process *p)
+{
+	struct bytes body;
+	struct json_out o;
+	struct facts f;
+	struct err e = {0};
+	bytes_init(&body, p->mem);
+	if (facts_take(&f, p->job, p->cli->started_us, p->cli->env->clock, p->mem, &e) != OK) {
+		log_line(&p->log, LOG_WARN, "facts: %s", e.text);
+		return;
+	}
+	jout_begin(&o, &body, false);
+	facts_write(&f, &o);
+	facts_close(&f);
+	say(p, WIRE_FACTS, &body);
+}
+
+static void say_answer(struct process *p, uint64_t request, uint64_t checkpoint,
+		       const struct err *why)
+{
+	struct bytes body;
+	struct word_answer a = {.request = request, .checkpoint = checkpoint};
+	if (why)
+		a.error = *why;
+	bytes_init(&body, p->mem);
+	answer_write(&a, &body);
+	say(p, WIRE_ANSWER, &body);
+}
+
+static void say_record(struct process *p, const struct checkpoint_record *r)
+{
+	struct bytes body;
+	struct json_out o;
+	if (r->completed)
+		p->said_id = r->id;
+	bytes_init(&body, p->mem);
+	jout_begin(&o, &body, false);
+	record_write(r, &o);
+	say(p, WIRE_RECORD, &body);
+}
+
+/* With the newest checkpoint, which may have come too soon after another to be told of. */
+void talk_ended(struct process *p, const struct word_ended *w)
+{
+	struct bytes body;
+	if (p->screen.last.id > p->said_id)
+		say_record(p, &p->screen.last);
+	bytes_init(&body, p->mem);
+	ended_write(w, &body);
+	say(p, WIRE_ENDED, &body);
+	wire_flush(p->wire, LAST_WORDS_MS);
+}
+
+/* ---- what the job tells ---- */
+
+void talk_checkpoint(void *arg, const struct checkpoint_record *r)
+{
+	struct process *p = arg;
+	if (r->completed)
+		p->screen.last = *r;
+	p->screen.ops->checkpoint(&p->screen, r);
+	log_file_check(p->start.log);
+	uint64_t now = clock_mono_us(p->cli->env->clock);
+	if (!wire_is_idle(p->wire) || (!p->watched && now - p->said_us < RECORD_EVERY_US))
+		return;
+	p->said_us = now;
+	say_record(p, r);
+}
+
+void talk_failed(void *arg, const struct err *e, const struct restart_decision *d)
+{
+	struct process *p = arg;
+	struct bytes body;
+	if (p->screen.job)
+		p->screen.ops->failed(&p->screen, e, d);
+	if (!d->restart || !p->job) /* its last word says it */
+		return;
+	struct word_failed f = {.error = *e, .restarts = *job_restarts(p->job),
+				.after_us = d->after_us};
+	bytes_init(&body, p->mem);
+	failed_write(&f, &body);
+	say(p, WIRE_FAILED, &body);
+	loop_timer_set(p->back, d->after_us);
+}
+
+/* The next attempt is to run by now: said as soon as it does. */
+void talk_back(void *arg)
+{
+	struct process *p = arg;
+	if (job_state(p->job) == JOB_RUNNING)
+		talk_up(p);
+	else
+		loop_timer_set(p->back, BACK_LOOK_US);
+}
+
+void talk_answered(void *arg, uint64_t request, const struct checkpoint_record *r,
+			const struct err *why)
+{
+	say_answer(arg, request, r ? r->id : 0, r ? NULL : why);
+}
+
+void talk_began(void *arg)
+{
+	struct process *p = arg;
+	struct bytes lines, body;
+	struct paint plain = p->cli->err;
+	p->screen.ops->began(&p->screen);
+	if (!job_recovery(p->job)->restored)
+		return;
+	bytes_init(&lines, p->mem);
+	bytes_init(&body, p->mem);
+	screen_recovery(&p->screen, &plain, &lines);
+	recovery_write(bytes_text(&lines), &body);
+	bytes_close(&lines);
+	say(p, WIRE_RECOVERY, &body);
+}
+
+void talk_status(void *arg)
+{
+	struct process *p = arg;
+	p->screen.ops->status(&p->screen);
+	log_file_check(p->start.log);
+}
+
+void talk_printed(void *arg)
+{
+	struct process *p = arg;
+	log_file_check(p->start.log);
+}
+
+void talk_watch(struct process *p)
+{
+	if (p->watched)
+		loop_timer_every(p->tick, FACTS_EVERY_US);
+	else
+		loop_timer_off(p->tick);
+}
+
+void talk_tick(void *arg)
+{
+	struct process *p = arg;
+	if (p->job && wire_is_idle(p->wire))
+		say_facts(p);
+}
+
+/* ---- what the server tells ---- */
+
+static void on_stop(struct process *p)
+{
+	p->stop_asked = true;
+	if (p->drive)
+		drive_stop(p->drive);
+}
+
+static void on_request(struct process *p, const char *body, size_t len)
+{
+	uint64_t request;
+	struct err e = {0};
+	if (request_read(&request, body, len, p->mem, &e) != OK)
+		return;
+	if (!p->drive)
+		ERR(&e, E_REFUSED, "the job is only starting");
+	else if (drive_checkpoint(p->drive, request, &e) == OK)
+		return;
+	say_answer(p, request, 0, &e);
+}
+
+static void on_watch(struct process *p, const char *body, size_t len)
+{
+	struct err e = {0};
+	if (watch_read(&p->watched, body, len, p->mem, &e) == OK && p->tick)
+		talk_watch(p);
+}
+
+void talk_frame(void *arg, enum wire_kind kind, const char *body, size_t len)
+{
+	struct process *p = arg;
+	struct err e = {0};
+	switch (kind) {
+	case WIRE_START:
+		p->started = !p->started && start_read(&p->start, body, len, p->mem, &e) == OK;
+		if (!p->started)
+			_exit(1);
+		loop_stop(p->loop);
+		break;
+	case WIRE_STOP:
+		on_stop(p);
+		break;
+	case WIRE_CHECKPOINT:
+		on_request(p, body, len);
+		break;
+	case WIRE_ASK:
+		if (p->job)
+			say_facts(p);
+		break;
+	case WIRE_WATCH:
+		on_watch(p, body, len);
+		break;
+	default:
+		_exit(1);
+	}
+}
+
+void talk_closed(void *arg)
+{
+	(void)arg;
+	_exit(1);
+}
