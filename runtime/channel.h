@@ -7,8 +7,9 @@
  * Why marks travel here and not beside: a barrier means "all before me, nothing after me".
  * Waking costs more than a batch's work, so it is put off while it does no harm: a popper that
  * sleeps is woken when CHANNEL_WAKE items wait, at a mark, or when the pusher has nothing more to
- * do (channel_settle); a pusher that sleeps is woken when half the ring is free, or when the popper
- * has nothing more to do. So no wake-up is owed while both sleep.
+ * do (channel_settle); a pusher that found no room is woken when half the ring is free, or when the
+ * popper has nothing more to do; one that sleeps for another reason is left alone. So no wake-up is
+ * owed while both sleep.
  * Owns: the slots, and each batch from push to pop. Not here: which channel (outlet.c).
  * Threads: one pusher, one popper. A wake-up costs a system call only when the other side
  * sleeps. */
@@ -75,7 +76,7 @@ bool channel_try_push(struct channel *ch, struct item *it);
 bool channel_try_pop(struct channel *ch, struct item *it);
 /* Pusher, before it waits or goes idle: wakes a popper that is owed it. */
 void channel_settle(struct channel *ch);
-/* Popper, before it waits or goes idle: the same for the pusher. */
+/* Popper, before it waits or goes idle: wakes a pusher that found no room. */
 void channel_settle_popper(struct channel *ch);
 /* Anyone: items that stand in it, about. */
 uint32_t channel_fill(const struct channel *ch);
