@@ -4,6 +4,7 @@
 
 #include "cli/log_file.h"
 #include "jobs/facts.h"
+#include "jobs/report.h"
 
 #include <unistd.h>
 
@@ -66,7 +67,7 @@ static void say_record(struct process *p, const struct checkpoint_record *r)
 		p->said_id = r->id;
 	bytes_init(&body, p->mem);
 	jout_begin(&o, &body, false);
-	record_write(r, &o);
+	report_checkpoint(r, &o);
 	say(p, WIRE_RECORD, &body);
 }
 

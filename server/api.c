@@ -202,7 +202,8 @@ static RC take_query(struct api_call *c, const struct http_request *r, struct er
 	return OK;
 }
 
-RC api_parse(struct api_call *c, const struct http_request *r, bool *method_wrong, struct err *e)
+static RC parse(struct api_call *c, const struct http_request *r, bool *method_wrong,
+		struct err *e)
 {
 	const char *method, *accept = http_header(r, "Accept");
 	memset(c, 0, sizeof *c);
@@ -215,6 +216,16 @@ RC api_parse(struct api_call *c, const struct http_request *r, bool *method_wron
 	}
 	c->stream = accept && strstr(accept, "text/event-stream");
 	return take_query(c, r, e);
+}
+
+bool api_take(struct api_call *c, struct http_request *r)
+{
+	struct err e = {0};
+	bool method_wrong;
+	if (parse(c, r, &method_wrong, &e) == OK)
+		return true;
+	api_fail_with(r, method_wrong ? 405 : api_status(e.code), &e);
+	return false;
 }
 
 /* ---- answers ---- */

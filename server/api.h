@@ -45,9 +45,8 @@ struct api_call {
 	unsigned n_sets;
 };
 
-/* E_NOT_FOUND: no such path, or a name no job can have; E_USAGE: what is wrong with the query;
- * *method_wrong: the path is there, not for this method. */
-RC api_parse(struct api_call *c, const struct http_request *r, bool *method_wrong, struct err *e);
+/* False: there is no such path, method or parameter, and r was answered. */
+bool api_take(struct api_call *c, struct http_request *r);
 
 void api_answer(struct http_request *r, unsigned status, struct bytes *json);
 /* {"code", "message", "at": null} under the status that REST.md gives the code. */

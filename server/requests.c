@@ -265,12 +265,8 @@ void server_request(void *server, struct http_request *r)
 {
 	struct server *s = server;
 	struct api_call c;
-	struct err e = {0};
-	bool method_wrong;
-	if (api_parse(&c, r, &method_wrong, &e) != OK) {
-		api_fail_with(r, method_wrong ? 405 : api_status(e.code), &e);
+	if (!api_take(&c, r))
 		return;
-	}
 	switch (c.what) {
 	case API_ABOUT:
 		server_about(s, r);

@@ -146,11 +146,8 @@ static void on_request(void *arg, struct http_request *r)
 	struct solo *s = arg;
 	struct api_call c;
 	struct err e = {0};
-	bool method_wrong;
-	if (api_parse(&c, r, &method_wrong, &e) != OK) {
-		api_fail_with(r, method_wrong ? 405 : api_status(e.code), &e);
+	if (!api_take(&c, r))
 		return;
-	}
 	switch (c.what) {
 	case API_ABOUT:
 		answer_about(s, r);

@@ -2,8 +2,6 @@
  * a bug or a broken peer, and is refused as a whole. */
 #include "server/words.h"
 
-#include "jobs/report.h"
-
 #include <string.h>
 
 /* ---- writing ---- */
@@ -127,11 +125,6 @@ void ended_write(const struct word_ended *w, struct bytes *to)
 	jout_kv_int(&o, "exit", w->exit);
 	put_error(&o, &w->error);
 	jout_object_end(&o);
-}
-
-void record_write(const struct checkpoint_record *r, struct json_out *o)
-{
-	report_checkpoint(r, o);
 }
 
 void recovery_write(const char *lines, struct bytes *to)

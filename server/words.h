@@ -58,7 +58,5 @@ struct word_ended {
 void ended_write(const struct word_ended *w, struct bytes *to);
 RC ended_read(struct word_ended *w, const char *body, size_t len, struct mem *mem, struct err *e);
 
-/* WIRE_RECORD: a record as history and report have it. */
-void record_write(const struct checkpoint_record *r, struct json_out *o);
-/* WIRE_RECOVERY */
+/* WIRE_RECORD is report_checkpoint's object, WIRE_FACTS facts_write's. WIRE_RECOVERY: */
 void recovery_write(const char *lines, struct bytes *to);
