@@ -1,7 +1,8 @@
 /* keyed_sum.c - a sum for each key:
  *     {"type":"keyed_sum","key":"word","value":"1","as":"n"}
  * "update": a record for each record, with the sum after it: the input's key columns, shared, plus
- * one new column. "end": a record for each key when the input has ended, in table order.
+ * one new column, and the fields of the record named in "keep", shared too. "end": a record for
+ * each key when the input has ended, in table order.
  *
  *   hashes (came with the batch) + keys -> keyed_upsert -> places -> sum.c's loops -> sums
  *
@@ -25,6 +26,8 @@ static const struct opt_def keyed_sum_opts[] = {
 	{"key", OPT_STRING | OPT_LIST, .help = "field or fields; absent: one sum of everything"},
 	{"value", OPT_STRING | OPT_INT | OPT_REAL, .help = "number or expression to add; default 1"},
 	{"as", OPT_STRING, .help = "the field that holds the sum; default \"sum\""},
+	{"keep", OPT_STRING | OPT_LIST,
+	 .help = "update: fields that go with each record, behind the sum"},
 	{"emit", OPT_STRING, .one_of = "update end", .later_kinds = OPT_OBJECT,
 	 .help = "update: a record for each input; end: one for each key at the end"},
 	{0},
@@ -32,6 +35,8 @@ static const struct opt_def keyed_sum_opts[] = {
 
 struct keyed_sum_conf {
 	struct stage_expr value;
+	uint32_t n_kept;
+	uint32_t kept[FIELDS_MAX];
 	bool at_end;
 	char *name; /* where records of the end come from: "the sums of 'count'" */
 };
@@ -103,6 +108,23 @@ static bool plan_value(struct op_plan *p, struct keyed_sum_conf *c)
 			     c->value.type, c->value.nullable);
 }
 
+/* A sum of the end stands for many records: there is no one record whose fields it could keep. */
+static void plan_keep(struct op_plan *p, struct keyed_sum_conf *c)
+{
+	for (size_t i = 0; i < opt_list_count(p->options, "keep"); i++) {
+		const struct json *at = opt_list_json(p->options, "keep", i);
+		int f = stage_field(p, at, opt_list_item(p->options, "keep", i), p->in[0]);
+		if (f < 0)
+			continue;
+		const struct field *x = &p->in[0]->field[f];
+		if (stage_out_add(p, at, x->name, x->type, x->nullable))
+			c->kept[c->n_kept++] = (uint32_t)f;
+	}
+	if (c->at_end && opt_has(p->options, "keep"))
+		opt_error(p->report, opt_json(p->options, "keep"), NULL,
+			  "'keep' goes with \"emit\": \"update\": a sum of the end is of many records");
+}
+
 static bool keyed_sum_plan(struct op_plan *p)
 {
 	unsigned before = p->report->errors;
@@ -112,8 +134,9 @@ static bool keyed_sum_plan(struct op_plan *p)
 	if (!c || !(c->name = mem_string(p->mem, name)))
 		return stage_no_memory(p);
 	plan_key(p);
-	plan_value(p, c);
 	c->at_end = opt_is(p->options, "emit", "end");
+	if (plan_value(p, c))
+		plan_keep(p, c);
 	p->keyed = true;
 	p->state_version = 1;
 	if (!c->at_end)
@@ -288,11 +311,13 @@ static enum op_result places(struct keyed_sum *s, struct op_ctx *ctx, const stru
 	return OP_DONE;
 }
 
-/* A batch of the input's rows, key columns shared, and a column for the sums. NULL: no memory. */
-static struct batch *updates(struct op_ctx *ctx, const struct batch *b, enum type type)
+/* A batch of the input's rows, key columns and kept ones shared, and a column for the sums. NULL:
+ * no memory. */
+static struct batch *updates(const struct keyed_sum_conf *c, struct op_ctx *ctx,
+			     const struct batch *b)
 {
 	struct batch *out = pool_batch(ctx->pool);
-	struct column *sums = out ? pool_column(ctx->pool, type) : NULL;
+	struct column *sums = out ? pool_column(ctx->pool, c->value.type) : NULL;
 	if (!sums) {
 		batch_drop(&out);
 		return NULL;
@@ -302,6 +327,8 @@ static struct batch *updates(struct op_ctx *ctx, const struct batch *b, enum typ
 		out->col[f] = column_share(b->col[ctx->key->field[f]]);
 	out->col[ctx->key->n] = sums;
 	out->n_cols = ctx->key->n + 1;
+	for (uint32_t f = 0; f < c->n_kept; f++)
+		out->col[out->n_cols++] = column_share(b->col[c->kept[f]]);
 	out->selected = b->selected;
 	out->n_sel = b->n_sel;
 	if (b->selected)
@@ -326,7 +353,7 @@ static enum op_result keyed_sum_batch(void *self, struct op_ctx *ctx, struct bat
 		if (!skip_bad(ctx, b, keyed_sum_try, s))
 			return record_error(ctx, b, bad_row);
 	r = places(s, ctx, b);
-	if (r == OP_DONE && !s->conf->at_end && !(out = updates(ctx, b, s->conf->value.type)))
+	if (r == OP_DONE && !s->conf->at_end && !(out = updates(s->conf, ctx, b)))
 		r = no_memory_error(ctx);
 	if (r == OP_DONE)
 		r = add(s, ctx, b, v, out);
@@ -356,8 +383,8 @@ static uint32_t next_entries(struct keyed_sum *s, struct op_ctx *ctx)
 		if (!s->ended.n)
 			return n;
 		for (uint32_t i = 0; i < n; i++) {
-			struct keyed_shape shape = {.form = ctx->key->form};
-			uint64_t hash = shape_hash(&shape, s->entry[i].key, s->entry[i].key_len);
+			uint64_t hash = shape_hash(keyed_shape(ctx->state), s->entry[i].key,
+						   s->entry[i].key_len);
 			s->entry[owed] = s->entry[i];
 			owed += !ended_has(&s->ended, hash);
 		}

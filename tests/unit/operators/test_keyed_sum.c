@@ -86,6 +86,41 @@ TEST(update_emits_the_running_sum_for_each_record_and_shares_the_keys)
 	drive_close(&d);
 }
 
+TEST(kept_fields_go_with_each_update_behind_its_sum)
+{
+	struct drive d;
+	char text[100];
+	sum_open(&d, "{\"key\":\"w\",\"value\":\"x\",\"keep\":[\"y\",\"x\"]}",
+		 "x int64, w string, y string?");
+	schema_text(&d.plan.out, text, sizeof text);
+	assert_string_equal(text, "w string, sum int64, y string?, x int64");
+	schema_text(&d.plan.key_schema, text, sizeof text);
+	assert_string_equal(text, "w string"); /* they are no part of the state */
+	EXPECT_OK(drive_start(&d, 1, NULL), &d.e);
+	struct batch *b = rows_batch(d.pool, &d.in[0], "1|a|one", "2|b|~", "3|a|no", "4|a|three");
+	drive_route(&d, rows_select(b, "1101"));
+	EXPECT(drive_run(&d));
+	assert_string_equal(rows_list_text(&d.rows), "a|1|one|1 b|2|~|2 a|5|three|4");
+	drive_close(&d);
+}
+
+TEST(what_cannot_be_kept_is_refused)
+{
+	static const char *const options[][2] = {
+		{"{\"key\":\"w\",\"keep\":\"z\"}", "unknown field 'z'"},
+		{"{\"key\":\"w\",\"keep\":\"w\"}", "'w'"},
+		{"{\"key\":\"w\",\"keep\":\"x\",\"emit\":\"end\"}", "is of many records"},
+	};
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+		struct drive d;
+		drive_open(&d);
+		EXPECT(!drive_plan(&d, &keyed_sum_ops, options[i][0], "w string, x int64", NULL, NULL));
+		if (!strstr(d.e.text, options[i][1]))
+			fail_msg("%s gives: %s", options[i][0], d.e.text);
+		drive_close(&d);
+	}
+}
+
 TEST(without_a_key_there_is_one_sum_and_the_value_defaults_to_one)
 {
 	struct drive d;
@@ -503,6 +538,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(update_emits_the_running_sum_for_each_record_and_shares_the_keys),
+		T(kept_fields_go_with_each_update_behind_its_sum),
+		T(what_cannot_be_kept_is_refused),
 		T(without_a_key_there_is_one_sum_and_the_value_defaults_to_one),
 		T(nulls_add_nothing_and_a_key_of_nothing_but_nulls_has_no_sum),
 		T(floats_are_summed_as_floats_and_say_that_their_order_shows),
