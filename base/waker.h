@@ -48,6 +48,8 @@ struct thread {
 RC thread_start(struct thread *t, void (*run)(void *arg), void *arg, const char *name,
 		struct err *e);
 void thread_join(struct thread *t);
+/* Processors this process may run on: at least 1. */
+unsigned thread_cores(void);
 
 /* A leaf lock: never held while another is taken. */
 struct lock {

@@ -85,6 +85,16 @@ struct task *attempt_task(const struct attempt *a, uint32_t i)
 	return a->task[i];
 }
 
+uint32_t attempt_threads(const struct attempt *a)
+{
+	return a->n_groups;
+}
+
+struct task_group *attempt_thread(const struct attempt *a, uint32_t i)
+{
+	return &a->group[i];
+}
+
 static const struct plan_stage *stage_of_task(const struct attempt *a, uint32_t task,
 					       uint32_t *subtask, uint32_t *stage)
 {
@@ -113,9 +123,10 @@ RC attempt_restore_task(struct attempt *a, uint32_t i, struct restored *out, str
 		rows += op->keyed[0].run[r].ref.rows;
 	if (a->base->m.figures.keys < rows)
 		rows = a->base->m.figures.keys;
-	if (restore_keyed(a->c.env->fs, a->mem, a->c.parts_dir, &a->base->m, &op->keyed[0], &st->shape,
-			  subtask_hash_first(st, subtask), subtask_hash_last(st, subtask),
-			  rows / st->parallelism, task_keyed(a->task[i]), out, e) != OK)
+	if (restore_keyed(a->c.env->fs, a->mem, a->c.parts_dir, &a->base->m, &op->keyed[0],
+			  &task_config(a->task[i])->shape, subtask_hash_first(st, subtask),
+			  subtask_hash_last(st, subtask), rows / st->parallelism,
+			  task_keyed(a->task[i]), out, e) != OK)
 		return err_in(e, "stage '%s'[%u]: restore of checkpoint %" PRIu64, st->spec->id, subtask,
 			      a->base->m.id);
 	return OK;

@@ -17,6 +17,7 @@
 #include "jobs/plan.h"
 #include "runtime/restore.h"
 #include "runtime/task.h"
+#include "runtime/task_group.h"
 
 /* What became of one checkpoint; the same facts stand in report, history and screen. */
 struct checkpoint_record {
@@ -68,6 +69,9 @@ struct attempt;
 RC attempt_open(struct attempt **a, const struct attempt_config *c, struct err *e);
 uint32_t attempt_tasks(const struct attempt *a);
 struct task *attempt_task(const struct attempt *a, uint32_t i);
+/* The tasks of one thread each, as the plan places them. */
+uint32_t attempt_threads(const struct attempt *a);
+struct task_group *attempt_thread(const struct attempt *a, uint32_t i);
 /* Fills the keyed state of task i from the checkpoint (nothing to do for most). Any thread, each i
  * once. */
 RC attempt_restore_task(struct attempt *a, uint32_t i, struct restored *out, struct err *e);

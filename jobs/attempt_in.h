@@ -59,6 +59,8 @@ struct attempt {
 	struct coordinator *co;
 	struct task **task;
 	uint32_t n_tasks;
+	struct task_group *group;  /* a thread's tasks each */
+	uint32_t n_groups;
 	struct channel *channel;   /* one array of all */
 	uint32_t n_channels;
 	struct channel **ins, **outs; /* what tasks borrow */

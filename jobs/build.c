@@ -118,6 +118,7 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 		.after_id = a->base ? a->base->m.id : 0, .lineage = a->c.lineage,
 		.uuid = a->c.uuid, .chunk_budget = chunk_budget(a), .mem = a->mem, .io = a->c.io,
 		.packing = a->packing, .control = a->c.control, .clock = a->c.env->clock,
+		.waker = &a->group[p->thread[st->first_task + i]].waker,
 	};
 	c.inputs = a->ins + *at_in;
 	c.n_inputs = gather_inputs(a, first, stage, i, c.inputs);
@@ -147,6 +148,56 @@ static void build_wakers(struct attempt *a)
 			for (uint32_t k = 0; k < c->edges[g].n; k++)
 				c->edges[g].to[k]->pusher = task_waker(a->task[t]);
 	}
+	for (uint32_t i = 0; i < a->n_channels; i++)
+		if (a->channel[i].pusher == a->channel[i].popper)
+			a->channel[i].slots = CHANNEL_SLOTS_WITHIN;
+}
+
+static RC open_groups(struct attempt *a, struct err *e)
+{
+	const struct plan *p = a->c.plan;
+	a->group = mem_get_aligned(a->mem, 64, p->n_threads * sizeof *a->group);
+	if (!a->group)
+		return ERR(e, E_NO_MEMORY, "no memory for the job's threads");
+	memset(a->group, 0, p->n_threads * sizeof *a->group);
+	for (; a->n_groups < p->n_threads; a->n_groups++) {
+		uint32_t n = 0;
+		for (uint32_t t = 0; t < p->n_tasks; t++)
+			n += p->thread[t] == a->n_groups;
+		if (group_open(&a->group[a->n_groups], n, a->mem, e) != OK)
+			return e->code;
+	}
+	return OK;
+}
+
+static uint32_t place_in(const struct task_group *g, const struct task *t)
+{
+	uint32_t i = 0;
+	while (g->task[i] != t)
+		i++;
+	return i;
+}
+
+/* Each task after all it reads from, and who of its thread takes what it emits. */
+static void fill_groups(struct attempt *a)
+{
+	const struct plan *p = a->c.plan;
+	for (uint32_t s = 0; s < p->n_stages; s++) {
+		const struct plan_stage *st = &p->stage[p->order[s]];
+		for (uint32_t i = 0; i < st->parallelism; i++)
+			group_add(&a->group[p->thread[st->first_task + i]],
+				  a->task[st->first_task + i]);
+	}
+	for (uint32_t e = 0; e < p->n_edges; e++) {
+		const struct plan_stage *from = &p->stage[p->edge[e].from],
+					*to = &p->stage[p->edge[e].to];
+		for (uint32_t i = 0; i < from->parallelism && i < to->parallelism; i++) {
+			uint32_t x = from->first_task + i, y = to->first_task + i;
+			struct task_group *g = &a->group[p->thread[x]];
+			if (p->thread[x] == p->thread[y])
+				group_link(g, place_in(g, a->task[x]), place_in(g, a->task[y]));
+		}
+	}
 }
 
 enum rc build_graph(struct attempt *a, struct err *e)
@@ -173,12 +224,14 @@ enum rc build_graph(struct attempt *a, struct err *e)
 	a->task_told = mem_get(a->mem, p->n_tasks + 1);
 	if (!a->channel || !a->ins || !a->outs || !a->edges || !a->task || !a->task_told)
 		goto no_memory;
-	enum rc rc = OK;
+	enum rc rc = open_groups(a, e);
 	for (uint32_t s = 0; s < p->n_stages && rc == OK; s++)
 		for (uint32_t i = 0; i < p->stage[s].parallelism && rc == OK; i++)
 			rc = build_task(a, first, s, i, &at_in, &at_out, &at_edge, e);
-	if (rc == OK)
+	if (rc == OK) {
 		build_wakers(a);
+		fill_groups(a);
+	}
 	mem_put(a->mem, first);
 	return rc;
 no_memory:
@@ -195,6 +248,9 @@ void build_close(struct attempt *a)
 		channel_close(&a->channel[i]);
 	for (uint32_t i = 0; a->task && i < a->n_tasks; i++)
 		task_free(a->task[i]);
+	for (uint32_t i = 0; i < a->n_groups; i++)
+		group_close(&a->group[i]);
+	mem_put(a->mem, a->group);
 	mem_put(a->mem, a->task_told);
 	mem_put(a->mem, a->task);
 	mem_put(a->mem, a->edges);

@@ -2,7 +2,7 @@
  *
  *   control thread: loop     <- waker (a letter came) <- timer (coordinator, restart) <- signals
  *   lane threads:   ioqueue_step until told to end; they live as long as the job
- *   task threads:   task_step until TASK_CLOSED; one attempt long
+ *   task threads:   group_step until TASK_CLOSED; one attempt long
  *   restore threads: one a task with keyed state, joined before the tasks start */
 #include "jobs/drive.h"
 
@@ -24,12 +24,16 @@ struct lane_thread {
 
 struct task_thread {
 	struct thread thread;
-	struct task *task;
+	struct task_group *group;
 	struct clock *clock;
 	bool started;
-	/* restore */
+};
+
+struct restore_thread {
+	struct thread thread;
 	struct job *job;
 	uint32_t number;
+	bool started;
 	enum rc rc;
 	struct err error;
 };
@@ -46,8 +50,8 @@ struct drive {
 	struct out *out;
 	struct lane_thread lane[2];
 	uint32_t lanes;
-	struct task_thread *task; /* of the running attempt */
-	uint32_t n_tasks;
+	struct task_thread *worker; /* of the running attempt */
+	uint32_t n_workers;
 	bool began;
 	bool stopping, stop_owed; /* a stop was asked for; the job was not told yet */
 	bool signalled;
@@ -79,17 +83,17 @@ static void lane_main(void *arg)
 static void task_main(void *arg)
 {
 	struct task_thread *t = arg;
-	struct waker *w = task_waker(t->task);
+	struct waker *w = &t->group->waker;
 	uint64_t wake_at;
 	for (;;) {
-		enum task_did did = task_step(t->task, clock_mono_us(t->clock), &wake_at);
+		enum task_did did = group_step(t->group, clock_mono_us(t->clock), &wake_at);
 		if (did == TASK_BUSY)
 			continue;
 		if (did == TASK_CLOSED)
 			return;
 		waker_prepare(w);
 		uint64_t now = clock_mono_us(t->clock);
-		did = task_step(t->task, now, &wake_at);
+		did = group_step(t->group, now, &wake_at);
 		if (did == TASK_CLOSED)
 			return;
 		if (did == TASK_BUSY)
@@ -103,7 +107,7 @@ static void task_main(void *arg)
 
 static void restore_main(void *arg)
 {
-	struct task_thread *t = arg;
+	struct restore_thread *t = arg;
 	t->rc = job_restore_task(t->job, t->number, &t->error);
 }
 
@@ -134,38 +138,52 @@ static void lanes_join(struct drive *d)
 
 static RC restore_all(struct drive *d, struct err *e)
 {
+	const struct attempt *a = job_attempt(d->job);
+	uint32_t n = attempt_tasks(a);
 	enum rc rc = OK;
-	for (uint32_t i = 0; i < d->n_tasks; i++) {
-		struct task_thread *t = &d->task[i];
+	struct restore_thread *all = mem_get(d->mem, n * sizeof *all);
+	if (!all)
+		return ERR(e, E_NO_MEMORY, "no memory for the job's threads");
+	for (uint32_t i = 0; i < n; i++) {
+		struct restore_thread *t = &all[i];
 		struct err ignored = {0};
 		t->job = d->job;
 		t->number = i;
 		/* Only keyed tasks have anything to restore. One that cannot have a thread is done here. */
-		t->started = task_keyed(t->task) &&
+		t->started = task_keyed(attempt_task(a, i)) &&
 			     thread_start(&t->thread, restore_main, t, "weir-restore", &ignored) == OK;
 		if (!t->started)
 			restore_main(t);
 	}
-	for (uint32_t i = 0; i < d->n_tasks; i++) {
-		struct task_thread *t = &d->task[i];
+	for (uint32_t i = 0; i < n; i++) {
+		struct restore_thread *t = &all[i];
 		if (t->started)
 			thread_join(&t->thread);
-		t->started = false;
 		if (t->rc != OK && rc == OK) {
 			rc = t->rc;
 			*e = t->error;
 		}
 	}
+	mem_put(d->mem, all);
 	return rc;
 }
 
-static RC tasks_start(struct drive *d, struct err *e)
+/* "count/0", and "+2" if two more share the thread. */
+static void name_of(const struct task_group *g, char *to, size_t size)
 {
-	for (uint32_t i = 0; i < d->n_tasks; i++) {
-		struct task_thread *t = &d->task[i];
-		const struct task_config *c = task_config(t->task);
+	const struct task_config *c = task_config(g->task[0]);
+	if (g->n == 1)
+		snprintf(to, size, "%s/%u", c->stage, c->subtask);
+	else
+		snprintf(to, size, "%.8s/%u+%u", c->stage, c->subtask, g->n - 1);
+}
+
+static RC workers_start(struct drive *d, struct err *e)
+{
+	for (uint32_t i = 0; i < d->n_workers; i++) {
+		struct task_thread *t = &d->worker[i];
 		char name[80];
-		snprintf(name, sizeof name, "%s/%u", c->stage, c->subtask);
+		name_of(t->group, name, sizeof name);
 		if (thread_start(&t->thread, task_main, t, name, e) != OK)
 			return err_in(e, "task %s", name);
 		t->started = true;
@@ -173,24 +191,30 @@ static RC tasks_start(struct drive *d, struct err *e)
 	return OK;
 }
 
-static void tasks_join(struct drive *d)
+static void workers_join(struct drive *d)
 {
-	for (uint32_t i = 0; d->task && i < d->n_tasks; i++)
-		if (d->task[i].started)
-			thread_join(&d->task[i].thread);
-	mem_put(d->mem, d->task);
-	d->task = NULL;
+	for (uint32_t i = 0; d->worker && i < d->n_workers; i++)
+		if (d->worker[i].started)
+			thread_join(&d->worker[i].thread);
+	mem_put(d->mem, d->worker);
+	d->worker = NULL;
 }
 
-/* A thread that could not be started: its task is closed by hand, here, once all others were
+/* A thread that could not be started: its tasks are closed by hand, here, once all others were
  * told. */
-static void tasks_close_threadless(struct drive *d)
+static void close_threadless(struct drive *d)
 {
 	uint64_t wake_at;
-	for (uint32_t i = 0; d->task && i < d->n_tasks; i++)
-		if (!d->task[i].started && d->task[i].task)
-			if (task_step(d->task[i].task, clock_mono_us(d->clock), &wake_at) == TASK_CLOSED)
-				d->task[i].task = NULL;
+	for (uint32_t i = 0; d->worker && i < d->n_workers; i++) {
+		struct task_thread *t = &d->worker[i];
+		if (t->started || !t->group)
+			continue;
+		enum task_did did = TASK_BUSY;
+		for (uint32_t turn = 0; turn <= t->group->n && did == TASK_BUSY; turn++)
+			did = group_step(t->group, clock_mono_us(d->clock), &wake_at);
+		if (did == TASK_CLOSED)
+			t->group = NULL;
+	}
 }
 
 static void attempt_begin(struct drive *d)
@@ -199,25 +223,25 @@ static void attempt_begin(struct drive *d)
 	d->began = false;
 	enum rc rc = job_begin_attempt(d->job, &e);
 	if (rc == OK) {
-		d->n_tasks = attempt_tasks(job_attempt(d->job));
-		d->task = mem_get(d->mem, d->n_tasks * sizeof *d->task);
-		if (!d->task)
+		d->n_workers = attempt_threads(job_attempt(d->job));
+		d->worker = mem_get(d->mem, d->n_workers * sizeof *d->worker);
+		if (!d->worker)
 			rc = ERR(&e, E_NO_MEMORY, "no memory for the job's threads");
 	}
-	for (uint32_t i = 0; rc == OK && i < d->n_tasks; i++) {
-		d->task[i].task = attempt_task(job_attempt(d->job), i);
-		d->task[i].clock = d->clock;
+	for (uint32_t i = 0; rc == OK && i < d->n_workers; i++) {
+		d->worker[i].group = attempt_thread(job_attempt(d->job), i);
+		d->worker[i].clock = d->clock;
 	}
 	if (rc == OK)
 		rc = restore_all(d, &e);
 	if (rc == OK)
 		rc = job_start_attempt(d->job, &e);
 	if (rc != OK) {
-		tasks_join(d);
+		workers_join(d);
 		job_attempt_broken(d->job, &e);
 		return;
 	}
-	if (tasks_start(d, &e) != OK)
+	if (workers_start(d, &e) != OK)
 		attempt_fail(job_attempt(d->job), &e, clock_mono_us(d->clock));
 }
 
@@ -252,10 +276,10 @@ static uint64_t drive_turn(struct drive *d)
 		return 0;
 	if (job_state(d->job) == JOB_RUNNING) {
 		job_step(d->job, &wake_at);
-		tasks_close_threadless(d);
+		close_threadless(d);
 		tell_began(d);
 		if (job_attempt_is_over(d->job)) {
-			tasks_join(d);
+			workers_join(d);
 			job_end_attempt(d->job);
 			return is_final(job_state(d->job)) ? UINT64_MAX : 0;
 		}

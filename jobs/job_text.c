@@ -1,6 +1,8 @@
 /* job_text.c - see job_text.h. */
 #include "jobs/job_text.h"
 
+#include "base/waker.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -52,7 +54,8 @@ static RC read_spec(struct job_text *t, const struct job_text_source *from, cons
 	struct spec_source source = {.file = from->file, .cwd = cwd, .text = t->text, .len = t->len,
 				     .sets = from->sets, .n_sets = from->n_sets,
 				     .defaults = from->defaults, .env = from->env,
-				     .env_arg = from->env_arg, .types = t->types};
+				     .env_arg = from->env_arg, .types = t->types,
+				     .cores = thread_cores()};
 	return spec_parse(&t->spec, &source, &t->ds, t->mem, e);
 }
 

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "checkpoint/coordinator.h"
+#include "jobs/placement.h"
 #include "operators/registry.h"
 #include "runtime/aligner.h"
 
@@ -205,6 +206,12 @@ RC plan_make(struct plan **out, const struct spec *s, struct diags *ds, struct m
 		goto fail;
 	plan_number_tasks(p);
 	plan_check_width(p, ds);
+	p->thread = mem_get(mem, (p->n_tasks + 1) * sizeof *p->thread);
+	if (!p->thread) {
+		rc = ERR(e, E_NO_MEMORY, "no memory to plan the job");
+		goto fail;
+	}
+	p->n_threads = placement_make(p, p->thread);
 	if (ds->errors) {
 		rc = ERR(e, E_INVALID, "the job has %u errors", ds->errors);
 		goto fail;
@@ -230,6 +237,7 @@ void plan_close(struct plan *p)
 		if (p->stage[i].p.conf && p->stage[i].ops->conf_close)
 			p->stage[i].ops->conf_close(p->stage[i].p.conf, p->mem);
 	bytes_close(&p->text);
+	mem_put(p->mem, p->thread);
 	mem_put(p->mem, p->edge);
 	mem_put(p->mem, p->stage);
 	mem_put(p->mem, p);

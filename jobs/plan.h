@@ -35,6 +35,8 @@ struct plan {
 	struct plan_edge *edge;
 	uint32_t n_edges;
 	uint32_t n_tasks;
+	uint32_t n_threads;
+	uint32_t *thread;          /* of each task: see placement.h */
 	bool bounded;              /* every source ends by itself */
 	bool commits;              /* some sink's output is committed by intents */
 	struct bytes text;         /* the job's text, for job.json */

@@ -10,12 +10,12 @@ static const struct opt_def job_opts[] = {
 	{"version", OPT_INT, .help = "of the job file: 1"},
 	{"name", OPT_STRING, .required = true,
 	 .help = "names the job and its directory: letters, digits, '_' and '-'"},
-	{"parallelism", OPT_INT, 1, SPEC_MAX_PARALLELISM, .later = "auto",
-	 .help = "subtasks of each stage; 1 unless said"},
+	{"parallelism", OPT_INT | OPT_STRING, 1, SPEC_MAX_PARALLELISM, .one_of = "auto",
+	 .help = "subtasks of each stage; \"auto\": as many as processors; 1 unless said"},
 	{"max_parallelism", OPT_INT, 1, SPEC_MAX_PARALLELISM,
 	 .help = "key groups, fixed for the life of the state; 128 unless said"},
-	{"chaining", OPT_STRING, .one_of = "none", .later = "auto",
-	 .help = "whether neighbours share a thread"},
+	{"chaining", OPT_STRING, .one_of = "none auto",
+	 .help = "auto: neighbours share a thread; none (unless said): each has its own"},
 	{"checkpoint", OPT_OBJECT, .help = "when checkpoints are taken, where and how"},
 	{"restart", OPT_OBJECT, .help = "what follows a failed attempt"},
 	{"limits", OPT_OBJECT, .help = "what the job may use"},
@@ -64,6 +64,13 @@ static const struct opt_alias job_aliases[] = {
 	{0},
 };
 
+int64_t spec_parallelism(const struct spec *s, const struct json *v, unsigned absent)
+{
+	if (opt_is(v, "parallelism", "auto"))
+		return s->cores < s->max_parallelism ? s->cores : s->max_parallelism;
+	return opt_int(v, "parallelism", absent);
+}
+
 static void read_job(struct spec *s, const struct json *root, struct diags *ds)
 {
 	struct diag_report dr;
@@ -78,9 +85,10 @@ static void read_job(struct spec *s, const struct json *root, struct diags *ds)
 	if (opt_int(root, "version", 1) != 1)
 		opt_error(r, opt_json(root, "version"), "this weir reads version 1",
 			  "unknown version of the job file");
-	int64_t most = opt_int(root, "max_parallelism", 128), p = opt_int(root, "parallelism", 1);
+	int64_t most = opt_int(root, "max_parallelism", 128);
 	s->max_parallelism = spec_clamped(most, 1, SPEC_MAX_PARALLELISM);
-	s->parallelism = spec_clamped(p, 1, SPEC_MAX_PARALLELISM);
+	s->parallelism = spec_clamped(spec_parallelism(s, root, 1), 1, SPEC_MAX_PARALLELISM);
+	s->chaining = opt_is(root, "chaining", "auto");
 	if (s->parallelism > s->max_parallelism) {
 		char hint[80];
 		snprintf(hint, sizeof hint, "at most \"max_parallelism\", which is %u",
@@ -147,6 +155,7 @@ RC spec_parse(struct spec **out, const struct spec_source *from, struct diags *d
 	if (!s)
 		return ERR(e, E_NO_MEMORY, "no memory for a job file");
 	s->mem = mem;
+	s->cores = from->cores ? from->cores : 1;
 	bytes_init(&s->submitted, mem);
 	if (!from->file)
 		ds->no_relative = "no job file is known: write an absolute path, or say "

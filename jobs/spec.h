@@ -45,6 +45,8 @@ struct spec_stage {
 struct spec {
 	const char *name; /* "" when missing (told) */
 	unsigned parallelism, max_parallelism;
+	unsigned cores; /* processors "auto" goes by */
+	bool chaining;  /* "auto": neighbours may share a thread */
 	struct {
 		uint64_t interval_us; /* 0: none but at start, at stop and at the end */
 		uint64_t timeout_us;
@@ -87,6 +89,7 @@ struct spec_source {
 	const char *(*env)(void *arg, const char *name); /* NULL when it is not set */
 	void *env_arg;
 	const struct spec_type *types; /* ends with {0} */
+	unsigned cores; /* what "auto" goes by; 0: 1 */
 };
 
 /* Parses and checks. Every fault goes to ds (diags_init with the same file and text). Returns OK

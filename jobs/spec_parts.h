@@ -12,6 +12,8 @@ void spec_read_blocks(struct spec *s, const struct json *root, struct diags *ds)
 bool spec_read_stages(struct spec *s, const struct spec_source *from, struct diags *ds);
 bool spec_connect(struct spec *s, struct diags *ds);
 
+/* The number, or what "auto" stands for; `absent` where v does not say. */
+int64_t spec_parallelism(const struct spec *s, const struct json *v, unsigned absent);
 /* Whether a strategy goes by that key of the block restart. */
 bool spec_restart_reads(enum restart_strategy strategy, const char *key);
 /* A value the table may have refused: within [min, max] all the same, so that nothing overflows. */

@@ -12,8 +12,8 @@ static const struct opt_def common[] = {
 	 .help = "names the stage and its state: letters, digits, '_' and '-'"},
 	{"type", OPT_STRING, .required = true, .help = "what the stage does"},
 	{"inputs", OPT_STRING | OPT_LIST, .help = "ids of the stages it reads; else the one before"},
-	{"parallelism", OPT_INT, 1, SPEC_MAX_PARALLELISM, .later = "auto",
-	 .help = "how many subtasks; else the job's"},
+	{"parallelism", OPT_INT | OPT_STRING, 1, SPEC_MAX_PARALLELISM, .one_of = "auto",
+	 .help = "how many subtasks, or \"auto\"; else the job's"},
 	{"on_error", OPT_STRING, .one_of = "fail skip",
 	 .help = "a record that cannot be processed fails the job (the default), or is skipped"},
 	{0},
@@ -139,7 +139,7 @@ static void check_options(const struct spec_type *type, const struct json *v, st
 static void set_parallelism(struct spec *s, unsigned i, struct opt_report *r)
 {
 	struct spec_stage *st = &s->stages[i];
-	int64_t p = opt_int(st->json, "parallelism", s->parallelism);
+	int64_t p = spec_parallelism(s, st->json, s->parallelism);
 	st->parallelism = s->parallelism;
 	if (p < 1 || p > SPEC_MAX_PARALLELISM)
 		return; /* told by the table */

@@ -18,6 +18,7 @@
 #include "runtime/batch.h"
 
 #define CHANNEL_SLOTS 16
+#define CHANNEL_SLOTS_WITHIN 2 /* between tasks of one thread: taken while it is in the cache */
 #define CHANNEL_WAKE 4   /* measured: a quarter of the ring */
 /* By feel: 16 ordinary batches are about 1 MiB; one large record may pass. */
 #define CHANNEL_BYTES (4u << 20)

@@ -17,6 +17,8 @@
 #include "runtime/pool.h"
 #include "state/keyed.h"
 
+struct latency; /* operators/latency.h */
+
 enum op_role { OP_SOURCE, OP_TRANSFORM, OP_SINK };
 
 enum op_result {
@@ -55,7 +57,10 @@ struct op_plan {
 	const char *order_dependent;    /* why its output depends on arrival order or clock; NULL: no */
 	const char *path;               /* the place it reads or writes, for explain and the check that
 	                                 * no two sinks share one; owned by conf; NULL: none */
-	void *conf;                     /* made with mem; shared by the subtasks, read only */
+	const struct latency *latency;  /* of a sink that measures them: a histogram a subtask, owned
+	                                 * by conf; NULL: none */
+	void *conf;                     /* made with mem; shared by the subtasks, read only but for
+	                                 * what is marked as a subtask's own */
 };
 
 /* Before the fence (control thread; may read files): turns what the chosen checkpoint holds of this
@@ -118,7 +123,7 @@ struct op_ctx {
 	struct keyed *state;            /* NULL unless the stage is keyed */
 	/* of this step */
 	uint64_t now_us;                /* monotonic */
-	int64_t wall_us;                /* for created_as only */
+	int64_t wall_us;                /* UTC, sources and sinks: for created_as and latency_of */
 	uint64_t wake_at_us;            /* with OP_WAIT: call again by then; UINT64_MAX: by letter */
 	struct err error;               /* with OP_FAILED */
 	/* counted by the operator */

@@ -12,8 +12,9 @@ RC task_open(struct task **out, const struct task_config *c, struct err *e)
 		return ERR(e, E_NO_MEMORY, "stage '%s': no memory for a task", c->stage);
 	memset(t, 0, sizeof *t);
 	t->c = *c;
-	waker_init(&t->waker);
-	mailbox_init(&t->mail, &t->waker);
+	waker_init(&t->own_waker);
+	t->waker = c->waker ? c->waker : &t->own_waker;
+	mailbox_init(&t->mail, t->waker);
 	t->phase = c->ops->role == OP_SOURCE ? TASK_WAITING : TASK_RUNNING;
 	t->last_did = TASK_IDLE;
 	t->ended = (struct task_report){.task = c->number, .attempt = c->attempt};
@@ -114,7 +115,7 @@ struct mailbox *task_mailbox(struct task *t)
 
 struct waker *task_waker(struct task *t)
 {
-	return &t->waker;
+	return t->waker;
 }
 
 const struct task_stats *task_stats(const struct task *t)
@@ -404,6 +405,13 @@ static void task_account(struct task *t, uint64_t now_us)
 	    took);
 }
 
+void task_rests(struct task *t, uint64_t now_us)
+{
+	task_account(t, now_us);
+	if (t->last_did == TASK_BUSY)
+		t->last_did = TASK_IDLE;
+}
+
 /* Nothing of ours follows at once: whoever waits for what we pushed or took is woken. */
 static void task_settle(struct task *t)
 {
@@ -440,7 +448,7 @@ static void task_warm(struct task *t)
 	if (want < t->warmed * 2)
 		want = t->warmed * 2;
 	t->warmed = want < WARM_CHUNKS ? (uint32_t)want : WARM_CHUNKS;
-	pack_warm(t->c.packing, &t->chunks, t->warmed, &t->waker);
+	pack_warm(t->c.packing, &t->chunks, t->warmed, t->waker);
 }
 
 enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
@@ -448,6 +456,8 @@ enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
 	CHECK(!t->closed);
 	task_account(t, now_us);
 	t->ctx.now_us = now_us;
+	if (t->c.ops->role != OP_TRANSFORM)
+		t->ctx.wall_us = clock_wall_us(t->c.clock);
 	t->ctx.wake_at_us = UINT64_MAX;
 	task_warm(t);
 	task_letters(t);

@@ -64,7 +64,8 @@ struct task_config {
 	struct ioqueue *io;
 	struct packing *packing;
 	struct mailbox *control;
-	struct clock *clock;         /* for wall time of created_as only */
+	struct clock *clock;         /* for created_as, latency_of, and what snapshots cost */
+	struct waker *waker;         /* of the group it shares a thread with; NULL: its own */
 };
 
 struct task;
@@ -79,6 +80,8 @@ void task_close(struct task *t);
 void task_free(struct task *t);
 
 enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us);
+/* Its thread is another task's turn from now on: the time until its next step is not its work. */
+void task_rests(struct task *t, uint64_t now_us);
 struct mailbox *task_mailbox(struct task *t);
 struct waker *task_waker(struct task *t);
 const struct task_stats *task_stats(const struct task *t);

@@ -90,7 +90,7 @@ enum rc task_snapshot(struct task *t)
 	figures_of_state(t, s);
 	if (t->keyed) {
 		g->packed = false;
-		g->pack = pack_begin(t->c.packing, s, &t->c.shape, &t->waker);
+		g->pack = pack_begin(t->c.packing, s, &t->c.shape, t->waker);
 		if (!g->pack) {
 			snap_close(s);
 			return ERR(e, E_NO_MEMORY, "no memory for a snapshot");

@@ -30,7 +30,7 @@ struct snapping {
 
 struct task {
 	struct task_config c;
-	struct waker waker;
+	struct waker own_waker, *waker; /* waker: own_waker, or its group's */
 	struct mailbox mail;
 	struct op_ctx ctx;
 	void *self;
