@@ -19,9 +19,10 @@ enum chunk_stream {
 
 enum row_op { ROW_PUT = 0, ROW_DELETE = 1 };
 
-/* Rows as they lie in data, packed, unaligned:
- *   KEY_FIX8   key 8 | value (8 or 16) | op 1
- *   KEY_BYTES  length u32, top bit: op | key | value */
+/* Rows as they lie in data:
+ *   KEY_FIX8   columns (struct chunk_columns): keys, values, operations
+ *   KEY_BYTES  packed, unaligned: length u32, top bit: op | key | value
+ * used_bytes counts 8 + value + 1 a row of KEY_FIX8. */
 struct chunk {
 	struct chunk *next;      /* of one list: the chunks of a saved run */
 	struct chunk *next_list; /* the table's own queue of lists */
@@ -32,6 +33,23 @@ struct chunk {
 	bool overdraft; /* beyond the budget: freed when put back */
 	_Alignas(16) uint8_t data[];
 };
+
+/* KEY_FIX8: where the columns of a chunk stand. Room for as many rows as row sizes fit in it. */
+struct chunk_columns {
+	uint64_t *key, *value; /* values: value_bytes / 8 a row */
+	uint8_t *op;           /* enum row_op */
+	uint32_t room;         /* rows, those that are there included */
+};
+
+static inline struct chunk_columns chunk_columns(struct chunk *c, uint32_t value_bytes)
+{
+	struct chunk_columns x;
+	x.room = c->size_bytes / (8 + value_bytes + 1);
+	x.key = (uint64_t *)c->data;
+	x.value = x.key + x.room;
+	x.op = (uint8_t *)(x.value + (size_t)x.room * (value_bytes / 8));
+	return x;
+}
 
 struct chunk_pool {
 	struct mem *mem;

@@ -170,15 +170,9 @@ enum merge_did merge_step(struct merge *m, struct merge_span *span, struct err *
 	if (!m->w && run_writer_open(&m->w, &m->shape, m->mem, e) != OK)
 		return MERGE_FAULT;
 	for (;;) {
-		while (s->from < s->to) {
-			const struct run_block *b = s->block;
-			uint32_t row = s->from++, len;
-			const uint8_t *key = run_key(b, row, &len);
-			const uint8_t *value = b->value + (size_t)row * m->shape.value_bytes;
-			if (run_add(m->w, b->hash[row], b->op[row], key, len, value, &span->out) ==
-			    RUN_BLOCK)
+		while (s->from < s->to)
+			if (run_add_rows(m->w, s->block, &s->from, s->to, &span->out) == RUN_BLOCK)
 				return MERGE_BLOCK;
-		}
 		enum merge_did did = merge_rows(m, s, e);
 		if (did == MERGE_ROWS)
 			continue;

@@ -1,190 +1,12 @@
-/* pack.c - raw rows of chunks, sorted and written as blocks: what the packing thread does. A
- * chunk of the ordered stream is almost sorted (only clusters are out of order): insertion. A
- * chunk of saved rows is not, but its hashes are spread evenly: one distribution by their high
- * bits leaves them almost sorted, then insertion. What resists both (forced collisions) is
- * merged. */
+/* pack.c - sorted chunks, written as blocks: what the packing thread does after sort.c. Rows of one
+ * chunk ascend, so those of the only one go over as columns, a block at a time. */
 #include "state/run_in.h"
 
 #include <string.h>
 
-#define ROWS_MAX (CHUNK_BYTES / 12) /* the smallest row: an empty key and 8 bytes of value */
-#define BUCKETS 8192u
-#define MOVES_A_ROW 16u /* insertion gives up beyond, by feel */
-
-struct run_place {
-	uint64_t hash;
-	uint32_t at; /* offset in the chunk's data */
-	uint32_t len; /* of the whole row */
-};
-
-struct row {
-	uint64_t hash;
-	enum row_op op;
-	const uint8_t *key, *value;
-	uint32_t key_len, row_len;
-};
-
-static inline struct row row_at(const struct keyed_shape *s, const uint8_t *data)
-{
-	struct row r;
-	if (s->form == KEY_FIX8) {
-		r.key = data;
-		r.key_len = 8;
-		r.value = data + 8;
-		r.op = data[8 + s->value_bytes];
-		r.row_len = 8 + s->value_bytes + 1;
-	} else {
-		uint32_t head = load_u32(data);
-		r.op = head >> 31;
-		r.key = data + 4;
-		r.key_len = head & 0x7FFFFFFF;
-		r.value = r.key + r.key_len;
-		r.row_len = 4 + r.key_len + s->value_bytes;
-	}
-	r.hash = shape_hash(s, r.key, r.key_len);
-	return r;
-}
-
-/* --- sorting one chunk --- */
-
-RC run_scratch_open(struct run_scratch *s, const struct keyed_shape *shape, struct mem *mem,
-		    struct err *e)
-{
-	*s = (struct run_scratch){.mem = mem, .shape = *shape};
-	s->places = mem_get_aligned(mem, 16, sizeof(struct run_place) * ROWS_MAX * 2);
-	s->rows = mem_get_aligned(mem, 16, CHUNK_BYTES);
-	if (s->places && s->rows)
-		return OK;
-	run_scratch_close(s);
-	return ERR(e, E_NO_MEMORY, "no memory to sort rows");
-}
-
-void run_scratch_close(struct run_scratch *s)
-{
-	if (!s->mem)
-		return;
-	mem_put(s->mem, s->places);
-	mem_put(s->mem, s->rows);
-	memset(s, 0, sizeof *s);
-}
-
-static bool place_after(const struct keyed_shape *s, const uint8_t *data, const struct run_place *a,
-			const struct run_place *b)
-{
-	if (a->hash != b->hash)
-		return a->hash > b->hash;
-	struct row x = row_at(s, data + a->at), y = row_at(s, data + b->at);
-	return key_compare(x.key, x.key_len, y.key, y.key_len) > 0;
-}
-
-/* False when it took too many moves: the places are some permutation, not sorted. */
-static bool insertion(const struct keyed_shape *s, const uint8_t *data, struct run_place *p,
-		      uint32_t n)
-{
-	uint64_t moves = (uint64_t)n * MOVES_A_ROW;
-	for (uint32_t i = 1; i < n; i++) {
-		struct run_place x = p[i];
-		uint32_t j = i;
-		while (j > 0 && place_after(s, data, &p[j - 1], &x)) {
-			p[j] = p[j - 1];
-			j--;
-		}
-		p[j] = x;
-		if (moves < i - j)
-			return false;
-		moves -= i - j;
-	}
-	return true;
-}
-
-static void distribute(struct run_place *p, struct run_place *to, uint32_t n)
-{
-	uint32_t start[BUCKETS] = {0}, sum = 0;
-	uint64_t lo = UINT64_MAX, hi = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		lo = p[i].hash < lo ? p[i].hash : lo;
-		hi = p[i].hash > hi ? p[i].hash : hi;
-	}
-	unsigned shift = 0;
-	while ((hi - lo) >> shift >= BUCKETS)
-		shift++;
-	for (uint32_t i = 0; i < n; i++)
-		start[(p[i].hash - lo) >> shift]++;
-	for (uint32_t b = 0; b < BUCKETS; b++) {
-		uint32_t count = start[b];
-		start[b] = sum;
-		sum += count;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		to[start[(p[i].hash - lo) >> shift]++] = p[i];
-	memcpy(p, to, n * sizeof *p);
-}
-
-/* Bottom up; the result is in p. */
-static void merge_sort(const struct keyed_shape *s, const uint8_t *data, struct run_place *p,
-		       struct run_place *to, uint32_t n)
-{
-	for (uint32_t width = 1; width < n; width *= 2) {
-		for (uint32_t from = 0; from < n; from += 2 * width) {
-			uint32_t mid = from + width < n ? from + width : n;
-			uint32_t end = mid + width < n ? mid + width : n, a = from, b = mid;
-			for (uint32_t i = from; i < end; i++) {
-				bool right = a == mid ||
-					     (b < end && place_after(s, data, &p[a], &p[b]));
-				to[i] = right ? p[b++] : p[a++];
-			}
-		}
-		memcpy(p, to, n * sizeof *p);
-	}
-}
-
-/* The chunk's rows in the order of the places. */
-static void rows_gather(struct run_scratch *s, const struct chunk *c, uint32_t n)
-{
-	const struct run_place *p = s->places;
-	uint8_t *to = s->rows;
-	if (s->shape.form == KEY_FIX8 && s->shape.value_bytes == 8) {
-		for (uint32_t i = 0; i < n; i++, to += 17) {
-			memcpy(to, c->data + p[i].at, 16);
-			to[16] = c->data[p[i].at + 16];
-		}
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		memcpy(to, c->data + p[i].at, p[i].len);
-		to += p[i].len;
-	}
-}
-
-void run_sort(struct run_scratch *s, struct chunk *c)
-{
-	struct run_place *p = s->places;
-	uint32_t n = 0;
-	bool sorted = true;
-	for (uint32_t at = 0; at < c->used_bytes; n++) {
-		struct row r = row_at(&s->shape, c->data + at);
-		CHECK(n < ROWS_MAX && r.row_len <= c->used_bytes - at);
-		p[n] = (struct run_place){r.hash, at, r.row_len};
-		sorted = sorted && (n == 0 || p[n - 1].hash < r.hash);
-		at += r.row_len;
-	}
-	CHECK(n == c->rows);
-	if (sorted)
-		return;
-	if (!insertion(&s->shape, c->data, p, n)) {
-		distribute(p, p + ROWS_MAX, n);
-		if (!insertion(&s->shape, c->data, p, n))
-			merge_sort(&s->shape, c->data, p, p + ROWS_MAX, n);
-	}
-	rows_gather(s, c, n);
-	memcpy(c->data, s->rows, c->used_bytes);
-}
-
-/* --- writing blocks --- */
-
 struct run_head {
-	const struct chunk *c;
-	uint32_t at; /* offset of the row after this one */
+	struct chunk *c;
+	uint32_t at, end; /* of the row after this one, and behind the last, as row_at counts */
 	struct row row;
 };
 
@@ -240,8 +62,6 @@ static void columns_add(struct run_columns *c, const struct keyed_shape *s, cons
 		memcpy(c->text + c->text_bytes, r->key, r->key_len);
 		c->text_bytes += r->key_len;
 	}
-	if (i % 8 == 0)
-		c->op_bits[i / 8] = 0;
 	if (r->op == ROW_DELETE) {
 		c->op_bits[i / 8] |= (uint8_t)(1u << (i % 8));
 		c->deletions++;
@@ -249,6 +69,31 @@ static void columns_add(struct run_columns *c, const struct keyed_shape *s, cons
 	} else {
 		memcpy(&c->value[(size_t)i * words], r->value, s->value_bytes);
 	}
+}
+
+/* Rows of numbers (KEY_FIX8): as many as the block takes, at most n. The values of deletions become
+ * zero. */
+static uint32_t columns_add_many(struct run_columns *c, const struct keyed_shape *s,
+				 const uint64_t *key, const uint64_t *value, const uint8_t *op,
+				 uint32_t n)
+{
+	uint32_t first = c->rows, words = s->value_bytes / 8;
+	n = n < RUN_BLOCK_ROWS - first ? n : RUN_BLOCK_ROWS - first;
+	memcpy(&c->fix8[first], key, (size_t)n * 8);
+	memcpy(&c->value[(size_t)first * words], value, (size_t)n * s->value_bytes);
+	uint8_t any = 0;
+	for (uint32_t i = 0; i < n; i++)
+		any |= op[i];
+	for (uint32_t i = 0; any && i < n; i++) {
+		uint32_t row = first + i;
+		if (op[i] != ROW_DELETE)
+			continue;
+		c->op_bits[row / 8] |= (uint8_t)(1u << (row % 8));
+		c->deletions++;
+		memset(&c->value[(size_t)row * words], 0, s->value_bytes);
+	}
+	c->rows = first + n;
+	return n;
 }
 
 static bool columns_full(const struct run_columns *c, uint32_t key_len)
@@ -280,6 +125,8 @@ static enum run_did block_close(struct run_writer *w, struct run_out *out)
 	bytes_put(&w->last_key, key, len);
 	run_encode(c, &w->shape, &w->block);
 	*out = (struct run_out){w->block.data, w->block.len, c->rows, c->first_hash, c->last_hash};
+	if (c->deletions)
+		memset(c->op_bits, 0, sizeof c->op_bits);
 	c->rows = c->deletions = c->text_bytes = 0;
 	return RUN_BLOCK;
 }
@@ -303,6 +150,30 @@ enum run_did run_add(struct run_writer *w, uint64_t hash, enum row_op op, const 
 	return row_add(w, &r, out);
 }
 
+enum run_did run_add_rows(struct run_writer *w, const struct run_block *b, uint32_t *from,
+			  uint32_t to, struct run_out *out)
+{
+	struct run_columns *c = &w->col;
+	uint32_t words = w->shape.value_bytes / 8, row = *from;
+	if (w->shape.form == KEY_BYTES) {
+		uint32_t len;
+		const uint8_t *key = run_key(b, row, &len);
+		*from = row + 1;
+		return run_add(w, b->hash[row], b->op[row], key, len,
+			       b->value + (size_t)row * w->shape.value_bytes, out);
+	}
+	enum run_did did = columns_full(c, 0) ? block_close(w, out) : RUN_NEED;
+	if (!c->rows)
+		c->first_hash = b->hash[row];
+	row += columns_add_many(c, &w->shape, b->fix8 + row,
+				(const uint64_t *)b->value + (size_t)row * words, b->op + row,
+				to - row);
+	w->any = true;
+	w->last_hash = c->last_hash = b->hash[row - 1];
+	*from = row;
+	return did;
+}
+
 static bool row_above_last(const struct run_writer *w, const struct row *r)
 {
 	if (!w->any || r->hash > w->last_hash)
@@ -315,9 +186,9 @@ static bool row_above_last(const struct run_writer *w, const struct row *r)
 /* The head's next row; false: the chunk is at its end. */
 static bool head_next(struct run_head *h, const struct keyed_shape *s)
 {
-	if (h->at >= h->c->used_bytes)
+	if (h->at >= h->end)
 		return false;
-	h->row = row_at(s, h->c->data + h->at);
+	h->row = row_at(s, h->c, h->at);
 	h->at += h->row.row_len;
 	return true;
 }
@@ -327,7 +198,8 @@ void run_feed(struct run_writer *w, struct chunk *list)
 	CHECK(w->heads == 0);
 	for (struct chunk *c = list; c; c = c->next) {
 		CHECK(w->heads < RUN_LISTS);
-		w->head[w->heads] = (struct run_head){.c = c};
+		uint32_t end = w->shape.form == KEY_FIX8 ? c->rows : c->used_bytes;
+		w->head[w->heads] = (struct run_head){.c = c, .end = end};
 		w->heads += head_next(&w->head[w->heads], &w->shape);
 	}
 }
@@ -344,50 +216,38 @@ static uint32_t head_least(const struct run_writer *w)
 	return best;
 }
 
-/* Puts of numbers from the only head, as many as the block takes: what most of a snapshot is. Ends
- * at a row that is special in any way. */
-static void rows_bulk(struct run_writer *w)
+/* The rest of the only head, as far as the block takes it. The chunk is sorted and its first row
+ * was above the last one, so all are. */
+static void head_bulk(struct run_writer *w)
 {
 	struct run_head *h = &w->head[0];
-	struct run_columns *c = &w->col;
-	const uint8_t *at = h->row.key, *end = h->c->data + h->c->used_bytes;
-	uint64_t last = w->last_hash;
-	uint32_t i = c->rows;
-	for (; i < RUN_BLOCK_ROWS && at < end; i++, at += 17) {
-		uint64_t key = load_u64(at), hash = shape_hash(&w->shape, &key, 8);
-		if (at[16] != ROW_PUT || hash <= last)
-			break;
-		c->fix8[i] = key;
-		c->value[i] = load_u64(at + 8);
-		if (i % 8 == 0)
-			c->op_bits[i / 8] = 0;
-		last = hash;
-	}
-	c->rows = i;
-	c->last_hash = w->last_hash = last;
-	h->at = (uint32_t)(at - h->c->data);
+	struct chunk_columns x = chunk_columns(h->c, w->shape.value_bytes);
+	uint32_t words = w->shape.value_bytes / 8, from = h->at - 1;
+	uint32_t n = columns_add_many(&w->col, &w->shape, x.key + from,
+				      x.value + (size_t)from * words, x.op + from, h->end - from);
+	if (n)
+		w->last_hash = w->col.last_hash = shape_hash(&w->shape, &x.key[from + n - 1], 8);
+	h->at = from + n;
 	w->heads = head_next(h, &w->shape);
 }
 
 enum run_did run_step(struct run_writer *w, struct run_out *out)
 {
-	bool plain = w->shape.form == KEY_FIX8 && w->shape.value_bytes == 8;
 	while (w->heads) {
-		if (w->heads == 1 && plain && w->any && w->col.rows)
-			rows_bulk(w);
-		if (!w->heads)
-			break;
 		uint32_t i = head_least(w);
-		if (!row_above_last(w, &w->head[i].row)) {
+		struct run_head *h = &w->head[i];
+		if (!row_above_last(w, &h->row)) {
 			(void)block_close(w, out);
 			w->any = false;
 			return RUN_BREAK;
 		}
-		enum run_did did = row_add(w, &w->head[i].row, out);
-		if (!head_next(&w->head[i], &w->shape))
+		enum run_did did = row_add(w, &h->row, out);
+		if (!head_next(h, &w->shape))
 			w->head[i] = w->head[--w->heads];
 		if (did == RUN_BLOCK)
 			return did;
+		if (w->heads == 1 && w->shape.form == KEY_FIX8)
+			head_bulk(w);
 	}
 	return RUN_NEED;
 }

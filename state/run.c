@@ -16,36 +16,13 @@
  * Plane p of a column of numbers has byte p of each, lowest first: a byte 0 and the one value all
  * rows have, or a byte 1 and n bytes. LZ4 finds more, and sooner, in planes than in rows
  * (PEERS.md). Rows ascend strictly by (hash, key); hashes follow from keys and are not stored. */
+#include "state/planes.h"
 #include "state/run_in.h"
 
 #include <string.h>
 
 #define HEADER_BYTES 16u
 #define FLAG_DELETIONS 1u
-
-static void planes_put(struct bytes *b, const uint64_t *v, uint32_t stride, uint32_t n)
-{
-	uint64_t differ = 0;
-	for (uint32_t i = 0; i < n; i++)
-		differ |= v[(size_t)i * stride] ^ v[0];
-	for (unsigned shift = 0; shift < 64; shift += 8) {
-		uint8_t *to = b->data + b->len;
-		if (!(differ >> shift & 0xFF)) {
-			to[0] = 0;
-			to[1] = (uint8_t)(v[0] >> shift);
-			b->len += 2;
-			continue;
-		}
-		*to++ = 1;
-		if (stride == 1)
-			for (uint32_t i = 0; i < n; i++)
-				to[i] = (uint8_t)(v[i] >> shift);
-		else
-			for (uint32_t i = 0; i < n; i++)
-				to[i] = (uint8_t)(v[(size_t)i * stride] >> shift);
-		b->len += 1 + n;
-	}
-}
 
 static void lengths_put(struct bytes *b, const uint32_t *len, uint32_t n)
 {
@@ -86,26 +63,6 @@ void run_encode(const struct run_columns *c, const struct keyed_shape *shape, st
 	CHECK(bytes_ok(b) && b->len <= RUN_BLOCK_BYTES);
 }
 
-/* False: the bytes end too soon or are none. */
-static bool planes_take(struct reader *r, uint64_t *v, uint32_t stride, uint32_t n, unsigned planes)
-{
-	for (uint32_t i = 0; i < n; i++)
-		v[(size_t)i * stride] = 0;
-	for (unsigned shift = 0; shift < planes * 8; shift += 8) {
-		uint8_t kind = reader_u8(r);
-		if (kind > 1)
-			return false;
-		const uint8_t *from = reader_take(r, kind ? n : 1);
-		if (!from)
-			return false;
-		if (!kind && !from[0])
-			continue;
-		for (uint32_t i = 0; i < n; i++)
-			v[(size_t)i * stride] |= (uint64_t)from[kind ? i : 0] << shift;
-	}
-	return !r->failed;
-}
-
 static const char *ops_take(struct run_block *b, struct reader *r, uint32_t n, uint32_t flags)
 {
 	memset(b->op, ROW_PUT, n);
@@ -140,15 +97,34 @@ static const char *texts_take(struct run_block *b, struct reader *r, uint32_t n,
 	return !b->text || sum != text_bytes ? "its keys and their text differ in length" : NULL;
 }
 
+/* Hashes of all keys; whether they ascend strictly, which is nearly always all there is to see. */
+static bool hashes_of(struct run_block *b, uint32_t n)
+{
+	uint64_t *hash = b->hash;
+	if (b->shape.form == KEY_FIX8 && !b->shape.hash)
+		for (uint32_t i = 0; i < n; i++)
+			hash[i] = hash_fold64(b->fix8[i]);
+	else
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t len;
+			const uint8_t *key = run_key(b, i, &len);
+			hash[i] = shape_hash(&b->shape, key, len);
+		}
+	bool ascend = true;
+	for (uint32_t i = 1; i < n; i++)
+		ascend &= hash[i - 1] < hash[i];
+	return ascend;
+}
+
 static const char *keys_order(struct run_block *b, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++) {
+	if (hashes_of(b, n))
+		return NULL;
+	for (uint32_t i = 1; i < n; i++) {
 		uint32_t len, was_len;
-		const uint8_t *key = run_key(b, i, &len);
-		b->hash[i] = shape_hash(&b->shape, key, len);
-		if (i == 0 || b->hash[i] > b->hash[i - 1])
+		if (b->hash[i] > b->hash[i - 1])
 			continue;
-		const uint8_t *was = run_key(b, i - 1, &was_len);
+		const uint8_t *key = run_key(b, i, &len), *was = run_key(b, i - 1, &was_len);
 		if (b->hash[i] < b->hash[i - 1] || key_compare(was, was_len, key, len) >= 0)
 			return "its rows do not ascend";
 	}

@@ -58,7 +58,7 @@ void run_feed(struct run_writer *w, struct chunk *list);
 enum run_did run_step(struct run_writer *w, struct run_out *out);
 /* The last block of the run: RUN_BLOCK, or RUN_NEED when there is none. Then w begins a new run. */
 enum run_did run_finish(struct run_writer *w, struct run_out *out);
-/* One row at a time instead of chunks (the merge). RUN_BLOCK: *out was full and is now finished,
+/* One row at a time instead of chunks. RUN_BLOCK: *out was full and is now finished,
  * the row is in the next. RUN_NEED: taken. The caller keeps the order. */
 enum run_did run_add(struct run_writer *w, uint64_t hash, enum row_op op, const uint8_t *key,
 		     uint32_t key_len, const void *value, struct run_out *out);
@@ -83,6 +83,11 @@ void run_block_close(struct run_block *b); /* legal on the zeroed one */
 RC run_decode(struct run_block *b, const uint8_t *bytes, size_t len, struct err *e);
 /* The row of this key, or -1. */
 int run_find(const struct run_block *b, uint64_t hash, const void *key, uint32_t key_len);
+
+/* Rows [*from, to), at least one, of a decoded block instead of chunks (the merge): takes at least
+ * one, moves *from on. RUN_BLOCK and RUN_NEED as in run_add. */
+enum run_did run_add_rows(struct run_writer *w, const struct run_block *b, uint32_t *from,
+			  uint32_t to, struct run_out *out);
 
 static inline const uint8_t *run_key(const struct run_block *b, uint32_t row, uint32_t *len)
 {

@@ -54,7 +54,7 @@ static inline struct keyed_shape model_shape(enum key_form form, uint32_t value_
 {
 	uint64_t (*const hashes[])(const void *, size_t) = {NULL, model_hash_few, model_hash_one,
 							    model_hash_top};
-	return (struct keyed_shape){form, value_bytes, hashes[hash]};
+	return (struct keyed_shape){form, value_bytes, .hash = hashes[hash]};
 }
 
 /* Keys of all lengths, the empty one and both sides of 12 bytes included, all different. */
