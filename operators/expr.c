@@ -26,6 +26,7 @@ static struct expr *expr_new(struct mem *mem, struct err *e)
 		return NULL;
 	}
 	x->mem = mem;
+	x->simd = simd_have();
 	expr_arena_init(&x->arena, mem);
 	return x;
 }

@@ -52,8 +52,64 @@ struct val val_of_column(struct column *c)
 			    .col = c};
 }
 
+/* Byte k of entry m: the place of the k-th bit of m that is 1. */
+#define PLACE(m, bit)                                                                              \
+	((m) >> (bit) & 1                                                                          \
+		 ? (uint64_t)(bit) << 8 * __builtin_popcount((unsigned)(m) & ((1u << (bit)) - 1))  \
+		 : 0)
+#define PLACES(m)                                                                                  \
+	(PLACE(m, 0) | PLACE(m, 1) | PLACE(m, 2) | PLACE(m, 3) | PLACE(m, 4) | PLACE(m, 5) |       \
+	 PLACE(m, 6) | PLACE(m, 7))
+#define PLACES_4(m) PLACES(m), PLACES(m + 1), PLACES(m + 2), PLACES(m + 3)
+#define PLACES_16(m) PLACES_4(m), PLACES_4(m + 4), PLACES_4(m + 8), PLACES_4(m + 12)
+#define PLACES_64(m) PLACES_16(m), PLACES_16(m + 16), PLACES_16(m + 32), PLACES_16(m + 48)
+static const uint64_t places[256] = {PLACES_64(0), PLACES_64(64), PLACES_64(128), PLACES_64(192)};
+
+typedef uint8_t eight_u8 __attribute__((vector_size(8)));
+typedef uint16_t eight_u16 __attribute__((vector_size(16), aligned(2), may_alias));
+
+/* Eight rows are written whatever the bits are: nothing is decided. Never more than all rows so
+ * far, so sel has room. */
+struct rows rows_of_words(const uint64_t *words, uint32_t n_rows, uint16_t *sel)
+{
+	uint32_t n = 0;
+	for (uint32_t w = 0; w * 64 < n_rows; w++) {
+		uint64_t bits = words[w];
+		if (n_rows - w * 64 < 64)
+			bits &= (1ull << (n_rows - w * 64)) - 1;
+		for (uint32_t row = w * 64; bits; bits >>= 8, row += 8) {
+			eight_u8 at = (eight_u8)places[bits & 0xFF];
+			*(eight_u16 *)&sel[n] =
+				__builtin_convertvector(at, eight_u16) + (uint16_t)row;
+			n += (uint32_t)__builtin_popcount((unsigned)bits & 0xFF);
+		}
+	}
+	return (struct rows){sel, n};
+}
+
+void rows_words(struct rows rows, uint32_t n_rows, uint64_t *words)
+{
+	uint32_t n_words = (n_rows + 63) / 64;
+	if (!rows.idx) {
+		memset(words, 0, n_words * 8);
+		memset(words, 0xFF, rows.n / 64 * 8);
+		if (rows.n % 64)
+			words[rows.n / 64] = (1ull << (rows.n % 64)) - 1;
+		return;
+	}
+	memset(words, 0, n_words * 8);
+	for (uint32_t k = 0; k < rows.n;) { /* a word in a register, while its rows come */
+		uint32_t w = rows.idx[k] >> 6;
+		uint64_t word = 0;
+		for (; k < rows.n && rows.idx[k] >> 6 == w; k++)
+			word |= 1ull << (rows.idx[k] & 63);
+		words[w] = word;
+	}
+}
+
 struct rows rows_choose(struct rows rows, const uint64_t *words, bool want, uint16_t *sel)
 {
+	uint64_t not[VALID_WORDS];
 	uint32_t n = 0;
 	if (rows.idx) {
 		for (uint32_t k = 0; k < rows.n; k++) {
@@ -62,14 +118,11 @@ struct rows rows_choose(struct rows rows, const uint64_t *words, bool want, uint
 		}
 		return (struct rows){sel, n};
 	}
-	for (uint32_t w = 0; w * 64 < rows.n; w++) {
-		uint64_t bits = want ? words[w] : ~words[w];
-		if (rows.n - w * 64 < 64)
-			bits &= (1ull << (rows.n - w * 64)) - 1;
-		for (; bits; bits &= bits - 1)
-			sel[n++] = (uint16_t)(w * 64 + (uint32_t)__builtin_ctzll(bits));
-	}
-	return (struct rows){sel, n};
+	if (want)
+		return rows_of_words(words, rows.n, sel);
+	for (uint32_t w = 0; w * 64 < rows.n; w++)
+		not[w] = ~words[w];
+	return rows_of_words(not, rows.n, sel);
 }
 
 /* The nulls of the arguments, together, become those of out. False: every row is null. */

@@ -11,6 +11,7 @@
  * look at them, for their views may be garbage. Private to operators/expr*.c and kernels_*.c. */
 #pragma once
 #include "base/check.h"
+#include "base/cpu.h"
 #include "operators/expr_ast.h"
 
 /* The rows asked for: idx[0..n-1], ascending; without idx the rows 0..n-1. */
@@ -112,6 +113,7 @@ struct node {
 
 struct expr {
 	struct mem *mem;
+	enum simd simd; /* the processor's; tests lower it */
 	struct expr_arena arena;
 	char *text;
 	struct node *root;
@@ -149,6 +151,9 @@ enum rc node_run(struct run *r, const struct node *n, struct rows rows, struct v
 struct val val_of_column(struct column *c); /* takes the reference */
 /* Those of rows where bit i of words is 1 (or 0, if not want), into sel. */
 struct rows rows_choose(struct rows rows, const uint64_t *words, bool want, uint16_t *sel);
+/* The same between a list and a bit for each of n_rows rows. sel has room for BATCH_ROWS. */
+struct rows rows_of_words(const uint64_t *words, uint32_t n_rows, uint16_t *sel);
+void rows_words(struct rows rows, uint32_t n_rows, uint64_t *words);
 
 /* --- expr_eval.c: what starts a run --- */
 /* Evaluates the argument of a list or a value for the rows of b. */

@@ -15,6 +15,9 @@ kernel_fn kernel_compare, kernel_in, kernel_distinct;
 /* <0, 0, >0. Rows must not be null. Text by its bytes, NaN above every number and equal to itself.
  *  */
 int val_compare(const struct val *a, uint32_t ia, const struct val *b, uint32_t ib);
+/* Bits of those rows where a = b and neither is null; nothing is said about others. */
+void rows_equal(struct run *r, struct rows rows, const struct val *a, const struct val *b,
+		uint64_t *yes);
 bool view_equal(const struct val *a, const struct strview *x, const struct val *b,
 		const struct strview *y);
 
@@ -71,7 +74,9 @@ struct strview view_part(const struct val *v, const struct strview *s, uint32_t 
 
 /* A column put together from rows of several vals. begin: every row null. */
 enum rc merge_begin(struct run *r, enum type type, bool nulls, struct column **out);
-enum rc merge_put(struct run *r, struct column *out, struct rows rows, const struct val *v);
+/* chosen: the rows by bits; only a text's are looked up in `rows`, the same ones as a list. */
+enum rc merge_put(struct run *r, struct column *out, struct rows rows, const uint64_t *chosen,
+		  const struct val *v);
 
 /* The eight bytes at p, of which only n (0 to 8) may be read. */
 static inline uint64_t load_few(const uint8_t *p, uint32_t n)

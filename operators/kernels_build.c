@@ -2,6 +2,7 @@
  * several. Why two passes: a result's long texts go into one buffer whose size is known before it
  * is taken, so no result is ever moved. Short ones stand in their views. */
 #include "operators/kernels.h"
+#include "operators/lanes.h"
 
 enum rc text_out_begin(struct run *r, struct text_out *t, struct column *out, uint64_t total)
 {
@@ -153,30 +154,68 @@ static enum rc put_views(struct run *r, struct column *out, struct rows rows, co
 	return OK;
 }
 
-enum rc merge_put(struct run *r, struct column *out, struct rows rows, const struct val *v)
+/* Eight bytes a row, whatever they mean. */
+INLINE void pick(int64_t *restrict to, const int64_t *from, uint32_t mask, const uint64_t *chosen,
+		 uint32_t n_rows)
 {
-	CHECK(out->type == v->type);
-	if (out->has_valid) {
-		FOR_ROWS(i, rows) {
-			uint64_t bit = 1ull << (i & 63);
-			uint64_t *word = &out->valid[i >> 6];
-			*word = val_is_null(v, i) ? *word & ~bit : *word | bit;
+	for (uint32_t w = 0; w * 64 < n_rows; w++) {
+		uint64_t bits = chosen[w];
+		if (!bits)
+			continue;
+		for (uint32_t i = w * 64; i < w * 64 + 64; i += LANES, bits >>= LANES) {
+			lanes_i64 *at = (lanes_i64 *)&to[i];
+			lanes_i64 new = LANES_AT(lanes_i64, from, i, mask), m = LANES_FROM_BITS(bits);
+			*at = LANES_PICK(m, new, *at);
 		}
 	}
+}
+
+TARGET_V3 static void pick_v3(int64_t *to, const struct val *v, const uint64_t *chosen,
+			      uint32_t n_rows)
+{
+	if (val_is_const(v))
+		pick(to, v->i64, 0, chosen, n_rows);
+	else
+		pick(to, v->i64, ~0u, chosen, n_rows);
+}
+
+static void pick_base(int64_t *to, const struct val *v, const uint64_t *chosen, uint32_t n_rows)
+{
+	if (val_is_const(v))
+		pick(to, v->i64, 0, chosen, n_rows);
+	else
+		pick(to, v->i64, ~0u, chosen, n_rows);
+}
+
+/* Bits a row: of a bitmap of v, NULL for all ones. */
+static void pick_bits(uint64_t *to, const struct val *v, const uint64_t *bits,
+		      const uint64_t *chosen, uint32_t n_rows)
+{
+	bool one = val_is_const(v);
+	uint64_t all = !bits || (one && bit_get(bits, 0)) ? ~0ull : 0;
+	for (uint32_t w = 0; w * 64 < n_rows; w++) {
+		uint64_t word = !bits || one ? all : bits[w];
+		to[w] = (to[w] & ~chosen[w]) | (word & chosen[w]);
+	}
+}
+
+enum rc merge_put(struct run *r, struct column *out, struct rows rows, const uint64_t *chosen,
+		  const struct val *v)
+{
+	CHECK(out->type == v->type);
+	if (out->has_valid)
+		pick_bits(out->valid, v, v->valid, chosen, r->n_rows);
 	switch (v->type) {
 	case T_BOOL:
-		FOR_ROWS(i, rows) {
-			if (bit_get(v->bits, i & v->mask))
-				bit_set(out->bits, i);
-			else
-				bit_clear(out->bits, i);
-		}
+		pick_bits(out->bits, v, v->bits, chosen, r->n_rows);
 		return OK;
 	case T_STRING:
 		return put_views(r, out, rows, v);
 	default:
-		FOR_ROWS(i, rows)
-			out->i64[i] = v->i64[i & v->mask];
+		if (r->x->simd >= SIMD_V3)
+			pick_v3(out->i64, v, chosen, r->n_rows);
+		else
+			pick_base(out->i64, v, chosen, r->n_rows);
 		return OK;
 	}
 }

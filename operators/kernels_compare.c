@@ -2,8 +2,7 @@
  * Text is compared by its bytes (PostgreSQL's collation "C"): the same on every machine, and UTF-8
  * keeps the order of code points. NaN equals itself and is above every number, as in PostgreSQL. */
 #include "operators/kernels.h"
-
-#define INLINE static inline __attribute__((always_inline))
+#include "operators/lanes.h"
 
 /* --- single values --- */
 
@@ -81,8 +80,53 @@ INLINE bool holds_f64(enum compare op, double x, double y)
 	}
 }
 
-/* Columns have room for BATCH_ROWS values, so whole words of rows may be read. */
-#define COMPARE_LOOP(name, T, holds)                                                               \
+/* The same of four rows at a time. Below, NaN is what does not equal itself. */
+#define LANES_EQ_I64(x, y) ((x) == (y))
+#define LANES_LT_I64(x, y) ((x) < (y))
+#define LANES_EQ_F64(x, y) (((x) == (y)) | (((x) != (x)) & ((y) != (y))))
+#define LANES_LT_F64(x, y) (((x) < (y)) | (((y) != (y)) & ((x) == (x))))
+
+/* A comparison of columns; `kind` is a constant: equal, x < y or y < x. */
+enum kind { KIND_EQ, KIND_LT, KIND_GT };
+
+/* Rows 0..n-1 by whole words (columns have room for them); flip: what does not hold. */
+#define COMPARE_WORDS(name, T, lanes, EQ, LT)                                                      \
+	TARGET_V3 INLINE void name##_quartets(enum kind kind, uint64_t *to, const T *a,            \
+					      const T *b, uint32_t mb, uint32_t n, uint64_t flip)  \
+	{                                                                                          \
+		for (uint32_t w = 0; w * 64 < n; w++) {                                            \
+			uint64_t word = 0;                                                         \
+			for (uint32_t j = 0; j < 64; j += LANES) {                                 \
+				lanes x = LANES_AT(lanes, a, w * 64 + j, ~0u);                     \
+				lanes y = LANES_AT(lanes, b, w * 64 + j, mb);                      \
+				lanes_i64 m = kind == KIND_EQ   ? EQ(x, y)                         \
+					      : kind == KIND_LT ? LT(x, y)                         \
+								: LT(y, x);                        \
+				word |= (uint64_t)LANES_BITS(m) << j;                              \
+			}                                                                          \
+			to[w] = word ^ flip;                                                       \
+		}                                                                                  \
+	}                                                                                          \
+	TARGET_V3 static void name##_v3(enum kind kind, uint64_t *to, const T *a, const T *b,      \
+					uint32_t mb, uint32_t n, uint64_t flip)                    \
+	{                                                                                          \
+		switch (kind) {                                                                    \
+		case KIND_EQ:                                                                      \
+			return mb ? name##_quartets(KIND_EQ, to, a, b, ~0u, n, flip)               \
+				  : name##_quartets(KIND_EQ, to, a, b, 0, n, flip);                \
+		case KIND_LT:                                                                      \
+			return mb ? name##_quartets(KIND_LT, to, a, b, ~0u, n, flip)               \
+				  : name##_quartets(KIND_LT, to, a, b, 0, n, flip);                \
+		case KIND_GT:                                                                      \
+			return mb ? name##_quartets(KIND_GT, to, a, b, ~0u, n, flip)               \
+				  : name##_quartets(KIND_GT, to, a, b, 0, n, flip);                \
+		}                                                                                  \
+	}
+COMPARE_WORDS(words_i64, int64_t, lanes_i64, LANES_EQ_I64, LANES_LT_I64)
+COMPARE_WORDS(words_f64, double, lanes_f64, LANES_EQ_F64, LANES_LT_F64)
+
+/* By row, and on processors without such vectors. */
+#define COMPARE_LOOP(name, T, holds, words)                                                        \
 	INLINE void name##_rows(enum compare op, uint64_t *to, const T *a, const T *b,             \
 				uint32_t mb, struct rows rows)                                     \
 	{                                                                                          \
@@ -102,28 +146,28 @@ INLINE bool holds_f64(enum compare op, double x, double y)
 			to[w] = word;                                                              \
 		}                                                                                  \
 	}                                                                                          \
-	INLINE void name##_op(enum compare op, uint64_t *to, const struct val *a,                  \
-			      const struct val *b, struct rows rows)                               \
+	static void name(enum simd simd, enum compare op, uint64_t *to, const struct val *a,       \
+			 const struct val *b, struct rows rows)                                    \
 	{                                                                                          \
-		if (val_is_const(b))                                                               \
-			name##_rows(op, to, a->data, b->data, 0, rows);                            \
-		else                                                                               \
-			name##_rows(op, to, a->data, b->data, ~0u, rows);                          \
-	}                                                                                          \
-	static void name(enum compare op, uint64_t *to, const struct val *a, const struct val *b,  \
-			 struct rows rows)                                                         \
-	{                                                                                          \
+		static const enum kind kinds[] = {KIND_EQ, KIND_EQ, KIND_LT,                       \
+						  KIND_GT, KIND_GT, KIND_LT};                      \
+		bool flip = op == CMP_NE || op == CMP_LE || op == CMP_GE;                          \
+		if (simd >= SIMD_V3 && !rows.idx) {                                                \
+			words##_v3(kinds[op], to, a->data, b->data, b->mask, rows.n,               \
+				   flip ? ~0ull : 0);                                              \
+			return;                                                                    \
+		}                                                                                  \
 		switch (op) {                                                                      \
-		case CMP_EQ: name##_op(CMP_EQ, to, a, b, rows); break;                             \
-		case CMP_NE: name##_op(CMP_NE, to, a, b, rows); break;                             \
-		case CMP_LT: name##_op(CMP_LT, to, a, b, rows); break;                             \
-		case CMP_LE: name##_op(CMP_LE, to, a, b, rows); break;                             \
-		case CMP_GT: name##_op(CMP_GT, to, a, b, rows); break;                             \
-		case CMP_GE: name##_op(CMP_GE, to, a, b, rows); break;                             \
+		case CMP_EQ: name##_rows(CMP_EQ, to, a->data, b->data, b->mask, rows); break;      \
+		case CMP_NE: name##_rows(CMP_NE, to, a->data, b->data, b->mask, rows); break;      \
+		case CMP_LT: name##_rows(CMP_LT, to, a->data, b->data, b->mask, rows); break;      \
+		case CMP_LE: name##_rows(CMP_LE, to, a->data, b->data, b->mask, rows); break;      \
+		case CMP_GT: name##_rows(CMP_GT, to, a->data, b->data, b->mask, rows); break;      \
+		case CMP_GE: name##_rows(CMP_GE, to, a->data, b->data, b->mask, rows); break;      \
 		}                                                                                  \
 	}
-COMPARE_LOOP(compare_i64, int64_t, holds_i64)
-COMPARE_LOOP(compare_f64, double, holds_f64)
+COMPARE_LOOP(compare_i64, int64_t, holds_i64, words_i64)
+COMPARE_LOOP(compare_f64, double, holds_f64, words_f64)
 
 /* --- text and booleans --- */
 
@@ -162,7 +206,6 @@ enum rc kernel_compare(struct run *r, const struct node *n, struct rows rows, co
 {
 	static const enum compare mirror[] = {CMP_EQ, CMP_NE, CMP_GT, CMP_GE, CMP_LT, CMP_LE};
 	static const uint16_t row_0 = 0;
-	(void)r;
 	enum compare op = (enum compare)n->op;
 	const struct val *a = &arg[0], *b = &arg[1];
 	if (val_is_const(a) && val_is_const(b)) /* one value each: no words of rows to read */
@@ -178,18 +221,52 @@ enum rc kernel_compare(struct run *r, const struct node *n, struct rows rows, co
 		compare_bool(op, out->bits, a, b, rows);
 		return OK;
 	case T_FLOAT64:
-		compare_f64(op, out->bits, a, b, rows);
+		compare_f64(r->x->simd, op, out->bits, a, b, rows);
 		return OK;
 	case T_STRING:
 		compare_str(op, out->bits, a, b, rows);
 		return OK;
 	default:
-		compare_i64(op, out->bits, a, b, rows);
+		compare_i64(r->x->simd, op, out->bits, a, b, rows);
 		return OK;
 	}
 }
 
 /* --- with nulls --- */
+
+/* A null leaves no row equal. */
+static void words_known(uint64_t *yes, const struct val *v, uint32_t n_rows)
+{
+	if (val_is_const(v) && val_is_null(v, 0))
+		memset(yes, 0, VALID_WORDS * 8);
+	else if (!val_is_const(v) && v->valid)
+		for (uint32_t w = 0; w * 64 < n_rows; w++)
+			yes[w] &= v->valid[w];
+}
+
+void rows_equal(struct run *r, struct rows rows, const struct val *a, const struct val *b,
+		uint64_t *yes)
+{
+	struct rows all = {NULL, r->n_rows};
+	if (val_is_const(a)) {
+		const struct val *swap = a;
+		a = b;
+		b = swap;
+	}
+	if (val_is_const(a) || a->type == T_BOOL || a->type == T_STRING) {
+		memset(yes, 0, VALID_WORDS * 8);
+		FOR_ROWS(i, rows)
+			if (!val_is_null(a, i) && !val_is_null(b, i) && val_compare(a, i, b, i) == 0)
+				bit_set(yes, i);
+		return;
+	}
+	if (a->type == T_FLOAT64)
+		compare_f64(r->x->simd, CMP_EQ, yes, a, b, all);
+	else
+		compare_i64(r->x->simd, CMP_EQ, yes, a, b, all);
+	words_known(yes, a, r->n_rows);
+	words_known(yes, b, r->n_rows);
+}
 
 /* x is distinct from y (op 1), is not distinct from (op 0): null is a value like others. */
 enum rc kernel_distinct(struct run *r, const struct node *n, struct rows rows,

@@ -109,90 +109,137 @@ enum rc control_or(struct run *r, const struct node *n, struct rows rows, struct
 	return run_logic(r, n, rows, false, to);
 }
 
-/* Which of rows satisfy a `when`: a condition, or a value equal to the operand's. */
+/* Rows where v is true. */
+static void true_words(const struct val *v, uint32_t n_rows, uint64_t *yes)
+{
+	uint64_t no[VALID_WORDS];
+	bool_words(v, n_rows, yes, no);
+}
+
+/* Which of rows satisfy a `when`: a condition, or a value equal to the operand's. Nothing is said
+ * about others. */
 static enum rc run_when(struct run *r, const struct node *when, const struct val *operand,
 			struct rows rows, uint64_t *yes)
 {
 	struct val v;
-	uint64_t no[VALID_WORDS];
 	if (node_run(r, when, rows, &v) != OK)
 		return r->e->code;
-	if (!operand) {
-		bool_words(&v, r->n_rows, yes, no);
-	} else {
-		memset(yes, 0, VALID_WORDS * 8);
-		FOR_ROWS(i, rows)
-			if (!val_is_null(operand, i) && !val_is_null(&v, i) &&
-			    val_compare(operand, i, &v, i) == 0)
-				bit_set(yes, i);
-	}
+	if (operand)
+		rows_equal(r, rows, operand, &v, yes);
+	else
+		true_words(&v, r->n_rows, yes);
 	val_drop(&v);
 	return OK;
 }
 
-/* Evaluates a side for rows and puts it into out. */
-static enum rc put_side(struct run *r, const struct node *side, struct rows rows,
-			struct column *out)
+/* A list of chosen rows is made only for what needs one: sides that choose or can fail, and texts.
+ * Others are computed for all rows, and picked by words. */
+static bool needs_list(const struct node *n)
+{
+	return !n->eager || n->type == T_STRING;
+}
+
+/* Evaluates a side for the chosen ones of rows and puts it into out. */
+static enum rc put_side(struct run *r, const struct node *n, const struct node *side,
+			struct rows rows, const uint64_t *chosen, struct column *out)
 {
 	struct val v;
-	if (!rows.n)
-		return OK;
+	if (needs_list(side))
+		rows = rows_of_words(chosen, r->n_rows, n->sel[0]);
 	if (node_run(r, side, rows, &v) != OK)
 		return r->e->code;
-	enum rc rc = merge_put(r, out, rows, &v);
+	enum rc rc = merge_put(r, out, rows, chosen, &v);
 	val_drop(&v);
 	return rc;
+}
+
+/* Takes those of words out of rest; what is left in words was in rest. Whether there are some. */
+static bool words_take(uint64_t *rest, uint64_t *words, uint32_t n_rows)
+{
+	uint64_t any = 0;
+	for (uint32_t w = 0; w * 64 < n_rows; w++) {
+		words[w] &= rest[w];
+		rest[w] &= ~words[w];
+		any |= words[w];
+	}
+	return any;
+}
+
+static bool words_any(const uint64_t *words, uint32_t n_rows)
+{
+	uint64_t any = 0;
+	for (uint32_t w = 0; w * 64 < n_rows; w++)
+		any |= words[w];
+	return any;
+}
+
+/* A merged column is done: without nulls among rows it says so, which spares those behind. */
+static enum rc merge_end(struct run *r, struct rows rows, enum rc rc, struct column *out,
+			 struct val *to)
+{
+	uint64_t asked[VALID_WORDS], nulls = 0;
+	if (rc != OK) {
+		column_drop(out);
+		return rc;
+	}
+	if (out->has_valid) {
+		rows_words(rows, r->n_rows, asked);
+		for (uint32_t w = 0; w * 64 < r->n_rows; w++)
+			nulls |= asked[w] & ~out->valid[w];
+		out->has_valid = nulls;
+	}
+	*to = val_of_column(out);
+	return OK;
 }
 
 enum rc control_case(struct run *r, const struct node *n, struct rows rows, struct val *to)
 {
 	struct val operand = {0};
 	struct column *out = NULL;
-	uint64_t yes[VALID_WORDS];
+	uint64_t rest[VALID_WORDS], yes[VALID_WORDS];
 	uint32_t otherwise = n->n - 1;
+	bool left = rows.n;
 	if (n->arg[0] && node_run(r, n->arg[0], rows, &operand) != OK)
 		return r->e->code;
+	rows_words(rows, r->n_rows, rest);
 	enum rc rc = merge_begin(r, n->type, n->nullable, &out);
-	for (uint32_t a = 1; a < otherwise && rows.n && rc == OK; a += 2) {
-		rc = run_when(r, n->arg[a], n->arg[0] ? &operand : NULL, rows, yes);
-		if (rc != OK)
-			break;
-		struct rows chosen = rows_choose(rows, yes, true, n->sel[0]);
-		rc = put_side(r, n->arg[a + 1], chosen, out);
-		rows = rows_choose(rows, yes, false, n->sel[1]);
+	for (uint32_t a = 1; a < otherwise && left && rc == OK; a += 2) {
+		struct rows asked = rows;
+		if (a > 1 && needs_list(n->arg[a]))
+			asked = rows_of_words(rest, r->n_rows, n->sel[1]);
+		rc = run_when(r, n->arg[a], n->arg[0] ? &operand : NULL, asked, yes);
+		if (rc == OK && words_take(rest, yes, r->n_rows)) {
+			rc = put_side(r, n, n->arg[a + 1], rows, yes, out);
+			left = words_any(rest, r->n_rows);
+		}
 	}
-	if (rc == OK && n->arg[otherwise]) /* else every row left is null, as it began */
-		rc = put_side(r, n->arg[otherwise], rows, out);
+	if (rc == OK && left && n->arg[otherwise]) /* else every row left is null, as it began */
+		rc = put_side(r, n, n->arg[otherwise], rows, rest, out);
 	val_drop(&operand);
-	if (rc != OK) {
-		column_drop(out);
-		return rc;
-	}
-	*to = val_of_column(out);
-	return OK;
+	return merge_end(r, rows, rc, out, to);
 }
 
 enum rc control_coalesce(struct run *r, const struct node *n, struct rows rows, struct val *to)
 {
 	struct column *out;
+	uint64_t rest[VALID_WORDS];
+	bool left = rows.n;
+	rows_words(rows, r->n_rows, rest);
 	enum rc rc = merge_begin(r, n->type, true, &out);
-	for (uint32_t a = 0; a < n->n && rows.n && rc == OK; a++) {
-		rc = put_side(r, n->arg[a], rows, out);
-		rows = rows_choose(rows, out->valid, false, n->sel[0]);
+	for (uint32_t a = 0; a < n->n && left && rc == OK; a++) {
+		rc = put_side(r, n, n->arg[a], rows, rest, out);
+		for (uint32_t w = 0; w * 64 < r->n_rows; w++)
+			rest[w] &= ~out->valid[w];
+		left = words_any(rest, r->n_rows);
 	}
-	if (rc != OK) {
-		if (out)
-			column_drop(out);
-		return rc;
-	}
-	*to = val_of_column(out);
-	return OK;
+	return merge_end(r, rows, rc, out, to);
 }
 
 /* greatest (op 1) and least (op -1): nulls do not take part. */
 enum rc control_extreme(struct run *r, const struct node *n, struct rows rows, struct val *to)
 {
 	struct column *out;
+	uint64_t chosen[VALID_WORDS];
 	enum rc rc = merge_begin(r, n->type, true, &out);
 	for (uint32_t a = 0; a < n->n && rc == OK; a++) {
 		struct val v;
@@ -205,15 +252,11 @@ enum rc control_extreme(struct run *r, const struct node *n, struct rows rows, s
 			if (!val_is_null(&v, i) &&
 			    (val_is_null(&best, i) || val_compare(&v, i, &best, i) * n->op > 0))
 				n->sel[0][better.n++] = (uint16_t)i;
-		rc = merge_put(r, out, better, &v);
+		rows_words(better, r->n_rows, chosen);
+		rc = merge_put(r, out, better, chosen, &v);
 		val_drop(&v);
 	}
-	if (rc != OK) {
-		column_drop(out);
-		return rc;
-	}
-	*to = val_of_column(out);
-	return OK;
+	return merge_end(r, rows, rc, out, to);
 }
 
 /* nullif(a, b): a, but null where a = b. */
@@ -221,24 +264,21 @@ enum rc control_nullif(struct run *r, const struct node *n, struct rows rows, st
 {
 	struct val a = {0}, b = {0};
 	struct column *out = NULL;
+	uint64_t words[VALID_WORDS];
 	enum rc rc = merge_begin(r, n->type, true, &out);
 	if (rc == OK)
 		rc = node_run(r, n->arg[0], rows, &a);
 	if (rc == OK)
 		rc = node_run(r, n->arg[1], rows, &b);
+	rows_words(rows, r->n_rows, words);
 	if (rc == OK)
-		rc = merge_put(r, out, rows, &a);
-	if (rc == OK)
-		FOR_ROWS(i, rows)
-			if (!val_is_null(&a, i) && !val_is_null(&b, i) &&
-			    val_compare(&a, i, &b, i) == 0)
-				bit_clear(out->valid, i);
+		rc = merge_put(r, out, rows, words, &a);
+	if (rc == OK) {
+		rows_equal(r, rows, &a, &b, words);
+		for (uint32_t w = 0; w * 64 < r->n_rows; w++)
+			out->valid[w] &= ~words[w];
+	}
 	val_drop(&a);
 	val_drop(&b);
-	if (rc != OK) {
-		column_drop(out);
-		return rc;
-	}
-	*to = val_of_column(out);
-	return OK;
+	return merge_end(r, rows, rc, out, to);
 }
