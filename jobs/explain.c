@@ -290,6 +290,13 @@ static void put_order(const struct plan *p, struct bytes *to)
 				   "input\n");
 		return;
 	}
+	if (plan_find(p, stage)->ops->role == OP_SOURCE) {
+		bytes_printf(to,
+			     "order        order-dependent: stage '%s' %s, so no two\n"
+			     "             runs give the same output.\n",
+			     stage, why);
+		return;
+	}
 	bytes_printf(to,
 		     "order        order-dependent: stage '%s' %s, and its input arrives\n"
 		     "             over several paths. After a crash the last value of each key is\n"

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define STAGES_TEXT "stages"
+#define LATENCY_TEXT "latency"
 
 /* What fits of it, never half a character: half of one would grow on its way through JSON. */
 static void put_text(char *to, size_t size, const char *text, size_t len)
@@ -81,6 +82,8 @@ static void take_stage(struct facts_stage *s, const struct job *j, const struct 
 	for (uint32_t i = 0; i < s->n_inputs && i < FACTS_INPUTS_MAX; i++)
 		s->input[i] = at[st->spec->inputs[i].stage];
 	take_tasks(s, j, st);
+	if (st->p.latency)
+		latency_figures(st->p.latency, st->parallelism, &s->latency);
 }
 
 static void take_life(struct facts *f, const struct job *j)
@@ -173,6 +176,14 @@ static const struct member of_checkpoint[] = {
 	MEMBER(facts_checkpoint, total_us, MEMBER_U64),
 	MEMBER(facts_checkpoint, wall_us, MEMBER_I64),
 	MEMBER(facts_checkpoint, full, MEMBER_BOOL),
+};
+
+static const struct member of_latency[] = {
+	MEMBER(latency_figures, records, MEMBER_U64),
+	MEMBER(latency_figures, p50_us, MEMBER_U64),
+	MEMBER(latency_figures, p99_us, MEMBER_U64),
+	MEMBER(latency_figures, p99_9_us, MEMBER_U64),
+	MEMBER(latency_figures, max_us, MEMBER_U64),
 };
 
 static const struct member of_stage[] = {
@@ -324,6 +335,29 @@ static RC read_checkpoint(const struct json *v, const char *key, struct facts_ch
 	return OK;
 }
 
+/* null: nothing was measured. */
+static void write_latency(const struct latency_figures *l, struct json_out *o)
+{
+	jout_key(o, LATENCY_TEXT);
+	if (!l->records) {
+		jout_null(o);
+		return;
+	}
+	jout_object(o);
+	write_members(of_latency, ARRAY_LEN(of_latency), l, o);
+	jout_object_end(o);
+}
+
+static RC read_latency(const struct json *v, struct latency_figures *l, struct err *e)
+{
+	const struct json *at = json_get(v, LATENCY_TEXT);
+	if (at && json_kind(at) == JSON_NULL)
+		return OK;
+	if (read_members(at, of_latency, ARRAY_LEN(of_latency), l, e) != OK)
+		return err_in(e, "'" LATENCY_TEXT "'");
+	return OK;
+}
+
 static uint32_t inputs_held(const struct facts_stage *s)
 {
 	return s->n_inputs < FACTS_INPUTS_MAX ? s->n_inputs : FACTS_INPUTS_MAX;
@@ -333,6 +367,7 @@ static void write_stage(const struct facts_stage *s, struct json_out *o)
 {
 	jout_object(o);
 	write_members(of_stage, ARRAY_LEN(of_stage), s, o);
+	write_latency(&s->latency, o);
 	jout_key(o, "input");
 	jout_array(o);
 	for (uint32_t i = 0; i < inputs_held(s); i++)
@@ -345,7 +380,8 @@ static void write_stage(const struct facts_stage *s, struct json_out *o)
  * stands for one. */
 static RC read_stage(const struct json *v, uint32_t at, struct facts_stage *s, struct err *e)
 {
-	if (read_members(v, of_stage, ARRAY_LEN(of_stage), s, e) != OK)
+	if (read_members(v, of_stage, ARRAY_LEN(of_stage), s, e) != OK ||
+	    read_latency(v, &s->latency, e) != OK)
 		return e->code;
 	if (s->role > OP_SINK)
 		return ERR(e, E_INVALID, "'role' %u is none", s->role);

@@ -6,6 +6,7 @@
  * Threads: facts_take on the control thread; the rest is pure. */
 #pragma once
 #include "jobs/job.h"
+#include "operators/latency.h"
 
 #define FACTS_ID_MAX 64     /* SPEC_NAME_MAX */
 #define FACTS_INPUTS_MAX 16 /* a union of more is drawn with its first ones: by feel */
@@ -25,6 +26,7 @@ struct facts_stage {
 	uint64_t keys, state_bytes;
 	uint64_t work_done, work_total; /* of a bounded source, in its own unit (bytes, rows); total 0:
 					 * unknown or unbounded */
+	struct latency_figures latency; /* of a sink with latency_of; records 0: nothing */
 };
 
 struct facts_checkpoint {

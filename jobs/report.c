@@ -1,5 +1,7 @@
-/* report.c - see report.h. Names are DESIGN 11's; what a later version measures is null. */
+/* report.c - see report.h. Names are DESIGN 11's; what was not measured is null. */
 #include "jobs/report.h"
+
+#include "operators/latency.h"
 
 #include <sys/resource.h>
 
@@ -102,6 +104,25 @@ static void put_states(struct json_out *o, const struct job *j)
 	jout_array_end(o);
 }
 
+/* null: nobody asked for it, or no record came. */
+static void put_latency(struct json_out *o, const struct plan_stage *st)
+{
+	struct latency_figures f = {0};
+	if (st->p.latency)
+		latency_figures(st->p.latency, st->parallelism, &f);
+	jout_key(o, "latency_us");
+	if (!f.records) {
+		jout_null(o);
+		return;
+	}
+	jout_object(o);
+	jout_kv_uint(o, "p50", f.p50_us);
+	jout_kv_uint(o, "p99", f.p99_us);
+	jout_kv_uint(o, "p99_9", f.p99_9_us);
+	jout_kv_uint(o, "max", f.max_us);
+	jout_object_end(o);
+}
+
 static void put_sinks(struct json_out *o, const struct job *j)
 {
 	const struct plan *p = job_plan(j);
@@ -121,8 +142,7 @@ static void put_sinks(struct json_out *o, const struct job *j)
 		jout_kv_string(o, "id", p->stage[s].spec->id);
 		jout_kv_uint(o, "records", records);
 		jout_kv_hex64(o, "checksum", checksum);
-		jout_key(o, "latency_us");
-		jout_null(o);
+		put_latency(o, &p->stage[s]);
 		jout_object_end(o);
 	}
 	jout_array_end(o);

@@ -1,22 +1,31 @@
 /* blackhole_sink.c - takes everything and keeps nothing but its number and, if asked, a checksum:
- *     {"type":"blackhole_sink","checksum":true}
+ *     {"type":"blackhole_sink","checksum":true,"latency_of":"created"}
  * Both are state, over the whole life of the job: after a kill and a restart they are what they
  * would have been without (inv 28). State, version 1: u64 records, u64 checksum, little-endian.
- * Subtask 0 goes on from the sum of all. The checksum: record_checksum.h. */
+ * Subtask 0 goes on from the sum of all. The checksum: record_checksum.h. Latencies are a
+ * measurement of this process and no state: latency.h. */
+#include "operators/latency.h"
 #include "operators/operators.h"
 #include "operators/record_checksum.h"
+#include "operators/stage_expr.h"
+
+#include "base/check.h"
 
 #define STATE_BYTES 16
 
 static const struct opt_def blackhole_sink_opts[] = {
 	{"checksum", OPT_BOOL,
 	 .help = "a checksum of all records, whatever their order, in the report"},
-	{"latency_of", OPT_LATER, .help = "a field with the creation time: a histogram of latencies"},
+	{"latency_of", OPT_STRING,
+	 .help = "a timestamp, when a record was made (created_as): latencies in the report"},
 	{0},
 };
 
 struct blackhole_conf {
 	bool checksum;
+	uint32_t made;           /* the field with the creation time, with latency */
+	struct latency *latency; /* of each subtask, its own to write; NULL: not asked for */
+	uint32_t n_latency;
 };
 
 struct blackhole {
@@ -25,18 +34,44 @@ struct blackhole {
 
 static void blackhole_conf_close(void *conf, struct mem *mem)
 {
-	mem_put(mem, conf);
+	struct blackhole_conf *c = conf;
+	if (!c)
+		return;
+	mem_put(mem, c->latency);
+	mem_put(mem, c);
+}
+
+static bool plan_latency(struct op_plan *p, struct blackhole_conf *c)
+{
+	const struct json *at = opt_json(p->options, "latency_of");
+	const char *name = opt_string(p->options, "latency_of", NULL);
+	int field = name ? stage_field(p, at, name, p->in[0]) : -1;
+	if (field < 0)
+		return !name;
+	if (p->in[0]->field[field].type != T_TIMESTAMP) {
+		opt_error(p->report, at, "made by a generator's created_as, or by a cast to timestamp",
+			  "a time is needed, but '%s' is %s", name,
+			  type_name(p->in[0]->field[field].type));
+		return false;
+	}
+	size_t size = p->parallelism * sizeof *c->latency;
+	c->latency = mem_get_aligned(p->mem, 64, size);
+	if (!c->latency)
+		return stage_no_memory(p);
+	memset(c->latency, 0, size);
+	c->made = (uint32_t)field;
+	c->n_latency = p->parallelism;
+	p->latency = c->latency;
+	return true;
 }
 
 static bool blackhole_plan(struct op_plan *p)
 {
 	struct blackhole_conf *c = p->conf = mem_get(p->mem, sizeof *c);
-	if (!c) {
-		opt_error(p->report, p->options, NULL, "no memory to plan it");
-		return false;
-	}
+	if (!c)
+		return stage_no_memory(p);
 	c->checksum = opt_bool(p->options, "checksum", false);
-	return true;
+	return plan_latency(p, c);
 }
 
 static RC add_state(const void *state, size_t len, uint64_t *records, uint64_t *checksum,
@@ -70,6 +105,8 @@ static RC blackhole_open(void *self, struct op_ctx *ctx, const void *state, size
 			 struct err *e)
 {
 	struct blackhole *s = self;
+	const struct blackhole_conf *c = ctx->conf;
+	CHECK(!c->latency || ctx->subtask < c->n_latency);
 	ctx->checksum = 0;
 	return add_state(state, len, &s->records, &ctx->checksum, e);
 }
@@ -81,6 +118,8 @@ static enum op_result blackhole_batch(void *self, struct op_ctx *ctx, struct bat
 	s->records += batch_count(b);
 	if (c->checksum)
 		ctx->checksum += record_checksum(b);
+	if (c->latency)
+		latency_count(&c->latency[ctx->subtask], b, c->made, ctx->wall_us);
 	return OP_DONE;
 }
 

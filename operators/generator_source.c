@@ -1,8 +1,11 @@
 /* generator_source.c - rows made from their numbers:
- *     {"type":"generator_source","rows":1000000,"fields":{"user":"splitmix64(i, 1000)"}}
+ *     {"type":"generator_source","rows":1000000,"fields":{"user":"splitmix64(i, 1000)"},
+ *      "created_as":"created"}
  * The fields are expressions over one input field, the row number `i`, so a batch is a run of
  * numbers and the kernels' work. State is which rows are still to come (generator_positions.h):
- * exact at any parallelism. Unbounded without `rows`. */
+ * exact at any parallelism. Unbounded without `rows`.
+ * `created_as` is a last field: with `rate` the moment its row was due, so that a source that is
+ * held up does not make its rows look younger; without, the moment its batch was made. */
 #include "operators/generator_positions.h"
 #include "operators/file_identity.h"
 #include "operators/operators.h"
@@ -19,7 +22,8 @@ static const struct opt_def generator_source_opts[] = {
 	{"rows", OPT_INT, 0, INT64_MAX, .help = "how many; absent: without end"},
 	{"rate", OPT_REAL, .help = "rows a second, all subtasks together; absent: no limit"},
 	{"fields", OPT_STRINGS, .help = "name -> expression over the row number i; absent: i itself"},
-	{"created_as", OPT_LATER, .help = "a field with the creation time in microseconds"},
+	{"created_as", OPT_STRING,
+	 .help = "one more field: the time each row was due, or made if there is no rate"},
 	{0},
 };
 
@@ -28,6 +32,7 @@ struct generator_conf {
 	uint64_t rows;       /* no row of this number or above; at most INT64_MAX */
 	bool bounded;
 	double rate;         /* 0: as fast as it goes */
+	bool created;        /* one more field, behind the others */
 	struct schema in;    /* i */
 	uint32_t n;
 	struct stage_expr field[FIELDS_MAX];
@@ -89,6 +94,10 @@ static bool generator_plan(struct op_plan *p)
 		const struct json *v = json_value(fields, i);
 		plan_field(c, p, v, json_key(fields, i), json_string(v, NULL));
 	}
+	c->created = opt_has(p->options, "created_as");
+	if (c->created && stage_out_add(p, opt_json(p->options, "created_as"),
+					opt_string(p->options, "created_as", ""), T_TIMESTAMP, false))
+		p->order_dependent = "says of each row when it was made";
 	p->state_version = GENERATOR_STATE_VERSION;
 	return p->report->errors == before;
 }
@@ -218,6 +227,27 @@ static bool fields_make(struct generator *g, struct op_ctx *ctx, struct batch *t
 	return true;
 }
 
+static double share_of(const struct generator *g)
+{
+	return g->conf->rate / (g->left.sharers ? g->left.sharers : 1);
+}
+
+/* Row k of the next ones was due at wall time now + (due of k - now): both clocks were read
+ * together. */
+static struct column *creation_times(const struct generator *g, struct op_ctx *ctx, uint32_t n)
+{
+	struct column *c = pool_column(ctx->pool, T_TIMESTAMP);
+	double each_us = g->conf->rate > 0 ? 1e6 / share_of(g) : 0, first_us = 0;
+	if (!c)
+		return NULL;
+	if (g->conf->rate > 0)
+		first_us = pace_due_us(&g->pace, share_of(g), 0) - (double)ctx->now_us;
+	c->rows = n;
+	for (uint32_t k = 0; k < n; k++)
+		c->i64[k] = ctx->wall_us + (int64_t)(first_us + k * each_us);
+	return c;
+}
+
 /* One batch of rows; NULL: ctx->error stands. */
 static struct batch *make(struct generator *g, struct op_ctx *ctx, uint64_t first, uint32_t n)
 {
@@ -237,6 +267,11 @@ static struct batch *make(struct generator *g, struct op_ctx *ctx, uint64_t firs
 	b->rows = n;
 	if (!fields_make(g, ctx, b))
 		goto fail;
+	if (g->conf->created && !(b->col[b->n_cols] = creation_times(g, ctx, n))) {
+		no_memory_error(ctx);
+		goto fail;
+	}
+	b->n_cols += g->conf->created;
 	b->origin = g->in.origin; /* takes the reference */
 	return b;
 fail:
@@ -257,8 +292,7 @@ static enum op_result generator_produce(void *self, struct op_ctx *ctx)
 	if (next >= g->conf->rows)
 		return OP_DONE; /* it is the lowest */
 	if (g->conf->rate > 0)
-		room = pace_room(&g->pace, g->conf->rate / (g->left.sharers ? g->left.sharers : 1),
-				 ctx->now_us, &ctx->wake_at_us);
+		room = pace_room(&g->pace, share_of(g), ctx->now_us, &ctx->wake_at_us);
 	if (!room)
 		return OP_WAIT;
 	uint64_t end = position_block_end(next);

@@ -129,6 +129,25 @@ TEST(a_tie_passes_under_a_lane_that_has_nothing_to_do_with_it)
 	      "   o  y  print_sink        x1    commits nothing\n");
 }
 
+TEST(a_source_that_says_when_its_rows_were_made_gives_no_two_runs_the_same_output)
+{
+	struct rig r = {0};
+	rig_open(&r, "{\"name\":\"t\",\"pipeline\":["
+		     "{\"id\":\"a\",\"type\":\"generator_source\",\"rows\":1,\"created_as\":\"at\"},"
+		     "{\"id\":\"out\",\"type\":\"print_sink\"}]}");
+	explain_draw(r.plan, &r.text);
+	const char *text = bytes_text(&r.text);
+	EXPECT(strstr(text, "i int64, at timestamp"));
+	EXPECT(strstr(text, "order-dependent: stage 'a' says of each row when it was made, so no two\n"
+			    "             runs give the same output.\n"));
+	EXPECT(!strstr(text, "several paths"));
+	bytes_clear(&r.text);
+	explain_json(r.plan, &r.text);
+	EXPECT(strstr(bytes_text(&r.text), "\"order_dependent\": true"));
+	EXPECT(strstr(bytes_text(&r.text), "\"order_dependent_stage\": \"a\""));
+	rig_close(&r);
+}
+
 TEST(what_depends_on_the_order_of_arrival_is_said_in_words_and_in_json)
 {
 	struct rig r = {0};
@@ -218,6 +237,7 @@ int main(void)
 		T(a_chain_is_one_lane),
 		T(lanes_part_run_past_each_other_and_meet),
 		T(a_tie_passes_under_a_lane_that_has_nothing_to_do_with_it),
+		T(a_source_that_says_when_its_rows_were_made_gives_no_two_runs_the_same_output),
 		T(what_depends_on_the_order_of_arrival_is_said_in_words_and_in_json),
 		T(the_strategy_is_said_in_words_and_what_a_cancel_deletes),
 		T(more_lanes_than_can_be_drawn_are_survived),

@@ -1,6 +1,7 @@
 /* test_blackhole_sink.c - a count and a checksum that show nothing but the records. */
 #include "base/hash.h"
 #include "base/rng.h"
+#include "operators/latency.h"
 #include "operators/operators.h"
 #include "operators/record_checksum.h"
 #include "tests/lib/task_driver.h"
@@ -207,12 +208,41 @@ TEST(without_being_asked_it_only_counts)
 	drive_close(&d);
 }
 
-TEST(what_comes_later_is_refused_by_name)
+TEST(latencies_are_measured_from_the_named_field_and_outlive_an_attempt)
 {
 	struct drive d;
-	drive_open(&d);
-	EXPECT(!drive_plan(&d, &blackhole_sink_ops, "{\"latency_of\":\"a\"}", fields, NULL, NULL));
-	EXPECT(strstr(d.e.text, "latency_of") && strstr(d.e.text, "later version"));
+	struct latency_figures f;
+	sink_open(&d, "{\"latency_of\":\"u\"}");
+	d.now_us = 1000;
+	for (int attempt = 1; attempt <= 2; attempt++) {
+		EXPECT_OK(drive_start(&d, 1, NULL), &d.e);
+		EXPECT(drive_push(&d, 0, 0, rows_select(rows_batch_n(d.pool, &d.in[0], rows, 7), "1110100")));
+		EXPECT(drive_run(&d));
+		latency_figures(d.plan.latency, 1, &f);
+		/* Made at 7, 0 and 1, and one null. */
+		EXPECT(f.records == 3u * (uint32_t)attempt && f.p50_us < 1008 && f.p50_us > 992);
+		EXPECT(f.max_us == 1000);
+		drive_stop(&d);
+	}
+	drive_close(&d);
+}
+
+TEST(what_is_no_time_is_refused_and_nothing_is_measured_without_being_asked)
+{
+	static const char *const options[][2] = {
+		{"{\"latency_of\":\"a\"}", "a time is needed, but 'a' is int64"},
+		{"{\"latency_of\":\"w\"}", "unknown field 'w'"},
+	};
+	struct drive d;
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+		drive_open(&d);
+		EXPECT(!drive_plan(&d, &blackhole_sink_ops, options[i][0], fields, NULL, NULL));
+		if (!strstr(d.e.text, options[i][1]))
+			fail_msg("%s gives: %s", options[i][0], d.e.text);
+		drive_close(&d);
+	}
+	sink_open(&d, "{}");
+	EXPECT(!d.plan.latency);
 	drive_close(&d);
 }
 
@@ -225,7 +255,8 @@ int main(void)
 		T(every_difference_shows),
 		T(inv28_count_and_checksum_go_on_through_restarts_and_rescales),
 		T(without_being_asked_it_only_counts),
-		T(what_comes_later_is_refused_by_name),
+		T(latencies_are_measured_from_the_named_field_and_outlive_an_attempt),
+		T(what_is_no_time_is_refused_and_nothing_is_measured_without_being_asked),
 	};
 	return RUN(tests);
 }

@@ -107,6 +107,93 @@ TEST(without_fields_there_is_the_row_number_and_without_rows_no_end)
 	drive_close(&d);
 }
 
+TEST(without_a_rate_a_row_was_created_when_its_batch_was_made)
+{
+	struct drive d;
+	char text[100];
+	generator_open(&d, "{\"rows\":3,\"fields\":{\"n\":\"i\"},\"created_as\":\"at\"}");
+	schema_text(&d.plan.out, text, sizeof text);
+	assert_string_equal(text, "n int64, at timestamp");
+	EXPECT(d.plan.order_dependent);
+	d.now_us = 1234567;
+	EXPECT_OK(drive_start(&d, 1, NULL), &d.e);
+	EXPECT(drive_run(&d));
+	assert_string_equal(rows_list_text(&d.rows), "0|1234567 1|1234567 2|1234567");
+	drive_close(&d);
+	generator_open(&d, "{\"fields\":{\"n\":\"i\"}}");
+	EXPECT(!d.plan.order_dependent);
+	drive_close(&d);
+}
+
+/* The wall clock of the driver is its monotonic one. */
+static void see_created(struct drive *d, uint32_t subtask, const struct batch *b)
+{
+	uint64_t *made = d->user, began = made[3], each = d->n * 100;
+	for (uint32_t i = 0; i < b->rows; i++, made[subtask]++) {
+		int64_t due = (int64_t)(began + made[subtask] * each);
+		EXPECT(b->col[1]->type == T_TIMESTAMP && !b->col[1]->has_valid);
+		if (b->col[1]->i64[i] != due)
+			fail_msg("row %u of a batch: %lld, not %lld", i, (long long)b->col[1]->i64[i],
+				 (long long)due);
+		EXPECT(b->col[1]->i64[i] <= (int64_t)d->now_us);
+	}
+}
+
+/* A source that is held up makes up for it, and its rows look as old as they are. */
+TEST(with_a_rate_a_row_was_created_when_it_was_due)
+{
+	struct drive d;
+	uint64_t made[4] = {0}, total = 0;
+	generator_open(&d, "{\"rate\":10000,\"created_as\":\"at\"}");
+	d.keep_text = false;
+	d.see = see_created;
+	d.user = made;
+	EXPECT_OK(drive_start(&d, 2, NULL), &d.e);
+	made[3] = d.now_us;
+	for (int round = 0; round < 100; round++) {
+		EXPECT(drive_run(&d));
+		EXPECT(d.wake_at_us > d.now_us);
+		d.now_us = d.wake_at_us + (round % 10 == 9 ? 200000 : 0);
+	}
+	total = made[0] + made[1];
+	EXPECT(total > 15000 && total < 20000);
+	drive_close(&d);
+}
+
+TEST(after_a_restart_rows_are_created_at_new_times)
+{
+	struct drive d;
+	struct drive_saved saved = {0};
+	uint64_t made[4] = {0};
+	generator_open(&d, "{\"rate\":10000,\"created_as\":\"at\"}");
+	d.keep_text = false;
+	d.see = see_created;
+	d.user = made;
+	EXPECT_OK(drive_start(&d, 1, NULL), &d.e);
+	made[3] = d.now_us;
+	EXPECT(drive_checkpoint(&d, &saved));
+	drive_stop(&d);
+	d.now_us += 3600000000;
+	memset(made, 0, sizeof made);
+	made[3] = d.now_us;
+	EXPECT_OK(drive_start(&d, 1, &saved), &d.e);
+	EXPECT(drive_run(&d) && made[0] == 1);
+	drive_saved_close(&saved);
+	drive_close(&d);
+}
+
+TEST(a_row_that_is_left_out_does_not_shift_the_times_of_others)
+{
+	struct drive d;
+	generator_open(&d, "{\"rows\":4,\"fields\":{\"x\":\"6 / (i - 1)\"},\"created_as\":\"at\","
+			   "\"on_error\":\"skip\"}");
+	d.now_us = 77;
+	EXPECT_OK(drive_start(&d, 1, NULL), &d.e);
+	EXPECT(drive_run(&d));
+	assert_string_equal(rows_list_text(&d.rows), "-6|77 6|77 3|77");
+	drive_close(&d);
+}
+
 TEST(no_rows_is_an_end_at_once)
 {
 	struct drive d;
@@ -248,7 +335,9 @@ TEST(what_makes_no_sense_is_refused)
 	expect_refused("{\"rate\":0}", "rate is a positive number");
 	expect_refused("{\"rows\":-1}", "'rows' is out of bounds");
 	expect_refused("{\"fields\":{\"x\":\"j\"}}", "unknown field 'j' (it reads: i");
-	expect_refused("{\"created_as\":\"t\"}", "later version");
+	expect_refused("{\"created_as\":\"i\"}", "'i'");
+	expect_refused("{\"fields\":{\"x\":\"created\"},\"created_as\":\"created\"}",
+		       "unknown field 'created'");
 	expect_refused("{\"fields\":{}}", "fields");
 }
 
@@ -287,6 +376,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(fields_are_expressions_over_the_row_number),
 		T(without_fields_there_is_the_row_number_and_without_rows_no_end),
+		T(without_a_rate_a_row_was_created_when_its_batch_was_made),
+		T(with_a_rate_a_row_was_created_when_it_was_due),
+		T(after_a_restart_rows_are_created_at_new_times),
+		T(a_row_that_is_left_out_does_not_shift_the_times_of_others),
 		T(no_rows_is_an_end_at_once),
 		T(inv30_every_row_comes_once_through_any_sequence_of_parallelisms),
 		T(the_state_is_small_while_the_splits_stand_at_one_front),
