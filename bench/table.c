@@ -197,7 +197,7 @@ static void restore(struct run_bytes *run, uint32_t n, struct keyed_config *conf
 /* Words of at most 12 bytes, hashes given: what the sum of a word count asks of the table. */
 static void words(uint32_t n, struct mem *mem)
 {
-	struct keyed_config config = {{KEY_BYTES, 8, NULL}, 0, UINT64_MAX, NULL, mem};
+	struct keyed_config config = {{.form = KEY_BYTES, .value_bytes = 8}, 0, UINT64_MAX, NULL, mem};
 	struct key_view *view = calloc(n, sizeof *view);
 	uint64_t *hash = calloc(n, sizeof *hash), records = 20 * 1000 * 1000;
 	struct keyed *k;
@@ -210,7 +210,7 @@ static void words(uint32_t n, struct mem *mem)
 		int len = snprintf(text, sizeof text, "%s%u", i % 3 ? "a" : "word", i);
 		view[i].len = (uint32_t)len;
 		memcpy(view[i].inl, text, view[i].len);
-		hash[i] = hash_bytes(text, view[i].len);
+		hash[i] = shape_hash(&config.shape, text, view[i].len);
 	}
 	if (keyed_open(&k, &config, &e) != OK)
 		abort();
@@ -249,7 +249,7 @@ int main(int argc, char **argv)
 	uint64_t records = argc > 2 ? strtoull(argv[2], NULL, 10) : 50000000;
 	struct mem mem;
 	struct chunk_pool pool;
-	struct keyed_shape shape = {KEY_FIX8, 8, NULL};
+	struct keyed_shape shape = {.form = KEY_FIX8, .value_bytes = 8};
 	mem_init(&mem, 0);
 	chunk_pool_init(&pool, &mem, 16);
 	struct keyed_config config = {shape, 0, UINT64_MAX, &pool, &mem};

@@ -89,6 +89,7 @@ static void move_one(struct keyed *k, uint64_t from)
 	uint8_t *slot = table_slot(&k->old, from);
 	uint8_t now = lists_meaning(k, tag);
 	k->old.tags[from] = TAG_EMPTY;
+	table_mark(&k->old, from, false);
 	k->old.used--;
 	if (now == TAG_DEAD) {
 		move_drop(k, tag, slot);

@@ -51,6 +51,7 @@ struct key_rows {
 	const uint64_t *fix8;         /* KEY_FIX8: 8 canonical bytes as a little-endian number */
 	const struct key_view *views; /* KEY_BYTES */
 	const uint8_t *const *bases;  /* KEY_BYTES: where views longer than 12 bytes point */
+	uint32_t ahead; /* rows n .. n+ahead-1 are those of the next call: their slots are fetched */
 };
 
 /* values[i]: where the value of the i-th row stands, zeroed when the key is new; 8-byte aligned;
@@ -66,6 +67,7 @@ RC keyed_delete(struct keyed *k, const struct key_rows *rows, uint64_t *deleted,
 /* Room for this many keys in all, at once; moves existing ones in one go: at start-up only. */
 RC keyed_reserve(struct keyed *k, uint64_t keys, struct err *e);
 
+const struct keyed_shape *keyed_shape(const struct keyed *k); /* borrowed */
 uint64_t keyed_count(const struct keyed *k);        /* live keys */
 uint64_t keyed_live_bytes(const struct keyed *k);   /* their keys and values, as rows */
 uint64_t keyed_memory_bytes(const struct keyed *k); /* tables and key texts, as allocated */

@@ -1,4 +1,4 @@
-/* keyed_check.c - the invariants K1 to K4 of keyed_in.h, looked at one by one: for tests. */
+/* keyed_check.c - the invariants K1 to K5 of keyed_in.h, looked at one by one: for tests. */
 #include "state/keyed_in.h"
 
 struct recount {
@@ -28,6 +28,8 @@ static const char *check_slot(const struct keyed *k, const struct table *t, uint
 			return "K2: an empty slot between home and entry";
 	if (list && k->list[list].state == LIST_FREE)
 		return "K3: a tag names a free list";
+	if (table_marked(t, s) && tag != (TAG_LIVE | k->open_list))
+		return "K5: a slot is marked whose entry is not live on the open list";
 	if (!(t->sums[s / GROUP_SLOTS] >> list & 1))
 		return "K3: a group's sum lacks a list";
 	r->list[list].count++;
@@ -47,8 +49,11 @@ static const char *check_table(const struct keyed *k, const struct table *t, str
 	if (!t->block)
 		return NULL;
 	for (uint64_t s = 0; s < t->total; s++) {
-		if (t->tags[s] == TAG_EMPTY)
+		if (t->tags[s] == TAG_EMPTY) {
+			if (table_marked(t, s))
+				return "K5: an empty slot is marked";
 			continue;
+		}
 		if (t == &k->old && s < k->moved_slot)
 			return "K1: an entry stayed behind in the old table";
 		if (s >= t->tail)
@@ -58,6 +63,11 @@ static const char *check_table(const struct keyed *k, const struct table *t, str
 		if (broken)
 			return broken;
 	}
+	if (t->marks[t->total / GROUP_SLOTS])
+		return "K5: what is no slot is marked";
+	for (uint64_t w = 0; w < t->marks_tidy; w++)
+		if (t->marks_put[w])
+			return "marks put aside are not tidy";
 	if (t->tags[t->total] != TAG_EMPTY)
 		return "the last tag is not empty";
 	return used == t->used ? NULL : "used is not the number of slots used";

@@ -1,5 +1,5 @@
-/* keyed_in.h - inside struct keyed: what keyed.c, grow.c, lists.c, snapshot.c and restore.c
- * share.
+/* keyed_in.h - inside struct keyed: what keyed.c, upsert.c, grow.c, lists.c, snapshot.c and
+ * restore.c share.
  *
  * Invariants (keyed_check verifies them):
  *  K1. While growing, an entry stands in t iff its hash < moved_hash, else in old, at or after
@@ -10,6 +10,8 @@
  *      and of deleted entries whose tag names l; a group's sum has bit l for each l in it.
  *  K4. list[l].id ascends with age: every frozen list after a base b holds exactly changes made
  *      after b was frozen (or, where lists were joined, possibly some before: harmless).
+ *  K5. A slot is marked only if its tag is live and names the open list. (So its key is there, and
+ *      nothing is owed: an update need not look at the tag.)
  *
  * Owed. While freeze F runs, with cursor hash c: an entry is owed iff hash >= c and its tag is
  * one of F's (owed_tag). F's tags are those of the lists frozen after the base (delta), or every
@@ -72,6 +74,8 @@ struct keyed {
 	struct list list[LISTS];
 	uint8_t becomes[LISTS]; /* what a tag's list number means now: itself, its heir, or 0 */
 	uint8_t open_list;
+	uint32_t marked_rows; /* of the upsert: its rows that were not marked */
+	bool marking;         /* the last one's were many: tags are worth fetching */
 	uint64_t floor;         /* the newest base that dropped lists, or the restored checkpoint */
 	uint64_t last_id;
 	struct freeze f;
@@ -106,7 +110,7 @@ static inline bool keyed_is_owed(const struct keyed *k, uint8_t tag, uint64_t ha
 
 /* --- lists.c --- */
 void lists_init(struct keyed *k);
-/* Writes a tag and keeps counts and sums (K3). */
+/* Writes a tag and keeps counts and sums (K3), and the mark (K5). */
 static inline void lists_retag(struct keyed *k, struct table *t, uint64_t slot, uint8_t tag)
 {
 	uint8_t was = t->tags[slot];
@@ -116,6 +120,7 @@ static inline void lists_retag(struct keyed *k, struct table *t, uint64_t slot, 
 	k->list[tag & TAG_LIST].dead += tag >> 5;
 	t->sums[slot / GROUP_SLOTS] |= (uint16_t)(1u << (tag & TAG_LIST));
 	t->tags[slot] = tag;
+	table_mark(t, slot, tag == (TAG_LIVE | k->open_list));
 }
 static inline void lists_add(struct keyed *k, struct table *t, uint64_t slot, uint8_t tag)
 {
@@ -123,6 +128,7 @@ static inline void lists_add(struct keyed *k, struct table *t, uint64_t slot, ui
 	k->list[tag & TAG_LIST].dead += tag >> 5;
 	t->sums[slot / GROUP_SLOTS] |= (uint16_t)(1u << (tag & TAG_LIST));
 	t->tags[slot] = tag;
+	table_mark(t, slot, tag == (TAG_LIVE | k->open_list));
 }
 /* What the tag means now: dropped lists read as clean, joined ones as their heir. */
 static inline uint8_t lists_meaning(const struct keyed *k, uint8_t tag)
@@ -139,6 +145,15 @@ uint64_t lists_freeze(struct keyed *k, uint64_t id, uint64_t base, uint16_t *owe
 uint16_t lists_clearing(const struct keyed *k);
 void lists_cleared(struct keyed *k, uint16_t numbers);
 uint64_t lists_dead(const struct keyed *k); /* deleted entries still named by a list that counts */
+
+/* Zeroes this much more of the marks put aside. */
+static inline void lists_tidy(struct keyed *k, uint64_t bytes)
+{
+	if (k->t.marks_tidy < k->t.marks_words)
+		table_marks_tidy(&k->t, bytes);
+	if (k->old.marks_tidy < k->old.marks_words)
+		table_marks_tidy(&k->old, bytes);
+}
 
 /* --- grow.c --- */
 /* Room for n more keys; moves a bounded number of entries of a growing table. The only place where

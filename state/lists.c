@@ -171,6 +171,8 @@ uint64_t lists_freeze(struct keyed *k, uint64_t id, uint64_t base, uint16_t *owe
 		CHECK(next > 0);
 		k->open_list = (uint8_t)next;
 		k->list[next].state = LIST_OPEN;
+		table_marks_turn(&k->t);
+		table_marks_turn(&k->old);
 	}
 	*owed = 0;
 	for (unsigned l = 1; l < LISTS; l++)

@@ -1,4 +1,4 @@
-/* table.c - see table.h. Slots are never zeroed; tags and sums are, lazily where they are large: a
+/* table.c - see table.h. Slots are never zeroed; the rest is, lazily where they are large: a
  * private page that was given back reads as zeros, so a large table costs no long stop at birth. */
 #include "state/table.h"
 
@@ -30,9 +30,11 @@ static bool table_alloc(struct table *t)
 {
 	size_t slots = round_up(t->total * t->slot_bytes, 64);
 	size_t tags = round_up(t->total + 1, 64);
-	size_t sums = (t->total / GROUP_SLOTS + 1) * sizeof *t->sums;
+	size_t words = t->total / GROUP_SLOTS + 1; /* one more: probes look a little further */
+	size_t marks = words * sizeof *t->marks;
+	size_t sums = words * sizeof *t->sums;
 	bool large = slots >= LARGE_BYTES;
-	t->block_bytes = slots + tags + sums;
+	t->block_bytes = slots + tags + 2 * marks + sums;
 	t->block = mem_get_aligned(t->mem, large ? HUGE_BYTES : 64, t->block_bytes);
 	if (!t->block)
 		return false;
@@ -40,8 +42,11 @@ static bool table_alloc(struct table *t)
 		(void)madvise(t->block, t->block_bytes / PAGE_BYTES * PAGE_BYTES, MADV_HUGEPAGE);
 	t->slots = t->block;
 	t->tags = t->slots + slots;
-	t->sums = (uint16_t *)(t->tags + tags);
-	zero_lazily(t->tags, tags + sums);
+	t->marks = (uint64_t *)(t->tags + tags);
+	t->marks_put = t->marks + words;
+	t->marks_tidy = t->marks_words = words;
+	t->sums = (uint16_t *)(t->marks_put + words);
+	zero_lazily(t->tags, tags + 2 * marks + sums);
 	t->released_bytes = 0;
 	return true;
 }
@@ -84,6 +89,7 @@ bool table_extend(struct table *t, uint64_t hi)
 	memcpy(n.slots + skip, t->slots + skip, t->total * t->slot_bytes - skip);
 	memcpy(n.tags, t->tags, t->total);
 	memcpy(n.sums, t->sums, t->total / GROUP_SLOTS * sizeof *n.sums);
+	memcpy(n.marks, t->marks, t->total / GROUP_SLOTS * sizeof *n.marks);
 	n.used = t->used;
 	n.tail = t->tail;
 	n.released_bytes = skip;
@@ -111,4 +117,25 @@ bool table_hash_at(const struct table *t, uint64_t hi, uint64_t slot, uint64_t *
 		return false;
 	*hash = t->lo + (uint64_t)d;
 	return true;
+}
+
+void table_marks_tidy(struct table *t, uint64_t bytes)
+{
+	uint64_t n = t->marks_words - t->marks_tidy;
+	if (n > bytes / sizeof *t->marks)
+		n = bytes / sizeof *t->marks;
+	if (n)
+		memset(t->marks_put + t->marks_tidy, 0, n * sizeof *t->marks);
+	t->marks_tidy += n;
+}
+
+void table_marks_turn(struct table *t)
+{
+	uint64_t *marks = t->marks;
+	if (!t->block)
+		return;
+	table_marks_tidy(t, UINT64_MAX);
+	t->marks = t->marks_put;
+	t->marks_put = marks;
+	t->marks_tidy = 0;
 }

@@ -1,4 +1,5 @@
-/* table.h - one array of slots in hash order, linear probing, a tag a slot, a sum a group.
+/* table.h - one array of slots in hash order, linear probing; a tag a slot, a sum and a word of
+ * marks a group.
  * Why in hash order: home() is monotone in the hash at every capacity, so table order, run order
  * and key group order are one (DESIGN 6): snapshots come out almost sorted, restores write
  * forward, and while a table grows one comparison of hashes tells which of two tables holds a
@@ -9,7 +10,12 @@
  *
  * There is no wrap-around: what runs over stands in the overflow slots, which are extended when
  * they run out. The tag at [total] is always empty, so every probe ends.
- * Owns: one block of memory with slots, tags and sums. One owner. Not here: what tags mean for
+ *
+ * Marks say of which slots nothing need be looked up in their tags: live, and on the open list. So
+ * the common update touches its slot and one bit, and the bits of a million slots stay in the
+ * cache, where their tags do not. All marks fall at a freeze, at once: two bitmaps change places
+ * (table_marks_turn), and the one put aside is zeroed in steps (table_marks_tidy).
+ * Owns: one block of memory with slots, tags, sums and marks. One owner. Not here: what tags mean for
  * snapshots (lists.c), when to grow (grow.c). */
 #pragma once
 #include "base/check.h"
@@ -33,6 +39,9 @@ struct table {
 	uint8_t *slots;
 	uint8_t *tags;  /* total + 1 */
 	uint16_t *sums; /* one a group of 64 slots: bit l set if some tag of it may name list l */
+	uint64_t *marks;     /* bit s % 64 of word s / 64; always 0 from total on */
+	uint64_t *marks_put; /* put aside; zero in its first marks_tidy words */
+	uint64_t marks_tidy, marks_words;
 	uint64_t cap, total, used; /* used: slots not empty */
 	uint64_t tail;             /* at least cap; from here on every slot is empty */
 	uint64_t lo, mult;
@@ -60,6 +69,10 @@ void table_close(struct table *t); /* legal on the zeroed one */
 bool table_extend(struct table *t, uint64_t hi);
 /* The slots before this one are no longer needed: returns their pages to the system. */
 void table_release(struct table *t, uint64_t slot);
+/* Every mark falls. Fast where the bitmap put aside was tidied, else as long as zeroing it takes. */
+void table_marks_turn(struct table *t);
+/* Zeroes up to this much more of the bitmap put aside. */
+void table_marks_tidy(struct table *t, uint64_t bytes);
 /* The lowest hash whose home is at or after slot; false when there is none up to hi. */
 bool table_hash_at(const struct table *t, uint64_t hi, uint64_t slot, uint64_t *hash);
 
@@ -71,6 +84,17 @@ static inline uint64_t table_home(const struct table *t, uint64_t hash)
 static inline uint8_t *table_slot(const struct table *t, uint64_t slot)
 {
 	return t->slots + slot * t->slot_bytes;
+}
+
+static inline bool table_marked(const struct table *t, uint64_t slot)
+{
+	return t->marks[slot / GROUP_SLOTS] >> (slot % GROUP_SLOTS) & 1;
+}
+
+static inline void table_mark(struct table *t, uint64_t slot, bool on)
+{
+	uint64_t *word = &t->marks[slot / GROUP_SLOTS], bit = 1ull << (slot % GROUP_SLOTS);
+	*word = on ? *word | bit : *word & ~bit;
 }
 
 /* An empty slot was filled. */
