@@ -14,6 +14,7 @@
 #define AHEAD 128u         /* rows fetched into the cache before they are copied */
 #define GROUPS_A_ROW 16u   /* groups passed over that cost as much as a row, by feel */
 #define GROUP_ROWS_COST 4u /* looking at every tag of a group costs as much as these rows */
+#define TIDY_BYTES (64u << 10) /* of the marks put aside, a slice: some 5 us */
 #define SAVED_CHUNKS_MAX 32u /* of one run; at most RUN_LISTS */
 
 _Static_assert(CHUNK_BYTES / 4 >= KEY_MAX_BYTES, "a chunk holds several of the largest rows");
@@ -462,6 +463,7 @@ RC keyed_slice(struct keyed *k, uint32_t max_rows, enum keyed_slice *at, struct 
 	*at = KEYED_DONE;
 	if (!k->f.running)
 		return OK;
+	lists_tidy(k, TIDY_BYTES);
 	if (!k->t.block) {
 		freeze_end(k);
 		return OK;
