@@ -131,7 +131,7 @@ static void get_keyed(struct decoder *d, const struct json *o, struct manifest_o
 	get_schema(d, o, "key", &k->key);
 	get_schema(d, o, "value", &k->value);
 	k->hash_id = (uint32_t)mget_uint(d, o, "hash", MUST, UINT32_MAX);
-	if (k->hash_id != HASH_XXH3_64 && k->hash_id != HASH_FOLD64)
+	if (k->hash_id < HASH_XXH3_64 || k->hash_id > HASH_STRING)
 		WRONG(d, "'hash' %u is unknown", k->hash_id);
 	for (uint32_t i = 0; i + 1 < op->n_keyed; i++)
 		if (!strcmp(op->keyed[i].name, k->name))

@@ -110,7 +110,7 @@ static RC add_keyed(struct attempt *a, struct pending *p, struct manifest *m,
 	k->name = "";
 	k->key = st->p.key_schema;
 	k->value = st->p.value_schema;
-	k->hash_id = shape_hash_id(&st->shape);
+	k->hash_id = shape_hash_id(&task_config(a->task[st->first_task])->shape);
 	const struct manifest_op *before = a->base ? manifest_find_op(&a->base->m, st->spec->id) : NULL;
 	struct chain c;
 	chain_init(&c, a->mem);

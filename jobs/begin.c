@@ -70,6 +70,9 @@ static void fit_keyed(struct misfits *mf, const struct plan_stage *st, const str
 		schema_text(&st->p.value_schema, now, sizeof now);
 		misfit(mf, "stage '%s' kept (%s), now (%s)", op->id, before, now);
 	}
+	if (!shape_hash_fits(st->p.key.form, k->hash_id))
+		misfit(mf, "stage '%s' has keys placed by hash %u, which is not for keys of its kind",
+		       op->id, k->hash_id);
 	if (op->max_parallelism != st->p.max_parallelism)
 		misfit(mf, "max_parallelism was %u and is now %u: it is fixed for the life of the state",
 		       op->max_parallelism, st->p.max_parallelism);
@@ -124,6 +127,15 @@ RC begin_fits(const struct plan *p, const struct manifest *m, struct err *e)
 			 (unsigned long long)m->id, bytes_text(&mf.text));
 	bytes_close(&mf.text);
 	return rc;
+}
+
+struct keyed_shape begin_shape(const struct plan_stage *st, const struct manifest *m)
+{
+	struct keyed_shape shape = st->shape;
+	const struct manifest_op *op = m ? manifest_find_op(m, st->spec->id) : NULL;
+	if (op && op->n_keyed)
+		shape.hash_id = (enum hash_id)op->keyed[0].hash_id;
+	return shape;
 }
 
 /* ---- who gets what ---- */

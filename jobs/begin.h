@@ -25,6 +25,9 @@ RC begin_same_job(const struct plan *p, const char *before, size_t len, const ch
 /* E_REFUSED when the state of m cannot be the plan's: a stage with state is gone, of another type,
  * of another key, or max_parallelism changed. All reasons stand in the text. */
 RC begin_fits(const struct plan *p, const struct manifest *m, struct err *e);
+/* The shape of a keyed stage that goes on from m (NULL: from nothing). Its hash is the one its
+ * state began with: what is placed stays placed. */
+struct keyed_shape begin_shape(const struct plan_stage *st, const struct manifest *m);
 /* m NULL: a fresh start. */
 RC begin_stages(struct begun *b, struct env *env, const struct plan *p, const struct manifest *m,
 		const char *parts_dir, const char *uuid, uint32_t lineage, struct err *e);

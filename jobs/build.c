@@ -70,6 +70,7 @@ static uint32_t gather_edges(struct attempt *a, const uint32_t *first, uint32_t 
 		struct edge *y = &edges[n++];
 		*y = (struct edge){.kind = x->kind, .to = outs + *n_outs, .key = &to->p.key,
 				   .clips = to->p.skip, .max_parallelism = to->p.max_parallelism};
+		y->hash_id = begin_shape(to, a->base ? &a->base->m : NULL).hash_id;
 		y->n = x->kind == EDGE_FORWARD ? 1 : to->parallelism;
 		for (uint32_t j = 0; j < y->n; j++)
 			outs[(*n_outs)++] = &a->channel[channel_at(
@@ -85,7 +86,7 @@ static void keyed_section(const struct attempt *a, const struct plan_stage *st, 
 		.kind = SECTION_KEYED, .state_version = st->p.state_version, .subtask = subtask,
 		.lineage = a->c.lineage, .attempt = a->c.attempt, .epoch = a->c.epoch,
 		.key = st->p.key_schema, .value = st->p.value_schema,
-		.hash_id = shape_hash_id(&st->shape), .codec = CODEC_LZ4,
+		.codec = CODEC_LZ4,
 	};
 	snprintf(s->stage, sizeof s->stage, "%s", st->spec->id);
 	snprintf(s->op_type, sizeof s->op_type, "%s", st->ops->name);
@@ -128,8 +129,9 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 	*at_edge += c.n_edges;
 	if (st->p.keyed) {
 		c.key = &st->p.key;
-		c.shape = st->shape;
+		c.shape = begin_shape(st, a->base ? &a->base->m : NULL);
 		keyed_section(a, st, i, &c.section);
+		c.section.hash_id = shape_hash_id(&c.shape);
 	}
 	if (c.n_inputs > ALIGNER_INPUTS_MAX)
 		return ERR(e, E_INVALID, "stage '%s' has %u input channels a subtask; %u are possible",

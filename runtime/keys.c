@@ -206,7 +206,8 @@ RC keys_hash(struct keys *k, const struct key_spec *spec, struct batch *b, struc
 		EACH_ROW (b, i, row)
 			out[row] = hash_fold64(k->fix8[row]);
 	} else {
-		hash_views(k->view, k->base, b->selected ? b->sel : NULL, batch_count(b), out);
+		hash_views(k->hash_id ? k->hash_id : HASH_STRING, k->view, k->base,
+			   b->selected ? b->sel : NULL, batch_count(b), out);
 	}
 	b->hash = h;
 	return OK;

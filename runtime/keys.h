@@ -29,6 +29,7 @@ void key_spec_set(struct key_spec *k, const struct schema *s, const uint32_t *fi
 struct keys {
 	struct mem *mem;
 	bool clips; /* no key is too long: what is over KEY_BYTES_MAX is cut off */
+	enum hash_id hash_id; /* of KEY_BYTES; 0: HASH_STRING */
 	const uint64_t *fix8;
 	const struct key_view *view;
 	const uint8_t *base[COLUMN_TEXTS_MAX];

@@ -142,6 +142,7 @@ RC outlet_send(struct outlet *o, struct batch **b, uint32_t *bad_row, struct err
 			column_drop((*b)->hash);
 			(*b)->hash = NULL;
 			o->keys.clips = g->clips;
+			o->keys.hash_id = g->hash_id;
 			if (keys_hash(&o->keys, g->key, *b, o->pool, bad_row, e) != OK)
 				return e->code;
 		}

@@ -27,6 +27,7 @@ struct edge {
 	const struct key_spec *key;  /* EDGE_HASH */
 	bool clips;                  /* EDGE_HASH: a key that cannot be goes out under a shorter one's
 				      * hash, for the reader to find and skip */
+	enum hash_id hash_id;        /* EDGE_HASH: the reader's state has it; 0: HASH_STRING */
 	uint32_t max_parallelism;
 	uint32_t turn;               /* EDGE_REBALANCE */
 };

@@ -9,7 +9,7 @@
 /* Names in the format (docs/FORMAT.md). */
 enum key_form {
 	KEY_FIX8 = 1,  /* exactly 8 canonical bytes; hash id HASH_FOLD64 */
-	KEY_BYTES = 2, /* any canonical bytes up to KEY_MAX_BYTES; hash id HASH_XXH3_64 */
+	KEY_BYTES = 2, /* any canonical bytes up to KEY_MAX_BYTES; HASH_STRING or HASH_XXH3_64 */
 };
 
 #define KEY_MAX_BYTES 65536u
@@ -18,13 +18,20 @@ enum key_form {
 struct keyed_shape {
 	enum key_form form;
 	uint32_t value_bytes; /* 8 or 16 */
+	enum hash_id hash_id; /* 0: the one new states get. A state keeps its own for life */
 	/* NULL: the frozen hash of the form. Tests put another here to force collisions. */
 	uint64_t (*hash)(const void *key, size_t len);
 };
 
 static inline enum hash_id shape_hash_id(const struct keyed_shape *s)
 {
-	return s->form == KEY_FIX8 ? HASH_FOLD64 : HASH_XXH3_64;
+	return s->hash_id ? s->hash_id : s->form == KEY_FIX8 ? HASH_FOLD64 : HASH_STRING;
+}
+
+/* Whether keys of this form may have been placed by that hash. */
+static inline bool shape_hash_fits(enum key_form form, uint32_t id)
+{
+	return form == KEY_FIX8 ? id == HASH_FOLD64 : id == HASH_STRING || id == HASH_XXH3_64;
 }
 
 static inline uint64_t shape_hash(const struct keyed_shape *s, const void *key, size_t len)
@@ -32,7 +39,7 @@ static inline uint64_t shape_hash(const struct keyed_shape *s, const void *key, 
 	if (s->hash)
 		return s->hash(key, len);
 	if (s->form == KEY_BYTES)
-		return hash_bytes(key, len);
+		return s->hash_id == HASH_XXH3_64 ? hash_bytes(key, len) : hash_string(key, len);
 	uint64_t v;
 	__builtin_memcpy(&v, key, sizeof v);
 	return hash_fold64(v);

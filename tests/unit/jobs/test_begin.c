@@ -69,6 +69,7 @@ static struct manifest_op *had(struct rig *r, const char *id, const char *type, 
 		struct manifest_keyed *k = manifest_add_keyed(&r->m, op);
 		EXPECT_OK(schema_add(&k->key, key, key_type, false, &r->e), &r->e);
 		k->value = r->plan->stage[2].p.value_schema;
+		k->hash_id = key_type == T_STRING ? HASH_XXH3_64 : HASH_FOLD64;
 	}
 	if (section)
 		manifest_add_section(&r->m, op)->ref.file = SECTION_INLINE;
@@ -126,6 +127,25 @@ TEST(inv39_state_of_a_later_version_is_refused_by_name)
 	open_rig(&r, "", LINES "," WORDS "," COUNT "," OUT);
 	had(&r, "count", "keyed_sum", "word", T_STRING, false)->state_version = 99;
 	refused(&r, (const char *[]){"version 99"}, 1);
+	close_rig(&r);
+}
+
+TEST(inv6_a_state_keeps_the_hash_it_began_with)
+{
+	struct rig r;
+	open_rig(&r, "", LINES "," WORDS "," COUNT "," OUT);
+	const struct plan_stage *st = &r.plan->stage[2];
+	struct keyed_shape fresh = begin_shape(st, NULL), other = begin_shape(st, &r.m);
+	EXPECT(shape_hash_id(&fresh) == HASH_STRING && shape_hash_id(&other) == HASH_STRING);
+	struct manifest_op *op = had(&r, "count", "keyed_sum", "word", T_STRING, false);
+	struct keyed_shape old = begin_shape(st, &r.m);
+	EXPECT(shape_hash_id(&old) == HASH_XXH3_64 && old.form == KEY_BYTES);
+	op->keyed[0].hash_id = HASH_STRING;
+	EXPECT_OK(begin_fits(r.plan, &r.m, &r.e), &r.e);
+	old = begin_shape(st, &r.m);
+	EXPECT(shape_hash_id(&old) == HASH_STRING);
+	op->keyed[0].hash_id = HASH_FOLD64;
+	refused(&r, (const char *[]){"'count' has keys placed by hash 2"}, 1);
 	close_rig(&r);
 }
 
@@ -285,6 +305,7 @@ int main(void)
 		T(inv2_state_without_a_stage_is_refused_by_name),
 		T(all_reasons_stand_together),
 		T(inv39_state_of_a_later_version_is_refused_by_name),
+		T(inv6_a_state_keeps_the_hash_it_began_with),
 		T(a_directory_of_a_job_of_another_name_is_refused_with_the_cure),
 		T(inv7_a_state_that_stands_in_a_part_comes_back_as_it_was),
 		T(each_subtask_of_each_stage_has_a_state_even_if_it_is_empty),
