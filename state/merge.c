@@ -1,6 +1,7 @@
-/* merge.c - see merge.h. Inputs are few, so the least head is found by looking at all; what makes
- * it fast is that a winner's rows go out as one span up to the next other head: merging a large
- * run with small ones costs little more than decoding it. */
+/* merge.c - see merge.h. Inputs are few, so the least head is found by looking at all: one pass over
+ * their hashes, without a branch, says which is the least and what the next one's is. The winner's
+ * rows go out as one span up to that: merging a large run with small ones costs little more than
+ * decoding it. Where spans are short, rows are collected in a block of our own. */
 #include "state/merge.h"
 
 #include "base/check.h"
@@ -24,6 +25,11 @@ struct merge {
 	uint32_t n;
 	struct merge_head *head;
 	uint64_t in, out;
+	/* KEY_FIX8: the inputs that have rows, their next hashes beside each other. */
+	uint32_t live;
+	uint32_t live_input[MERGE_INPUTS];
+	uint64_t live_hash[MERGE_INPUTS];
+	struct run_block mixed; /* rows of several inputs; opened when first needed */
 	struct run_writer *w;   /* merge_step: opened when first needed */
 	struct merge_span span; /* merge_step: rows on their way into w */
 };
@@ -72,6 +78,7 @@ void merge_close(struct merge *m)
 		run_block_close(&m->head[i].block);
 		bytes_close(&m->head[i].last_key);
 	}
+	run_block_close(&m->mixed);
 	run_writer_close(m->w);
 	mem_put(m->mem, m->head);
 	mem_put(m->mem, m);
@@ -119,12 +126,94 @@ static uint32_t span_end(const struct merge *m, uint32_t winner)
 	return to;
 }
 
+#define SPAN_LONG 32u /* rows of one input in a row that are not worth copying, by feel */
+
+static void live_look(struct merge *m)
+{
+	m->live = 0;
+	for (uint32_t i = 0; i < m->n; i++) {
+		const struct merge_head *h = &m->head[i];
+		if (h->at == h->end)
+			continue;
+		m->live_input[m->live] = i;
+		m->live_hash[m->live++] = h->block.hash[h->at];
+	}
+}
+
+/* Which of the live inputs has the least hash; *next: the least of the others' (the same hash, if
+ * two have it; UINT64_MAX if there is no other). */
+static inline uint32_t live_least(const struct merge *m, uint64_t *next)
+{
+	uint64_t best = m->live_hash[0], second = UINT64_MAX;
+	uint32_t at = 0;
+	for (uint32_t i = 1; i < m->live; i++) {
+		uint64_t x = m->live_hash[i], above = x > best ? x : best;
+		at = x < best ? i : at;
+		best = x < best ? x : best;
+		second = above < second ? above : second;
+	}
+	*next = second;
+	return at;
+}
+
+/* Rows whose hash no other input has, until a span is long enough to go out as it is, an input has
+ * no more rows, or the block is full. None: the next rows need a closer look. */
+static uint32_t merge_collect(struct merge *m)
+{
+	struct run_block *to = &m->mixed;
+	const uint32_t words = m->shape.value_bytes / 8;
+	uint32_t n = 0;
+	bool ended = false;
+	live_look(m);
+	while (!ended && m->live && n < RUN_BLOCK_ROWS) {
+		uint64_t next;
+		uint32_t live = live_least(m, &next);
+		struct merge_head *w = &m->head[m->live_input[live]];
+		const struct run_block *b = &w->block;
+		uint32_t from = w->at, at = from;
+		if (at + SPAN_LONG < w->end && b->hash[at + SPAN_LONG] < next)
+			break;
+		for (; at < w->end && b->hash[at] < next && n < RUN_BLOCK_ROWS; at++) {
+			if (m->at_bottom && b->op[at] == ROW_DELETE)
+				continue;
+			to->hash[n] = b->hash[at];
+			to->fix8[n] = b->fix8[at];
+			to->op[n] = b->op[at];
+			for (uint32_t i = 0; i < words; i++)
+				((uint64_t *)to->value)[(size_t)n * words + i] =
+					((const uint64_t *)b->value)[(size_t)at * words + i];
+			n++;
+		}
+		if (at == from)
+			break;
+		m->in += at - from;
+		w->at = at;
+		ended = at == w->end;
+		if (!ended)
+			m->live_hash[live] = b->hash[at];
+	}
+	to->rows = n;
+	m->out += n;
+	return n;
+}
+
 enum merge_did merge_rows(struct merge *m, struct merge_span *span, struct err *e)
 {
-	(void)e; /* what can be wrong is found when blocks are fed */
 	for (;;) {
 		if (merge_wants(m, &span->input))
 			return MERGE_WANT;
+		if (m->shape.form == KEY_FIX8 && m->n > 1) {
+			if (!m->mixed.hash && run_block_open(&m->mixed, &m->shape, m->mem, e) != OK)
+				return MERGE_FAULT;
+			uint64_t in = m->in;
+			span->block = &m->mixed;
+			span->from = 0;
+			span->to = merge_collect(m);
+			if (span->to)
+				return MERGE_ROWS;
+			if (m->in != in)
+				continue; /* all of them were deletions */
+		}
 		uint32_t winner = m->n;
 		for (uint32_t i = 0; i < m->n; i++) {
 			if (m->head[i].at == m->head[i].end)
@@ -156,7 +245,6 @@ enum merge_did merge_rows(struct merge *m, struct merge_span *span, struct err *
 		if (m->at_bottom && w->block.op[from] == ROW_DELETE)
 			continue;
 		m->out += to - from;
-		span->input = winner;
 		span->block = &w->block;
 		span->from = from;
 		span->to = to;

@@ -24,7 +24,7 @@ struct merge_input {
 enum merge_did { MERGE_WANT, MERGE_ROWS, MERGE_BLOCK, MERGE_END, MERGE_FAULT };
 
 struct merge_span {
-	uint32_t input;                /* MERGE_WANT: who wants a block; MERGE_ROWS: whose rows */
+	uint32_t input;                /* MERGE_WANT: who wants a block */
 	const struct run_block *block; /* MERGE_ROWS: rows [from, to), valid until the next call */
 	uint32_t from, to;
 	struct run_out out;            /* MERGE_BLOCK: valid until the next call */
