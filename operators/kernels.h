@@ -4,10 +4,13 @@
 #include "operators/expr_node.h"
 
 /* --- kernels_math.c: int64 with overflow as errors, float64 as PostgreSQL's float8 --- */
-kernel_fn kernel_add_i64, kernel_sub_i64, kernel_mul_i64, kernel_div_i64, kernel_mod_i64;
-kernel_fn kernel_neg_i64, kernel_abs_i64, kernel_splitmix64;
+kernel_fn kernel_add_i64, kernel_sub_i64, kernel_mul_i64;
+kernel_fn kernel_neg_i64, kernel_abs_i64;
 kernel_fn kernel_add_f64, kernel_sub_f64, kernel_mul_f64, kernel_div_f64;
 kernel_fn kernel_neg_f64, kernel_abs_f64;
+
+/* --- kernels_divide.c --- */
+kernel_fn kernel_div_i64, kernel_mod_i64, kernel_splitmix64;
 
 /* --- kernels_compare.c: node->op is one of these --- */
 enum compare { CMP_EQ, CMP_NE, CMP_LT, CMP_LE, CMP_GT, CMP_GE };

@@ -1,8 +1,8 @@
 /* kernels_math.c - arithmetic: dense loops that note an error and look for its row only then.
+ * Division of int64 is in kernels_divide.c.
  * int64: overflow and division by zero are errors of the record, as PostgreSQL's bigint has it.
  * float64: PostgreSQL's float8: a finite result's overflow and underflow are errors as well.
  * The loops are specialised for a constant on either side (its mask is 0). */
-#include "base/rng.h"
 #include "operators/kernels.h"
 #include "operators/lanes.h"
 
@@ -172,37 +172,6 @@ FLOAT_KERNEL(sub_f64, '-')
 FLOAT_KERNEL(mul_f64, '*')
 FLOAT_KERNEL(div_f64, '/')
 
-enum rc kernel_div_i64(struct run *r, const struct node *n, struct rows rows, const struct val *arg,
-		       struct column *out)
-{
-	(void)n;
-	FOR_ROWS(i, rows) {
-		int64_t x = arg[0].i64[i & arg[0].mask], y = arg[1].i64[i & arg[1].mask];
-		if ((uint64_t)y + 1 <= 1) { /* -1 or 0 */
-			if (y == 0)
-				return run_fail(r, i, "division by zero");
-			if (x == INT64_MIN)
-				return run_fail(r, i, "%lld / -1 is out of range for int64",
-						(long long)x);
-		}
-		out->i64[i] = x / y;
-	}
-	return OK;
-}
-
-enum rc kernel_mod_i64(struct run *r, const struct node *n, struct rows rows, const struct val *arg,
-		       struct column *out)
-{
-	(void)n;
-	FOR_ROWS(i, rows) {
-		int64_t x = arg[0].i64[i & arg[0].mask], y = arg[1].i64[i & arg[1].mask];
-		if (y == 0)
-			return run_fail(r, i, "division by zero");
-		out->i64[i] = y == -1 ? 0 : x % y; /* INT64_MIN % -1 traps */
-	}
-	return OK;
-}
-
 /* A loop over one argument. */
 #define LOOP1(name, T, BODY)                                                                       \
 	INLINE int64_t name##_dense(T *restrict to, const T *a, uint32_t n)                        \
@@ -264,58 +233,3 @@ INT_KERNEL1(abs_i64, "abs(%lld)")
 	}
 FLOAT_KERNEL1(neg_f64)
 FLOAT_KERNEL1(abs_f64)
-
-/* Unsigned division by an invariant d: q = (t + ((v - t) >> 1)) >> (l - 1) with t = high(m * v)
- * (Granlund and Montgomery 1994, figure 4.1). d > 1. */
-struct divider {
-	uint64_t m, d;
-	unsigned shift;
-};
-
-static struct divider divider_of(uint64_t d)
-{
-	unsigned l = 64 - (unsigned)__builtin_clzll(d - 1);
-	unsigned __int128 two_l = (unsigned __int128)1 << l;
-	return (struct divider){(uint64_t)(((two_l - d) << 64) / d) + 1, d, l - 1};
-}
-
-INLINE uint64_t divider_rest(struct divider k, uint64_t v)
-{
-	uint64_t t = (uint64_t)(((unsigned __int128)k.m * v) >> 64);
-	return v - ((t + ((v - t) >> 1)) >> k.shift) * k.d;
-}
-
-/* Pointers of its own: the compiler need not read them again after each store. */
-static void divide_all(struct divider k, int64_t *restrict to, const int64_t *restrict from,
-		       uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		to[i] = (int64_t)divider_rest(k, splitmix64((uint64_t)from[i]));
-}
-
-enum rc kernel_splitmix64(struct run *r, const struct node *n, struct rows rows,
-			  const struct val *arg, struct column *out)
-{
-	(void)n;
-	const struct val *a = &arg[0], *b = &arg[1];
-	if (val_is_const(b) && b->i64[0] > 1) {
-		struct divider k = divider_of((uint64_t)b->i64[0]);
-		if (!rows.idx && !val_is_const(a)) {
-			divide_all(k, out->i64, a->i64, rows.n);
-			return OK;
-		}
-		FOR_ROWS(i, rows) {
-			uint64_t v = splitmix64((uint64_t)a->i64[i & a->mask]);
-			out->i64[i] = (int64_t)divider_rest(k, v);
-		}
-		return OK;
-	}
-	FOR_ROWS(i, rows) {
-		int64_t m = b->i64[i & b->mask];
-		if (m <= 0)
-			return run_fail(r, i, "splitmix64(i, %lld): the second argument must be "
-					      "positive", (long long)m);
-		out->i64[i] = (int64_t)(splitmix64((uint64_t)a->i64[i & a->mask]) % (uint64_t)m);
-	}
-	return OK;
-}
