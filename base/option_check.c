@@ -142,7 +142,7 @@ static bool check_word(const struct opt_def *d, const struct json *v, const char
 	if (close)
 		snprintf(hint, sizeof hint, "did you mean '%s'?", close);
 	else
-		snprintf(hint, sizeof hint, "it may be %s", words_text(d->one_of, text, sizeof text));
+		snprintf(hint, sizeof hint, "it may be %s", kinds_text(d, text, sizeof text));
 	/* As written: what came from the environment may be a secret (inv 36). */
 	opt_error(r, v, hint, "'%s' cannot be '%.60s'", d->name, json_written(v, NULL));
 	return false;

@@ -274,6 +274,29 @@ static void put_restart(const struct spec *s, struct bytes *to)
 	bytes_put_u8(to, '\n');
 }
 
+#define THREADS_TOLD 8 /* of them their tasks are told; of more only the number */
+
+/* "2 for 4 tasks: lines words | count out" */
+static void put_threads(const struct plan *p, struct bytes *to)
+{
+	bytes_printf(to, "threads      %u for %u tasks", p->n_threads, p->n_tasks);
+	if (p->n_threads == p->n_tasks) {
+		bytes_put_text(to, ": each has its own\n");
+		return;
+	}
+	for (uint32_t t = 0; t < p->n_threads && p->n_threads <= THREADS_TOLD; t++) {
+		bytes_put_text(to, t ? " |" : ":");
+		for (uint32_t i = 0; i < p->n_stages; i++) {
+			const struct plan_stage *st = &p->stage[p->order[i]];
+			for (uint32_t k = 0; k < st->parallelism; k++)
+				if (p->thread[st->first_task + k] == t)
+					bytes_printf(to, st->parallelism > 1 ? " %s/%u" : " %s",
+						     st->spec->id, k);
+		}
+	}
+	bytes_put_u8(to, '\n');
+}
+
 static void put_limits(const struct spec *s, struct bytes *to)
 {
 	char a[UNIT_TEXT], b[UNIT_TEXT], c[UNIT_TEXT];
@@ -319,6 +342,7 @@ void explain_draw(const struct plan *p, struct bytes *to)
 	if (bytes_ok(to) && to->len > 1 && to->data[to->len - 2] != '\n')
 		bytes_put_u8(to, '\n');
 	put_order(p, to);
+	put_threads(p, to);
 	put_checkpoints(p->spec, to);
 	put_restart(p->spec, to);
 	put_limits(p->spec, to);
@@ -419,6 +443,7 @@ void explain_json(const struct plan *p, struct bytes *to)
 	jout_kv_string(&o, "name", p->spec->name);
 	jout_kv_bool(&o, "bounded", p->bounded);
 	jout_kv_uint(&o, "tasks", p->n_tasks);
+	jout_kv_uint(&o, "threads", p->n_threads);
 	jout_key(&o, "stages");
 	jout_array(&o);
 	for (uint32_t i = 0; i < p->n_stages; i++)

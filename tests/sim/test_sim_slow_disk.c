@@ -36,9 +36,9 @@ static void slow_run(uint64_t seed, size_t *most)
 		end = world_run(w, 500);
 		if (end == WORLD_FINISHED || !w->began)
 			break;
-		for (uint32_t i = 0; i < w->n_tasks + 3; i++)
+		for (uint32_t i = 0; i < w->n_threads + 3; i++)
 			w->weight[i] = 24;
-		w->weight[w->n_tasks + 1] = 1; /* the durability lane */
+		w->weight[w->n_threads + 1] = 1; /* the durability lane */
 		size_t n = slots_now(w);
 		*most = n > *most ? n : *most;
 	}

@@ -129,13 +129,15 @@ static void on_answered(void *arg, uint64_t request, const struct checkpoint_rec
 static RC plan_job(struct world *w, unsigned parallelism, struct err *e)
 {
 	char set[40];
-	const char *sets[] = {set};
+	const char *sets[] = {"chaining=auto", set};
+	bool shared = rng_below(&w->rng, 2); /* neighbours share a thread, or each has its own */
 	snprintf(set, sizeof set, "parallelism=%u", parallelism);
 	diags_init(&w->ds, w->job_file, w->job_text, strlen(w->job_text), &w->mem);
 	w->types = plan_types(&w->mem);
 	struct spec_source from = {.file = w->job_file, .text = w->job_text,
-				   .len = strlen(w->job_text), .sets = sets,
-				   .n_sets = parallelism != 0, .env = no_variable, .types = w->types};
+				   .len = strlen(w->job_text), .sets = sets + !shared,
+				   .n_sets = shared + (parallelism != 0), .env = no_variable,
+				   .types = w->types, .cores = 1 + (unsigned)rng_below(&w->rng, 4)};
 	enum rc rc = spec_parse(&w->spec, &from, &w->ds, &w->mem, e);
 	if (rc == OK)
 		rc = plan_make(&w->plan, w->spec, &w->ds, &w->mem, e);
@@ -205,7 +207,7 @@ enum world_end world_start(struct world *w, unsigned parallelism)
 		w->job = NULL;
 		return refused(w, &e);
 	}
-	w->n_tasks = w->plan->n_tasks;
+	w->n_threads = w->plan->n_threads;
 	return WORLD_RUNNING;
 }
 
@@ -213,7 +215,7 @@ static void attempt_begin(struct world *w)
 {
 	struct err e = {0};
 	enum rc rc = job_begin_attempt(w->job, &e);
-	for (uint32_t i = 0; rc == OK && i < w->n_tasks; i++)
+	for (uint32_t i = 0; rc == OK && i < w->plan->n_tasks; i++)
 		rc = job_restore_task(w->job, i, &e);
 	if (rc == OK)
 		rc = job_start_attempt(w->job, &e);
@@ -224,20 +226,21 @@ static void attempt_begin(struct world *w)
 	w->began = true;
 	memset(w->closed, 0, sizeof w->closed);
 	memset(w->idle, 0, sizeof w->idle);
-	for (uint32_t i = 0; i < w->n_tasks + ACTORS_MORE; i++)
+	for (uint32_t i = 0; i < w->n_threads + ACTORS_MORE; i++)
 		w->weight[i] = 1 + (uint32_t)rng_below(&w->rng, 8);
 }
 
 /* ---- steps ---- */
 
-static bool step_task(struct world *w, uint32_t i)
+static bool step_thread(struct world *w, uint32_t i)
 {
 	uint64_t wake = UINT64_MAX;
 	if (!w->began || w->closed[i]) {
 		w->wake[i] = UINT64_MAX;
 		return false;
 	}
-	enum task_did did = task_step(attempt_task(job_attempt(w->job), i), w->clock.now_us, &wake);
+	enum task_did did =
+		group_step(attempt_thread(job_attempt(w->job), i), w->clock.now_us, &wake);
 	note(w, i, (uint64_t)did);
 	w->wake[i] = did == TASK_IDLE ? wake : UINT64_MAX;
 	w->closed[i] = did == TASK_CLOSED;
@@ -247,7 +250,7 @@ static bool step_task(struct world *w, uint32_t i)
 /* One turn of the control thread, as drive_turn in jobs/drive.c. */
 static bool step_control(struct world *w)
 {
-	uint64_t *wake = &w->wake[w->n_tasks + ACTOR_CONTROL];
+	uint64_t *wake = &w->wake[w->n_threads + ACTOR_CONTROL];
 	*wake = UINT64_MAX;
 	switch (job_state(w->job)) {
 	case JOB_OWNED:
@@ -264,7 +267,7 @@ static bool step_control(struct world *w)
 		job_step(w->job, wake);
 		if (!job_attempt_is_over(w->job))
 			return false;
-		for (uint32_t i = 0; i < w->n_tasks; i++)
+		for (uint32_t i = 0; i < w->n_threads; i++)
 			WORLD_CHECK(w, w->closed[i]);
 		w->began = false;
 		job_end_attempt(w->job);
@@ -276,10 +279,10 @@ static bool step_control(struct world *w)
 
 static bool step_actor(struct world *w, uint32_t actor)
 {
-	if (actor < w->n_tasks)
-		return step_task(w, actor);
+	if (actor < w->n_threads)
+		return step_thread(w, actor);
 	struct ioqueue *q = job_ioqueue(w->job);
-	switch (actor - w->n_tasks) {
+	switch (actor - w->n_threads) {
 	case ACTOR_BYTES:
 		return q && ioqueue_step(q, LANE_BYTES);
 	case ACTOR_DURABILITY:
@@ -291,7 +294,7 @@ static bool step_actor(struct world *w, uint32_t actor)
 
 static uint32_t pick_actor(struct world *w)
 {
-	uint32_t n = w->n_tasks + ACTORS_MORE, sum = 0;
+	uint32_t n = w->n_threads + ACTORS_MORE, sum = 0;
 	if (!w->began)
 		return (uint32_t)rng_below(&w->rng, n);
 	for (uint32_t i = 0; i < n; i++)
@@ -307,7 +310,7 @@ static uint32_t pick_actor(struct world *w)
 static uint32_t least_idle(const struct world *w)
 {
 	uint32_t least = UINT32_MAX;
-	for (uint32_t i = 0; i < w->n_tasks + ACTORS_MORE; i++)
+	for (uint32_t i = 0; i < w->n_threads + ACTORS_MORE; i++)
 		if (w->idle[i] < least)
 			least = w->idle[i];
 	return least;
@@ -317,8 +320,8 @@ static uint32_t least_idle(const struct world *w)
 static void pass_time(struct world *w)
 {
 	uint64_t at = UINT64_MAX;
-	for (uint32_t i = 0; i < w->n_tasks + ACTORS_MORE; i++)
-		if (i < w->n_tasks || i == w->n_tasks + ACTOR_CONTROL)
+	for (uint32_t i = 0; i < w->n_threads + ACTORS_MORE; i++)
+		if (i < w->n_threads || i == w->n_threads + ACTOR_CONTROL)
 			at = w->wake[i] < at ? w->wake[i] : at;
 	if (at == UINT64_MAX) {
 		if (least_idle(w) >= ROUNDS_DEAD)
@@ -397,7 +400,7 @@ static void drop_attempt(struct world *w)
 	for (uint64_t n = 0; !job_attempt_is_over(w->job); n++) {
 		if (n > 100000)
 			world_fail(w, "a dropped attempt does not end");
-		for (uint32_t i = 0; i < w->n_tasks + ACTOR_CONTROL; i++)
+		for (uint32_t i = 0; i < w->n_threads + ACTOR_CONTROL; i++)
 			step_actor(w, i);
 		uint64_t wake;
 		w->clock.now_us += 10;

@@ -1,7 +1,7 @@
 /* world.h - a whole job on one thread: the simulator is the other driver of what jobs/drive.c
  * drives.
  *
- *   seed -> scheduler picks: a task | a lane | the control thread   each step takes microseconds
+ *   seed -> scheduler picks: a thread | a lane | the control thread   each step takes microseconds
  *           nobody has anything to do: the clock jumps to the next timer (none: a deadlock)
  *
  * Why: every interleaving, every crash and every fault can be played again from its seed (inv 38).
@@ -60,7 +60,7 @@ struct world {
 	uint64_t wake[WORLD_TASKS_MAX + 3];
 	struct restart_state restarts; /* what the next process's supervisor tells it */
 	uint64_t fail_allocation; /* of the next process, counted from the plan: that one fails */
-	uint32_t n_tasks;
+	uint32_t n_threads; /* of the running attempt: as the plan places its tasks */
 	bool began;               /* an attempt's threads "run" */
 	/* what happened, over all processes */
 	uint64_t steps, trace_hash, starts, completed, failed_attempts;
