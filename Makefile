@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 NPROC := $(shell nproc)
 
 help:      ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup-build setup-test: setup-%:
 	@scripts/setup.sh $*
@@ -28,13 +28,17 @@ check: setup-test ## the quick part before a push: unit tests under ASan, TSan f
 install: build ## install to DESTDIR PREFIX (/usr/local)
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 
-bench: build ## words a second beside a hand-written loop; restores, stops, what a server costs
-	cmake --build build/release --target textgen floor_wordcount fill_catalogue -j $(NPROC)
-	python3 bench/wordcount.py
-	python3 bench/state.py
-	python3 bench/serve.py
+# ROWS="w1 w2": only these. OPTIONS="--seconds 2 --rounds 1": a quick look.
+bench: build ## weir beside hand-written C, W1 to W10: a table in build/bench/results.md (15 minutes)
+	cmake --build build/release --target textgen floor fill_catalogue -j $(NPROC)
+	python3 -B bench/suite.py $(ROWS) $(OPTIONS)
+
+# PEERS="timely mawk": only these.
+bench-peers: build ## the same works in Flink, Timely Dataflow and mawk, beside weir
+	cmake --build build/release --target textgen floor -j $(NPROC)
+	python3 -B bench/suite.py $(or $(ROWS),w1 w2) --keep --peers $(PEERS) $(OPTIONS)
 
 clean: ## remove what was built
 	rm -rf build weir
 
-.PHONY: help setup-build setup-test build demo test check install bench clean
+.PHONY: help setup-build setup-test build demo test check install bench bench-peers clean

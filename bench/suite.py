@@ -1,0 +1,145 @@
+"""suite.py - weir, hand-written C and the peers side by side in one run: the rows W1 to W10.
+
+    python3 bench/suite.py [ROW...] [--seconds S] [--rounds N] [--peers [NAME...]] [--publish]
+
+Rows: w1 w1s w2 w2k w3 w4 w5 w6 w7 w8 w9 w10 (all), and by name only: state server profile.
+Writes build/bench/results.json and results.md; --publish puts the table and the picture into docs/.
+Exits with 1 if a checksum is wrong or a run failed; never for a figure. What a run needs and this
+machine has not is skipped by name. For a quick look: --seconds 2 --rounds 1.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import rows_speed
+import rows_state
+import runs
+import show
+import works
+
+ROWS = {
+    "w1": rows_speed.w1,
+    "w1s": rows_speed.w1s,
+    "w2": rows_speed.w2,
+    "w2k": rows_speed.w2k,
+    "w3": rows_state.w3,
+    "w4": rows_state.w4,
+    "w5": rows_state.w5,
+    "w6": rows_state.w6,
+    "w7": rows_state.w7,
+    "w8": rows_speed.w8,
+    "w9": rows_speed.w9,
+    "w10": rows_state.w10,
+}
+PARTS = {"state": "state.py", "server": "serve.py", "profile": "nanoseconds.py"}  # for themselves
+PEER_ROWS = ("w1", "w2", "w3", "w5", "w6")
+
+
+class Suite:
+    def __init__(self, options):
+        self.seconds, self.rounds, self.words = options.seconds, options.rounds, options.words
+        self.scale = min(1.0, options.seconds / 15)  # of the small sizes
+        self.place = runs.Place()
+        self.began = time.monotonic()
+        self.lines, self.skipped, self.failed = [], [], []
+
+    def say(self, text):
+        print("%5.0f s  %s" % (time.monotonic() - self.began, text), file=sys.stderr, flush=True)
+
+    def skip(self, row, who, why):
+        why = " ".join(why.split())[:300]
+        self.say("%s  %s is skipped: %s" % (row, who, why))
+        self.skipped.append({"row": row, "who": who, "why": why})
+
+    def run(self, name):
+        try:
+            self.lines += ROWS[name](self)
+        except (runs.Failed, OSError, subprocess.SubprocessError) as e:
+            self.say("%s  FAILED: %s" % (name.upper(), e))
+            self.failed.append({"row": name.upper(), "why": str(e)})
+
+    def results(self):
+        return {
+            "machine": show.machine(),
+            "seconds": self.seconds,
+            "rounds": self.rounds,
+            "took_s": time.monotonic() - self.began,
+            "lines": [line.json() for line in self.lines],
+            "skipped": self.skipped,
+            "failed": self.failed,
+            "peers": [],
+        }
+
+
+def run_peers(suite, names, rows):
+    """What bench/peers/run.py found, as it says it."""
+    to = suite.place.path("peers.json")
+    args = [sys.executable, os.path.join(HERE, "peers", "run.py"), *names]
+    args += [r for r in rows if r in PEER_ROWS]
+    args += ["--seconds", str(min(10, suite.seconds)), "--text", runs.text(suite.words)]
+    suite.say("peers: %s" % " ".join(args[1:]))
+    if subprocess.run([*args, "--json", to]).returncode or not os.path.exists(to):
+        suite.failed.append({"row": "peers", "why": "bench/peers/run.py failed"})
+        return []
+    with open(to) as f:
+        return json.load(f)
+
+
+def keep(results, chosen):
+    """What an earlier run of other rows found stands beside what this one did."""
+    path = os.path.join(runs.ROOT, "build", "bench", "results.json")
+    if not os.path.exists(path):
+        return results
+    with open(path) as f:
+        before = json.load(f)
+    mine = {c.upper() for c in chosen} | {line["row"] for line in results["lines"]}
+    for part in ("lines", "skipped", "failed"):
+        results[part] = [x for x in before[part] if x["row"] not in mine] + results[part]
+    results["peers"] = results["peers"] or before["peers"]
+    return results
+
+
+def main():
+    o = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    o.add_argument("rows", nargs="*", help="w1 .. w10, state, server, profile")
+    o.add_argument("--seconds", type=float, default=15, help="of steady work a run (15)")
+    o.add_argument("--rounds", type=int, default=2, help="how often each is run, in turn (2)")
+    o.add_argument("--words", type=int, default=works.WORDS, help="in the text")
+    o.add_argument("--peers", nargs="*", help="flink timely mawk; all without a name")
+    o.add_argument("--keep", action="store_true", help="keep rows of an earlier run in the table")
+    o.add_argument("--publish", action="store_true", help="write docs/PERFORMANCE.md's table")
+    options = o.parse_args()
+    chosen = [r.lower() for r in options.rows] or list(ROWS)
+    unknown = [r for r in chosen if r not in ROWS and r not in PARTS]
+    if unknown:
+        o.error("no row %s; there are: %s" % (", ".join(unknown), " ".join([*ROWS, *PARTS])))
+    for part in [c for c in chosen if c in PARTS]:
+        subprocess.run([sys.executable, os.path.join(HERE, PARTS[part])], check=True)
+    chosen = [c for c in chosen if c in ROWS]
+    if not chosen:
+        return
+    suite = Suite(options)
+    try:
+        for name in chosen:
+            suite.run(name)
+        results = suite.results()
+        if options.peers is not None:
+            results["peers"] = run_peers(suite, options.peers, chosen)
+            results["failed"] = suite.failed
+    finally:
+        suite.place.close()
+    if options.keep:
+        results = keep(results, chosen)
+    show.write(results, options.publish)
+    if results["failed"]:
+        sys.exit("wrong or failed: " + "; ".join(f["row"] for f in results["failed"]))
+
+
+if __name__ == "__main__":
+    main()
