@@ -253,8 +253,10 @@ static RC load(struct http_library *m, struct err *e)
 	return library_open("libmicrohttpd.so.12", "libmicrohttpd12", symbols, ARRAY_LEN(symbols), e);
 }
 
-static RC start(struct http *h, struct err *e)
+RC http_start_library(struct http *h, struct err *e)
 {
+	if (h->daemon)
+		return OK;
 	if (load(&h->mhd, e) != OK)
 		return err_in(e, "HTTP");
 	h->daemon = h->mhd.start(
@@ -264,15 +266,24 @@ static RC start(struct http *h, struct err *e)
 		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)HTTP_CONNECTIONS_MAX, MHD_OPTION_END);
-	const union MHD_DaemonInfo *info = NULL;
-	if (h->daemon)
-		info = h->mhd.daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	if (!info)
+	if (!h->daemon)
 		return ERR(e, E_LIMIT, "HTTP: libmicrohttpd cannot start (descriptors, memory)");
+	const union MHD_DaemonInfo *info =
+		h->mhd.daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	CHECK(info); /* it was started with MHD_USE_EPOLL */
+	if (loop_watch_open(&h->watch, h->config.loop, info->epoll_fd, on_epoll, h, e) != OK) {
+		h->mhd.stop(h->daemon);
+		h->daemon = NULL;
+		return e->code;
+	}
+	loop_watch_for(h->watch, LOOP_READ);
+	return OK;
+}
+
+static RC start(struct http *h, struct err *e)
+{
 	struct loop *l = h->config.loop;
-	enum rc rc = loop_watch_open(&h->watch, l, info->epoll_fd, on_epoll, h, e);
-	if (rc != OK)
-		return rc;
+	enum rc rc;
 	h->hup_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (h->hup_fd < 0)
 		return err_errno(e, errno, "HTTP: epoll");
@@ -281,8 +292,9 @@ static RC start(struct http *h, struct err *e)
 	    (rc = loop_timer_open(&h->turn_later, l, on_turn, h, e)) != OK ||
 	    (rc = loop_timer_open(&h->deadline, l, conn_on_deadline, h, e)) != OK)
 		return rc;
-	loop_watch_for(h->watch, LOOP_READ);
 	loop_watch_for(h->hup_watch, LOOP_READ);
+	if (!h->config.late && (rc = http_start_library(h, e)) != OK)
+		return rc;
 	return acceptor_open(h, e);
 }
 
@@ -330,10 +342,8 @@ void http_close(struct http *h)
 	acceptor_close(h);
 	loop_watch_close(&h->watch);
 	loop_watch_close(&h->hup_watch);
-	if (h->daemon && h->deadline)
+	if (h->daemon)
 		stop(h);
-	else if (h->daemon)
-		h->mhd.stop(h->daemon);
 	loop_waker_close(&h->turn);
 	loop_timer_close(&h->turn_later);
 	loop_timer_close(&h->deadline);

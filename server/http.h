@@ -1,8 +1,8 @@
 /* http.h - HTTP/1.1 for a few hundred local clients, on the control thread's loop: the one door to
  * libmicrohttpd.
  * Why a door: routes and jobs know requests and answers, not a library's callbacks; and the library
- * (with the TLS library it draws in) is opened when the first server is, so that job processes do
- * not carry it.
+ * (with the TLS library it draws in) is opened when the first server is, or its first client comes,
+ * so that job processes do not carry it.
  *
  *   handler(request) -> http_answer, now or later
  *                     | http_stream_open -> http_stream_put* -> http_stream_end
@@ -37,6 +37,7 @@ struct http_config {
 	/* The client of a request that was kept is gone: forget it, do not answer. May be NULL. */
 	void (*gone)(void *arg, struct http_request *r);
 	void *arg;
+	bool late; /* the library is opened for the first client: who may never have one (4 ms, 4 MB) */
 	/* For tests: 0 means the bounds above. */
 	uint64_t header_deadline_us, body_deadline_us;
 };

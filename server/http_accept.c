@@ -43,12 +43,11 @@ static void on_linger(void *arg)
 
 /* It says so, and stays open a moment: a socket closed with an unread request in it would give its
  * client a broken pipe in place of the answer. */
-static void refuse(struct http *h, int fd)
+static void refuse(struct http *h, int fd, const char *why)
 {
 	struct acceptor *a = &h->acceptor;
 	h->counts.refused++;
-	http_raw(fd, "503 Service Unavailable", "E_LIMIT",
-		 "256 clients are connected: try again when one has gone");
+	http_raw(fd, "503 Service Unavailable", "E_LIMIT", why);
 	shutdown(fd, SHUT_WR);
 	if (a->n_refused == REFUSED_MAX) {
 		close(a->refused[0]);
@@ -69,11 +68,14 @@ static bool is_ours(int fd)
 
 static void admit(struct http *h, int fd)
 {
+	struct err e = {0};
 	if (!is_ours(fd)) {
 		h->counts.refused++;
 		close(fd);
 	} else if (h->counts.connections >= HTTP_CONNECTIONS_MAX) {
-		refuse(h, fd);
+		refuse(h, fd, "256 clients are connected: try again when one has gone");
+	} else if (http_start_library(h, &e) != OK) {
+		refuse(h, fd, "libmicrohttpd12 is not installed, or has no memory");
 	} else {
 		conn_add(h, fd);
 	}

@@ -137,6 +137,8 @@ struct http {
 /* --- http.c --- */
 
 void http_turn_soon(struct http *h);
+/* Opens the library, if that was not done. It can be tried again. */
+RC http_start_library(struct http *h, struct err *e);
 
 /* --- http_conn.c --- */
 

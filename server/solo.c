@@ -189,7 +189,9 @@ RC solo_open(struct solo **out, const struct solo_config *c, struct err *e)
 	s->actions.mem = s->mem;
 	s->feed = (struct feed){.mem = s->mem, .event_id = &s->event_id};
 	struct http_config h = {.loop = c->loop, .mem = s->mem, .clock = c->env->clock, .dir = c->dir,
-				.name = SOLO_SOCKET, .handler = on_request, .arg = s};
+				.name = SOLO_SOCKET, .handler = on_request, .arg = s,
+				/* Most runs are never asked anything. */
+				.late = true};
 	if (http_open(&s->http, &h, e) != OK ||
 	    loop_timer_open(&s->beat, c->loop, on_beat, s, e) != OK) {
 		solo_close(s);

@@ -120,8 +120,9 @@ static inline void rig_turns(struct rig *g, unsigned ticks)
 	EXPECT(rig_wait(g, rig_count_down, &ticks));
 }
 
-static inline void rig_open_at(struct rig *g, const char *below, uint64_t header_us,
-			       uint64_t body_us)
+/* With `late` its library is opened for the first client. */
+static inline void rig_open_as(struct rig *g, const char *below, uint64_t header_us,
+			       uint64_t body_us, bool late)
 {
 	struct err e = {0};
 	memset(g, 0, sizeof *g);
@@ -135,9 +136,16 @@ static inline void rig_open_at(struct rig *g, const char *below, uint64_t header
 	loop_timer_every(g->tick, 1000);
 	const struct http_config c = {.loop = g->loop, .mem = &g->mem, .clock = clock_real(),
 				      .dir = g->dir, .name = "weir.sock", .handler = rig_handle,
-				      .gone = rig_gone, .arg = g, .header_deadline_us = header_us,
+				      .gone = rig_gone, .arg = g, .late = late,
+				      .header_deadline_us = header_us,
 				      .body_deadline_us = body_us};
 	EXPECT_OK(http_open(&g->http, &c, &e), &e);
+}
+
+static inline void rig_open_at(struct rig *g, const char *below, uint64_t header_us,
+			       uint64_t body_us)
+{
+	rig_open_as(g, below, header_us, body_us, false);
 }
 
 static inline void rig_open(struct rig *g)

@@ -349,6 +349,33 @@ TEST(a_folder_with_a_long_path_has_its_socket)
 	rig_close(&g);
 }
 
+/* Of the process as the kernel sees it: is a file of that name mapped? */
+static bool is_mapped(const char *name)
+{
+	char line[1024];
+	bool found = false;
+	FILE *f = fopen("/proc/self/maps", "r");
+	EXPECT(f != NULL);
+	while (!found && fgets(line, sizeof line, f))
+		found = strstr(line, name) != NULL;
+	fclose(f);
+	return found;
+}
+
+/* The first test of all here: a library stays open. */
+TEST(who_is_late_opens_the_library_for_its_first_client_only)
+{
+	struct rig g;
+	rig_open_as(&g, "", 0, 0, true);
+	rig_close(&g); /* without one ever */
+	rig_open_as(&g, "", 0, 0, true);
+	EXPECT(!is_mapped("libmicrohttpd"));
+	expect_served(&g);
+	EXPECT(is_mapped("libmicrohttpd"));
+	expect_served(&g);
+	rig_close(&g);
+}
+
 static enum rc open_second(struct rig *g, struct http **h, struct err *e)
 {
 	const struct http_config c = {.loop = g->loop, .mem = &g->mem, .clock = clock_real(),
@@ -507,6 +534,7 @@ TEST(random_mutations_of_a_request_harm_nobody_else)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(who_is_late_opens_the_library_for_its_first_client_only),
 		T(a_header_that_dribbles_in_is_cut_off),
 		T(an_idle_connection_is_closed_a_deadline_after_its_last_answer),
 		T(a_body_that_dribbles_in_is_cut_off),
