@@ -1,19 +1,45 @@
 /* restore.c - see restore.h. */
 #include "runtime/restore.h"
 
+#include "base/check.h"
+#include "base/waker.h"
 #include "runtime/runs_in.h"
 
-static RC restore_merge(struct runs_in *runs, struct merge *m, struct keyed *k, struct err *e)
+#define SPLIT_KEYS (1u << 20) /* from here on threads pay, by feel: some 20 ms for one */
+#define STRETCHES_MAX 16u
+
+/* What one thread restores: all of the table, or one stretch of it. */
+struct restore {
+	struct fs *fs;
+	struct mem *mem;
+	const char *parts_dir;
+	const struct manifest *m;
+	const struct manifest_keyed *s;
+	const struct keyed_shape *shape;
+	struct keyed *k;
+	struct keyed_fill *fill; /* NULL: all of k */
+	uint64_t lo, hi;
+	struct runs_in *runs;
+	struct restored out;
+	struct thread thread;
+	bool started;
+	enum rc rc;
+	struct err error;
+};
+
+static RC restore_merge(struct restore *r, struct merge *m, struct err *e)
 {
 	struct merge_span span;
 	for (;;) {
 		switch (merge_rows(m, &span, e)) {
 		case MERGE_WANT:
-			if (runs_in_feed(runs, m, span.input, e) != OK)
+			if (runs_in_feed(r->runs, m, span.input, e) != OK)
 				return e->code;
 			break;
 		case MERGE_ROWS:
-			if (keyed_restore_rows(k, span.block, span.from, span.to, e) != OK)
+			if ((r->fill ? keyed_fill_rows(r->fill, span.block, span.from, span.to, e)
+				     : keyed_restore_rows(r->k, span.block, span.from, span.to,
+							  e)) != OK)
 				return e->code;
 			break;
 		case MERGE_END:
@@ -40,18 +66,7 @@ static uint64_t strip_end(const struct manifest_keyed *s, uint64_t lo, uint64_t 
 	return end;
 }
 
-struct restore {
-	struct fs *fs;
-	struct mem *mem;
-	const char *parts_dir;
-	const struct manifest *m;
-	const struct manifest_keyed *s;
-	const struct keyed_shape *shape;
-	struct runs_in *runs;
-};
-
-static RC restore_strip(struct restore *r, uint64_t lo, uint64_t hi, struct keyed *k,
-			struct restored *out, struct err *e)
+static RC restore_strip(struct restore *r, uint64_t lo, uint64_t hi, struct err *e)
 {
 	struct merge *merge = NULL;
 	enum rc rc = OK;
@@ -60,14 +75,108 @@ static RC restore_strip(struct restore *r, uint64_t lo, uint64_t hi, struct keye
 	if (rc == OK)
 		rc = merge_open(&merge, r->shape, r->runs->range, r->runs->n, true, r->mem, e);
 	if (rc == OK)
-		rc = restore_merge(r->runs, merge, k, e);
+		rc = restore_merge(r, merge, e);
 	if (rc == OK)
-		out->rows_read += merge_rows_in(merge);
+		r->out.rows_read += merge_rows_in(merge);
 	for (uint32_t i = 0; i < r->runs->n; i++)
-		out->bytes_read += r->runs->in[i].bytes;
+		r->out.bytes_read += r->runs->in[i].bytes;
 	merge_close(merge);
 	runs_in_close(r->runs);
 	return rc;
+}
+
+static void restore_main(void *arg)
+{
+	struct restore *r = arg;
+	struct err *e = &r->error;
+	r->runs = mem_get(r->mem, sizeof *r->runs);
+	if (!r->runs) {
+		r->rc = ERR(e, E_NO_MEMORY, "no memory to restore");
+		return;
+	}
+	runs_in_init(r->runs, r->mem);
+	for (uint64_t lo = r->lo, end; r->rc == OK && lo <= r->hi; lo = end + 1) {
+		end = strip_end(r->s, lo, r->hi);
+		r->rc = restore_strip(r, lo, end, e);
+		if (end == r->hi)
+			break;
+	}
+	mem_put(r->mem, r->runs);
+}
+
+/* Every stretch by a thread of its own, if wanted; the first one here, and those that have none. */
+static RC restore_split(const struct restore *whole, uint32_t parts, bool threads,
+			struct restored *out, struct err *e)
+{
+	struct keyed_fill fill[STRETCHES_MAX];
+	struct restore *all = mem_get(whole->mem, parts * sizeof *all);
+	CHECK(parts <= STRETCHES_MAX);
+	if (!all)
+		return ERR(e, E_NO_MEMORY, "no memory to restore");
+	for (uint32_t i = 0; i < parts; i++) {
+		all[i] = *whole;
+		keyed_fill_begin(whole->k, i, parts, &fill[i]);
+		all[i].fill = &fill[i];
+		all[i].lo = fill[i].lo;
+		all[i].hi = fill[i].hi;
+	}
+	for (uint32_t i = 1; i < parts && threads; i++) {
+		struct err ignored = {0};
+		all[i].started = thread_start(&all[i].thread, restore_main, &all[i], "weir-restore",
+					      &ignored) == OK;
+	}
+	for (uint32_t i = 0; i < parts; i++)
+		if (!all[i].started)
+			restore_main(&all[i]);
+	enum rc rc = OK;
+	for (uint32_t i = 0; i < parts; i++) {
+		if (all[i].started)
+			thread_join(&all[i].thread);
+		out->rows_read += all[i].out.rows_read;
+		out->bytes_read += all[i].out.bytes_read;
+		if (all[i].rc != OK && rc == OK) {
+			rc = all[i].rc;
+			*e = all[i].error;
+		}
+	}
+	struct err end = {0};
+	if (keyed_fill_end(fill, parts, &end) != OK && rc == OK) {
+		rc = end.code;
+		*e = end;
+	}
+	mem_put(whole->mem, all);
+	return rc;
+}
+
+RC restore_stretches(uint32_t stretches, bool threads, struct fs *fs, struct mem *mem,
+		     const char *parts_dir, const struct manifest *m,
+		     const struct manifest_keyed *s, const struct keyed_shape *shape,
+		     uint64_t hash_first, uint64_t hash_last, uint64_t expected, struct keyed *k,
+		     struct restored *out, struct err *e)
+{
+	struct restore r = {.fs = fs, .mem = mem, .parts_dir = parts_dir, .m = m, .s = s,
+			    .shape = shape, .k = k, .lo = hash_first, .hi = hash_last};
+	*out = (struct restored){0};
+	if (keyed_restore_begin(k, expected, e) != OK)
+		return e->code;
+	if (stretches > 1 && expected && shape->form == KEY_FIX8) {
+		uint32_t parts = stretches < STRETCHES_MAX ? stretches : STRETCHES_MAX;
+		if (restore_split(&r, parts, threads, out, e) != OK)
+			return e->code;
+	} else {
+		restore_main(&r);
+		*out = r.out;
+		if (r.rc != OK) {
+			*e = r.error;
+			return r.rc;
+		}
+	}
+	for (uint32_t i = 0; i < s->n_runs; i++)
+		if (s->run[i].hash_first <= hash_last && s->run[i].hash_last >= hash_first)
+			s->run[i].delta ? out->delta_runs++ : out->full_runs++;
+	keyed_restore_end(k, m->id);
+	out->keys = keyed_count(k);
+	return OK;
 }
 
 RC restore_keyed(struct fs *fs, struct mem *mem, const char *parts_dir, const struct manifest *m,
@@ -75,25 +184,7 @@ RC restore_keyed(struct fs *fs, struct mem *mem, const char *parts_dir, const st
 		 uint64_t hash_last, uint64_t expected, struct keyed *k, struct restored *out,
 		 struct err *e)
 {
-	struct restore r = {fs, mem, parts_dir, m, s, shape, mem_get(mem, sizeof *r.runs)};
-	*out = (struct restored){0};
-	if (!r.runs)
-		return ERR(e, E_NO_MEMORY, "no memory to restore");
-	runs_in_init(r.runs, mem);
-	for (uint32_t i = 0; i < s->n_runs; i++)
-		if (s->run[i].hash_first <= hash_last && s->run[i].hash_last >= hash_first)
-			s->run[i].delta ? out->delta_runs++ : out->full_runs++;
-	enum rc rc = keyed_restore_begin(k, expected, e);
-	for (uint64_t lo = hash_first, end; rc == OK; lo = end + 1) {
-		end = strip_end(s, lo, hash_last);
-		rc = restore_strip(&r, lo, end, k, out, e);
-		if (end == hash_last)
-			break;
-	}
-	if (rc == OK) {
-		keyed_restore_end(k, m->id);
-		out->keys = keyed_count(k);
-	}
-	mem_put(mem, r.runs);
-	return rc;
+	uint32_t stretches = expected >= SPLIT_KEYS ? thread_cores() : 1;
+	return restore_stretches(stretches, true, fs, mem, parts_dir, m, s, shape, hash_first,
+				 hash_last, expected, k, out, e);
 }

@@ -3,7 +3,8 @@
  * order. Every block is verified before its rows are touched. Constant memory: one block for each
  * run of one chain, however many old subtasks' chains stand side by side.
  * Threads: blocking; a thread of its own for each subtask in production (they share nothing), one
- * after the other in simulation. Before the task's first step. */
+ * after the other in simulation. A state of a million number keys and more is restored by as many
+ * threads as there are cores, a stretch of hashes each. Before the task's first step. */
 #pragma once
 #include "checkpoint/manifest.h"
 #include "state/keyed.h"
@@ -18,3 +19,11 @@ RC restore_keyed(struct fs *fs, struct mem *mem, const char *parts_dir, const st
 		 const struct manifest_keyed *s, const struct keyed_shape *shape, uint64_t hash_first,
 		 uint64_t hash_last, uint64_t expected, struct keyed *k, struct restored *out,
 		 struct err *e);
+/* The same in so many stretches of hashes, where keys are numbers and expected is not 0, whatever
+ * the size. threads: side by side (fs must stand that; the simulated one does not), else one after
+ * the other. */
+RC restore_stretches(uint32_t stretches, bool threads, struct fs *fs, struct mem *mem,
+		     const char *parts_dir, const struct manifest *m,
+		     const struct manifest_keyed *s, const struct keyed_shape *shape,
+		     uint64_t hash_first, uint64_t hash_last, uint64_t expected, struct keyed *k,
+		     struct restored *out, struct err *e);

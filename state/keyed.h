@@ -126,6 +126,23 @@ RC keyed_restore_begin(struct keyed *k, uint64_t expected, struct err *e);
 /* Rows [from, to) of a decoded block. Deletions are skipped. E_CORRUPT: out of order or range. */
 RC keyed_restore_rows(struct keyed *k, const struct run_block *b, uint32_t from, uint32_t to,
 		      struct err *e);
+/* Restoring by several threads (KEY_FIX8, after keyed_restore_begin with expected > 0): the range of
+ * hashes falls into `parts` stretches, and each is filled by one thread with rows of its own, in
+ * order. Threads: keyed_fill_rows, one thread a stretch; begin and end, k's owner, while none is
+ * being filled. */
+struct keyed_fill {
+	struct keyed *k;
+	uint64_t lo, hi; /* its hashes, both inclusive; lo > hi: it has none */
+	uint64_t next, end; /* slots: free from next on; from end on they are another's */
+	uint64_t rows, room, last_hash;
+	struct bytes late;  /* rows that found no room: key, value */
+};
+void keyed_fill_begin(struct keyed *k, uint32_t part, uint32_t parts, struct keyed_fill *f);
+/* As keyed_restore_rows. */
+RC keyed_fill_rows(struct keyed_fill *f, const struct run_block *b, uint32_t from, uint32_t to,
+		   struct err *e);
+/* All stretches are done, whatever became of them: their rows count. On error k is to be closed. */
+RC keyed_fill_end(struct keyed_fill *all, uint32_t parts, struct err *e);
 /* Counts as having frozen checkpoint with empty lists: the next delta may name it as its base. */
 void keyed_restore_end(struct keyed *k, uint64_t checkpoint);
 

@@ -301,9 +301,11 @@ static inline void restore_into(struct bridge *b, uint32_t n)
 	memcpy(b->m.entry, b->published, b->m.keys * sizeof *b->published);
 	for (uint32_t i = 0; i < n; i++) {
 		struct restored out;
-		SAY(b, restore_keyed(b->fs, &b->mem, PARTS, &b->newest, &b->newest.op[0].keyed[0],
-				     &b->m.shape, b->t[i].lo, b->t[i].hi, rng_below(&b->r, 100),
-				     b->t[i].k, &out, &b->e) == OK);
+		uint32_t stretches = 1 + (uint32_t)rng_below(&b->r, 4);
+		SAY(b, restore_stretches(stretches, false, b->fs, &b->mem, PARTS, &b->newest,
+					 &b->newest.op[0].keyed[0], &b->m.shape, b->t[i].lo,
+					 b->t[i].hi, rng_below(&b->r, 100), b->t[i].k, &out,
+					 &b->e) == OK);
 		const char *wrong = model_differs(&b->m, b->published, b->t[i].k, b->t[i].lo, b->t[i].hi);
 		if (wrong)
 			fail_msg("seed %llu, checkpoint %llu: %s", (unsigned long long)b->seed,

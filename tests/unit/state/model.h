@@ -264,11 +264,11 @@ static inline void model_lane_drop(struct model_lane *l)
 	l->rows = 0;
 }
 
-/* Restores runs, bottom first, restricted to [lo, hi], into k. */
-static inline RC model_restore(struct keyed *k, const struct keyed_shape *shape,
-			       const struct model_run *const *run, uint32_t n, uint64_t lo,
-			       uint64_t hi, uint64_t expected, uint64_t id, struct mem *mem,
-			       struct err *e)
+/* Merges runs, bottom first, restricted to [lo, hi], into k, or into a stretch of it. */
+static inline RC model_restore_range(struct keyed *k, struct keyed_fill *fill,
+				     const struct keyed_shape *shape,
+				     const struct model_run *const *run, uint32_t n, uint64_t lo,
+				     uint64_t hi, struct mem *mem, struct err *e)
 {
 	struct merge_input *in = calloc(n + 1, sizeof *in);
 	uint32_t *next = calloc(n + 1, sizeof *next);
@@ -277,14 +277,17 @@ static inline RC model_restore(struct keyed *k, const struct keyed_shape *shape,
 	for (uint32_t i = 0; i < n; i++)
 		in[i] = (struct merge_input){lo, hi};
 	enum rc rc = merge_open(&m, shape, in, n, true, mem, e);
-	if (rc == OK)
-		rc = keyed_restore_begin(k, expected, e);
 	while (rc == OK) {
 		enum merge_did did = merge_rows(m, &span, e);
 		if (did == MERGE_END)
 			break;
+		if (did == MERGE_FAULT) {
+			rc = e->code;
+			break;
+		}
 		if (did == MERGE_ROWS) {
-			rc = keyed_restore_rows(k, span.block, span.from, span.to, e);
+			rc = fill ? keyed_fill_rows(fill, span.block, span.from, span.to, e)
+				  : keyed_restore_rows(k, span.block, span.from, span.to, e);
 			continue;
 		}
 		const struct model_run *r = run[span.input];
@@ -295,10 +298,37 @@ static inline RC model_restore(struct keyed *k, const struct keyed_shape *shape,
 			rc = merge_feed(m, span.input, b->bytes, b->len, e);
 		}
 	}
-	if (rc == OK)
-		keyed_restore_end(k, id);
 	merge_close(m);
 	free(in);
 	free(next);
+	return rc;
+}
+
+/* Restores runs, bottom first, restricted to [lo, hi], into k: as a whole, or, where its size is
+ * given, in 1 to 4 stretches. */
+static inline RC model_restore(struct keyed *k, const struct keyed_shape *shape,
+			       const struct model_run *const *run, uint32_t n, uint64_t lo,
+			       uint64_t hi, uint64_t expected, uint64_t id, struct mem *mem,
+			       struct err *e)
+{
+	struct keyed_fill f[4];
+	uint32_t parts = shape->form == KEY_FIX8 ? (uint32_t)expected % 5 : 0;
+	enum rc rc = keyed_restore_begin(k, expected, e);
+	if (rc == OK && !parts)
+		rc = model_restore_range(k, NULL, shape, run, n, lo, hi, mem, e);
+	for (uint32_t i = 0; rc == OK && i < parts; i++)
+		keyed_fill_begin(k, i, parts, &f[i]);
+	for (uint32_t i = 0; rc == OK && i < parts; i++) {
+		uint64_t from = f[i].lo > lo ? f[i].lo : lo, to = f[i].hi < hi ? f[i].hi : hi;
+		CHECK(i == 0 || f[i].lo > f[i].hi || f[i].lo == f[i - 1].hi + 1);
+		rc = model_restore_range(k, &f[i], shape, run, n, from, to, mem, e);
+		if (rc != OK)
+			for (uint32_t j = 0; j < parts; j++)
+				bytes_close(&f[j].late);
+	}
+	if (rc == OK && parts)
+		rc = keyed_fill_end(f, parts, e);
+	if (rc == OK)
+		keyed_restore_end(k, id);
 	return rc;
 }
