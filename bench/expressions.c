@@ -1,6 +1,6 @@
 /* expressions.c - what expressions cost a row, beside a plain loop over the same columns: W8 of the
  * design, the generator's columns, and whatever expressions are given.
- * usage: bench_expressions [expression...]     over a, b, c int64 (c with nulls), x, y float64, i */
+ * usage: bench_expressions [expression...]   over a, b, c, i int64 (c with nulls), x, y float64 */
 #include "base/rng.h"
 #include "operators/expr.h"
 

@@ -1,5 +1,5 @@
-/* kernels_divide.c - int64 division and remainder, and splitmix64(i, n), by any divisor and, without
- * a division, by a constant one: the keys of a generated stream are remainders.
+/* kernels_divide.c - int64 division and remainder, and splitmix64(i, n): by any divisor, and by a
+ * constant one without dividing. The keys of a generated stream are remainders.
  *
  * By a constant d, for each row x (its sign is put back afterwards):
  *   d = 2^k            shift and mask

@@ -2,8 +2,12 @@
  * Reads of a text may go up to 15 bytes beyond its end: a pool's text has that much readable room
  * behind its data (pool.h). Inline views are 16 bytes and are loaded whole. */
 #pragma once
-#include <emmintrin.h>
 #include <stdint.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#else
+#include "operators/simd_plain.h"
+#endif
 
 /* 0xFF where lo <= byte <= hi; both ASCII. */
 static inline __m128i simd_between(__m128i v, char lo, char hi)
