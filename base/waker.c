@@ -36,15 +36,50 @@ void waker_cancel(struct waker *w)
 	atomic_store_explicit(&w->state, WAKER_AWAKE, memory_order_relaxed);
 }
 
+/* Measured on a virtual machine: a sleep costs 35 us of processor time and comes 50 us late. What
+ * is shorter than that is cheaper to wait for, and only so it is punctual. */
+#define SPIN_US 60
+
+static uint64_t clock_ns(void)
+{
+	struct timespec t;
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static bool is_prepared(const struct waker *w)
+{
+	return atomic_load_explicit(&((struct waker *)w)->state, memory_order_acquire) ==
+	       WAKER_PREPARED;
+}
+
+static void spin(const struct waker *w, uint64_t us)
+{
+	uint64_t end = clock_ns() + us * 1000;
+	while (is_prepared(w) && clock_ns() < end) {
+#ifdef __x86_64__
+		__builtin_ia32_pause();
+#endif
+	}
+}
+
+static void sleep_for(struct waker *w, uint64_t timeout_us)
+{
+	struct timespec t = {(time_t)(timeout_us / 1000000), (long)(timeout_us % 1000000) * 1000};
+	/* Errors are all reasons to look again: woken meanwhile, timed out, interrupted. */
+	if (is_prepared(w))
+		syscall(SYS_futex, &w->state, FUTEX_WAIT_PRIVATE, WAKER_PREPARED,
+			timeout_us == UINT64_MAX ? NULL : &t, NULL, 0);
+}
+
 void waker_sleep(struct waker *w, uint64_t timeout_us)
 {
 	if (w->notify)
 		return;
-	struct timespec t = {(time_t)(timeout_us / 1000000), (long)(timeout_us % 1000000) * 1000};
-	/* Errors are all reasons to look again: woken meanwhile, timed out, interrupted. */
-	if (atomic_load_explicit(&w->state, memory_order_acquire) == WAKER_PREPARED)
-		syscall(SYS_futex, &w->state, FUTEX_WAIT_PRIVATE, WAKER_PREPARED,
-			timeout_us == UINT64_MAX ? NULL : &t, NULL, 0);
+	if (timeout_us <= SPIN_US)
+		spin(w, timeout_us);
+	else
+		sleep_for(w, timeout_us);
 	/* Acquire: what the waker published before it woke us is seen from here on. */
 	atomic_exchange_explicit(&w->state, WAKER_AWAKE, memory_order_acquire);
 }
@@ -113,6 +148,12 @@ void thread_join(struct thread *t)
 	uv_thread_t id = (uv_thread_t)t->handle;
 	CHECK(uv_thread_join(&id) == 0);
 	t->handle = NULL;
+}
+
+void thread_nap(uint64_t us)
+{
+	struct timespec t = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
+	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL); /* one cut short harms nobody */
 }
 
 unsigned thread_cores(void)

@@ -22,7 +22,8 @@ struct waker {
 void waker_init(struct waker *w);
 void waker_prepare(struct waker *w);
 void waker_cancel(struct waker *w);
-/* At most timeout_us microseconds; UINT64_MAX: until woken. May also return for no reason. With
+/* At most timeout_us microseconds; UINT64_MAX: until woken. May also return for no reason. Up to
+ * 60 us are spent awake: a sleep would cost as much, and end as late again. With
  * notify set it returns at once, still prepared: the event loop does the sleeping, then cancels. */
 void waker_sleep(struct waker *w, uint64_t timeout_us);
 void waker_wake_slow(struct waker *w);
@@ -48,6 +49,8 @@ struct thread {
 RC thread_start(struct thread *t, void (*run)(void *arg), void *arg, const char *name,
 		struct err *e);
 void thread_join(struct thread *t);
+/* Sleeps, whoever may want to wake it: nobody pays for that. */
+void thread_nap(uint64_t us);
 /* Processors this process may run on: at least 1. */
 unsigned thread_cores(void);
 

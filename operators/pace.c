@@ -3,12 +3,12 @@
 
 #include <math.h>
 
-#define GAP_US 50.0        /* about what a wake-up takes to go through three threads */
+#define GAP_US 20.0        /* two records at 100,000 a second: half of what waking a thread takes */
 #define GAP_MAX_US 20000.0 /* by feel: nobody sees the steps, and 200 paced jobs share two cores */
-#define LATE_US 100.0      /* later than this on the average: the machine is busy */
+#define LATE_US 300.0      /* later than this on the average: the machine is busy */
 #define LATE_MAX_US 2000.0 /* one long stop counts as no more: it says little of the next ones */
 #define LATE_CALLS 32.0    /* in the average, by feel */
-#define GAP_SLOPE 8.0      /* 2 ms late: the gap is nearly the longest */
+#define GAP_SLOPE 12.0     /* 2 ms late: the gap is nearly the longest */
 
 /* A call that was asked for has come. */
 static void came(struct pace *p, uint64_t now_us)

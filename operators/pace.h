@@ -1,6 +1,6 @@
 /* pace.h - so many records a second: when a source may hand over how many.
  * Record k (from 0) is due k / rate after the first one. Whenever the source looks, all that are
- * due go out; but between two looks lies a gap of at least 50 us, so that a rate of millions is not
+ * due go out; but between two looks lies a gap of at least 20 us, so that a rate of millions is not
  * a wake-up for each record. So a record waits for its group at most that long, and at low rates
  * each goes when it is due. Where the machine is so busy that the source comes late again and
  * again, the gap grows, up to 20 ms: many paced jobs on few cores would else spend them on waking

@@ -51,20 +51,20 @@ TEST(at_a_low_rate_each_record_goes_when_it_is_due)
 	}
 }
 
-TEST(at_a_high_rate_what_is_due_goes_with_a_gap_of_50_us)
+TEST(at_a_high_rate_what_is_due_goes_with_a_gap_of_20_us)
 {
 	static const struct {
 		double rate;
 		uint32_t first, group;
-	} of[] = {{1e5, 1, 5}, {1e6, 1, 50}, {1e7, 1, 500}};
+	} of[] = {{1e5, 1, 2}, {1e6, 1, 20}, {1e7, 1, 200}};
 	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
 		struct pace p = {0};
 		uint64_t wake = 0, now = 1000000;
 		EXPECT(pace_room(&p, of[i].rate, now, &wake) == of[i].first);
 		pace_sent(&p, of[i].first);
 		for (int group = 0; group < 1000; group++) {
-			EXPECT(pace_room(&p, of[i].rate, now + 20, &wake) == 0);
-			EXPECT(wake == now + 50);
+			EXPECT(pace_room(&p, of[i].rate, now + 9, &wake) == 0);
+			EXPECT(wake == now + 20);
 			now = wake;
 			EXPECT(pace_room(&p, of[i].rate, now, &wake) == of[i].group);
 			pace_sent(&p, of[i].group);
@@ -85,7 +85,7 @@ TEST(what_does_not_fit_into_a_batch_follows_without_a_gap)
 	pace_sent(&p, BATCH_ROWS);
 	EXPECT(pace_room(&p, 1e6, now, &wake) == 3000 - 2 * BATCH_ROWS);
 	pace_sent(&p, 3000 - 2 * BATCH_ROWS);
-	EXPECT(pace_room(&p, 1e6, now, &wake) == 0 && wake == now + 50);
+	EXPECT(pace_room(&p, 1e6, now, &wake) == 0 && wake == now + 20);
 }
 
 /* Hands over all that is due; when it wants to be called again. */
@@ -110,10 +110,10 @@ static uint64_t gap_when_late(uint64_t late_us, uint32_t calls)
 
 TEST(the_gap_grows_where_the_source_comes_late_again_and_again_and_only_there)
 {
-	EXPECT(gap_when_late(0, 1000) == 50);
-	EXPECT(gap_when_late(90, 1000) == 50);
-	EXPECT(gap_when_late(1000000, 1) == 50);
-	EXPECT(gap_when_late(500, 1000) > 3000 && gap_when_late(500, 1000) < 3500);
+	EXPECT(gap_when_late(0, 1000) == 20);
+	EXPECT(gap_when_late(290, 1000) == 20);
+	EXPECT(gap_when_late(1000000, 1) == 20);
+	EXPECT(gap_when_late(500, 1000) > 2300 && gap_when_late(500, 1000) < 2500);
 	EXPECT(gap_when_late(100000, 1000) > 15000 && gap_when_late(100000, 1000) <= 20000);
 }
 
@@ -124,7 +124,7 @@ TEST(the_gap_shrinks_again_when_the_source_comes_in_time)
 	for (uint64_t call = 0, now = 1000000; call < 400; call++) {
 		wake = send_all(&p, 1e5, now);
 		EXPECT(call != 199 || wake - now > 10000);
-		EXPECT(call != 399 || wake - now == 50);
+		EXPECT(call != 399 || wake - now == 20);
 		now = wake + (call < 200 ? 5000 : 10);
 	}
 }
@@ -155,7 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(any_rate_is_met_within_one_group),
 		T(at_a_low_rate_each_record_goes_when_it_is_due),
-		T(at_a_high_rate_what_is_due_goes_with_a_gap_of_50_us),
+		T(at_a_high_rate_what_is_due_goes_with_a_gap_of_20_us),
 		T(what_does_not_fit_into_a_batch_follows_without_a_gap),
 		T(the_gap_grows_where_the_source_comes_late_again_and_again_and_only_there),
 		T(the_gap_shrinks_again_when_the_source_comes_in_time),
