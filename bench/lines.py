@@ -21,6 +21,13 @@ class Line:
         self.note = ""
         self.invalid = ""
 
+    def clear(self):
+        """As if nothing had been measured yet."""
+        self.values.clear()
+        self.cpu.clear()
+        self.rss.clear()
+        self.checkpoints, self.invalid = None, ""
+
     def add(self, value, records=None, cpu_s=None, rss=None):
         self.values.append(value)
         if cpu_s is not None and records:

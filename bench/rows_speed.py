@@ -15,6 +15,7 @@ import works
 from lines import Line
 
 FORMS = ("three", "two", "one", "alternate2")  # of the floor; the first is the goals' measure
+ONE_SOURCE = ("three", "two", "one")  # the others take the records of one key by two paths
 AUTO = {"chaining": "auto", "parallelism": "auto"}
 REST = "the floor's best"
 
@@ -26,6 +27,8 @@ class Work:
         self.row, self.what, self.unit = row, what, unit
         self.make, self.floor = make, floor  # (size, top) -> job; (size, form) -> arguments
         self.check, self.each, self.forms = check, each, forms
+        # A running count of each word is the same whatever came first; a sum of values is not.
+        self.counts = each == works.WORDS
 
 
 class Race:
@@ -70,7 +73,7 @@ class Race:
         speed = {}
         for name in list(self.ways):
             r = self.weir(size, name)
-            if self.ways[name].get("parallelism", 1) == 1 or self.work.each == works.WORDS:
+            if self.work.counts or self.ways[name].get("parallelism", 1) == 1:
                 self.check_one("weir, " + name, r["checksum"])
             self.state_sums[name] = [s["checksum"] for s in r["states"]]
             speed[name] = size / r["seconds"]
@@ -81,9 +84,6 @@ class Race:
             line = Line(self.work.row, "%sfloor, %s" % (self.work.what, form), self.work.unit)
             if self.floor(size, form, line):
                 self.floors[form] = line
-        for form in self.floors:
-            self.floors[form].values.clear()  # the first run had cold pages
-            self.floors[form].cpu.clear()
         self.check_size = size
         return speed
 
@@ -93,7 +93,7 @@ class Race:
         except (runs.Failed, OSError) as e:
             self.suite.skip(self.work.row, "floor, " + form, str(e))
             return False
-        if r.get("checksum"):
+        if self.work.counts or form in ONE_SOURCE:
             self.check_one("floor, " + form, r["checksum"])
         line.add_floor(r)
         self.suite.say("%s  floor, %s: %s" % (self.work.row, form, rate(r)))
@@ -103,33 +103,36 @@ class Race:
         speed = self.small()
         if not speed:
             return self
-        seconds = self.suite.seconds
-        size = max(1, int(max(speed.values()) * seconds * 1.15) + 1)
-        full = {}
+        size = max(1, int(max(speed.values()) * self.suite.seconds * 1.15) + 1)
+        while took := self.turns(size):  # the small run was not yet at full speed
+            size = int(size * 1.15 * self.suite.seconds / took) + 1
+        for line in self.lines.values():
+            for form, other in self.floors.items():
+                line.compare(other, "floor, " + form)
+        return self
+
+    def turns(self, size):
+        """All ways and forms, in turn. How long a run took that was too short, or None."""
+        sums = set()
+        for line in (*self.lines.values(), *self.floors.values()):
+            line.clear()
         for turn in range(self.suite.rounds):
-            for name in self.ways:
+            for name, line in self.lines.items():
                 r = self.weir(size, name)
-                while r["seconds"] < seconds:  # the small run was not yet at full speed
-                    size = int(size * 1.15 * seconds / r["seconds"]) + 1
-                    full.clear()
-                    for line in self.lines.values():
-                        line.values.clear()
-                    r = self.weir(size, name)
-                if self.ways[name].get("parallelism", 1) == 1:
-                    full[name] = r["checksum"]
-                if len(set(full.values())) > 1:
-                    raise runs.Failed("%s: wrong checksum: %s" % (self.work.row, full))
-                self.lines[name].add_weir(r, seconds)
+                if r["seconds"] < self.suite.seconds:
+                    return r["seconds"]
+                if self.work.counts or self.ways[name].get("parallelism", 1) == 1:
+                    sums.add(r["checksum"])
+                if len(sums) > 1:
+                    raise runs.Failed("%s: wrong checksum of a full run: %s" % (self.work.row, sums))
+                line.add_weir(r, self.suite.seconds)
                 self.suite.say(
                     "%s  weir, %s: %s  (%d of %d)"
                     % (self.work.row, name, rate(r), turn + 1, self.suite.rounds)
                 )
             for form, line in self.floors.items():
                 self.floor(self.check_size, form, line)
-        for line in self.lines.values():
-            for form, other in self.floors.items():
-                line.compare(other, "floor, " + form)
-        return self
+        return None
 
     def best(self):
         """Of the floor's forms."""
@@ -142,9 +145,9 @@ class Race:
             return
         line.goal = text
         if not other:
-            return line.judge(None)
+            return
         ratio = line.compare(other, REST if form is None else "floor, " + form)
-        line.judge(ratio >= least)
+        line.judge(ratio is not None and ratio >= least)
 
     def done(self):
         return [*self.lines.values(), *self.floors.values()]
@@ -248,7 +251,7 @@ def w9(suite):
     """Parallelism 2 beside 1, in turn; the keyed states' checksums are compared."""
     found = []
     for work in (words_work(suite, "W9", ()), sums_work(suite, "W9", forms=())):
-        work.what = "W1: " if work.each == works.WORDS else "W2: "
+        work.what = "W1: " if work.counts else "W2: "
         ways = {"parallelism 1": {}, "parallelism 2": {"parallelism": 2}}
         chained = dict(AUTO, parallelism=2)
         ways["parallelism 2, chaining auto"] = chained
