@@ -7,7 +7,6 @@ checkpoint and status with its time, which is how a part of a run is looked at.
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -24,6 +23,27 @@ TEXTGEN = os.environ.get("TEXTGEN", os.path.join(BUILD, "bench", "textgen"))
 
 class Failed(Exception):
     """A program did not do its work: the whole benchmark ends with its words."""
+
+
+def wait(process):
+    """Waits for the end of a process: its status, CPU seconds and peak memory in bytes.
+
+    ru_maxrss would not do: it begins with what the process had before its exec, which is this
+    interpreter's. So the kernel's high-water mark of its own memory is looked at while it runs."""
+    peak = 0
+    while True:
+        try:
+            with open("/proc/%d/status" % process.pid) as f:
+                for line in f:
+                    if line.startswith("VmHWM:"):
+                        peak = int(line.split()[1]) * 1024
+        except OSError:
+            pass
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return process.returncode, usage.ru_utime + usage.ru_stime, peak
+        time.sleep(0.02)
 
 
 class Place:
@@ -70,7 +90,6 @@ class Weir:
             json.dump(job, f)
         args = [WEIR, "run", self.job, "--dir", self.directory, "--report", self.report_path]
         args += ["--json", "--status-every", every]
-        self.began = time.monotonic()
         self.began_wall = time.time()
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(args, stderr=log, stdout=subprocess.DEVNULL)
@@ -127,19 +146,16 @@ class Weir:
 
     def end(self):
         """Waits for its end: what the report says, with a few sums."""
-        _, status, usage = os.wait4(self.process.pid, 0)
-        self.process.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.monotonic() - self.began
-        if status:
-            raise Failed("weir ended with %d:\n%s" % (self.process.returncode, self.log()))
+        code, cpu_s, peak = wait(self.process)
+        if code:
+            raise Failed("weir ended with %d:\n%s" % (code, self.log()))
         with open(self.report_path) as f:
             said = json.load(f)
         said["events"] = self.events()
-        said["outside_s"] = wall
         said["records"] = sum(s["records"] for s in said["sinks"])
         said["seconds"] = said["wall_ms"] / 1e3
-        said["cpu_s"] = usage.ru_utime + usage.ru_stime
-        said["peak_rss_bytes"] = usage.ru_maxrss * 1024
+        said["cpu_s"] = cpu_s
+        said["peak_rss_bytes"] = peak
         said["checksum"] = said["sinks"][0].get("checksum")
         if not self.keeps:
             self.place.drop(self.directory)
@@ -164,13 +180,15 @@ def accepts(place, job):
 def floor(*args):
     """One run of the floor: what it prints."""
     args = [FLOOR, *[str(a) for a in args]]
-    r = subprocess.run(args, capture_output=True, text=True)
-    if r.returncode:
-        raise Failed("%s ended with %d:\n%s" % (" ".join(args[:8]), r.returncode, r.stderr[-2000:]))
-    try:
-        return json.loads(r.stdout)
-    except ValueError:
-        raise Failed("%s printed no JSON:\n%s" % (" ".join(args[:8]), r.stdout[-2000:]))
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        code, _, peak = wait(subprocess.Popen(args, stdout=out, stderr=err))
+        out.seek(0)
+        err.seek(0)
+        if code:
+            raise Failed("%s ended with %d: %s" % (" ".join(args[:8]), code, err.read()[:300]))
+        said = json.loads(out.read())
+    said["peak_rss_bytes"] = peak
+    return said
 
 
 def text(words):
@@ -189,8 +207,3 @@ def text(words):
         while f.read(1 << 22):
             pass
     return path
-
-
-def children_cpu():
-    u = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return u.ru_utime + u.ru_stime
