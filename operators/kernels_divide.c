@@ -43,9 +43,7 @@ static bool is_power(uint64_t d)
 
 /* --- by floating point, four rows at a time --- */
 
-#define TWO_52 0x1p52 /* numbers from here to 2^53 hold whole numbers in their lowest bits */
-#define TWO_52_BITS 0x4330000000000000
-#define TWO_84_BITS 0x4530000000000000
+#define TWO_52 0x1p52 /* from here to 2^53 the lowest bits are a whole number */
 #define LOW_52 0x000FFFFFFFFFFFFF
 #define LOW_32 0xFFFFFFFF
 
@@ -84,7 +82,7 @@ TARGET_V3 INLINE uint32_t divide_lanes(struct divider k, bool want_rest, bool ne
 			lanes_i64 x = *(const lanes_i64 *)&from[j];
 			lanes_u64 sign = (lanes_u64)(x < 0);
 			lanes_u64 v = ((lanes_u64)x ^ sign) - sign, q, rest;
-			lanes_f64 f = (lanes_f64)(v | TWO_52_BITS) - LANES_OF(lanes_f64, TWO_52);
+			lanes_f64 f = (lanes_f64)(v | LANES_TWO_52) - LANES_OF(lanes_f64, TWO_52);
 			large |= v;
 			LANES_DIVIDE(v, f, inverse, d, q, rest);
 			sign ^= flip;
@@ -239,8 +237,8 @@ TARGET_V3 static void split_lanes_v3(struct divider k, int64_t *to, const int64_
 		x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
 		x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
 		x ^= x >> 31;
-		lanes_f64 high = (lanes_f64)((x >> 32) | TWO_84_BITS);
-		lanes_f64 low = (lanes_f64)((x & LOW_32) | TWO_52_BITS);
+		lanes_f64 high = (lanes_f64)((x >> 32) | LANES_TWO_84);
+		lanes_f64 low = (lanes_f64)((x & LOW_32) | LANES_TWO_52);
 		lanes_f64 f = high - LANES_OF(lanes_f64, 0x1p84 + TWO_52) + low;
 		lanes_u64 q, rest;
 		LANES_DIVIDE(x, f, inverse, d, q, rest);

@@ -46,3 +46,8 @@ typedef double lanes_f64 __attribute__((vector_size(32), aligned(8), may_alias))
 
 /* Where m is -1 x, where it is 0 y. */
 #define LANES_PICK(m, x, y) (((m) & (x)) | (~(m) & (y)))
+
+/* The bits of the numbers 2^52 and 2^84: put into their low halves, a whole number below 2^32
+ * counts 1 or 2^32. */
+#define LANES_TWO_52 0x4330000000000000
+#define LANES_TWO_84 0x4530000000000000
