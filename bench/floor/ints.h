@@ -73,21 +73,19 @@ static inline uint64_t *ints_at(struct ints *t, struct int_line *l, uint64_t key
 	return &l->sum[__builtin_ctz(hit)];
 }
 
-/* Adds each value to its key's sum: sum[i] is what the key stands at then. n <= BATCH. */
-static inline void ints_add(struct ints *restrict t, const uint64_t *restrict key,
-			    const uint64_t *restrict value, uint32_t n, uint64_t *restrict sum)
+/* Adds each value to its key's sum; value[i] becomes what the key stands at then. n <= BATCH. */
+static inline void ints_add(struct ints *t, const uint64_t *key, uint64_t *value, uint32_t n)
 {
 	struct int_line *home[BATCH + PIPE];
 	for (uint32_t i = 0; i < n; i++)
 		home[i] = ints_home(t, int_hash(key[i]));
 	for (uint32_t i = n; i < n + PIPE; i++)
-		home[i] = home[n - 1];
+		home[i] = t->line;
 	for (uint32_t i = 0; i < PIPE; i++)
 		__builtin_prefetch(home[i], 1);
 	for (uint32_t i = 0; i < n; i++) {
 		__builtin_prefetch(home[i + PIPE], 1);
-		uint64_t *at = ints_at(t, home[i], key[i]);
-		sum[i] = *at += value[i];
+		value[i] = *ints_at(t, home[i], key[i]) += value[i];
 	}
 }
 

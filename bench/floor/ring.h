@@ -1,9 +1,10 @@
-/* ring.h - a bounded ring from one thread to one other; slots are filled and read in place.
- * The ring holds only numbers: slot i of the owner's array of batches is the producer's from
- * ring_room to ring_push, the consumer's from ring_next to ring_pop.
+/* ring.h - a bounded ring that a batch goes round in: stages fill, change and read it in place.
+ * The ring holds only numbers: slot i of the owner's array of batches is stage k's from ring_next
+ * to ring_done; then it is stage k + 1's, behind the last one stage 0's again. So what a later stage
+ * adds to a batch is beside what it got, and nothing is copied.
  * Waiting: a few spins, then sched_yield: with more threads than cores a futex's wake-up costs more
  * than what there is to do (some 10 us on virtual machines), and with as many it is never needed.
- * Threads: one producer, one consumer. */
+ * Threads: one a stage. */
 #pragma once
 #include "floor.h"
 
@@ -11,69 +12,53 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#define RING_STAGES 3
+
 struct ring {
-	_Alignas(128) _Atomic uint64_t pushed;
-	uint64_t popped_seen; /* the producer's view of popped */
-	_Alignas(128) _Atomic uint64_t popped;
-	uint64_t pushed_seen;
-	_Alignas(128) uint32_t slots, spins;
+	struct {
+		_Alignas(128) _Atomic uint64_t done; /* how many the stage has passed on */
+		uint64_t seen; /* its own view of how many it may take in all */
+	} stage[RING_STAGES];
+	_Alignas(128) uint32_t slots;
+	uint32_t spins, stages;
 };
 
-static inline void ring_open(struct ring *r, uint32_t slots, uint32_t spins)
+static inline void ring_open(struct ring *r, const struct options *o, uint32_t stages)
 {
-	*r = (struct ring){.slots = slots, .spins = spins};
+	*r = (struct ring){.slots = o->slots, .spins = o->spins, .stages = stages};
+	r->stage[0].seen = r->slots;
 }
 
-static inline void ring_wait(const struct ring *r, uint32_t *tries)
+/* Whether there is a slot for the stage; it is *slot. */
+static inline bool ring_try(struct ring *r, uint32_t stage, uint32_t *slot)
 {
-	if (++*tries <= r->spins)
-		_mm_pause();
-	else
-		sched_yield();
-}
-
-/* The slot to fill; waits for one. */
-static inline uint32_t ring_room(struct ring *r)
-{
-	uint64_t at = atomic_load_explicit(&r->pushed, memory_order_relaxed);
-	for (uint32_t tries = 0; at - r->popped_seen == r->slots;) {
-		r->popped_seen = atomic_load_explicit(&r->popped, memory_order_acquire);
-		if (at - r->popped_seen == r->slots)
-			ring_wait(r, &tries);
-	}
-	return (uint32_t)(at % r->slots);
-}
-
-static inline void ring_push(struct ring *r)
-{
-	uint64_t at = atomic_load_explicit(&r->pushed, memory_order_relaxed);
-	atomic_store_explicit(&r->pushed, at + 1, memory_order_release);
-}
-
-/* Whether there is a slot to read; it is *slot. */
-static inline bool ring_try_next(struct ring *r, uint32_t *slot)
-{
-	uint64_t at = atomic_load_explicit(&r->popped, memory_order_relaxed);
-	if (at == r->pushed_seen) {
-		r->pushed_seen = atomic_load_explicit(&r->pushed, memory_order_acquire);
-		if (at == r->pushed_seen)
+	uint64_t at = atomic_load_explicit(&r->stage[stage].done, memory_order_relaxed);
+	if (at == r->stage[stage].seen) {
+		uint32_t before = stage ? stage - 1 : r->stages - 1;
+		uint64_t done = atomic_load_explicit(&r->stage[before].done, memory_order_acquire);
+		r->stage[stage].seen = stage ? done : done + r->slots;
+		if (at == r->stage[stage].seen)
 			return false;
 	}
 	*slot = (uint32_t)(at % r->slots);
 	return true;
 }
 
-/* The slot to read; waits for one. */
-static inline uint32_t ring_next(struct ring *r)
+/* The stage's next slot; waits for it. */
+static inline uint32_t ring_next(struct ring *r, uint32_t stage)
 {
 	uint32_t slot = 0;
-	for (uint32_t tries = 0; !ring_try_next(r, &slot);)
-		ring_wait(r, &tries);
+	for (uint32_t tries = 0; !ring_try(r, stage, &slot); tries++) {
+		if (tries < r->spins)
+			_mm_pause();
+		else
+			sched_yield();
+	}
 	return slot;
 }
 
-static inline void ring_pop(struct ring *r)
+static inline void ring_done(struct ring *r, uint32_t stage)
 {
-	uint64_t at = atomic_load_explicit(&r->popped, memory_order_relaxed);
-	atomic_store_explicit(&r->popped, at + 1, memory_order_release);
+	uint64_t at = atomic_load_explicit(&r->stage[stage].done, memory_order_relaxed);
+	atomic_store_explicit(&r->stage[stage].done, at + 1, memory_order_release);
 }

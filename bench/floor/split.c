@@ -5,9 +5,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-void splitter_open(struct splitter *s, const struct options *o)
+void splitter_open(struct splitter *s, const struct options *o, int first, int step)
 {
-	*s = (struct splitter){.o = o, .fd = -1};
+	*s = (struct splitter){.o = o, .fd = -1, .file = first, .step = step};
 	s->buffer = pages(LONGEST + CHUNK + 64, true);
 }
 
@@ -18,9 +18,10 @@ static bool is_white(char c)
 
 static bool next_file(struct splitter *s)
 {
-	if (s->file == s->o->n_files)
+	if (s->file >= s->o->n_files)
 		return false;
-	const char *path = s->o->files[s->file++];
+	const char *path = s->o->files[s->file];
+	s->file += s->step;
 	s->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (s->fd < 0)
 		die("%s", path);
@@ -39,7 +40,7 @@ static bool next_text(struct splitter *s)
 		s->text = chunk - s->kept;
 		ssize_t n = read(s->fd, chunk, CHUNK);
 		if (n < 0)
-			die("%s", s->o->files[s->file - 1]);
+			die("%s", s->o->files[s->file - s->step]);
 		s->bytes += (uint64_t)n;
 		uint32_t have = s->kept + (uint32_t)n, end = have;
 		if (n == 0) { /* a word may end with the file */
@@ -79,8 +80,7 @@ static bool next_borders(struct splitter *s)
 	return true;
 }
 
-/* false: the batch has no room for it. */
-static bool put_long(struct word_batch *b, const char *text, uint32_t len)
+bool batch_put_long(struct word_batch *b, const char *text, uint32_t len)
 {
 	size_t size = (sizeof(struct long_word) + len + 7) / 8 * 8;
 	if (size > ARENA - b->arena_used)
@@ -111,7 +111,7 @@ static bool put_words(struct splitter *s, struct word_batch *b)
 	s->next += i;
 	if (i == n)
 		return room > left;
-	if (!put_long(b, s->text + begin[i], end[i] - begin[i]))
+	if (!batch_put_long(b, s->text + begin[i], end[i] - begin[i]))
 		return false;
 	s->next++;
 	return b->n < BATCH;

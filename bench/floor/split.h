@@ -7,17 +7,19 @@
 #define CHUNK 65536u
 #define ARENA (LONGEST + 4096u)
 
+/* A source fills BATCH of it; behind an exchange there may be twice as many. */
 struct word_batch {
 	uint32_t n;
 	bool last;
-	_Alignas(64) struct word word[BATCH];
-	uint32_t arena_used; /* of the long words */
+	_Alignas(64) struct word word[2 * BATCH];
+	uint64_t count[2 * BATCH]; /* made beside the words by who counts them */
+	uint32_t arena_used;	   /* of the long words */
 	_Alignas(8) char arena[ARENA];
 };
 
 struct splitter {
 	const struct options *o;
-	int file; /* the next of o->files */
+	int file, step; /* the next of o->files, and how far it is to the one after */
 	int fd;	  /* -1: none is open */
 	uint64_t bytes;
 	char *buffer; /* room for a kept word, a chunk and what is read too far */
@@ -28,6 +30,9 @@ struct splitter {
 	struct borders borders;
 };
 
-void splitter_open(struct splitter *s, const struct options *o);
+/* Of the files first, first + step, ... */
+void splitter_open(struct splitter *s, const struct options *o, int first, int step);
+/* A long word; false: the batch has no room for its text. */
+bool batch_put_long(struct word_batch *b, const char *text, uint32_t len);
 /* The next words into b, as many as it takes; b->last: there are no more behind them. */
 void splitter_fill(struct splitter *s, struct word_batch *b);

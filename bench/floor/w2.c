@@ -7,61 +7,82 @@
  *   exchange4   the same with sources and sums on threads of their own
  * With an exchange the order of a key's records is open, so only the sums at the end compare. */
 #include "checksum.h"
+#include "exchange.h"
 #include "ints.h"
-#include "ring.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+/* A source fills BATCH of it; behind an exchange there may be twice as many. */
 struct pairs {
 	uint32_t n;
 	bool last;
-	_Alignas(64) uint64_t key[BATCH], value[BATCH];
+	_Alignas(64) uint64_t key[2 * BATCH];
+	uint64_t value[2 * BATCH]; /* later the key's sum */
+};
+
+struct w2_part { /* what one summing thread owns */
+	_Alignas(128) struct ints t;
+	uint64_t checksum;
+	uint64_t next; /* of the source beside it */
+	struct pairs made;
 };
 
 struct w2 {
 	const struct options *o;
 	struct divider mod;
-	struct ring to_sum, to_sink;
-	struct pairs *to_sum_slots, *to_sink_slots;
-	struct ints t;
-	uint64_t checksum;
+	struct ring ring;
+	struct pairs *slots;
+	struct w2_part part[2];
 };
 
-static void generate(const struct w2 *w, uint64_t first, uint32_t n, struct pairs *to)
+static struct pairs *slot_of(struct w2 *w, uint32_t s, uint32_t t, uint32_t slot)
 {
-	struct divider mod = w->mod;
-	for (uint32_t i = 0; i < n; i++) {
-		to->key[i] = divider_rest(mod, mix(first + i));
-		to->value[i] = (first + i) % 256;
-	}
-	to->n = n;
+	return &w->slots[(s * 2 + t) * w->o->slots + slot];
 }
 
-static uint32_t batch_at(const struct options *o, uint64_t first)
+/* The batch that begins with row `first`; there may be none. */
+static void generate(const struct w2 *w, uint64_t first, struct pairs *to)
 {
-	return o->rows - first < BATCH ? (uint32_t)(o->rows - first) : BATCH;
+	struct divider mod = w->mod;
+	uint64_t rows = w->o->rows, left = first < rows ? rows - first : 0;
+	uint32_t n = left < BATCH ? (uint32_t)left : BATCH;
+	for (uint32_t i = 0; i < n; i++)
+		to->key[i] = divider_rest(mod, mix(first + i));
+	for (uint32_t i = 0; i < n; i++)
+		to->value[i] = (first + i) % 256;
+	to->n = n;
+	to->last = left <= BATCH;
+}
+
+static void sum(struct w2_part *p, struct pairs *b)
+{
+	for (uint32_t at = 0; at < b->n; at += BATCH) {
+		uint32_t n = b->n - at < BATCH ? b->n - at : BATCH;
+		ints_add(&p->t, b->key + at, b->value + at, n);
+	}
 }
 
 static void run_one(struct w2 *w)
 {
-	struct pairs *b = pages(sizeof *b, false);
-	uint64_t sum[BATCH];
-	for (uint64_t i = 0; i < w->o->rows; i += BATCH) {
-		generate(w, i, batch_at(w->o, i), b);
-		ints_add(&w->t, b->key, b->value, b->n, sum);
-		w->checksum += checksum_ints(b->key, sum, b->n);
-	}
+	struct pairs *b = w->slots;
+	uint64_t i = 0;
+	do {
+		generate(w, i, b);
+		sum(w->part, b);
+		w->part->checksum += checksum_ints(b->key, b->value, b->n);
+		i += BATCH;
+	} while (!b->last);
 }
 
 static void *source_main(void *arg)
 {
 	struct w2 *w = arg;
-	for (uint64_t i = 0; i < w->o->rows; i += BATCH) {
-		struct pairs *b = &w->to_sum_slots[ring_room(&w->to_sum)];
-		generate(w, i, batch_at(w->o, i), b);
-		b->last = i + BATCH >= w->o->rows;
-		ring_push(&w->to_sum);
+	bool last = false;
+	for (uint64_t i = 0; !last; i += BATCH) {
+		struct pairs *b = &w->slots[ring_next(&w->ring, 0)];
+		generate(w, i, b);
+		last = b->last;
+		ring_done(&w->ring, 0);
 	}
 	return NULL;
 }
@@ -70,43 +91,89 @@ static void *sink_main(void *arg)
 {
 	struct w2 *w = arg;
 	for (bool last = false; !last;) {
-		const struct pairs *b = &w->to_sink_slots[ring_next(&w->to_sink)];
-		w->checksum += checksum_ints(b->key, b->value, b->n);
+		const struct pairs *b = &w->slots[ring_next(&w->ring, 2)];
+		w->part->checksum += checksum_ints(b->key, b->value, b->n);
 		last = b->last;
-		ring_pop(&w->to_sink);
+		ring_done(&w->ring, 2);
 	}
 	return NULL;
 }
 
 static void run_two(struct w2 *w)
 {
-	uint64_t sum[BATCH];
+	ring_open(&w->ring, w->o, 2);
 	unsigned long source = thread_begin(source_main, w);
 	for (bool last = false; !last;) {
-		const struct pairs *b = &w->to_sum_slots[ring_next(&w->to_sum)];
-		ints_add(&w->t, b->key, b->value, b->n, sum);
-		w->checksum += checksum_ints(b->key, sum, b->n);
+		struct pairs *b = &w->slots[ring_next(&w->ring, 1)];
+		sum(w->part, b);
+		w->part->checksum += checksum_ints(b->key, b->value, b->n);
 		last = b->last;
-		ring_pop(&w->to_sum);
+		ring_done(&w->ring, 1);
 	}
 	thread_join(source);
 }
 
 static void run_three(struct w2 *w)
 {
+	ring_open(&w->ring, w->o, 3);
 	unsigned long source = thread_begin(source_main, w), sink = thread_begin(sink_main, w);
 	for (bool last = false; !last;) {
-		const struct pairs *b = &w->to_sum_slots[ring_next(&w->to_sum)];
-		struct pairs *u = &w->to_sink_slots[ring_room(&w->to_sink)];
-		ints_add(&w->t, b->key, b->value, b->n, u->value);
-		memcpy(u->key, b->key, b->n * sizeof *b->key);
-		u->n = b->n;
-		last = u->last = b->last;
-		ring_pop(&w->to_sum);
-		ring_push(&w->to_sink);
+		struct pairs *b = &w->slots[ring_next(&w->ring, 1)];
+		sum(w->part, b);
+		last = b->last;
+		ring_done(&w->ring, 1);
 	}
 	thread_join(source);
 	thread_join(sink);
+}
+
+/* ---- exchange ---- */
+
+static void clear(void *owner, uint32_t s, uint32_t t, uint32_t slot)
+{
+	slot_of(owner, s, t, slot)->n = 0;
+}
+
+static uint32_t scatter(void *owner, uint32_t s, const uint32_t slot[2])
+{
+	struct w2 *w = owner;
+	struct pairs *from = &w->part[s].made;
+	struct pairs *a = slot_of(w, s, 0, slot[0]), *b = slot_of(w, s, 1, slot[1]);
+	generate(w, w->part[s].next, from);
+	w->part[s].next += 2 * BATCH;
+	uint32_t na = a->n, nb = b->n;
+	for (uint32_t i = 0; i < from->n; i++) {
+		uint32_t t = int_hash(from->key[i]) >> 31 & 1; /* not the bits that find the line */
+		a->key[na] = b->key[nb] = from->key[i]; /* one of them counts: no branch */
+		a->value[na] = b->value[nb] = from->value[i];
+		na += t ^ 1;
+		nb += t;
+	}
+	a->n = na;
+	b->n = nb;
+	bool last = a->last = b->last = w->part[s].next >= w->o->rows;
+	return last ? EXCHANGE_LAST : (uint32_t)(na >= BATCH) | (uint32_t)(nb >= BATCH) << 1;
+}
+
+static bool take(void *owner, uint32_t s, uint32_t t, uint32_t slot)
+{
+	struct w2 *w = owner;
+	struct pairs *b = slot_of(w, s, t, slot);
+	sum(&w->part[t], b);
+	w->part[t].checksum += checksum_ints(b->key, b->value, b->n);
+	return b->last;
+}
+
+static const struct exchange_work exchange = {.scatter = scatter, .clear = clear, .take = take};
+
+static void run_alternate2(struct w2 *w)
+{
+	exchange_run(w->o, &exchange, w, 2);
+}
+
+static void run_exchange4(struct w2 *w)
+{
+	exchange_run(w->o, &exchange, w, 4);
 }
 
 /* Of the keys and their sums, which do not depend on the order of records. */
@@ -120,32 +187,42 @@ static uint64_t sums_checksum(const struct ints *t)
 	return sum;
 }
 
+static const struct form {
+	const char *name;
+	void (*run)(struct w2 *w);
+	uint32_t parts;
+} forms[] = {{"one", run_one, 1},
+	     {"two", run_two, 1},
+	     {"three", run_three, 1},
+	     {"alternate2", run_alternate2, 2},
+	     {"exchange4", run_exchange4, 2}};
+
 int work_w2(const struct options *o)
 {
-	static const struct {
-		const char *name;
-		void (*run)(struct w2 *w);
-	} forms[] = {{"one", run_one}, {"two", run_two}, {"three", run_three}};
-	struct w2 w = {.o = o};
+	struct w2 *w = pages(sizeof *w, true);
 	struct answer a = {.records = o->rows};
-	void (*run)(struct w2 *w) = NULL;
+	const struct form *form = NULL;
 	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
 		if (!strcmp(o->form, forms[i].name))
-			run = forms[i].run;
-	if (!run || o->keys < 2 || !o->rows)
+			form = &forms[i];
+	if (!form || o->keys < 2 || !o->rows)
 		die("w2: no such form, or too few --keys or --rows");
-	w.mod = divider_of(o->keys);
-	w.to_sum_slots = pages(o->slots * sizeof *w.to_sum_slots, true);
-	w.to_sink_slots = pages(o->slots * sizeof *w.to_sink_slots, true);
-	ring_open(&w.to_sum, o->slots, o->spins);
-	ring_open(&w.to_sink, o->slots, o->spins);
+	w->o = o;
+	w->mod = divider_of(o->keys);
+	w->slots = pages(4 * o->slots * sizeof *w->slots, true);
 	struct began began = began_now();
-	ints_open(&w.t, o->keys, !o->no_huge);
-	run(&w);
+	for (uint32_t i = 0; i < form->parts; i++) {
+		uint64_t keys = form->parts == 1 ? o->keys : o->keys / 2 + o->keys / 64 + 64;
+		ints_open(&w->part[i].t, keys, !o->no_huge);
+		w->part[i].next = i * BATCH;
+	}
+	form->run(w);
 	answer_took(&a, began);
-	a.checksum = w.checksum;
-	a.distinct = w.t.used;
-	a.state_checksum = sums_checksum(&w.t);
+	for (uint32_t i = 0; i < form->parts; i++) {
+		a.checksum += w->part[i].checksum;
+		a.distinct += w->part[i].t.used;
+		a.state_checksum += sums_checksum(&w->part[i].t);
+	}
 	answer_print("w2", o, &a);
 	return 0;
 }

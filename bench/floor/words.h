@@ -13,7 +13,8 @@
 #define LONGEST 65536u
 
 struct word {
-	uint64_t lo, hi;
+	_Alignas(16) uint64_t lo;
+	uint64_t hi;
 };
 
 /* What a long word points to: owned by the batch, or by the table once it is counted. */
@@ -122,14 +123,15 @@ static inline void borders_find(struct borders *b, char *text, uint32_t from, ui
 
 /* ---- counts ---- */
 
-struct word_slot {
-	struct word word; /* both 0: empty */
-	uint64_t count;
-	uint64_t unused; /* two slots a line: none lies across */
+/* A line of the cache is a bucket: two words, and their counts. */
+struct word_line {
+	_Alignas(64) struct word word[2]; /* both 0: empty */
+	uint64_t count[2];
+	uint64_t unused[2];
 };
 
 struct words {
-	struct word_slot *slot;
+	struct word_line *line;
 	uint64_t used;
 	unsigned bits;
 	bool huge;
@@ -149,31 +151,51 @@ static inline uint64_t slot_hash(struct word w)
 }
 
 void words_open(struct words *t, unsigned bits, bool huge);
-/* The slot of a word that is not at its home: probes on, makes it if new; may grow the table. */
-struct word_slot *words_find(struct words *t, struct word w, uint64_t hash);
+/* Its count, of a word that is not in the line: probes on, makes it if new; may grow the table. A
+ * long word is made to point into the table. */
+uint64_t *words_find(struct words *t, struct word *w, uint64_t hash);
 
+#ifndef WORDS_AHEAD
 #define WORDS_AHEAD 32u
+#endif
 
-/* Adds one to each word's count: count[i] is what it stands at then. Long words are made to point
- * into the table. n <= BATCH. */
+static inline uint64_t words_home(const struct words *t, uint64_t hash)
+{
+	return hash >> (64 - t->bits);
+}
+
+/* Which of the two is w: the count's index, or 2. Neither branch nor guess between the two. */
+static inline uint32_t line_has(const struct word_line *l, const struct word *w)
+{
+	static const uint8_t which[16] = {2, 2, 2, 0, 2, 2, 2, 0, 2, 2, 2, 0, 1, 1, 1, 1};
+	__m256i x = _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)w));
+	__m256i same = _mm256_cmpeq_epi64(_mm256_load_si256((const __m256i *)l->word), x);
+	return which[_mm256_movemask_pd(_mm256_castsi256_pd(same))];
+}
+
+/* Adds one to each word's count: count[i] is what it stands at then. n <= BATCH. */
 static inline void words_count(struct words *t, struct word *restrict w, uint32_t n,
 			       uint64_t *restrict count)
 {
-	uint64_t hash[BATCH + WORDS_AHEAD];
-	for (uint32_t i = 0; i < n; i++)
-		hash[i] = slot_hash(w[i]);
-	for (uint32_t i = n; i < n + WORDS_AHEAD; i++)
-		hash[i] = 0;
-	for (uint32_t i = 0; i < WORDS_AHEAD; i++)
-		__builtin_prefetch(&t->slot[hash[i] >> (64 - t->bits)], 1);
+	uint32_t home[BATCH + WORDS_AHEAD];
+	uint64_t lines = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		__builtin_prefetch(&t->slot[hash[i + WORDS_AHEAD] >> (64 - t->bits)], 1);
-		struct word_slot *s = &t->slot[hash[i] >> (64 - t->bits)];
-		if (__builtin_expect(s->word.lo != w[i].lo || s->word.hi != w[i].hi, 0)) {
-			s = words_find(t, w[i], hash[i]);
-			w[i] = s->word;
+		if (__builtin_expect(lines != 1ull << t->bits, 0)) { /* at the begin, and it has grown */
+			lines = 1ull << t->bits;
+			for (uint32_t k = i; k < n; k++)
+				home[k] = (uint32_t)words_home(t, slot_hash(w[k]));
+			for (uint32_t k = n; k < n + WORDS_AHEAD; k++)
+				home[k] = 0;
+			for (uint32_t k = i; k < i + WORDS_AHEAD; k++)
+				__builtin_prefetch(&t->line[home[k]], 1);
 		}
-		count[i] = ++s->count;
+		__builtin_prefetch(&t->line[home[i + WORDS_AHEAD]], 1);
+		struct word_line *l = &t->line[home[i]];
+		uint32_t j = line_has(l, &w[i]);
+		if (__builtin_expect(j < 2, 1))
+			count[i] = ++l->count[j];
+		else
+			count[i] = ++*words_find(t, &w[i], slot_hash(w[i]));
 	}
 }
 
