@@ -51,6 +51,7 @@ class Kill(weir.Case):
             late = rng.random() < 0.75
             moment = SLOWER * (rng.uniform(0.02, 0.30) if late else rng.uniform(0, 0.02))
             more = ["--parallelism", rng.randint(1, 3)] if not parallelism else []
+            more += ["--set", rng.choice(("chaining=auto", "chaining=none"))]
             process = self.start(*args, *more)
             time.sleep(moment * rng.random())
             watch.look()
