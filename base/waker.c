@@ -150,12 +150,6 @@ void thread_join(struct thread *t)
 	t->handle = NULL;
 }
 
-void thread_nap(uint64_t us)
-{
-	struct timespec t = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
-	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL); /* one cut short harms nobody */
-}
-
 unsigned thread_cores(void)
 {
 	cpu_set_t may;

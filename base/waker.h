@@ -49,8 +49,6 @@ struct thread {
 RC thread_start(struct thread *t, void (*run)(void *arg), void *arg, const char *name,
 		struct err *e);
 void thread_join(struct thread *t);
-/* Sleeps, whoever may want to wake it: nobody pays for that. */
-void thread_nap(uint64_t us);
 /* Processors this process may run on: at least 1. */
 unsigned thread_cores(void);
 
