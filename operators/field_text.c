@@ -6,42 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char pairs[] =
-	"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-	"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-	"8081828384858687888990919293949596979899";
-
-static char *uint64_put(char *to, uint64_t v)
-{
-	char digits[20], *p = digits + sizeof digits;
-	while (v >= 100) {
-		p -= 2;
-		memcpy(p, pairs + v % 100 * 2, 2);
-		v /= 100;
-	}
-	if (v >= 10) {
-		p -= 2;
-		memcpy(p, pairs + v * 2, 2);
-	} else {
-		*--p = (char)('0' + v);
-	}
-	size_t n = (size_t)(digits + sizeof digits - p);
-	memcpy(to, p, n);
-	return to + n;
-}
-
 char *bool_put(char *to, bool v)
 {
 	memcpy(to, v ? "true" : "false", 5);
 	return to + (v ? 4 : 5);
 }
 
-char *int64_put(char *to, int64_t v)
+char *int64_put_large(char *to, uint64_t v)
 {
-	if (v >= 0)
-		return uint64_put(to, (uint64_t)v);
-	*to++ = '-';
-	return uint64_put(to, -(uint64_t)v);
+	to = int64_put(to, (int64_t)(v / 100000000));
+	uint64_t low = digits8((uint32_t)(v % 100000000)) | 0x3030303030303030u;
+	memcpy(to, &low, sizeof low);
+	return to + sizeof low;
 }
 
 static char *word_put(char *to, const char *word)

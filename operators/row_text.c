@@ -78,6 +78,13 @@ RC rows_fill(struct rows *r, const struct batch *b, uint8_t *buffer, size_t cap,
 			return OK;
 		if (r->at == count)
 			break;
+		if (r->format->some && !r->prefix_len) {
+			char *to = (char *)buffer + *used;
+			r->at += r->format->some(&to, (char *)buffer + cap, b, r->at);
+			*used = (size_t)(to - (char *)buffer);
+			if (r->at == count)
+				break;
+		}
 		uint32_t row = b->selected ? b->sel[r->at] : r->at;
 		size_t bound = r->prefix_len + r->format->bound(r->names, b, row);
 		if (bound <= cap - *used) {

@@ -26,6 +26,9 @@ struct row_format {
 	void (*names)(struct row_names *n, const struct schema *s, struct mem *mem);
 	size_t (*bound)(const struct row_names *n, const struct batch *b, uint32_t row);
 	char *(*put)(const struct row_names *n, char *to, const struct batch *b, uint32_t row);
+	/* As many of the batch's records from number `from` on as surely fit before end; *to goes on.
+	 * Returns how many: none where the next one needs a closer look. NULL: always none. */
+	uint32_t (*some)(char **to, const char *end, const struct batch *b, uint32_t from);
 };
 extern const struct row_format csv_format;  /* csv.c: RFC 4180; null is empty, an empty string "" */
 extern const struct row_format jsonl_format; /* jsonl.c: an object a line */
