@@ -30,6 +30,11 @@ def taken(events, stage="out"):
     return found
 
 
+def so_far(events):
+    """Records the sink had when it was last looked at."""
+    return max((n for _, n in taken(events)), default=0)
+
+
 def hot_checkpoints(events, hot):
     """Completed ones of the hot phase: they hold no more than the hot keys."""
     return [
@@ -68,7 +73,7 @@ class Hot:
         """A run to its end; how much memory it had in the hot phase stands in "resident"."""
         w = runs.Weir(self.suite.place, self.job(rows, interval))
         late = self.keys + (rows - self.keys) // 2
-        w.until(lambda e: (taken(e) or [(0, 0)])[-1][1] >= late, "half of the hot phase")
+        w.until(lambda e: so_far(e) >= late, "half of the hot phase")
         resident = w.resident()
         r = w.end()
         r["resident"] = resident
@@ -160,7 +165,7 @@ def w3_floor(suite, hot):
 def resident_of_nothing(suite):
     """Of the same job with hardly a key."""
     w = runs.Weir(suite.place, works.w3(None, 1000, 1000, interval=None))
-    w.until(lambda e: (taken(e) or [(0, 0)])[-1][1] >= 5000000, "5,000,000 records")
+    w.until(lambda e: so_far(e) >= 5000000, "5,000,000 records")
     resident = w.resident()
     w.stop()
     return resident
@@ -300,7 +305,7 @@ def w6(suite):
     found = []
     quiet = runs.weir(suite.place, works.w6(rows))
     found += latency_lines(suite, "weir, quiet", quiet["sinks"][0]["latency_us"])
-    merging, note = w6_merging(suite, rows)
+    merging, note = w6_merging(suite)
     found += latency_lines(suite, "weir, while runs are merged", merging, note)
     try:
         args = ["w6", "--rate", works.RATE, "--seconds", min(15, suite.seconds)]
@@ -335,27 +340,24 @@ def latency_lines(suite, what, figures, note=""):
     return found
 
 
-def w6_merging(suite, rows):
+def w6_merging(suite):
     """A first run fills the state as fast as it can, in many runs on disk, and is killed; the second
     goes on from there at its pace, and merges them meanwhile."""
     keys = int(works.PRELOAD * min(1.0, suite.seconds / 5))
     directory = suite.place.fresh("w6")
-    w = runs.Weir(
-        suite.place, works.w6_merging(keys + rows, None, keys, interval="0.2s"), directory
-    )
+    filling = works.w6_merging(None, None, keys, interval="0.2s")
+    w = runs.Weir(suite.place, filling, directory)
 
     def full(events):
-        ends = [e for e in events if e["event"] == "checkpoint" and e.get("keys", 0) >= keys * 0.95]
-        return ends or any(e["event"] == "ended" for e in events)
+        return [e for e in events if e["event"] == "checkpoint" and e["keys"] >= keys]
 
-    w.until(full, "10,000,000 keys")
+    w.until(full, "%d keys" % keys)
     w.kill()
     before = manifests(directory)
     began = time.monotonic()
-    w = runs.Weir(
-        suite.place, works.w6_merging(None, works.RATE, keys, interval="100ms"), directory
-    )
-    time.sleep(suite.seconds)
+    w = runs.Weir(suite.place, works.w6_merging(None, works.RATE, keys), directory)
+    wanted = int(works.RATE * suite.seconds)
+    w.until(lambda e: so_far(e) >= wanted, "%d paced records" % wanted)
     r = w.stop()
     after = manifests(directory)
     note = "%d runs, %.0f MB before; %d runs after %.0f s" % (

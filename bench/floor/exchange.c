@@ -7,7 +7,7 @@ struct exchange {
 	struct ring ring[2][2]; /* [source][sum] */
 	const struct exchange_work *work;
 	void *owner;
-	uint32_t spins;
+	const struct options *o;
 };
 
 struct source {
@@ -67,11 +67,12 @@ static bool sum_step(struct exchange *x, struct sum *m)
 static void *role_main(void *arg)
 {
 	struct role *r = arg;
+	thread_pin(r->x->o, r->source.s);
 	for (uint32_t idle = 0; !r->source.done || r->sum.sources_done < 2;) {
 		bool did = source_step(r->x, &r->source);
 		did |= sum_step(r->x, &r->sum);
 		idle = did ? 0 : idle + 1;
-		if (idle > r->x->spins)
+		if (idle > r->x->o->spins)
 			sched_yield();
 		else if (idle)
 			_mm_pause();
@@ -87,7 +88,7 @@ void exchange_run(const struct options *o, const struct exchange_work *work, voi
 	unsigned long thread[4];
 	x->work = work;
 	x->owner = owner;
-	x->spins = o->spins;
+	x->o = o;
 	for (uint32_t i = 0; i < 4; i++)
 		ring_open(&x->ring[i / 2][i % 2], o, 2);
 	for (uint32_t i = 0; i < threads; i++) {

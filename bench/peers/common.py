@@ -25,11 +25,16 @@ class Wrong(Exception):
 class Bench:
     """What a run was asked for, and the way to people (stderr)."""
 
-    def __init__(self, works, seconds, text, say):
+    def __init__(self, works, form, seconds, text, say):
         self.works = works
+        self.form = form
         self.seconds = max(1, round(seconds))
         self.text = text
         self.say = say
+
+    def chosen(self, cases):
+        """The cases, tuples of a form's name and more, that were asked for."""
+        return [c for c in cases if self.form in c[0]]
 
 
 def shell(args, why, **more):

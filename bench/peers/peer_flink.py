@@ -45,6 +45,7 @@ def cases(work):
         for backend in BACKENDS:
             for n in (1, 2):
                 yield "%s, parallelism %d" % (backend, n), {"backend": backend, "parallelism": n}
+        yield "hashmap, parallelism 1, all in one task", {"fused": 1}
     if work == "w3":
         for backend in BACKENDS:
             yield ("%s, 10,000,000 keys, 100,000 hot" % backend,
@@ -99,7 +100,7 @@ def runs(bench, made):
     """An entry for each form of the works asked for."""
     flags = " ".join(JVM) + "; object reuse, exactly-once, aligned"
     for work in bench.works:
-        for form, options in cases(work):
+        for form, options in bench.chosen(cases(work)):
             got, check = run(bench, work, options)
             more = {k: got[k] for k in ("checkpoints", "latency_us") if k in got}
             yield entry("flink", made, flags, work, form, got, check, note(got), **more)

@@ -52,7 +52,7 @@ def runs(bench, made):
             yield entry("timely", made, "", work, "",
                         note="skipped: Timely Dataflow has no checkpoints" if work != "w6" else
                         "skipped: measured for Flink only")
-        for name, form, workers in FORMS.get(work, []):
+        for name, form, workers in bench.chosen(FORMS.get(work, [])):
             args = [PROGRAM, "work=" + work, "form=" + form, "workers=%d" % workers,
                     "seconds=%d" % bench.seconds, "warm=%d" % min(WARM_S, bench.seconds), "keys=%d" % KEYS,
                     "text=" + (bench.text if work == "w1" else "")]

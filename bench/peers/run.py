@@ -1,7 +1,7 @@
 """run.py - the peers of the comparison: the same works in Flink, Timely Dataflow and mawk.
 
     python3 bench/peers/run.py [flink] [timely] [mawk] [w1 w2 w3 w5 w6]
-                               [--seconds S] [--text FILE] [--json OUT]
+                               [--form NAME] [--seconds S] [--text FILE] [--json OUT]
 
 Sets up what is missing (through cargo and mvn), runs each form for S seconds after its warm-up,
 compares every answer with oracle.c, and prints one JSON list (and writes it to OUT); progress goes
@@ -49,6 +49,7 @@ def main():
     o = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     o.add_argument("what", nargs="*", help="peers (%s) and works (%s); all of a kind without one"
                    % (" ".join(PEERS), " ".join(WORKS)))
+    o.add_argument("--form", default="", help="only forms whose name has this in it")
     o.add_argument("--seconds", type=float, default=10, help="of steady state a run (10)")
     o.add_argument("--text", help="of the word count; made under build/ without it")
     o.add_argument("--json", help="where to write the list, too")
@@ -64,7 +65,7 @@ def main():
     works = [w for w in WORKS if w in options.what] or WORKS
     names = [n for n in PEERS if n in options.what] or list(PEERS)
     text = common.text(options.text) if "w1" in works else ""
-    bench = common.Bench(works, options.seconds, text, say)
+    bench = common.Bench(works, options.form, options.seconds, text, say)
     found, fine = [], True
     for name in names:
         fine = run_peer(name, bench, found) and fine

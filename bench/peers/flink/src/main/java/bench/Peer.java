@@ -24,6 +24,7 @@ import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.runtime.util.EnvironmentInformation;
 import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.DataStreamUtils;
 import org.apache.flink.streaming.api.datastream.KeyedStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.types.LongValue;
@@ -32,7 +33,7 @@ import org.apache.flink.types.LongValue;
  * Peer - runs one workload on an embedded Flink cluster and prints one line of JSON:
  *
  *   bench.Peer work=w1|w2|w3|w6 backend=hashmap|rocksdb parallelism=N seconds=S warm=S text=FILE
- *              interval=MS (0: no checkpoints) dir=FOLDER keys=N hot=N rate=N flush=MS
+ *              interval=MS (0: no checkpoints) dir=FOLDER keys=N hot=N rate=N flush=MS fused=0|1
  *
  * Warm-up, then a window of `seconds` in which records, CPU time and checkpoints are counted, then
  * the sources end at a border of a block and the sums of everything from the first record on are
@@ -80,9 +81,11 @@ public final class Peer {
 		return env.fromSource(new Blocks<>(feed), WatermarkStrategy.noWatermarks(), "rows", type);
 	}
 
-	private static <T, K> KeyedStream<T, K> by(DataStream<T> rows, KeySelector<T, K> key,
+	/** With fused=1 and one subtask nothing is sent anywhere: all operators are one task. */
+	private <T, K> KeyedStream<T, K> by(DataStream<T> rows, KeySelector<T, K> key,
 			TypeInformation<K> type) {
-		return rows.keyBy(key, type);
+		return number("fused", 0) == 0 ? rows.keyBy(key, type)
+				: DataStreamUtils.reinterpretAsKeyedStream(rows, key, type);
 	}
 
 	private void describe(StreamExecutionEnvironment env) {
