@@ -20,6 +20,7 @@ struct packing {
 	struct packing_options o;
 	struct part_build *builds;
 	uint64_t over;             /* ids up to this one are finished or abandoned */
+	struct run_scratch scratch; /* of whichever chunk is being sorted; its pages stay warm */
 };
 
 /* One run being written: a stream of ordered chunks, or one list of saved ones. */
@@ -33,7 +34,6 @@ struct pack {
 	struct packing *packing;
 	struct snap *snap;
 	struct keyed_shape shape;
-	struct run_scratch scratch;
 	struct run_build ordered, saved;
 	struct pack_done *done;
 	struct pack_job *end;      /* made at the beginning, so that ending cannot fail */
@@ -72,6 +72,7 @@ void packing_close(struct packing *p)
 		next = b->next;
 		part_build_close(p, b);
 	}
+	run_scratch_close(&p->scratch);
 	mem_put(p->o.mem, p);
 }
 
@@ -165,7 +166,6 @@ void pack_warm(struct packing *p, struct chunk_pool *pool, uint32_t n, struct wa
 static void pack_close(struct pack *k)
 {
 	struct mem *mem = k->packing->o.mem;
-	run_scratch_close(&k->scratch);
 	run_writer_close(k->ordered.writer);
 	run_writer_close(k->saved.writer);
 	mem_put(mem, k);
@@ -241,8 +241,10 @@ static RC run_build_finish(struct pack *k, struct part_build *b, struct run_buil
 static RC pack_ready(struct pack *k, struct run_build *r, struct err *e)
 {
 	struct mem *mem = k->packing->o.mem;
-	if (!k->scratch.mem && run_scratch_open(&k->scratch, &k->shape, mem, e) != OK)
+	struct run_scratch *scratch = &k->packing->scratch;
+	if (!scratch->mem && run_scratch_open(scratch, &k->shape, mem, e) != OK)
 		return e->code;
+	scratch->shape = k->shape;
 	return r->writer ? OK : run_writer_open(&r->writer, &k->shape, mem, e);
 }
 
@@ -255,7 +257,7 @@ static RC pack_chunk_step(struct pack_job *j, bool *consumed, struct err *e)
 	if (pack_ready(k, r, e) != OK)
 		return e->code;
 	if (j->unsorted) {
-		run_sort(&k->scratch, j->unsorted);
+		run_sort(&k->packing->scratch, j->unsorted);
 		j->unsorted = j->unsorted->next;
 		return OK;
 	}

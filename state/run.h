@@ -20,7 +20,7 @@
 #define RUN_BLOCK_BYTES (256u * 1024u) /* an encoded block is never larger: the limit of inv 34 */
 #define RUN_LISTS 64u                  /* chunks in one list fed at once */
 
-/* Memory for run_sort: about 1 MiB. */
+/* Memory for run_sort: about 1 MiB. It fits every shape: the caller may set another one. */
 struct run_scratch {
 	struct mem *mem;
 	struct run_place *places; /* two arrays */

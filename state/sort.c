@@ -1,5 +1,5 @@
 /* sort.c - puts the rows of one chunk into run order, in place: what the packing thread does first.
- * A chunk of the ordered stream is almost sorted (only clusters are out of order): insertion. A
+ * A chunk of the ordered stream is almost sorted (only neighbours are out of order): insertion. A
  * chunk of saved rows is not, but its hashes are spread evenly: one distribution by their high
  * bits leaves them almost sorted, then insertion. What resists both (forced collisions) is
  * merged. */
@@ -149,83 +149,138 @@ static void bytes_sort(struct run_scratch *s, struct chunk *c)
 	memcpy(c->data, s->rows, c->used_bytes);
 }
 
-/* --- numbers: the columns themselves are sorted by insertion, and no place is ever made --- */
+/* --- numbers: a row is one word, the high bits of its hash above its number --- */
 
-static bool fix_after(const uint64_t *hash, const uint64_t *key, uint32_t i, uint64_t h, uint64_t k)
+#define NUMBER_BITS 14
+#define NUMBER_MASK ((1ull << NUMBER_BITS) - 1)
+_Static_assert(CHUNK_BYTES / 17 <= NUMBER_MASK, "every row of a chunk has a number");
+
+/* Puts right what at most 8 greater words stand before, in one pass without a branch: the 8 words
+ * that wait are sorted, and each new one pushes the least out. */
+static void words_near(uint64_t *word, uint32_t n)
 {
-	return hash[i] > h || (hash[i] == h && key_compare(&key[i], 8, &k, 8) > 0);
+	uint64_t w[8] = {0};
+	for (uint32_t i = 0; i < n + 8; i++) {
+		uint64_t x = i < n ? word[i] : UINT64_MAX;
+		uint64_t least = x < w[0] ? x : w[0];
+		x = x < w[0] ? w[0] : x;
+#pragma GCC unroll 7
+		for (unsigned j = 1; j < 8; j++) {
+			uint64_t other = w[j];
+			w[j - 1] = x < other ? x : other;
+			x = x < other ? other : x;
+		}
+		w[7] = x;
+		if (i >= 8) /* before, what the window was filled with comes out */
+			word[i - 8] = least;
+	}
 }
 
-/* False when it took too many moves: hashes and columns are some permutation, not sorted. */
-INLINE bool fix_insertion(const struct chunk_columns *x, uint64_t *hash, uint32_t n, uint32_t words)
+/* By their high bits, which are spread evenly: leaves them almost sorted. */
+static void words_distribute(uint64_t *word, uint64_t *to, uint32_t n)
+{
+	uint32_t start[BUCKETS] = {0}, sum = 0;
+	uint64_t lo = UINT64_MAX, hi = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		lo = word[i] < lo ? word[i] : lo;
+		hi = word[i] > hi ? word[i] : hi;
+	}
+	unsigned shift = 0;
+	while ((hi - lo) >> shift >= BUCKETS)
+		shift++;
+	for (uint32_t i = 0; i < n; i++)
+		start[(word[i] - lo) >> shift]++;
+	for (uint32_t b = 0; b < BUCKETS; b++) {
+		uint32_t count = start[b];
+		start[b] = sum;
+		sum += count;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		to[start[(word[i] - lo) >> shift]++] = word[i];
+	memcpy(word, to, n * sizeof *word);
+}
+
+/* What is still out of order is moved. False when that is too much, or when two rows have the same
+ * high bits, so that words do not say which is first. */
+static bool words_insert(uint64_t *word, uint32_t n)
 {
 	uint64_t moves = (uint64_t)n * MOVES_A_ROW;
+	bool same = false;
 	for (uint32_t i = 1; i < n; i++) {
-		if (hash[i - 1] < hash[i])
-			continue;
-		uint64_t h = hash[i], k = x->key[i], v[2];
-		uint8_t op = x->op[i];
-		uint32_t j = i;
-		for (uint32_t w = 0; w < words; w++)
-			v[w] = x->value[(size_t)i * words + w];
-		for (; j > 0 && fix_after(hash, x->key, j - 1, h, k); j--) {
-			hash[j] = hash[j - 1];
-			x->key[j] = x->key[j - 1];
-			x->op[j] = x->op[j - 1];
-			for (uint32_t w = 0; w < words; w++)
-				x->value[(size_t)j * words + w] =
-					x->value[(size_t)(j - 1) * words + w];
+		if (__builtin_expect(word[i - 1] > word[i], 0)) {
+			uint64_t x = word[i];
+			uint32_t j = i;
+			for (; j > 0 && word[j - 1] > x; j--)
+				word[j] = word[j - 1];
+			word[j] = x;
+			if (moves < i - j)
+				return false;
+			moves -= i - j;
 		}
-		hash[j] = h;
-		x->key[j] = k;
-		x->op[j] = op;
-		for (uint32_t w = 0; w < words; w++)
-			x->value[(size_t)j * words + w] = v[w];
-		if (moves < i - j)
-			return false;
-		moves -= i - j;
 	}
-	return true;
+	for (uint32_t i = 1; i < n; i++)
+		same |= (word[i - 1] ^ word[i]) <= NUMBER_MASK;
+	return !same;
 }
 
-/* The columns in the order of the places. */
-INLINE void fix_gather(const struct run_place *p, const struct chunk_columns *x, uint8_t *rows,
+/* The words of a chunk's rows; whether they ascend already. */
+static bool words_of(const struct keyed_shape *s, const uint64_t *key, uint64_t *word, uint32_t n)
+{
+	if (s->hash)
+		for (uint32_t i = 0; i < n; i++)
+			word[i] = (shape_hash(s, &key[i], 8) & ~NUMBER_MASK) | i;
+	else
+		for (uint32_t i = 0; i < n; i++)
+			word[i] = (hash_fold64(key[i]) & ~NUMBER_MASK) | i;
+	bool ascend = true;
+	for (uint32_t i = 1; i < n; i++)
+		ascend &= (word[i - 1] ^ word[i]) > NUMBER_MASK && word[i - 1] < word[i];
+	return ascend;
+}
+
+/* The columns in the order of the rows' numbers. */
+INLINE void fix_gather(const uint64_t *word, const struct chunk_columns *x, uint8_t *rows,
 		       uint32_t n, uint32_t words)
 {
 	uint64_t *to = (uint64_t *)rows;
 	for (uint32_t i = 0; i < n; i++)
-		to[i] = x->key[p[i].at];
+		to[i] = x->key[word[i] & NUMBER_MASK];
 	memcpy(x->key, to, (size_t)n * 8);
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t w = 0; w < words; w++)
-			to[(size_t)i * words + w] = x->value[(size_t)p[i].at * words + w];
+			to[(size_t)i * words + w] =
+				x->value[(size_t)(word[i] & NUMBER_MASK) * words + w];
 	memcpy(x->value, to, (size_t)n * 8 * words);
+	uint8_t any = 0;
 	for (uint32_t i = 0; i < n; i++)
-		rows[i] = x->op[p[i].at];
+		any |= x->op[i];
+	if (!any)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		rows[i] = x->op[word[i] & NUMBER_MASK];
 	memcpy(x->op, rows, n);
 }
 
 INLINE void fix_sort(struct run_scratch *s, struct chunk *c, uint32_t words)
 {
 	struct chunk_columns x = chunk_columns(c, words * 8);
-	uint64_t *hash = (uint64_t *)s->rows;
+	uint64_t *word = (uint64_t *)(s->places + ROWS_MAX), *other = (uint64_t *)s->places;
 	uint32_t n = c->rows;
-	bool sorted = true;
-	CHECK(n <= x.room && (size_t)n * 16 <= CHUNK_BYTES);
-	if (s->shape.hash)
-		for (uint32_t i = 0; i < n; i++)
-			hash[i] = shape_hash(&s->shape, &x.key[i], 8);
-	else
-		for (uint32_t i = 0; i < n; i++)
-			hash[i] = hash_fold64(x.key[i]);
-	for (uint32_t i = 1; i < n; i++)
-		sorted &= hash[i - 1] < hash[i];
-	if (sorted || (c->stream == CHUNK_ORDERED && fix_insertion(&x, hash, n, words)))
+	CHECK(n <= x.room && n <= NUMBER_MASK && (size_t)n * 8 * words <= CHUNK_BYTES);
+	if (words_of(&s->shape, x.key, word, n))
 		return;
-	for (uint32_t i = 0; i < n; i++)
-		s->places[i] = (struct run_place){.hash = hash[i], .at = i};
-	places_sort(s, c, n, false);
-	fix_gather(s->places, &x, s->rows, n, words);
+	if (c->stream == CHUNK_SAVED)
+		words_distribute(word, other, n);
+	words_near(word, n);
+	if (!words_insert(word, n)) { /* forced collisions, or a chunk in no order at all */
+		for (uint32_t i = 0; i < n; i++)
+			s->places[i] = (struct run_place){
+				.hash = shape_hash(&s->shape, &x.key[i], 8), .at = i};
+		places_sort(s, c, n, false);
+		for (uint32_t i = 0; i < n; i++)
+			word[i] = s->places[i].at;
+	}
+	fix_gather(word, &x, s->rows, n, words);
 }
 
 void run_sort(struct run_scratch *s, struct chunk *c)
