@@ -97,7 +97,9 @@ static void move_one(struct keyed *k, uint64_t from)
 	}
 	uint64_t to = table_empty_from(&k->t, table_home(&k->t, keyed_slot_hash(k, slot)));
 	struct slot_key *sk = (struct slot_key *)table_slot(&k->t, to);
-	memcpy(sk, slot, k->slot_bytes);
+	memcpy(sk, slot, k->slot_bytes - k->shape.value_bytes);
+	memcpy(slot_value((uint8_t *)sk, &k->shape), slot_value(slot, &k->shape),
+	       k->shape.value_bytes);
 	if (k->copy_texts && sk->len > KEY_INLINE_BYTES) {
 		const uint8_t *text = arena_add(&k->texts, sk->text, sk->len);
 		if (text) {

@@ -57,7 +57,6 @@ static void find_fetch(const struct keyed *k, const struct key_rows *r, uint32_t
 INLINE void find_rows(const struct keyed *k, const struct key_rows *r, const void **values,
 		      enum key_form form)
 {
-	const uint32_t key_bytes = form == KEY_FIX8 ? 8 : 16, stride = k->slot_bytes;
 	bool growing = keyed_growing(k);
 	uint64_t slots[FIND_GROUP];
 	for (uint32_t base = 0; base < r->n; base += FIND_GROUP) {
@@ -68,11 +67,10 @@ INLINE void find_rows(const struct keyed *k, const struct key_rows *r, const voi
 			const struct table *t =
 				growing && p.hash >= k->moved_hash ? &k->old : &k->t;
 			uint64_t s = slots[i];
-			while (t->tags[s] != TAG_EMPTY &&
-			       !slot_holds(t->slots + s * stride, &p, form))
+			while (t->tags[s] != TAG_EMPTY && !slot_holds(table_slot(t, s), &p, form))
 				s++;
 			bool live = t->tags[s] & TAG_LIVE;
-			values[base + i] = live ? t->slots + s * stride + key_bytes : NULL;
+			values[base + i] = live ? slot_value(table_slot(t, s), &k->shape) : NULL;
 		}
 	}
 }

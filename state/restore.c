@@ -55,7 +55,7 @@ static RC restore_one(struct keyed *k, const struct run_block *b, uint32_t row, 
 		}
 		memcpy(slot, &sk, sizeof sk);
 	}
-	memcpy(slot_value(slot, k->shape.form), b->value + (size_t)row * k->shape.value_bytes,
+	memcpy(slot_value(slot, &k->shape), b->value + (size_t)row * k->shape.value_bytes,
 	       k->shape.value_bytes);
 	k->t.tags[s] = TAG_LIVE;
 	k->t.sums[s / GROUP_SLOTS] |= 1;
@@ -86,10 +86,7 @@ static inline __attribute__((always_inline)) uint32_t restore_fast(struct keyed 
 		s = s < next ? next : s;
 		if (s >= t->cap)
 			break;
-		uint64_t *slot = (uint64_t *)(t->slots + s * (8 + 8 * words));
-		slot[0] = b->fix8[from];
-		for (uint32_t w = 0; w < words; w++)
-			slot[1 + w] = value[(size_t)from * words + w];
+		table_put8(t, s, b->fix8[from], value + (size_t)from * words, words);
 		t->tags[s] = TAG_LIVE;
 		t->sums[s / GROUP_SLOTS] = 1;
 		next = s + 1;
@@ -148,7 +145,7 @@ uint32_t keyed_next(const struct keyed *k, struct keyed_iter *it, struct keyed_e
 				continue;
 			uint8_t *slot = table_slot(t, it->slot);
 			out[n].key = slot_key(slot, k->shape.form, &out[n].key_len);
-			out[n].value = slot_value(slot, k->shape.form);
+			out[n].value = slot_value(slot, &k->shape);
 			n++;
 		}
 		if (it->slot < t->total)

@@ -8,6 +8,14 @@
  *      0            home(h)                        cap          total
  *      |--- slots ----|--------------------------- | - overflow - |
  *
+ * Slots of 16 bytes (a number and a value of 8) stand four to a cache line, keys first: one line
+ * holds all that most updates need, and four keys are compared at once. Their homes are lines:
+ *
+ *      | key 0 | key 1 | key 2 | key 3 | value 0 | value 1 | value 2 | value 3 |
+ *
+ * Others stand one behind the other, key before value. Nobody else computes addresses: table_slot
+ * is where the key is, slot_value where the value is.
+ *
  * There is no wrap-around: what runs over stands in the overflow slots, which are extended when
  * they run out. The tag at [total] is always empty, so every probe ends.
  *
@@ -32,6 +40,8 @@ enum {
 };
 
 #define GROUP_SLOTS 64u
+#define LINED_BYTES 16u /* slots of this size stand in lines */
+#define LINE_SLOTS 4u
 
 struct table {
 	struct mem *mem;
@@ -47,6 +57,7 @@ struct table {
 	uint64_t lo, mult;
 	uint32_t shift;
 	uint32_t slot_bytes;
+	uint32_t home_shift; /* homes are multiples of 1 << this */
 	size_t block_bytes;
 	size_t released_bytes; /* of slots, given back to the system from the front */
 };
@@ -61,7 +72,8 @@ struct slot_key {
 	};
 };
 
-/* False when memory is short (*t is then empty). total is cap + overflow, rounded up. */
+/* False when memory is short (*t is then empty). cap becomes a multiple of LINE_SLOTS; total is
+ * cap + overflow, rounded up. */
 bool table_open(struct table *t, struct mem *mem, uint32_t slot_bytes, uint64_t lo, uint64_t hi,
 		uint64_t cap, uint64_t overflow);
 void table_close(struct table *t); /* legal on the zeroed one */
@@ -78,12 +90,21 @@ bool table_hash_at(const struct table *t, uint64_t hi, uint64_t slot, uint64_t *
 
 static inline uint64_t table_home(const struct table *t, uint64_t hash)
 {
-	return (uint64_t)(((unsigned __int128)((hash - t->lo) << t->shift) * t->mult) >> 64);
+	return (uint64_t)(((unsigned __int128)((hash - t->lo) << t->shift) * t->mult) >> 64)
+	       << t->home_shift;
+}
+
+/* Where a slot's key stands, from the first one. */
+static inline uint64_t slot_offset(uint64_t slot, uint32_t slot_bytes)
+{
+	if (slot_bytes != LINED_BYTES)
+		return slot * slot_bytes;
+	return slot / LINE_SLOTS * LINE_SLOTS * LINED_BYTES + slot % LINE_SLOTS * 8;
 }
 
 static inline uint8_t *table_slot(const struct table *t, uint64_t slot)
 {
-	return t->slots + slot * t->slot_bytes;
+	return t->slots + slot_offset(slot, t->slot_bytes);
 }
 
 static inline bool table_marked(const struct table *t, uint64_t slot)
@@ -124,7 +145,22 @@ static inline const uint8_t *slot_key(const uint8_t *slot, enum key_form form, u
 	return sk->len <= KEY_INLINE_BYTES ? (const uint8_t *)sk->first : sk->text;
 }
 
-static inline uint8_t *slot_value(uint8_t *slot, enum key_form form)
+/* How far behind its key a value stands. */
+static inline uint32_t value_offset(enum key_form form, uint32_t value_bytes)
 {
-	return slot + (form == KEY_FIX8 ? 8 : 16);
+	return form == KEY_BYTES ? 16 : value_bytes == 8 ? LINE_SLOTS * 8 : 8;
+}
+
+static inline uint8_t *slot_value(const uint8_t *slot, const struct keyed_shape *shape)
+{
+	return (uint8_t *)slot + value_offset(shape->form, shape->value_bytes);
+}
+
+/* An entry of KEY_FIX8 with a value of 1 or 2 words, into a slot. */
+static inline void table_put8(const struct table *t, uint64_t slot, uint64_t key,
+			      const uint64_t *value, uint32_t words)
+{
+	uint8_t *at = t->slots + slot_offset(slot, 8 + 8 * words);
+	memcpy(at, &key, 8);
+	memcpy(at + value_offset(KEY_FIX8, 8 * words), value, 8 * words);
 }

@@ -1,5 +1,6 @@
 /* tags.h - all tags of a group at once: a bit a slot.
- * Why apart: the only place of state/ with vector instructions (SSE2, which every x86-64 has). */
+ * The same for the keys of a line. Why apart: the only place of state/ with vector instructions
+ * (SSE2, which every x86-64 has). */
 #pragma once
 #include <stdint.h>
 
@@ -23,4 +24,26 @@ static inline uint64_t tags_match(const uint8_t *tag, uint8_t mask, uint8_t want
 		bits |= (uint64_t)((tag[i] & mask) == want) << i;
 #endif
 	return bits;
+}
+
+/* Bit i: the i-th of the four numbers at line (16-byte aligned) is key. */
+static inline uint32_t line_match(const uint8_t *line, uint64_t key)
+{
+#ifdef __SSE2__
+	const __m128i k = _mm_set1_epi64x((long long)key);
+	__m128i a = _mm_cmpeq_epi32(_mm_load_si128((const __m128i *)line), k);
+	__m128i b = _mm_cmpeq_epi32(_mm_load_si128((const __m128i *)(line + 16)), k);
+	a = _mm_and_si128(a, _mm_shuffle_epi32(a, 0xB1)); /* both halves of a number */
+	b = _mm_and_si128(b, _mm_shuffle_epi32(b, 0xB1));
+	return (uint32_t)_mm_movemask_pd(_mm_castsi128_pd(a)) |
+	       (uint32_t)_mm_movemask_pd(_mm_castsi128_pd(b)) << 2;
+#else
+	uint32_t bits = 0;
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t x;
+		__builtin_memcpy(&x, line + 8 * i, 8);
+		bits |= (uint32_t)(x == key) << i;
+	}
+	return bits;
+#endif
 }

@@ -4,6 +4,7 @@
  * already on the open list, is one compare of keys and one mark (K5); slots that nothing stands in
  * may hold any bytes, and are told by their mark and tag only when the bytes look right. */
 #include "state/probe.h"
+#include "state/tags.h"
 
 #define AHEAD 32u  /* a power of two */
 #define WINDOW 8u  /* slots looked at before the tags must say where the entries end */
@@ -44,7 +45,7 @@ static RC insert(struct keyed *k, struct table *t, const struct probe *p, uint64
 		lists_retag(k, t, slot, tag);
 	}
 	memcpy(at, &sk, k->shape.form == KEY_FIX8 ? 8 : sizeof sk);
-	memset(slot_value(at, k->shape.form), 0, k->shape.value_bytes);
+	memset(slot_value(at, &k->shape), 0, k->shape.value_bytes);
 	k->live++;
 	k->live_key_bytes += p->len;
 	return OK;
@@ -62,11 +63,11 @@ static RC upsert_one(struct keyed *k, const struct probe *p, void **value, struc
 		s = reuse != UINT64_MAX ? reuse : empty;
 		if (insert(k, t, p, s, e) != OK)
 			return E_NO_MEMORY;
-		*value = slot_value(table_slot(t, s), k->shape.form);
+		*value = slot_value(table_slot(t, s), &k->shape);
 		return OK;
 	}
 	uint8_t tag = t->tags[s], *slot = table_slot(t, s);
-	*value = slot_value(slot, k->shape.form);
+	*value = slot_value(slot, &k->shape);
 	if (keyed_is_owed(k, tag, p->hash) && snapshot_save(k, slot, tag, e) != OK)
 		return E_NO_MEMORY;
 	lists_retag(k, t, s, (uint8_t)(TAG_LIVE | k->open_list));
@@ -98,33 +99,34 @@ INLINE const struct table *table_of(const struct keyed *k, const struct table *n
 }
 
 INLINE uint64_t fetch(const struct keyed *k, const struct table *now, const struct key_rows *r,
-		      uint32_t i, uint32_t stride, bool growing, bool marking)
+		      uint32_t i, uint32_t slot_bytes, bool growing, bool marking)
 {
 	uint64_t hash = r->hashes[r->sel ? r->sel[i] : i];
 	const struct table *t = table_of(k, now, hash, growing);
 	uint64_t s = table_home(t, hash);
-	const uint8_t *at = t->slots + s * stride;
+	const uint8_t *at = t->slots + slot_offset(s, slot_bytes);
 	CHECK(hash - k->lo <= k->hi - k->lo);
 	__builtin_prefetch(at, 1);
-	__builtin_prefetch(at + 2 * stride - 1, 1); /* half of all keys stand behind their home */
+	if (slot_bytes != LINED_BYTES) /* half of all keys stand behind their home */
+		__builtin_prefetch(at + 2 * slot_bytes - 1, 1);
 	__builtin_prefetch(marking ? t->tags + s : (const uint8_t *)&t->marks[s / GROUP_SLOTS]);
 	return s;
 }
 
 /* A row AHEAD / 2 before it is probed: its slot is here, its text may still be far. */
 INLINE void fetch_text(const struct keyed *k, const struct table *now, const struct key_rows *r,
-		       uint32_t i, uint64_t slot, uint32_t stride, bool growing)
+		       uint32_t i, uint64_t slot, uint32_t slot_bytes, bool growing)
 {
 	uint32_t row = r->sel ? r->sel[i] : i;
 	if (r->views[row].len <= KEY_INLINE_BYTES)
 		return;
 	const struct table *t = table_of(k, now, r->hashes[row], growing);
-	const uint8_t *at = t->slots + slot * stride;
+	const uint8_t *at = t->slots + slot * slot_bytes;
 	uint64_t a, b;
 	memcpy(&a, at, 8);
 	memcpy(&b, &r->views[row], 8);
 	if (a != b) /* its neighbour's, as likely as not */
-		at += stride;
+		at += slot_bytes;
 	const uint8_t *text = ((const struct slot_key *)at)->text; /* or any bytes: not followed */
 	__builtin_prefetch(text);
 }
@@ -154,13 +156,15 @@ static RC upsert_mark(struct keyed *k, uint64_t hash, uint64_t s, struct err *e)
 	return OK;
 }
 
-/* The live entry of this key within the window, or NULL. *slot: its home, then where it is. */
+/* Where the value of this key's live entry stands, within the window, or NULL. *slot: its home, then
+ * where it is. */
 INLINE uint8_t *look(const struct table *t, const struct probe *p, uint64_t *slot,
-		     enum key_form form, uint32_t stride, bool *marked)
+		     enum key_form form, uint32_t value_bytes, bool *marked)
 {
+	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
 	uint64_t s = *slot;
-	uint8_t *at = t->slots + s * stride;
-	for (uint32_t w = 0; w < WINDOW; w++, s++, at += stride) {
+	for (uint32_t w = 0; w < WINDOW; w++, s++) {
+		const uint8_t *at = t->slots + slot_offset(s, slot_bytes);
 		uint64_t a;
 		memcpy(&a, at, 8);
 		if (a != p->a)
@@ -171,36 +175,54 @@ INLINE uint8_t *look(const struct table *t, const struct probe *p, uint64_t *slo
 		if (form == KEY_BYTES && !slot_holds(at, p, KEY_BYTES))
 			continue;
 		*slot = s;
-		return at;
+		return (uint8_t *)at + value_offset(form, value_bytes);
 	}
 	return NULL;
+}
+
+/* The same where slots stand in lines: the value of a marked entry in the home line or the next. */
+INLINE uint8_t *look_line(const struct table *t, uint64_t key, uint64_t slot)
+{
+	uint8_t *line = t->slots + slot * LINED_BYTES;
+	uint32_t same = line_match(line, key);
+	if (__builtin_expect(!same, 0)) {
+		line += LINE_SLOTS * LINED_BYTES;
+		slot += LINE_SLOTS;
+		same = line_match(line, key);
+	}
+	same &= (uint32_t)(t->marks[slot / GROUP_SLOTS] >> (slot % GROUP_SLOTS));
+	if (!same)
+		return NULL;
+	return line + LINE_SLOTS * 8 + (uint32_t)__builtin_ctz(same) * 8;
 }
 
 INLINE RC upsert_rows(struct keyed *k, const struct key_rows *r, void **values, struct err *e,
 		      enum key_form form, uint32_t value_bytes, bool growing)
 {
-	const uint32_t key_bytes = form == KEY_FIX8 ? 8 : 16, stride = key_bytes + value_bytes;
+	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
 	const uint32_t n = r->n, all = n + r->ahead;
 	const bool marking = k->marking;
 	uint64_t ring[AHEAD]; /* slots of the next rows */
 	struct table now = k->t;
 	for (uint32_t i = 0; i < AHEAD && i < all; i++)
-		ring[i] = fetch(k, &now, r, i, stride, growing, marking);
+		ring[i] = fetch(k, &now, r, i, slot_bytes, growing, marking);
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t s = ring[i % AHEAD];
 		if (form == KEY_BYTES && i + AHEAD / 2 < all)
-			fetch_text(k, &now, r, i + AHEAD / 2, ring[(i + AHEAD / 2) % AHEAD], stride,
-				   growing);
+			fetch_text(k, &now, r, i + AHEAD / 2, ring[(i + AHEAD / 2) % AHEAD],
+				   slot_bytes, growing);
 		if (i + AHEAD < all)
-			ring[i % AHEAD] = fetch(k, &now, r, i + AHEAD, stride, growing, marking);
+			ring[i % AHEAD] = fetch(k, &now, r, i + AHEAD, slot_bytes, growing, marking);
 		struct probe p = probe_of(r, r->sel ? r->sel[i] : i, form);
-		bool marked;
-		uint8_t *at = look(table_of(k, &now, p.hash, growing), &p, &s, form, stride, &marked);
-		enum rc rc = OK;
-		values[i] = at + key_bytes;
-		if (__builtin_expect(at && marked, 1))
+		const struct table *t = table_of(k, &now, p.hash, growing);
+		if (slot_bytes == LINED_BYTES && (values[i] = look_line(t, p.a, s)))
 			continue;
-		if (at) {
+		bool marked;
+		enum rc rc = OK;
+		values[i] = look(t, &p, &s, form, value_bytes, &marked);
+		if (__builtin_expect(values[i] && marked, 1))
+			continue;
+		if (values[i]) {
 			rc = upsert_mark(k, p.hash, s, e);
 		} else {
 			rc = upsert_slow(k, r, i, values, e);
@@ -212,6 +234,13 @@ INLINE RC upsert_rows(struct keyed *k, const struct key_rows *r, void **values, 
 	return OK;
 }
 
+INLINE RC upsert_form(struct keyed *k, const struct key_rows *r, void **values, struct err *e,
+		      enum key_form form, uint32_t value_bytes)
+{
+	return keyed_growing(k) ? upsert_rows(k, r, values, e, form, value_bytes, true)
+				: upsert_rows(k, r, values, e, form, value_bytes, false);
+}
+
 RC keyed_upsert(struct keyed *k, const struct key_rows *r, void **values, struct err *e)
 {
 	enum rc rc;
@@ -220,21 +249,13 @@ RC keyed_upsert(struct keyed *k, const struct key_rows *r, void **values, struct
 	if (grow_for(k, r->n, e) != OK)
 		return E_NO_MEMORY;
 	lists_tidy(k, TIDY_BYTES);
-	bool growing = keyed_growing(k), wide = k->shape.value_bytes == 16;
 	k->marked_rows = 0;
-	if (k->shape.form == KEY_FIX8) {
-		if (growing)
-			rc = upsert_rows(k, r, values, e, KEY_FIX8, k->shape.value_bytes, true);
-		else
-			rc = wide ? upsert_rows(k, r, values, e, KEY_FIX8, 16, false)
-				  : upsert_rows(k, r, values, e, KEY_FIX8, 8, false);
-	} else {
-		if (growing)
-			rc = upsert_rows(k, r, values, e, KEY_BYTES, k->shape.value_bytes, true);
-		else
-			rc = wide ? upsert_rows(k, r, values, e, KEY_BYTES, 16, false)
-				  : upsert_rows(k, r, values, e, KEY_BYTES, 8, false);
-	}
+	if (k->shape.form == KEY_FIX8)
+		rc = k->shape.value_bytes == 8 ? upsert_form(k, r, values, e, KEY_FIX8, 8)
+					       : upsert_form(k, r, values, e, KEY_FIX8, 16);
+	else
+		rc = k->shape.value_bytes == 8 ? upsert_form(k, r, values, e, KEY_BYTES, 8)
+					       : upsert_form(k, r, values, e, KEY_BYTES, 16);
 	k->marking = k->marked_rows > r->n / 8;
 	return rc;
 }
