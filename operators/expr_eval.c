@@ -65,6 +65,14 @@ struct val val_of_column(struct column *c)
 #define PLACES_64(m) PLACES_16(m), PLACES_16(m + 16), PLACES_16(m + 32), PLACES_16(m + 48)
 static const uint64_t places[256] = {PLACES_64(0), PLACES_64(64), PLACES_64(128), PLACES_64(192)};
 
+/* How many bits of a byte are 1: plain x86-64 has no instruction for it. */
+static inline uint32_t ones(uint32_t byte)
+{
+	byte -= byte >> 1 & 0x55;
+	byte = (byte & 0x33) + (byte >> 2 & 0x33);
+	return (byte + (byte >> 4)) & 0x0F;
+}
+
 typedef uint8_t eight_u8 __attribute__((vector_size(8)));
 typedef uint16_t eight_u16 __attribute__((vector_size(16), aligned(2), may_alias));
 
@@ -81,7 +89,7 @@ struct rows rows_of_words(const uint64_t *words, uint32_t n_rows, uint16_t *sel)
 			eight_u8 at = (eight_u8)places[bits & 0xFF];
 			*(eight_u16 *)&sel[n] =
 				__builtin_convertvector(at, eight_u16) + (uint16_t)row;
-			n += (uint32_t)__builtin_popcount((unsigned)bits & 0xFF);
+			n += ones(bits & 0xFF);
 		}
 	}
 	return (struct rows){sel, n};
@@ -213,7 +221,8 @@ enum rc node_run(struct run *r, const struct node *n, struct rows rows, struct v
 	switch (n->kind) {
 	case NODE_FIELD:
 		CHECK((uint32_t)n->field < r->b->n_cols && r->b->col[n->field]->type == n->type);
-		*to = val_of_column(column_share(r->b->col[n->field]));
+		*to = val_of_column(r->b->col[n->field]);
+		to->col = NULL; /* the batch holds it for as long as the run goes on */
 		return OK;
 	case NODE_LITERAL:
 		*to = literal_val(r->x, n);
@@ -264,7 +273,11 @@ RC expr_run(struct expr *x, const struct node *n, const struct batch *b, struct 
 		if (rc == E_RECORD)
 			first = again;
 	}
-	return first.code == OK ? OK : ERR(e, first.code, "%s", first.text);
+	if (first.code != OK)
+		return ERR(e, first.code, "%s", first.text);
+	if (n->kind == NODE_FIELD)
+		to->col = column_share(b->col[n->field]); /* the caller may keep it */
+	return OK;
 }
 
 static void fill(struct column *c, const struct val *v)
