@@ -5,6 +5,7 @@ records' checksum nor splitmix64 can be computed, so W1's check is the sum of al
 W2 is not to be had.
 """
 
+import functools
 import math
 import shutil
 import subprocess
@@ -29,19 +30,29 @@ def passes(bench, n):
     return got
 
 
+def one(bench, made):
+    """As many passes over the text as last the time asked for."""
+    pilot = passes(bench, 1)
+    n = max(1, math.ceil(bench.seconds / pilot["seconds"]))
+    got = passes(bench, n) if n > 1 else pilot
+    expected = oracle("mawk", bench.text, n)
+    if (got["records"], got["sum"]) != (expected["records"], expected["sum"]):
+        raise Wrong("words and sum of running counts are %d, %d, not %d, %d" % (
+            got["records"], got["sum"], expected["records"], expected["sum"]))
+    return entry("mawk", made, "none", "w1", "one process", got,
+                 "words and the sum of all running counts",
+                 "%d pass%s, start included" % (n, "es" * (n > 1)))
+
+
+def none(made, work):
+    return entry("mawk", made, "", work, "",
+                 note="skipped: awk computes in doubles and keeps no checkpoints")
+
+
 def runs(bench, made):
-    """One entry: as many passes over the text as last the time asked for."""
-    if "w1" in bench.works:
-        pilot = passes(bench, 1)
-        n = max(1, math.ceil(bench.seconds / pilot["seconds"]))
-        got = passes(bench, n) if n > 1 else pilot
-        expected = oracle("mawk", bench.text, n)
-        if (got["records"], got["sum"]) != (expected["records"], expected["sum"]):
-            raise Wrong("words and sum of running counts are %d, %d, not %d, %d" % (
-                got["records"], got["sum"], expected["records"], expected["sum"]))
-        yield entry("mawk", made, "none", "w1", "one process", got,
-                    "words and the sum of all running counts", "%d pass%s, start included" % (n, "es" * (n > 1)))
+    """(work, form, what runs it and returns its entry) of the works asked for."""
     for work in bench.works:
-        if work != "w1":
-            yield entry("mawk", made, "", work, "",
-                        note="skipped: awk computes in doubles and keeps no checkpoints")
+        if work == "w1":
+            yield work, "one process", functools.partial(one, bench, made)
+        else:
+            yield work, "", functools.partial(none, made, work)

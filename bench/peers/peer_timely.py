@@ -4,6 +4,7 @@ Built by cargo in a copy under build/peers, with target-cpu=native; the memory a
 for huge pages, as weir asks for them for its tables. No checkpoints: Timely has none.
 """
 
+import functools
 import os
 import re
 import shutil
@@ -44,19 +45,25 @@ def set_up(bench):
     return version()
 
 
+def one(bench, made, work, name, form, workers):
+    args = [PROGRAM, "work=" + work, "form=" + form, "workers=%d" % workers,
+            "seconds=%d" % bench.seconds, "warm=%d" % min(WARM_S, bench.seconds),
+            "keys=%d" % KEYS, "text=" + (bench.text if work == "w1" else "")]
+    got = answer(args, bench.seconds + WARM_S + 60, env=dict(os.environ, GLIBC_TUNABLES=TUNABLES))
+    expected = oracle("w1", bench.text, *got["blocks"]) if work == "w1" else \
+        oracle("w2", KEYS, 0, ROWS, *got["blocks"])
+    return entry("timely", made, FLAGS, work, name, got, verify(got, expected))
+
+
+def none(made, work):
+    why = "measured for Flink only" if work == "w6" else "Timely Dataflow has no checkpoints"
+    return entry("timely", made, "", work, "", note="skipped: " + why)
+
+
 def runs(bench, made):
-    """An entry for each form of the works asked for."""
-    env = dict(os.environ, GLIBC_TUNABLES=TUNABLES)
+    """(work, form, what runs it and returns its entry) of the works asked for."""
     for work in bench.works:
         if work not in FORMS:
-            yield entry("timely", made, "", work, "",
-                        note="skipped: Timely Dataflow has no checkpoints" if work != "w6" else
-                        "skipped: measured for Flink only")
-        for name, form, workers in bench.chosen(FORMS.get(work, [])):
-            args = [PROGRAM, "work=" + work, "form=" + form, "workers=%d" % workers,
-                    "seconds=%d" % bench.seconds, "warm=%d" % min(WARM_S, bench.seconds), "keys=%d" % KEYS,
-                    "text=" + (bench.text if work == "w1" else "")]
-            got = answer(args, bench.seconds + WARM_S + 60, env=env)
-            expected = oracle("w1", bench.text, *got["blocks"]) if work == "w1" else \
-                oracle("w2", KEYS, 0, ROWS, *got["blocks"])
-            yield entry("timely", made, FLAGS, work, name, got, verify(got, expected))
+            yield work, "", functools.partial(none, made, work)
+        for case in bench.chosen(FORMS.get(work, [])):
+            yield work, case[0], functools.partial(one, bench, made, work, *case)

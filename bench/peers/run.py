@@ -12,6 +12,7 @@ answered wrongly.
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 
@@ -28,21 +29,22 @@ WORKS = ["w1", "w2", "w3", "w5", "w6"]
 
 def run_peer(name, bench, found):
     """Adds to `found` what one peer did; whether nothing was wrong."""
-    peer = PEERS[name]
+    peer, fine = PEERS[name], True
     try:
         version = peer.set_up(bench)
-        for e in peer.runs(bench, version):
-            found.append(e)
-            bench.say(common.show(e))
     except common.Missing as e:
         bench.say("%s skipped: %s" % (name, e))
         found += [common.entry(name, "", "", work, "", note="skipped: %s" % e)
                   for work in bench.works]
-    except common.Wrong as e:
-        bench.say("%s WRONG: %s" % (name, e))
-        found.append(common.entry(name, "", "", bench.works[0], "", note="WRONG: %s" % e))
-        return False
-    return True
+        return True
+    for work, form, run in peer.runs(bench, version):
+        try:
+            found.append(run())
+        except common.Wrong as e:
+            found.append(common.entry(name, version, "", work, form, note="WRONG: %s" % e))
+            fine = False
+        bench.say(common.show(found[-1]))
+    return fine
 
 
 def main():
@@ -57,6 +59,7 @@ def main():
     unknown = [w for w in options.what if w not in PEERS and w not in WORKS]
     if unknown:
         o.error("no %s; there are: %s" % (", ".join(unknown), " ".join([*PEERS, *WORKS])))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends too
     began = time.monotonic()
 
     def say(line):

@@ -5,7 +5,7 @@ import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import org.apache.flink.api.connector.source.ReaderOutput;
 import org.apache.flink.api.java.tuple.Tuple2;
-import org.apache.flink.api.java.tuple.Tuple3;
+import org.apache.flink.api.java.tuple.Tuple4;
 
 /** Feeds - what the sources read: lines of a text in memory's page cache, generated numbers. */
 final class Feeds {
@@ -108,14 +108,13 @@ final class Feeds {
 	}
 
 	/**
-	 * Rows (key, i % 256, a time in ns), `rate` a second. It spins for its next row: the shortest
-	 * latency a source can give. The time is when the row was made or, with Live.fromPlan, when it
-	 * was due: then a source that is held up does not look quick.
+	 * Rows (key, i % 256, when it was due, when it was made: in ns), `rate` a second. It spins for
+	 * its next row: the shortest latency a source can give.
 	 */
-	static final class Paced implements Blocks.Feed<Tuple3<Long, Long, Long>> {
+	static final class Paced implements Blocks.Feed<Tuple4<Long, Long, Long, Long>> {
 		private final long keys;
 		private final double periodNs;
-		private transient Tuple3<Long, Long, Long> row;
+		private transient Tuple4<Long, Long, Long, Long> row;
 		private transient long began;
 
 		Paced(long keys, double rate) {
@@ -125,12 +124,12 @@ final class Feeds {
 
 		@Override
 		public void open() {
-			row = new Tuple3<>();
+			row = new Tuple4<>();
 			began = 0;
 		}
 
 		@Override
-		public long emit(long block, long at, ReaderOutput<Tuple3<Long, Long, Long>> out) {
+		public long emit(long block, long at, ReaderOutput<Tuple4<Long, Long, Long, Long>> out) {
 			long now = System.nanoTime();
 			if (began == 0)
 				began = now;
@@ -141,7 +140,8 @@ final class Feeds {
 					break;
 				row.f0 = key(i, 0, keys);
 				row.f1 = i % 256;
-				row.f2 = Live.fromPlan ? due : System.nanoTime();
+				row.f2 = due;
+				row.f3 = System.nanoTime();
 				out.collect(row);
 				at++;
 			}

@@ -15,8 +15,6 @@ final class Live {
 	static volatile boolean stop;
 	/** Latencies count only while this is set. */
 	static volatile boolean measuring;
-	/** Latency since the moment a row was due, not since it was made. */
-	static volatile boolean fromPlan;
 
 	private static final List<Tally> tallies = new ArrayList<>();
 	private static final Map<Integer, Long> blocks = new TreeMap<>();
@@ -28,7 +26,8 @@ final class Live {
 	static final class Tally {
 		final AtomicLong records = new AtomicLong();
 		long checksum;
-		final Histogram latency = new Histogram();
+		/** Since a row was due: a source that was held up shows. And since it was made. */
+		final Histogram sinceDue = new Histogram(), sinceMade = new Histogram();
 	}
 
 	static synchronized Tally tally() {
@@ -45,9 +44,9 @@ final class Live {
 		return tallies.stream().mapToLong(t -> t.checksum).sum();
 	}
 
-	static synchronized Histogram latency() {
+	static synchronized Histogram latency(boolean sinceDue) {
 		Histogram all = new Histogram();
-		tallies.forEach(t -> all.add(t.latency));
+		tallies.forEach(t -> all.add(sinceDue ? t.sinceDue : t.sinceMade));
 		return all;
 	}
 

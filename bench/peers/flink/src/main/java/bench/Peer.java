@@ -103,9 +103,9 @@ public final class Peer {
 						.sinkTo(new Discard<>(true, false));
 				break;
 			case "w6":
-				by(source(env, new Feeds.Paced(keys, number("rate", 100000)), Types.TUPLE(l, l, l)),
+				by(source(env, new Feeds.Paced(keys, number("rate", 100000)), Types.TUPLE(l, l, l, l)),
 						row -> row.f0, l)
-						.process(new Sums.Timed(putBack, checked), Types.TUPLE(l, sum, l))
+						.process(new Sums.Timed(putBack, checked), Types.TUPLE(l, sum, l, l))
 						.sinkTo(new Discard<>(false, true));
 				break;
 			default:
@@ -172,7 +172,6 @@ public final class Peer {
 		MiniClusterConfiguration.Builder size = new MiniClusterConfiguration.Builder()
 				.setConfiguration(conf).setNumTaskManagers(1)
 				.setNumSlotsPerTaskManager((int) number("parallelism", 1)).withRandomPorts();
-		Live.fromPlan = text("from", "made").equals("plan");
 		try (MiniCluster cluster = new MiniCluster(size.build())) {
 			cluster.start();
 			JobGraph graph = env.getStreamGraph().getJobGraph();
@@ -199,12 +198,16 @@ public final class Peer {
 		}
 	}
 
+	private static String latency(boolean sinceDue) {
+		Live.Histogram l = Live.latency(sinceDue);
+		return String.format(Locale.ROOT, "{\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}",
+				l.us(.5), l.us(.99), l.us(.999), l.maxUs());
+	}
+
 	private void print(Sample a, Sample b, String checkpoints, double firstS) throws Exception {
-		Live.Histogram l = Live.latency();
 		double seconds = (b.ns - a.ns) / 1e9;
-		String latency = text("work", "").equals("w6") ? String.format(Locale.ROOT,
-				",\"latency_us\":{\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}", l.us(.5),
-				l.us(.99), l.us(.999), l.maxUs()) : "";
+		String latency = text("work", "").equals("w6") ? ",\"latency_us\":" + latency(true)
+				+ ",\"latency_since_made_us\":" + latency(false) : "";
 		System.out.printf(Locale.ROOT, "{\"version\":\"%s\",\"records\":%d,\"seconds\":%.3f,"
 				+ "\"cpu_s\":%.3f,\"peak_rss_bytes\":%d,\"total\":%d,\"blocks\":%s,"
 				+ "\"checksum\":\"%016x\",\"state_checksum\":\"%016x\",\"first_s\":%.2f,"

@@ -5,7 +5,7 @@ import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.java.tuple.Tuple2;
-import org.apache.flink.api.java.tuple.Tuple3;
+import org.apache.flink.api.java.tuple.Tuple4;
 import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.types.LongValue;
 import org.apache.flink.util.Collector;
@@ -141,10 +141,10 @@ final class Sums {
 		}
 	}
 
-	/** With the time a row was made, for W6. */
+	/** With the times of a row, for W6. */
 	static final class Timed
-			extends Sum<Long, Tuple3<Long, Long, Long>, Tuple3<Long, LongValue, Long>> {
-		private transient Tuple3<Long, LongValue, Long> update;
+			extends Sum<Long, Tuple4<Long, Long, Long, Long>, Tuple4<Long, LongValue, Long, Long>> {
+		private transient Tuple4<Long, LongValue, Long, Long> update;
 
 		Timed(boolean putBack, boolean checked) {
 			super(putBack, checked);
@@ -153,7 +153,7 @@ final class Sums {
 		@Override
 		public void open(OpenContext context) {
 			super.open(context);
-			update = new Tuple3<>();
+			update = new Tuple4<>();
 		}
 
 		@Override
@@ -162,11 +162,12 @@ final class Sums {
 		}
 
 		@Override
-		public void processElement(Tuple3<Long, Long, Long> row, Context context,
-				Collector<Tuple3<Long, LongValue, Long>> out) throws Exception {
+		public void processElement(Tuple4<Long, Long, Long, Long> row, Context context,
+				Collector<Tuple4<Long, LongValue, Long, Long>> out) throws Exception {
 			update.f0 = row.f0;
 			update.f1 = add(row.f0, row.f1);
 			update.f2 = row.f2;
+			update.f3 = row.f3;
 			out.collect(update);
 		}
 	}
