@@ -212,6 +212,21 @@ static void put_stages(struct bytes *to, const struct paint *p, const struct loo
 		     paint_on(p, PAINT_DIM), text_us((uint64_t)(seconds * 1e6), span), paint_off(p));
 }
 
+/* Of each sink that measures it. */
+static void put_latencies(struct bytes *to, const struct paint *p, const struct facts *f)
+{
+	char p50[PAINT_TEXT], p99[PAINT_TEXT], p99_9[PAINT_TEXT], max[PAINT_TEXT];
+	for (uint32_t i = 0; i < f->n_stages; i++) {
+		const struct latency_figures *l = &f->stage[i].latency;
+		if (!l->records)
+			continue;
+		put_key(to, p, "latency");
+		bytes_printf(to, "%s: p50 %s, p99 %s, p99.9 %s, longest %s, in this process\n",
+			     f->stage[i].id, text_us(l->p50_us, p50), text_us(l->p99_us, p99),
+			     text_us(l->p99_9_us, p99_9), text_us(l->max_us, max));
+	}
+}
+
 /* What a person does next. */
 static void put_cure(struct bytes *to, const struct remote *r, const struct job_view *j)
 {
@@ -243,6 +258,8 @@ static enum rc print(struct remote *r, const struct look *was, const struct look
 	}
 	if (is->has_facts && is->facts.n_stages)
 		put_stages(&text, p, was, is);
+	if (is->has_facts)
+		put_latencies(&text, p, &is->facts);
 	put_cure(&text, r, &is->job);
 	enum rc rc = OK;
 	if (bytes_ok(&text))

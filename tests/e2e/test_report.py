@@ -116,6 +116,26 @@ class Report(weir.Case):
         self.assertEqual(sink["records"], 6000)
         self.assertTrue(sink["checksum"])
 
+    def test_latencies_are_reported_where_they_are_asked_for(self):
+        source = {"id": "rows", "type": "generator_source", "rows": 3000, "rate": 10000}
+        source.update({"fields": {"k": "i % 7"}, "created_as": "made"})
+        sums = {"id": "sums", "type": "keyed_sum", "key": "k", "keep": "made"}
+        hole = {"id": "hole", "type": "blackhole_sink", "latency_of": "made"}
+        deaf = {"id": "deaf", "type": "blackhole_sink", "inputs": ["sums"]}
+        for parallelism in (1, 2):
+            job = {"name": "aged", "parallelism": parallelism}
+            job.update({"checkpoint": {"interval": "50ms"}, "pipeline": [source, sums, hole, deaf]})
+            r = self.run_job(job, "--fresh")
+            sink, other = r["sinks"]
+            self.assertEqual([sink["records"], other["records"]], [3000, 3000])
+            self.assertIsNone(other["latency_us"])
+            found = sink["latency_us"]
+            self.assertEqual(list(found), ["p50", "p99", "p99_9", "max"])
+            figures = list(found.values())
+            self.assertEqual(figures, sorted(figures))
+            self.assertGreater(figures[0], 0)
+            self.assertLess(figures[-1], r["wall_ms"] * 1000)
+
     def test_inv40_state_and_restored_from_after_a_kill(self):
         weir.text(random.Random(15), self.path("in.txt"), 6000, 6)
         job = weir.word_count_job("in.txt", "out", rate=1000, interval="30ms")
