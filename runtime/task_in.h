@@ -9,7 +9,7 @@
 #define SNAPS_MAX 16 /* checkpoints of a task under way: max_concurrent and aborted ones draining */
 #define WARM_CHUNKS 32 /* all a task may have: the lane touches fresh pages, hardly a slice does */
 #define SETTLE_STEPS 16 /* by feel: four times what a full channel's quarter takes */
-#define SLICE_ROWS 8192 /* about 40 us: far below the promised longest stop */
+#define SLICE_ROWS 4096 /* about 25 us: far below the promised longest stop */
 
 enum task_phase {
 	TASK_WAITING, /* a source before its release */

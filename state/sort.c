@@ -232,10 +232,10 @@ static bool words_of(const struct keyed_shape *s, const uint64_t *key, uint64_t 
 	else
 		for (uint32_t i = 0; i < n; i++)
 			word[i] = (hash_fold64(key[i]) & ~NUMBER_MASK) | i;
-	bool ascend = true;
-	for (uint32_t i = 1; i < n; i++)
-		ascend &= (word[i - 1] ^ word[i]) > NUMBER_MASK && word[i - 1] < word[i];
-	return ascend;
+	uint32_t i = 1;
+	while (i < n && word[i - 1] < word[i] && (word[i - 1] ^ word[i]) > NUMBER_MASK)
+		i++;
+	return i >= n;
 }
 
 /* The columns in the order of the rows' numbers. */
