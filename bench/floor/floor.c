@@ -119,7 +119,7 @@ static const char usage[] =
 	"       floor w2 [--form F] [--rows N] [--keys K] [--strings]\n"
 	"       floor w3 [--keys K] [--hot H] [--seconds S] [--track] [--dir D]\n"
 	"       floor w6 [--rate R] [--seconds S] [--tick-us T]\n"
-	"       floor w8 [--rows N] [--generate-only]\n"
+	"       floor w8 [--rows N] [--generate-only] [--no-checksum]\n"
 	"  F of w1, w2: one, two, three, alternate2, exchange4\n"
 	"  --slots N of a ring, --spins N before a yield, --no-huge pages,\n"
 	"  --no-pin of the source and the sink to one core, the sum to the other\n";
@@ -144,7 +144,8 @@ static void options_read(struct options *o, int argc, char **argv)
 			bool *to;
 		} flags[] = {{"lower", &o->lower},	   {"strings", &o->strings},
 			     {"track", &o->track},	   {"generate-only", &o->generate_only},
-			     {"no-huge", &o->no_huge},	   {"no-pin", &o->no_pin}};
+			     {"no-huge", &o->no_huge},	   {"no-pin", &o->no_pin},
+			     {"no-checksum", &o->no_checksum}};
 		bool found = false;
 		for (size_t f = 0; f < sizeof flags / sizeof *flags; f++)
 			if (!strcmp(name, flags[f].name))
@@ -188,7 +189,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(const struct options *o);
-	} works[] = {{"w1", work_w1}, {"w2", work_w2}, {"w6", work_w6}};
+	} works[] = {{"w1", work_w1}, {"w2", work_w2}, {"w6", work_w6}, {"w8", work_w8}};
 	struct options o = {.form = "one",
 			    .rows = 100000000,
 			    .keys = 1000000,

@@ -19,7 +19,7 @@ struct options {
 	uint64_t rows, keys, hot, rate;
 	double seconds;
 	uint32_t tick_us, slots, spins;
-	bool lower, strings, track, generate_only, no_huge, no_pin;
+	bool lower, strings, track, generate_only, no_huge, no_pin, no_checksum;
 	const char *csv, *dir;
 	char **files;
 	int n_files;
