@@ -23,23 +23,22 @@ import works
 
 # The first rule that fits the function's name (kernel functions are tried as "kernel").
 STAGES = (
-    ("kernel: reading", r"copy_user|_copy_to_iter|copyout|filemap|pagecache|shmem|ext4|vfs_read|iov_"),
+    ("kernel: reading", r"copy_to_iter|copyout|copy_user|filemap|pagecache|ext4|vfs_|iov_|xas_"),
     ("kernel: page faults", r"fault|clear_page|clear_huge|alloc_page|charge|zap_|folio|lru_|page_"),
     ("kernel: waking, waiting", r"kernel"),
     ("reading ahead", r"^read$|pread|file_reader|file_source|on_block|splits_"),
     ("cutting lines", r"^lines_|cut_lines|line_cut"),
-    ("splitting words", r"split|tokeni|words_cut|next_words"),
-    ("generating", r"generator|splitmix|gen_|generate|kernel_mod|kernel_rem|rem_|mod_|_mod|positions"),
-    ("hashing", r"hash|route|key_group"),
-    ("finding keys in the table", r"upsert|table_|probe|prefetch|find_|same_|grow|memcmp|keyed|"
-     r"mark|dirty|lists_|ints_|words_add|count_|add_batch"),
-    ("adding", r"sum_|add_i64|keyed_sum|running"),
-    ("checksum", r"checksum"),
-    ("between threads", r"channel|outlet|gate_|mailbox|waker|futex|ring_|task_|group_|aligner|"
-     r"pthread|sched_yield|clock_|drive|__lll"),
-    ("expressions", r"^expr_|^k_|kernel_|eval|cast_|literal"),
-    ("batches, columns, memory", r"batch|pool|column|mem(cpy|move|set)|malloc|free|mem_|builder|selection"),
-    ("checkpoints", r"LZ4|XXH|pack|sort|chunk|snapshot|slice|freeze|encode|block_|part_|merge|run_"),
+    ("cutting words, their views", r"^words_(v3|plain|cut|next)|split|tokeni|string_some|put_long"),
+    ("generating", r"generator|splitmix|positions|next_row|mod|rem|source_main"),
+    ("checksum", r"checksum|sink_main"),
+    ("hashing", r"^hash|shape_hash|route|key_group|place_of"),
+    ("finding keys, adding", r"upsert|table_|probe|find|^same|grow|memcmp|keyed|keys_of|mark|dirty|"
+     r"lists_|^ints_|^words_|^sum_|add_i64|sums_|running"),
+    ("between threads", r"channel|outlet|gate_|mailbox|waker|futex|ring_|^task_|group_|aligner|"
+     r"pthread|sched_yield|clock_|drive|__lll|^run_(one|two|three)|transport"),
+    ("expressions", r"^expr_|^k_|kernel_|eval|cast_|literal|^map_|^filter_|flat_map"),
+    ("batches, columns", r"batch|pool|column|mem(cpy|move|set)|malloc|free|^mem_|build|selection"),
+    ("checkpoints", r"LZ4|XXH|pack|sort|chunk|snapshot|slice|freeze|encode|block_|part_|merge"),
 )
 
 

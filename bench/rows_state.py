@@ -1,8 +1,8 @@
-"""rows_state.py - the rows that are about state: W3 (incremental checkpoints of 10,000,000 keys), W4
-(restart after SIGKILL), W5 (what checkpoints cost), W7 (memory).
+"""rows_state.py - the rows that are about state: W3 (incremental checkpoints of 10,000,000 keys),
+W4 (restart after SIGKILL), W5 (what checkpoints cost), W6 (latency), W7 (memory), W10 (a start).
 
 W3 and W4 look at a part of a run: the hot phase, after every key was there. Its bounds are found in
-what `weir run --json` says as it goes: status lines with counts, checkpoint lines with what changed.
+what `weir run --json` says as it goes: lines with counts, and lines with what a checkpoint held.
 """
 
 import glob
@@ -279,19 +279,22 @@ def w7(suite):
     return [words]
 
 
-def manifests(folder):
-    """Chains of the newest checkpoint: how many runs, how many bytes. A manifest is 64 bytes, then
-    JSON (docs/FORMAT.md)."""
-    paths = sorted(glob.glob(os.path.join(folder, "manifest", "0*")), reverse=True)
-    for path in paths:
-        with open(path, "rb") as f:
-            body = json.loads(f.read()[64:])
+def chain(folder):
+    """The runs of the newest checkpoint, largest first: (rows, bytes) of each. A manifest is 64
+    bytes, then JSON (docs/FORMAT.md)."""
+    for path in sorted(glob.glob(os.path.join(folder, "manifest", "0*")), reverse=True):
+        try:
+            with open(path, "rb") as f:
+                body = json.loads(f.read()[64:])
+        except FileNotFoundError:  # retired meanwhile
+            continue
         if body["is"] == "checkpoint":
-            chain = [r for op in body["ops"] for k in op.get("keyed", []) for r in k["chain"]]
-            return len(chain), sum(r.get("bytes", 0) for r in chain)
-    return 0, 0
+            found = [r for op in body["ops"] for k in op.get("keyed", []) for r in k["chain"]]
+            return sorted(((r["rows"], r.get("bytes", 0)) for r in found), reverse=True)
+    return []
 
 
+MERGED_FROM = 7  # runs of a chain (runtime/merger.h)
 LATENCIES = ("p50", "p99", "p99_9", "max")
 
 
@@ -341,30 +344,31 @@ def latency_lines(suite, what, figures, note=""):
 
 
 def w6_merging(suite):
-    """A first run fills the state as fast as it can, in many runs on disk, and is killed; the second
-    goes on from there at its pace, and merges them meanwhile."""
+    """A first run fills the state in many runs on disk and is killed where they are about to be
+    merged; the second goes on from there at its pace, and merges them meanwhile."""
     keys = int(works.PRELOAD * min(1.0, suite.seconds / 5))
     directory = suite.place.fresh("w6")
-    filling = works.w6_merging(None, None, keys, interval="0.2s")
-    w = runs.Weir(suite.place, filling, directory)
+    w = runs.Weir(suite.place, works.w6_merging(None, keys * 4 // 5, keys), directory)
 
-    def full(events):
-        return [e for e in events if e["event"] == "checkpoint" and e["keys"] >= keys]
+    def many(events):
+        found = chain(directory)
+        return len(found) >= MERGED_FROM and sum(n for n, _ in found) >= keys // 2
 
-    w.until(full, "%d keys" % keys)
+    w.until(many, "a chain of %d runs" % MERGED_FROM)
     w.kill()
-    before = manifests(directory)
+    before = chain(directory)
     began = time.monotonic()
     w = runs.Weir(suite.place, works.w6_merging(None, works.RATE, keys), directory)
     wanted = int(works.RATE * suite.seconds)
     w.until(lambda e: so_far(e) >= wanted, "%d paced records" % wanted)
     r = w.stop()
-    after = manifests(directory)
-    note = "%d runs, %.0f MB before; %d runs after %.0f s" % (
-        before[0],
-        before[1] / 1e6,
-        after[0],
+    after = chain(directory)
+    all_keys = sum(n for n, _ in before)
+    note = "%d runs of %.1f M keys, %.0f MB" % (len(before), all_keys / 1e6, all_keys * 16e-6)
+    note += ": the largest %.1f M, after %.0f s %.1f M" % (
+        before[0][0] / 1e6,
         time.monotonic() - began,
+        after[0][0] / 1e6,
     )
     suite.place.drop(directory)
     return r["sinks"][0]["latency_us"], note

@@ -1,4 +1,4 @@
-"""runs.py - runs of weir, of the floor and of the text generator: what each says, and how it is held.
+"""runs.py - runs of weir, of the floor and of the text generator, and what each says.
 
 A run of weir is started as a person would: a job file, `weir run --dir --report`. Its figures are
 those of the report; peak memory and CPU seconds are the kernel's. `--json` gives a line for each
@@ -120,7 +120,7 @@ class Weir:
                 return found
             if self.process.poll() is not None:
                 raise Failed("weir ended before %s:\n%s" % (what, self.log()))
-            time.sleep(0.05)
+            time.sleep(0.01)
         self.kill()
         raise Failed("waited %d s for %s:\n%s" % (timeout, what, self.log()))
 

@@ -123,7 +123,7 @@ def weir_rate(results, work):
 
 def peers_table(results):
     text = [
-        "| peer | version | work | form | M records/s | CPU s a million | peak MB | weir is | note |",
+        "| peer | version | work | form | M/s | CPU s a million | peak MB | weir is | note |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for p in results["peers"]:
@@ -183,7 +183,8 @@ def picture(results):
         y += 34
     head = ('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-size="12"'
             ' font-family="sans-serif">' % (width, y))
-    return "\n".join([head, '<rect width="100%" height="100%" fill="#fff"/>', *out, "</svg>"]) + "\n"
+    paper = '<rect width="100%" height="100%" fill="#fff"/>'
+    return "\n".join([head, paper, *out, "</svg>"]) + "\n"
 
 
 def write(results, publish):
