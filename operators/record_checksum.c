@@ -16,14 +16,6 @@ static uint64_t of_short(uint64_t w0, uint64_t w1)
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 
-static uint64_t of_view(const struct column *c, const struct strview *v)
-{
-	const char *at = (const char *)v;
-	if (v->len <= STRVIEW_INLINE)
-		return of_short(load_u64(at), load_u64(at + 8));
-	return hash_bytes(column_str(c, v), v->len);
-}
-
 static uint64_t of_double(double d)
 {
 	uint64_t bits;
@@ -41,6 +33,33 @@ static uint64_t of_double(double d)
 							: hash_fold64(h[k] ^ (value));             \
 	}
 
+/* Every text is added as if it were short; h as it was before one that is not stands in a list, from
+ * which those few are added again. So the loop has no branch but for nulls. */
+static inline __attribute__((always_inline)) void
+add_strings(uint64_t *h, uint32_t n, const struct column *c, const uint16_t *sel, bool nulls)
+{
+	uint64_t before[BATCH_ROWS];
+	uint16_t longer[BATCH_ROWS];
+	uint32_t count = 0;
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t row = sel ? sel[k] : k;
+		const char *at = (const char *)&c->str[row];
+		if (nulls && !bit_get(c->valid, row)) {
+			h[k] = hash_fold64(~h[k]);
+			continue;
+		}
+		before[count] = h[k];
+		longer[count] = (uint16_t)k;
+		count += c->str[row].len > STRVIEW_INLINE;
+		h[k] = hash_fold64(h[k] ^ of_short(load_u64(at), load_u64(at + 8)));
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t row = sel ? sel[longer[i]] : longer[i];
+		const struct strview *v = &c->str[row];
+		h[longer[i]] = hash_fold64(before[i] ^ hash_bytes(column_str(c, v), v->len));
+	}
+}
+
 /* Instantiated for each pair of sel == NULL and nulls, so that the common loops test neither. */
 static inline __attribute__((always_inline)) void
 add_column(uint64_t *h, uint32_t n, const struct column *c, const uint16_t *sel, bool nulls)
@@ -57,7 +76,7 @@ add_column(uint64_t *h, uint32_t n, const struct column *c, const uint16_t *sel,
 		EACH(of_double(c->f64[row]));
 		return;
 	case T_STRING:
-		EACH(of_view(c, &c->str[row]));
+		add_strings(h, n, c, sel, nulls);
 		return;
 	}
 }
