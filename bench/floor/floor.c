@@ -189,10 +189,14 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(const struct options *o);
-	} works[] = {{"w1", work_w1}, {"w2", work_w2}, {"w6", work_w6}, {"w8", work_w8}};
+		uint64_t keys; /* unless --keys says so */
+	} works[] = {{"w1", work_w1, 0},
+		     {"w2", work_w2, 1000000},
+		     {"w3", work_w3, 10000000},
+		     {"w6", work_w6, 100000},
+		     {"w8", work_w8, 0}};
 	struct options o = {.form = "one",
 			    .rows = 100000000,
-			    .keys = 1000000,
 			    .hot = 100000,
 			    .rate = 100000,
 			    .seconds = 5,
@@ -205,6 +209,8 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], works[i].name))
 			continue;
 		options_read(&o, argc - 2, argv + 2);
+		if (!o.keys)
+			o.keys = works[i].keys;
 		errno = 0;
 		int status = works[i].run(&o);
 		printf("}\n");
