@@ -57,6 +57,7 @@ void thread_pin(const struct options *o, uint32_t core);
 
 int work_w1(const struct options *o);
 int work_w2(const struct options *o);
+int work_w2_strings(const struct options *o);
 int work_w3(const struct options *o);
 int work_w6(const struct options *o);
 int work_w8(const struct options *o);

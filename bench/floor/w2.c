@@ -209,6 +209,8 @@ int work_w2(const struct options *o)
 	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
 		if (!strcmp(o->form, forms[i].name))
 			form = &forms[i];
+	if (o->strings)
+		return work_w2_strings(o);
 	if (!form || o->keys < 2 || !o->rows)
 		die("w2: no such form, or too few --keys or --rows");
 	w->o = o;
