@@ -16,20 +16,29 @@ struct probe {
 };
 
 
-INLINE struct probe probe_of(const struct key_rows *r, uint32_t row, enum key_form form)
+/* Of a number or a view: the other is NULL. hash is left 0. */
+INLINE struct probe probe_of_key(const uint64_t *fix8, const struct key_view *v,
+				 const uint8_t *const *bases)
 {
-	struct probe p = {.hash = r->hashes[row]};
-	if (form == KEY_FIX8) {
-		p.a = r->fix8[row];
+	struct probe p = {0};
+	if (fix8) {
+		p.a = *fix8;
 		p.len = 8;
 		return p;
 	}
-	const struct key_view *v = &r->views[row];
 	memcpy(&p.a, v, 8);
 	memcpy(&p.b, (const uint8_t *)v + 8, 8);
 	p.len = v->len;
 	if (v->len > KEY_INLINE_BYTES)
-		p.text = r->bases[v->ref.buf] + v->ref.off;
+		p.text = bases[v->ref.buf] + v->ref.off;
+	return p;
+}
+
+INLINE struct probe probe_of(const struct key_rows *r, uint32_t row, enum key_form form)
+{
+	struct probe p = probe_of_key(form == KEY_FIX8 ? &r->fix8[row] : NULL,
+				      form == KEY_BYTES ? &r->views[row] : NULL, r->bases);
+	p.hash = r->hashes[row];
 	return p;
 }
 

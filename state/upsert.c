@@ -6,7 +6,8 @@
 #include "state/probe.h"
 #include "state/tags.h"
 
-#define AHEAD 32u  /* a power of two */
+#define BLOCK 256u
+#define AHEAD 32u
 #define WINDOW 8u  /* slots looked at before the tags must say where the entries end */
 #define TIDY_BYTES 4096u
 
@@ -91,40 +92,76 @@ static void values_move(void **values, uint32_t n, const struct table *was, cons
 	}
 }
 
-/* The table where a row's key belongs. */
-INLINE const struct table *table_of(const struct keyed *k, const struct table *now, uint64_t hash,
-				    bool growing)
+/* Rows of one call, BLOCK at a time: what probing needs of them, one behind the other. Made in loops
+ * of their own, which leaves the probing loop its registers. */
+struct block {
+	const uint64_t *key;          /* KEY_FIX8 */
+	const struct key_view *view;  /* KEY_BYTES */
+	uint64_t home[BLOCK + AHEAD]; /* and of the rows after it */
+	uint64_t hash[BLOCK + AHEAD]; /* only while growing */
+	union {
+		uint64_t chosen_key[BLOCK + AHEAD]; /* where rows have a selection */
+		struct key_view chosen_view[BLOCK + AHEAD];
+	};
+};
+
+INLINE const struct table *table_of(const struct keyed *k, const struct table *now,
+				    const struct block *b, uint32_t i, bool growing)
 {
-	return growing ? keyed_table((struct keyed *)k, hash) : now;
+	return growing ? keyed_table((struct keyed *)k, b->hash[i]) : now;
 }
 
-INLINE uint64_t fetch(const struct keyed *k, const struct table *now, const struct key_rows *r,
-		      uint32_t i, uint32_t slot_bytes, bool growing, bool marking)
+/* Rows base .. base+n-1 of r, of which the first `known` have been looked at. */
+INLINE void block_fill(const struct keyed *k, const struct table *now, const struct key_rows *r,
+		       struct block *b, uint32_t base, uint32_t known, uint32_t n,
+		       enum key_form form, bool growing)
 {
-	uint64_t hash = r->hashes[r->sel ? r->sel[i] : i];
-	const struct table *t = table_of(k, now, hash, growing);
-	uint64_t s = table_home(t, hash);
+	const uint64_t lo = k->lo, span = k->hi - k->lo;
+	bool outside = false;
+	for (uint32_t i = known; i < n; i++) {
+		uint64_t hash = r->hashes[r->sel ? r->sel[base + i] : base + i];
+		outside |= hash - lo > span;
+		if (growing)
+			b->hash[i] = hash;
+		b->home[i] = table_home(table_of(k, now, b, i, growing), hash);
+	}
+	CHECK(!outside);
+	for (uint32_t i = n > known ? n : known; i < BLOCK + AHEAD; i++) {
+		b->home[i] = b->home[n - 1]; /* fetched once more: nothing to ask in the loop */
+		b->hash[i] = b->hash[n - 1];
+	}
+	b->key = form == KEY_FIX8 ? r->fix8 + base : NULL;
+	b->view = form == KEY_BYTES ? r->views + base : NULL;
+	if (!r->sel)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		if (form == KEY_FIX8)
+			b->chosen_key[i] = r->fix8[r->sel[base + i]];
+		else
+			b->chosen_view[i] = r->views[r->sel[base + i]];
+	b->key = b->chosen_key;
+	b->view = b->chosen_view;
+}
+
+INLINE void fetch(const struct table *t, uint64_t s, uint32_t slot_bytes, bool marking)
+{
 	const uint8_t *at = t->slots + slot_offset(s, slot_bytes);
-	CHECK(hash - k->lo <= k->hi - k->lo);
 	__builtin_prefetch(at, 1);
 	if (slot_bytes != LINED_BYTES) /* half of all keys stand behind their home */
 		__builtin_prefetch(at + 2 * slot_bytes - 1, 1);
 	__builtin_prefetch(marking ? t->tags + s : (const uint8_t *)&t->marks[s / GROUP_SLOTS]);
-	return s;
 }
 
 /* A row AHEAD / 2 before it is probed: its slot is here, its text may still be far. */
-INLINE void fetch_text(const struct keyed *k, const struct table *now, const struct key_rows *r,
-		       uint32_t i, uint64_t slot, uint32_t slot_bytes, bool growing)
+INLINE void fetch_text(const struct table *t, const struct key_view *v, uint64_t s,
+		       uint32_t slot_bytes)
 {
-	uint32_t row = r->sel ? r->sel[i] : i;
-	if (r->views[row].len <= KEY_INLINE_BYTES)
+	if (v->len <= KEY_INLINE_BYTES)
 		return;
-	const struct table *t = table_of(k, now, r->hashes[row], growing);
-	const uint8_t *at = t->slots + slot * slot_bytes;
+	const uint8_t *at = t->slots + slot_offset(s, slot_bytes);
 	uint64_t a, b;
 	memcpy(&a, at, 8);
-	memcpy(&b, &r->views[row], 8);
+	memcpy(&b, v, 8);
 	if (a != b) /* its neighbour's, as likely as not */
 		at += slot_bytes;
 	const uint8_t *text = ((const struct slot_key *)at)->text; /* or any bytes: not followed */
@@ -145,8 +182,10 @@ static RC upsert_slow(struct keyed *k, const struct key_rows *r, uint32_t i, voi
 }
 
 /* A live entry that is not on the open list is about to change. */
-static RC upsert_mark(struct keyed *k, uint64_t hash, uint64_t s, struct err *e)
+static RC upsert_mark(struct keyed *k, const struct key_rows *r, uint32_t i, uint64_t s,
+		      struct err *e)
 {
+	uint64_t hash = r->hashes[r->sel ? r->sel[i] : i];
 	struct table *t = keyed_table(k, hash);
 	uint8_t tag = t->tags[s];
 	if (keyed_is_owed(k, tag, hash) && snapshot_save(k, table_slot(t, s), tag, e) != OK)
@@ -196,38 +235,57 @@ INLINE uint8_t *look_line(const struct table *t, uint64_t key, uint64_t slot)
 	return line + LINE_SLOTS * 8 + (uint32_t)__builtin_ctz(same) * 8;
 }
 
+/* Rows of a block: values[0 .. n-1] are theirs. */
+INLINE RC upsert_block(struct keyed *k, const struct key_rows *r, const struct block *b,
+		       uint32_t base, uint32_t n, uint32_t all, void **values, struct err *e,
+		       enum key_form form, uint32_t value_bytes, bool growing)
+{
+	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
+	const bool marking = k->marking;
+	struct table now = k->t;
+	for (uint32_t i = 0; i < n; i++) {
+		fetch(table_of(k, &now, b, i + AHEAD, growing), b->home[i + AHEAD], slot_bytes,
+		      marking);
+		if (form == KEY_BYTES && i + AHEAD / 2 < all)
+			fetch_text(table_of(k, &now, b, i + AHEAD / 2, growing),
+				   &b->view[i + AHEAD / 2], b->home[i + AHEAD / 2], slot_bytes);
+		const struct table *t = table_of(k, &now, b, i, growing);
+		uint64_t s = b->home[i];
+		if (slot_bytes == LINED_BYTES && (values[i] = look_line(t, b->key[i], s)))
+			continue;
+		struct probe p = probe_of_key(form == KEY_FIX8 ? b->key + i : NULL,
+					      form == KEY_BYTES ? b->view + i : NULL, r->bases);
+		bool marked;
+		values[i] = look(t, &p, &s, form, value_bytes, &marked);
+		if (__builtin_expect(values[i] && marked, 1))
+			continue;
+		enum rc rc = values[i] ? upsert_mark(k, r, base + i, s, e)
+				       : upsert_slow(k, r, base + i, values - base, e);
+		if (rc != OK)
+			return rc;
+		now = k->t;
+	}
+	return OK;
+}
+
 INLINE RC upsert_rows(struct keyed *k, const struct key_rows *r, void **values, struct err *e,
 		      enum key_form form, uint32_t value_bytes, bool growing)
 {
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
-	const uint32_t n = r->n, all = n + r->ahead;
-	const bool marking = k->marking;
-	uint64_t ring[AHEAD]; /* slots of the next rows */
-	struct table now = k->t;
-	for (uint32_t i = 0; i < AHEAD && i < all; i++)
-		ring[i] = fetch(k, &now, r, i, slot_bytes, growing, marking);
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t s = ring[i % AHEAD];
-		if (form == KEY_BYTES && i + AHEAD / 2 < all)
-			fetch_text(k, &now, r, i + AHEAD / 2, ring[(i + AHEAD / 2) % AHEAD],
-				   slot_bytes, growing);
-		if (i + AHEAD < all)
-			ring[i % AHEAD] = fetch(k, &now, r, i + AHEAD, slot_bytes, growing, marking);
-		struct probe p = probe_of(r, r->sel ? r->sel[i] : i, form);
-		const struct table *t = table_of(k, &now, p.hash, growing);
-		if (slot_bytes == LINED_BYTES && (values[i] = look_line(t, p.a, s)))
-			continue;
-		bool marked;
-		enum rc rc = OK;
-		values[i] = look(t, &p, &s, form, value_bytes, &marked);
-		if (__builtin_expect(values[i] && marked, 1))
-			continue;
-		if (values[i]) {
-			rc = upsert_mark(k, p.hash, s, e);
-		} else {
-			rc = upsert_slow(k, r, i, values, e);
-			now = k->t;
+	struct block b;
+	for (uint32_t base = 0; base < r->n; base += BLOCK) {
+		uint32_t n = r->n - base < BLOCK ? r->n - base : BLOCK;
+		uint32_t all = r->n + r->ahead - base;
+		all = all < BLOCK + AHEAD ? all : BLOCK + AHEAD;
+		if (base) {
+			memcpy(b.home, b.home + BLOCK, AHEAD * sizeof *b.home);
+			memcpy(b.hash, b.hash + BLOCK, AHEAD * sizeof *b.hash);
 		}
+		block_fill(k, &k->t, r, &b, base, base ? AHEAD : 0, all, form, growing);
+		for (uint32_t i = 0; !base && i < AHEAD; i++)
+			fetch(table_of(k, &k->t, &b, i, growing), b.home[i], slot_bytes, k->marking);
+		enum rc rc = upsert_block(k, r, &b, base, n, all, values + base, e, form,
+					  value_bytes, growing);
 		if (rc != OK)
 			return rc;
 	}
