@@ -126,8 +126,8 @@ RC keyed_restore_begin(struct keyed *k, uint64_t expected, struct err *e);
 /* Rows [from, to) of a decoded block. Deletions are skipped. E_CORRUPT: out of order or range. */
 RC keyed_restore_rows(struct keyed *k, const struct run_block *b, uint32_t from, uint32_t to,
 		      struct err *e);
-/* Restoring by several threads (KEY_FIX8, after keyed_restore_begin with expected > 0): the range of
- * hashes falls into `parts` stretches, and each is filled by one thread with rows of its own, in
+/* Restoring by several threads (KEY_FIX8, after keyed_restore_begin with expected > 0): the range
+ * of hashes falls into `parts` stretches, and each is filled by one thread with rows of its own, in
  * order. Threads: keyed_fill_rows, one thread a stretch; begin and end, k's owner, while none is
  * being filled. */
 struct keyed_fill {

@@ -1,7 +1,7 @@
-/* merge.c - see merge.h. Inputs are few, so the least head is found by looking at all: one pass over
- * their hashes, without a branch, says which is the least and what the next one's is. The winner's
- * rows go out as one span up to that: merging a large run with small ones costs little more than
- * decoding it. Where spans are short, rows are collected in a block of our own. */
+/* merge.c - see merge.h. Inputs are few, so the least head is found by looking at all: one pass
+ * over their hashes, without a branch, says which is the least and what the next one's is. The
+ * winner's rows go out as one span up to that: merging a large run with small ones costs little
+ * more than decoding it. Where spans are short, rows are collected in a block of our own. */
 #include "state/merge.h"
 
 #include "base/check.h"

@@ -1,8 +1,8 @@
 /* sort.c - puts the rows of one chunk into run order, in place: what the packing thread does first.
- * A chunk of the ordered stream is almost sorted (only neighbours are out of order): insertion. A
- * chunk of saved rows is not, but its hashes are spread evenly: one distribution by their high
- * bits leaves them almost sorted, then insertion. What resists both (forced collisions) is
- * merged. */
+ * A chunk of the ordered stream is almost sorted (only neighbours are out of order): texts by
+ * insertion, numbers by words that one pass puts right without a branch. A chunk of saved rows is
+ * not, but its hashes are spread evenly: one distribution by their high bits leaves them almost
+ * sorted. What resists both (forced collisions) is merged. */
 #include "state/run_in.h"
 
 #include <string.h>
