@@ -65,6 +65,7 @@ static inline bool is_odd(__m128i v)
 
 void csv_put(struct csv *c, const struct word_batch *b)
 {
+	c->records += b->n;
 	for (uint32_t i = 0; i < b->n; i++) {
 		char *to = c->buffer + c->used;
 		__m128i v = _mm_load_si128((const __m128i *)&b->word[i]);

@@ -6,7 +6,7 @@
 
 struct csv {
 	int fd;
-	uint64_t bytes;
+	uint64_t bytes, records;
 	size_t used;
 	char *buffer;
 };
