@@ -64,6 +64,9 @@ public final class Peer {
 		c.setString("taskmanager.memory.managed.size", rocks ? "1g" : "1m");
 		c.setString("web.checkpoints.history", "10000");
 		c.setString("rest.bind-port", "0");
+		c.setString("restart-strategy.type", "none"); // what a restart did twice would count twice
+		c.setString("heartbeat.timeout", "300000"); // ms: a busy machine is no dead one
+		c.setString("execution.checkpointing.tolerable-failed-checkpoints", "1000"); // shown, too
 		if (number("interval", 1000) > 0) {
 			c.setString("execution.checkpointing.interval", number("interval", 1000) + "ms");
 			c.setString("execution.checkpointing.mode", "EXACTLY_ONCE");
