@@ -82,7 +82,8 @@ TEST(percentiles_are_those_of_the_sorted_latencies_whatever_subtask_saw_them)
 		world_open(&w, SUBTASKS);
 		while (n < want) {
 			int64_t at[BATCH_ROWS], now = 1700000000000000;
-			uint32_t rows = 1 + (uint32_t)rng_below(&r, want - n < BATCH_ROWS ? want - n : BATCH_ROWS);
+			uint32_t most = want - n < BATCH_ROWS ? want - n : BATCH_ROWS;
+			uint32_t rows = 1 + (uint32_t)rng_below(&r, most);
 			for (uint32_t i = 0; i < rows; i++)
 				at[i] = now - (int64_t)(rng_next(&r) >> (24 + rng_below(&r, 40)));
 			struct batch *b = made_at(&w, at, rows);

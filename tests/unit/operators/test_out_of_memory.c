@@ -6,16 +6,17 @@ struct stage {
 	const struct op_ops *ops;
 	const char *options;
 };
-static const char fields[] = "a int64, b int64?, s string";
+static const char fields[] = "a int64, b int64?, t timestamp, s string";
 static const struct stage stages[] = {
-	{&generator_source_ops, "{\"rows\":3000,\"fields\":{\"x\":\"i + 1\",\"y\":\"'text ' || i\"}}"},
+	{&generator_source_ops, "{\"rows\":3000,\"fields\":{\"x\":\"i + 1\",\"y\":\"'text ' || i\"},"
+			       "\"created_as\":\"at\"}"},
 	{&map_ops, "{\"set\":{\"c\":\"a * 2\",\"d\":\"upper(s)\"},\"drop\":\"b\"}"},
 	{&filter_ops, "{\"expr\":\"a > 1 and s <> 'x'\"}"},
 	{&flat_map_ops, "{\"expr\":\"split(s)\",\"as\":\"w\",\"keep\":[\"a\",\"b\"]}"},
-	{&keyed_sum_ops, "{\"key\":[\"s\",\"b\"],\"value\":\"a + 1\"}"},
+	{&keyed_sum_ops, "{\"key\":[\"s\",\"b\"],\"value\":\"a + 1\",\"keep\":\"t\"}"},
 	{&keyed_sum_ops, "{\"key\":\"s\",\"value\":\"b\",\"emit\":\"end\"}"},
 	{&union_ops, "{}"},
-	{&blackhole_sink_ops, "{\"checksum\":true}"},
+	{&blackhole_sink_ops, "{\"checksum\":true,\"latency_of\":\"t\"}"},
 };
 
 static bool stage_plan(struct drive *d, const struct stage *st)
@@ -28,8 +29,8 @@ static bool stage_plan(struct drive *d, const struct stage *st)
 static bool life(struct drive *d, uint64_t fail, uint64_t *calls)
 {
 	struct batch *b = NULL;
-	static const char *const rows[] = {"1|2|some words of text", "2|~|incomprehensibilities here",
-					   "3|4|x", "4|5|some words of text"};
+	static const char *const rows[] = {"1|2|7|some words of text", "2|~|7|incomprehensibilities here",
+					   "3|4|7|x", "4|5|7|some words of text"};
 	if (d->ops->role != OP_SOURCE) {
 		uint32_t bad_row;
 		struct keys k;
