@@ -7,10 +7,11 @@
 #include "state/keyed_in.h"
 
 #define LEAST_CAP 1024u
-#define SMALL_CAP (1u << 18) /* below: half full at most, for shorter probes; memory is no matter */
+#define SMALL_CAP (1u << 14) /* below: half full at most, for shorter probes; memory is no matter */
 #define MOVE_A_ROW 16u     /* slots moved a row: done long before the old table is crowded */
 #define MOVE_LEAST 64u
 #define WASTE_BYTES (1u << 20)
+#define OVERFLOW_MOST 16384u /* slots that a table has room for behind its end from the start */
 
 static uint64_t cap_limit(uint64_t cap)
 {
@@ -39,7 +40,10 @@ static bool texts_wasteful(const struct keyed *k)
 static RC grow_begin(struct keyed *k, uint64_t cap, struct err *e)
 {
 	struct table n;
-	if (!table_open(&n, k->mem, k->slot_bytes, k->lo, k->hi, cap, k->overflow))
+	/* Room for a cluster of any usual length: extending a large table copies it all. */
+	uint64_t usual = cap / 64 < OVERFLOW_MOST ? cap / 64 : OVERFLOW_MOST;
+	uint64_t overflow = k->overflow > usual ? k->overflow : usual;
+	if (!table_open(&n, k->mem, k->slot_bytes, k->lo, k->hi, cap, overflow))
 		return ERR(e, E_NO_MEMORY, "no memory for a table of %llu slots",
 			   (unsigned long long)cap);
 	if (!k->t.block) {

@@ -219,12 +219,13 @@ INLINE uint8_t *look(const struct table *t, const struct probe *p, uint64_t *slo
 	return NULL;
 }
 
-/* The same where slots stand in lines: the value of a marked entry in the home line or the next. */
-INLINE uint8_t *look_line(const struct table *t, uint64_t key, uint64_t slot)
+/* The same where slots stand in lines: the value of a marked entry in the home line or the next. Where
+ * many rows are new, the next line is not asked: their tags say that they are, and are fetched. */
+INLINE uint8_t *look_line(const struct table *t, uint64_t key, uint64_t slot, bool next)
 {
 	uint8_t *line = t->slots + slot * LINED_BYTES;
 	uint32_t same = line_match(line, key);
-	if (__builtin_expect(!same, 0)) {
+	if (__builtin_expect(!same, 0) && next) {
 		line += LINE_SLOTS * LINED_BYTES;
 		slot += LINE_SLOTS;
 		same = line_match(line, key);
@@ -251,16 +252,25 @@ INLINE RC upsert_block(struct keyed *k, const struct key_rows *r, const struct b
 				   &b->view[i + AHEAD / 2], b->home[i + AHEAD / 2], slot_bytes);
 		const struct table *t = table_of(k, &now, b, i, growing);
 		uint64_t s = b->home[i];
-		if (slot_bytes == LINED_BYTES && (values[i] = look_line(t, b->key[i], s)))
+		enum rc rc = OK;
+		if (slot_bytes == LINED_BYTES) {
+			values[i] = look_line(t, b->key[i], s, !marking);
+			if (__builtin_expect(values[i] != NULL, 1))
+				continue;
+			rc = upsert_slow(k, r, base + i, values - base, e);
+			if (rc != OK)
+				return rc;
+			now = k->t;
 			continue;
+		}
 		struct probe p = probe_of_key(form == KEY_FIX8 ? b->key + i : NULL,
 					      form == KEY_BYTES ? b->view + i : NULL, r->bases);
 		bool marked;
 		values[i] = look(t, &p, &s, form, value_bytes, &marked);
 		if (__builtin_expect(values[i] && marked, 1))
 			continue;
-		enum rc rc = values[i] ? upsert_mark(k, r, base + i, s, e)
-				       : upsert_slow(k, r, base + i, values - base, e);
+		rc = values[i] ? upsert_mark(k, r, base + i, s, e)
+			       : upsert_slow(k, r, base + i, values - base, e);
 		if (rc != OK)
 			return rc;
 		now = k->t;
