@@ -70,7 +70,7 @@ struct chunk *chunk_get(struct chunk_pool *p)
 	}
 	if (p->made >= p->budget)
 		return NULL;
-	c = mem_get_aligned(p->mem, 64, sizeof *c + p->chunk_bytes);
+	c = mem_get_aligned(p->mem, 64, sizeof *c + p->chunk_bytes + CHUNK_SLACK);
 	if (!c)
 		return NULL;
 	p->made++;
@@ -82,7 +82,7 @@ struct chunk *chunk_get_overdraft(struct chunk_pool *p)
 	struct chunk *c = chunk_get(p);
 	if (c)
 		return c;
-	c = mem_get_aligned(p->mem, 64, sizeof *c + p->chunk_bytes);
+	c = mem_get_aligned(p->mem, 64, sizeof *c + p->chunk_bytes + CHUNK_SLACK);
 	return c ? chunk_lend(p, c, true) : NULL;
 }
 

@@ -17,11 +17,15 @@ enum chunk_stream {
 	CHUNK_SAVED,   /* rows in any order: this list of chunks makes a run of its own */
 };
 
+#define CHUNK_TEXT_HEAD 12u /* of a row of KEY_BYTES: what stands before the key */
+#define CHUNK_SLACK 32u     /* bytes behind a chunk's data that copies may run over */
+
 enum row_op { ROW_PUT = 0, ROW_DELETE = 1 };
 
 /* Rows as they lie in data:
  *   KEY_FIX8   columns (struct chunk_columns): keys, values, operations
- *   KEY_BYTES  packed, unaligned: length u32, top bit: op | key | value
+ *   KEY_BYTES  packed, unaligned: hash u64 (run_sort fills it in) | length u32, top bit: op | key
+ *              | value
  * used_bytes counts 8 + value + 1 a row of KEY_FIX8. */
 struct chunk {
 	struct chunk *next;      /* of one list: the chunks of a saved run */
@@ -49,6 +53,14 @@ static inline struct chunk_columns chunk_columns(struct chunk *c, uint32_t value
 	x.value = x.key + x.room;
 	x.op = (uint8_t *)(x.value + (size_t)x.room * (value_bytes / 8));
 	return x;
+}
+
+/* n bytes, of which the first 16 in one go: from and to may be run over by 16 bytes. */
+static inline void chunk_copy(uint8_t *to, const uint8_t *from, uint32_t n)
+{
+	__builtin_memcpy(to, from, 16);
+	if (n > 16)
+		__builtin_memcpy(to + 16, from + 16, n - 16);
 }
 
 struct chunk_pool {

@@ -48,7 +48,9 @@ void run_writer_close(struct run_writer *w)
 	mem_put(w->mem, w);
 }
 
-static void columns_add(struct run_columns *c, const struct keyed_shape *s, const struct row *r)
+/* ours: the key stands in a chunk. */
+static void columns_add(struct run_columns *c, const struct keyed_shape *s, const struct row *r,
+			bool ours)
 {
 	uint32_t i = c->rows++;
 	uint32_t words = s->value_bytes / 8;
@@ -59,7 +61,10 @@ static void columns_add(struct run_columns *c, const struct keyed_shape *s, cons
 		c->fix8[i] = load_u64(r->key);
 	} else {
 		c->len[i] = r->key_len;
-		memcpy(c->text + c->text_bytes, r->key, r->key_len);
+		if (ours)
+			chunk_copy(c->text + c->text_bytes, r->key, r->key_len);
+		else
+			memcpy(c->text + c->text_bytes, r->key, r->key_len);
 		c->text_bytes += r->key_len;
 	}
 	if (r->op == ROW_DELETE) {
@@ -131,12 +136,13 @@ static enum run_did block_close(struct run_writer *w, struct run_out *out)
 	return RUN_BLOCK;
 }
 
-static enum run_did row_add(struct run_writer *w, const struct row *r, struct run_out *out)
+static enum run_did row_add(struct run_writer *w, const struct row *r, bool ours,
+			    struct run_out *out)
 {
 	enum run_did did = RUN_NEED;
 	if (columns_full(&w->col, w->shape.form == KEY_BYTES ? r->key_len : 0))
 		did = block_close(w, out);
-	columns_add(&w->col, &w->shape, r);
+	columns_add(&w->col, &w->shape, r, ours);
 	w->any = true;
 	w->last_hash = r->hash;
 	return did;
@@ -147,7 +153,7 @@ enum run_did run_add(struct run_writer *w, uint64_t hash, enum row_op op, const 
 {
 	struct row r = {hash, op, key, value, key_len, 0};
 	CHECK(key_len <= KEY_MAX_BYTES);
-	return row_add(w, &r, out);
+	return row_add(w, &r, false, out);
 }
 
 enum run_did run_add_rows(struct run_writer *w, const struct run_block *b, uint32_t *from,
@@ -241,7 +247,7 @@ enum run_did run_step(struct run_writer *w, struct run_out *out)
 			w->any = false;
 			return RUN_BREAK;
 		}
-		enum run_did did = row_add(w, &h->row, out);
+		enum run_did did = row_add(w, &h->row, true, out);
 		if (!head_next(h, &w->shape))
 			w->head[i] = w->head[--w->heads];
 		if (did == RUN_BLOCK)

@@ -21,13 +21,13 @@ struct run_columns {
 	uint32_t len[RUN_BLOCK_ROWS];       /* KEY_BYTES */
 	uint64_t value[RUN_BLOCK_ROWS * 2]; /* rows * value_bytes / 8 of it */
 	uint8_t op_bits[RUN_BLOCK_ROWS / 8]; /* zero where no deletion stands */
-	uint8_t text[RUN_TEXT_BYTES];
+	uint8_t text[RUN_TEXT_BYTES + CHUNK_SLACK];
 };
 
 /* b has at least RUN_BLOCK_BYTES reserved. Cannot fail. */
 void run_encode(const struct run_columns *c, const struct keyed_shape *shape, struct bytes *b);
 
-/* One row of a chunk; keys and values are borrowed from it. */
+/* One row of a chunk that run_sort has seen; keys and values are borrowed from it. */
 struct row {
 	uint64_t hash;
 	enum row_op op;
@@ -46,15 +46,16 @@ static inline struct row row_at(const struct keyed_shape *s, const struct chunk 
 		r.value = (const uint8_t *)(x.value + (size_t)at * (s->value_bytes / 8));
 		r.op = x.op[at];
 		r.row_len = 1;
+		r.hash = shape_hash(s, r.key, 8);
 	} else {
 		const uint8_t *data = c->data + at;
-		uint32_t head = load_u32(data);
+		uint32_t head = load_u32(data + 8);
+		r.hash = load_u64(data);
 		r.op = head >> 31;
-		r.key = data + 4;
+		r.key = data + CHUNK_TEXT_HEAD;
 		r.key_len = head & 0x7FFFFFFF;
 		r.value = r.key + r.key_len;
-		r.row_len = 4 + r.key_len + s->value_bytes;
+		r.row_len = CHUNK_TEXT_HEAD + r.key_len + s->value_bytes;
 	}
-	r.hash = shape_hash(s, r.key, r.key_len);
 	return r;
 }

@@ -107,7 +107,7 @@ static uint32_t row_size(const struct keyed *k, const uint8_t *slot)
 {
 	if (k->shape.form == KEY_FIX8)
 		return k->row_bytes;
-	return 4 + ((const struct slot_key *)slot)->len + k->shape.value_bytes;
+	return CHUNK_TEXT_HEAD + ((const struct slot_key *)slot)->len + k->shape.value_bytes;
 }
 
 static void row_put(const struct keyed *k, struct chunk *c, const uint8_t *slot, uint8_t tag)
@@ -126,10 +126,13 @@ static void row_put(const struct keyed *k, struct chunk *c, const uint8_t *slot,
 		uint32_t len, head;
 		const uint8_t *key = slot_key(slot, KEY_BYTES, &len);
 		head = len | op << 31;
-		memcpy(to, &head, 4);
-		memcpy(to + 4, key, len);
-		memcpy(to + 4 + len, slot_value(slot, &k->shape), k->shape.value_bytes);
-		c->used_bytes += 4 + len + k->shape.value_bytes;
+		memcpy(to + 8, &head, 4);
+		if (len > KEY_INLINE_BYTES)
+			memcpy(to + CHUNK_TEXT_HEAD, key, len);
+		else /* with what stands behind it in the slot */
+			memcpy(to + CHUNK_TEXT_HEAD, key, KEY_INLINE_BYTES);
+		memcpy(to + CHUNK_TEXT_HEAD + len, slot_value(slot, &k->shape), k->shape.value_bytes);
+		c->used_bytes += CHUNK_TEXT_HEAD + len + k->shape.value_bytes;
 	}
 	c->rows++;
 }
@@ -174,9 +177,10 @@ bool keyed_can_change(struct keyed *k, uint32_t rows, uint64_t key_bytes)
 		waste = k->row_bytes;
 	} else {
 		uint64_t average = k->live ? rows * (k->live_key_bytes / k->live) : 0;
-		bytes = (uint64_t)rows * (4 + k->shape.value_bytes);
+		bytes = (uint64_t)rows * (CHUNK_TEXT_HEAD + k->shape.value_bytes);
 		bytes += key_bytes > average ? key_bytes : average;
-		waste = bytes < size / 4 + 20 ? bytes : size / 4 + 20; /* KEY_MAX_BYTES and some */
+		uint64_t most = size / 4 + CHUNK_TEXT_HEAD + 16; /* the largest row */
+		waste = bytes < most ? bytes : most;
 	}
 	uint64_t here = z->saved ? chunk_room(z->saved) : 0;
 	if (here >= bytes)

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define ROWS_MAX (CHUNK_BYTES / 12) /* the smallest row: an empty key and 8 bytes of value */
+#define ROWS_MAX (CHUNK_BYTES / 17) /* the smallest row: a number and 8 bytes of value */
+_Static_assert(CHUNK_TEXT_HEAD + 8 >= 17, "a row of text is not smaller");
 #define BUCKETS 8192u
 #define MOVES_A_ROW 16u /* insertion gives up beyond, by feel */
 
@@ -24,7 +25,7 @@ RC run_scratch_open(struct run_scratch *s, const struct keyed_shape *shape, stru
 {
 	*s = (struct run_scratch){.mem = mem, .shape = *shape};
 	s->places = mem_get_aligned(mem, 16, sizeof(struct run_place) * ROWS_MAX * 2);
-	s->rows = mem_get_aligned(mem, 16, CHUNK_BYTES);
+	s->rows = mem_get_aligned(mem, 16, CHUNK_BYTES + CHUNK_SLACK);
 	if (s->places && s->rows)
 		return OK;
 	run_scratch_close(s);
@@ -132,6 +133,8 @@ static void bytes_sort(struct run_scratch *s, struct chunk *c)
 	bool sorted = true;
 	for (uint32_t at = 0; at < c->used_bytes; n++) {
 		struct row r = row_at(&s->shape, c, at);
+		r.hash = shape_hash(&s->shape, r.key, r.key_len);
+		memcpy(c->data + at, &r.hash, sizeof r.hash);
 		CHECK(n < ROWS_MAX && r.row_len <= c->used_bytes - at);
 		p[n] = (struct run_place){r.hash, at, r.row_len};
 		sorted = sorted && (n == 0 || p[n - 1].hash < r.hash);
@@ -143,7 +146,7 @@ static void bytes_sort(struct run_scratch *s, struct chunk *c)
 	places_sort(s, c, n, c->stream == CHUNK_ORDERED);
 	uint8_t *to = s->rows;
 	for (uint32_t i = 0; i < n; i++) {
-		memcpy(to, c->data + p[i].at, p[i].len);
+		chunk_copy(to, c->data + p[i].at, p[i].len);
 		to += p[i].len;
 	}
 	memcpy(c->data, s->rows, c->used_bytes);

@@ -290,10 +290,10 @@ static void chunk_row(struct chunk *c, const struct keyed_shape *shape, uint64_t
 	if (shape->form == KEY_BYTES) {
 		uint8_t *to = c->data + c->used_bytes;
 		uint32_t head = 8;
-		memcpy(to, &head, 4);
-		memcpy(to + 4, &key, 8);
-		memcpy(to + 12, &key, 8);
-		c->used_bytes += 20;
+		memcpy(to + 8, &head, 4);
+		memcpy(to + CHUNK_TEXT_HEAD, &key, 8);
+		memcpy(to + CHUNK_TEXT_HEAD + 8, &key, 8);
+		c->used_bytes += CHUNK_TEXT_HEAD + 16;
 	} else {
 		struct chunk_columns x = chunk_columns(c, shape->value_bytes);
 		x.key[c->rows] = key;
@@ -310,9 +310,12 @@ static uint64_t chunk_key(struct chunk *c, const struct keyed_shape *shape, uint
 {
 	uint64_t key, value;
 	if (shape->form == KEY_BYTES) {
-		memcpy(&key, c->data + i * 20 + 4, 8);
-		memcpy(&value, c->data + i * 20 + 12, 8);
+		const uint8_t *row = c->data + i * (CHUNK_TEXT_HEAD + 16);
+		memcpy(&key, row + CHUNK_TEXT_HEAD, 8);
+		memcpy(&value, row + CHUNK_TEXT_HEAD + 8, 8);
 		EXPECT(key == value);
+		memcpy(&value, row, 8);
+		EXPECT(value == shape_hash(shape, &key, 8));
 		return key;
 	}
 	struct chunk_columns x = chunk_columns(c, shape->value_bytes);
