@@ -381,11 +381,14 @@ static enum rc make_fence(struct store *s, const struct manifest *chosen, struct
 	return OK;
 }
 
+/* Both in s->dir, whose own name was made durable before: one sync for the two. */
 static enum rc make_dirs(struct store *s, struct err *e)
 {
-	enum rc rc = fs_mkdir_all(s->fs, s->manifest_dir, e);
+	enum rc rc = fs_mkdir(s->fs, s->manifest_dir, NULL, e);
 	if (rc == OK)
-		rc = fs_mkdir_all(s->fs, s->parts_dir, e);
+		rc = fs_mkdir(s->fs, s->parts_dir, NULL, e);
+	if (rc == OK)
+		rc = fs_sync_dir(s->fs, s->dir, e);
 	return rc == OK ? store_make_durable(s, e) : rc;
 }
 
