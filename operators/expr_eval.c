@@ -5,6 +5,7 @@
  * first row. After an error everything is run again for the rows before it, until that is clean;
  * only a failing batch pays for it. */
 #include "operators/kernels.h"
+#include "operators/simd.h"
 
 #include <stdio.h>
 
@@ -105,12 +106,17 @@ void rows_words(struct rows rows, uint32_t n_rows, uint64_t *words)
 			words[rows.n / 64] = (1ull << (rows.n % 64)) - 1;
 		return;
 	}
-	memset(words, 0, n_words * 8);
-	for (uint32_t k = 0; k < rows.n;) { /* a word in a register, while its rows come */
-		uint32_t w = rows.idx[k] >> 6;
+	/* A byte a row first: bits of one word, one after another, would each wait for the last. */
+	uint8_t bytes[BATCH_ROWS];
+	memset(bytes, 0, n_words * 64);
+	for (uint32_t k = 0; k < rows.n; k++)
+		bytes[rows.idx[k]] = 0xFF;
+	for (uint32_t w = 0; w < n_words; w++) {
 		uint64_t word = 0;
-		for (; k < rows.n && rows.idx[k] >> 6 == w; k++)
-			word |= 1ull << (rows.idx[k] & 63);
+		for (uint32_t j = 0; j < 64; j += 16) {
+			__m128i some = simd_load(bytes + w * 64 + j);
+			word |= (uint64_t)(uint32_t)_mm_movemask_epi8(some) << j;
+		}
 		words[w] = word;
 	}
 }
@@ -252,9 +258,10 @@ RC expr_run(struct expr *x, const struct node *n, const struct batch *b, struct 
 	    struct val *to, uint32_t *bad_row, struct err *e)
 {
 	struct rows rows = {b->selected ? b->sel : NULL, b->selected ? b->n_sel : b->rows};
-	struct err first = {0}, again = {0};
+	struct err first, again;
 	struct run r = {.x = x, .b = b, .pool = pool, .e = &first, .n_rows = b->rows};
 	*to = (struct val){0};
+	err_clear(&first); /* not the whole text: this is done for every batch */
 	enum rc rc = lits_get(x, pool, &first);
 	if (rc == OK)
 		rc = node_run(&r, n, rows, to);

@@ -159,9 +159,14 @@ INLINE void pick(int64_t *restrict to, const int64_t *from, uint32_t mask, const
 		 uint32_t n_rows)
 {
 	for (uint32_t w = 0; w * 64 < n_rows; w++) {
-		uint64_t bits = chosen[w];
-		if (!bits)
+		uint64_t bits = chosen[w], but_one = bits & (bits - 1);
+		if (!(but_one & (but_one - 1))) { /* two at most */
+			for (; bits; bits &= bits - 1) {
+				uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+				to[i] = from[i & mask];
+			}
 			continue;
+		}
 		for (uint32_t i = w * 64; i < w * 64 + 64; i += LANES, bits >>= LANES) {
 			lanes_i64 *at = (lanes_i64 *)&to[i];
 			lanes_i64 new = LANES_AT(lanes_i64, from, i, mask), m = LANES_FROM_BITS(bits);
