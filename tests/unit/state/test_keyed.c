@@ -106,6 +106,54 @@ TEST(equal_keys_of_one_batch_share_one_value)
 	world_close(&w);
 }
 
+/* Calls of any length, selections or none, with and without rows announced, across freezes. */
+TEST(how_rows_are_cut_into_calls_does_not_matter)
+{
+	enum { ROWS = 2000, KEYS = 700 };
+	for (int form = KEY_FIX8; form <= KEY_BYTES; form++) {
+		struct rng r;
+		struct model m;
+		struct world w;
+		static uint16_t sel[ROWS];
+		uint64_t want[KEYS] = {0};
+		void *value[ROWS];
+		rng_seed(&r, 4711);
+		struct keyed_shape shape = model_shape((enum key_form)form, 8, MODEL_FROZEN);
+		model_open(&m, shape, KEYS, 40, &r);
+		world_open(&w, shape, 0, UINT64_MAX);
+		for (uint64_t round = 1; round < 60; round++) {
+			bool whole = rng_below(&r, 4) == 0; /* all keys, no selection */
+			for (uint32_t i = 0; i < ROWS; i++)
+				sel[i] = (uint16_t)rng_below(&r, KEYS);
+			for (uint32_t at = 0, end = whole ? KEYS : ROWS, n; at < end; at += n) {
+				n = 1 + (uint32_t)rng_below(&r, end - at);
+				struct key_rows rows = model_rows(&m, whole ? NULL : sel + at, n);
+				if (whole) {
+					rows.hashes += at;
+					rows.fix8 += at;
+					rows.views += at;
+				}
+				rows.ahead = (uint32_t)rng_below(&r, end - at - n + 1);
+				EXPECT_OK(keyed_upsert(w.k, &rows, value, &w.e), &w.e);
+				for (uint32_t i = 0; i < n; i++) {
+					++*(uint64_t *)value[i];
+					want[whole ? at + i : sel[at + i]]++;
+				}
+			}
+			if (round % 5 == 0)
+				checkpoint(&w, round, round - 5, NULL);
+			sound(w.k);
+		}
+		for (uint32_t i = 0; i < KEYS; i++) {
+			m.entry[i].present = want[i] > 0;
+			m.entry[i].value[0] = want[i];
+		}
+		EXPECT(model_differs(&m, m.entry, w.k, 0, UINT64_MAX) == NULL);
+		world_close(&w);
+		model_close(&m);
+	}
+}
+
 TEST(an_empty_state_can_be_asked_anything)
 {
 	struct world w;
@@ -430,6 +478,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(equal_keys_of_one_batch_share_one_value),
+		T(how_rows_are_cut_into_calls_does_not_matter),
 		T(an_empty_state_can_be_asked_anything),
 		T(a_key_of_64_kib_is_held_and_a_longer_one_refused),
 		T(a_growing_table_costs_less_than_40_bytes_a_number),
