@@ -156,8 +156,8 @@ def w3_floor(suite, hot):
         return []
     if r.get("updates_per_s_untracked"):
         line.add(r["updates_per_s"] / r["updates_per_s_untracked"])
-    line.note = ", ".join(
-        "%s %s" % (k, v) for k, v in sorted(r.items()) if isinstance(v, (int, float))
+    line.note = "%s bytes a changed key, durable in %s ms, longest stop %s us" % tuple(
+        r.get(k) for k in ("bytes_per_changed_key", "durable_ms", "longest_stop_us")
     )
     return [line]
 
