@@ -45,7 +45,8 @@ TEST(inv14_a_dropped_merge_comes_back_at_once_and_names_what_it_wrote)
 		struct merger *g = merge_of_all(&b, before + 1);
 		uint32_t files = parts_on_disk(&b);
 		merger_submit(g, b.io);
-		if (steps_to_the_letter(&b, before) < before) { /* it was through already */
+		(void)steps_to_the_letter(&b, before);
+		if (!mailbox_is_empty(&b.mb)) { /* it was through already */
 			SAY(&b, wait_for(&b)->kind == MERGED && g->seal.rc == OK);
 			merger_close(g);
 			break;
