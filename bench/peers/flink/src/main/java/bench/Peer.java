@@ -148,16 +148,18 @@ public final class Peer {
 		return numbers.toString();
 	}
 
-	/** The completed checkpoints that were triggered in the window. */
+	/** The checkpoints that ended in the window, or failed that began in it. */
 	private static String checkpoints(MiniCluster cluster, JobID job, Sample a, Sample b)
 			throws Exception {
 		List<Long> bytes = new ArrayList<>(), ms = new ArrayList<>();
 		int failed = 0;
 		for (AbstractCheckpointStats s : cluster.getExecutionGraph(job).get()
 				.getCheckpointStatsSnapshot().getHistory().getCheckpoints()) {
-			if (s.getTriggerTimestamp() < a.wallMs || s.getTriggerTimestamp() > b.wallMs)
+			boolean done = s.getStatus() == CheckpointStatsStatus.COMPLETED;
+			long at = s.getTriggerTimestamp() + (done ? s.getEndToEndDuration() : 0);
+			if (at < a.wallMs || at > b.wallMs)
 				continue;
-			if (s.getStatus() == CheckpointStatsStatus.COMPLETED) {
+			if (done) {
 				bytes.add(s.getCheckpointedSize());
 				ms.add(s.getEndToEndDuration());
 			} else if (s.getStatus() == CheckpointStatsStatus.FAILED) {
@@ -180,11 +182,12 @@ public final class Peer {
 			JobGraph graph = env.getStreamGraph().getJobGraph();
 			JobID job = graph.getJobID();
 			cluster.submitJob(graph).get();
-			long first = number("hot", 0) > 0 ? number("keys", 0) : 1;
-			while (Live.records() < first)
+			while (Live.records() == 0)
 				sleep(cluster, job, 10);
 			double firstS = (System.currentTimeMillis()
 					- ManagementFactory.getRuntimeMXBean().getStartTime()) / 1e3;
+			while (number("hot", 0) > 0 && Live.records() < number("keys", 0))
+				sleep(cluster, job, 100);
 			sleep(cluster, job, number("warm", 5) * 1000);
 			Live.measuring = true;
 			Sample a = new Sample();
