@@ -1,4 +1,4 @@
-"""Instructions a record of W1 and W2, counted by valgrind: a guard against a slow path, without time.
+"""Instructions a record of W1 and W2, counted by valgrind: a guard against a slow path, no time.
 
 Two sizes of the same job are run under callgrind; the difference of their counts is what the added
 records cost, and start-up cancels. The bounds are about twice what was measured when they were set

@@ -96,7 +96,7 @@ class KillWorkloads(weir.Case):
                 self.assertEqual(found, right_now, "seed %d" % seed)
                 counted, kills = counted + n, kills + KILLS
         print("%s: %d of %d kills counted" % (job["name"], counted, kills), file=sys.stderr)
-        self.assertGreaterEqual(counted, kills // 4, "too few kills while it worked: make it larger")
+        self.assertGreaterEqual(counted, kills // 4, "too few kills in its work: make it larger")
 
     def facts(self, report, compare):
         found = {}
