@@ -106,8 +106,9 @@ void answer_print(const char *work, const struct options *o, const struct answer
 	printf("{\"work\": \"%s\", \"form\": \"%s\", \"records\": %llu, \"seconds\": %.4f, "
 	       "\"cpu_s\": %.4f, \"records_per_s\": %.0f, \"cpu_ns_per_record\": %.3f, "
 	       "\"checksum\": \"%016llx\", \"distinct\": %llu, \"peak_rss_bytes\": %lld",
-	       work, o->form, (unsigned long long)a->records, a->seconds, a->cpu_s,
-	       (double)a->records / a->seconds, a->cpu_s * 1e9 / (double)a->records,
+	       work, a->form ? a->form : o->form, (unsigned long long)a->records, a->seconds, a->cpu_s,
+	       a->seconds > 0 ? (double)a->records / a->seconds : 0,
+	       a->records ? a->cpu_s * 1e9 / (double)a->records : 0,
 	       (unsigned long long)a->checksum, (unsigned long long)a->distinct,
 	       (long long)use.ru_maxrss * 1024);
 	if (a->state_checksum)
@@ -200,8 +201,8 @@ int main(int argc, char **argv)
 			    .hot = 100000,
 			    .rate = 100000,
 			    .seconds = 5,
-			    .tick_us = 100,
-			    .slots = 16,
+			    .tick_us = 20,
+			    .slots = 32,
 			    .spins = 64,
 			    .dir = "."};
 	errno = 0;

@@ -27,6 +27,7 @@ struct options {
 
 /* What every work prints; works add their own fields with json_* between begin and end. */
 struct answer {
+	const char *form; /* NULL: the option's */
 	uint64_t records, distinct, checksum, state_checksum;
 	double seconds, cpu_s;
 };

@@ -1,7 +1,7 @@
 /* ring.h - a bounded ring that a batch goes round in: stages fill, change and read it in place.
  * The ring holds only numbers: slot i of the owner's array of batches is stage k's from ring_next
- * to ring_done; then it is stage k + 1's, behind the last one stage 0's again. So what a later stage
- * adds to a batch is beside what it got, and nothing is copied.
+ * to ring_done; then it is stage k + 1's, behind the last one stage 0's again. So what a later
+ * stage adds to a batch is beside what it got, and nothing is copied.
  * Waiting: a few spins, then sched_yield: with more threads than cores a futex's wake-up costs more
  * than what there is to do (some 10 us on virtual machines), and with as many it is never needed.
  * Threads: one a stage. */
@@ -25,7 +25,8 @@ struct ring {
 
 static inline void ring_open(struct ring *r, const struct options *o, uint32_t stages)
 {
-	*r = (struct ring){.slots = o->slots, .spins = o->spins, .stages = stages};
+	*r = (struct ring){.slots = o->slots, .stages = stages};
+	r->spins = stages > 2 ? 0 : o->spins; /* with a third thread, somebody else has work */
 	r->stage[0].seen = r->slots;
 }
 

@@ -1,4 +1,4 @@
-/* w2s.c - w2 with keys that are texts of 8 to 40 bytes; made of k = splitmix64(i, keys) by JOB_EXPR.
+/* w2s.c - w2 with keys that are texts of 8 to 40 bytes, made of splitmix64(i, keys) by JOB_EXPR.
  * Forms one, two and three. A batch has its texts end to end. The table's place for a key is one
  * line of the cache: up to 48 bytes of text, its length and the sum, so an update misses once. */
 #include "checksum.h"

@@ -7,8 +7,9 @@
  *   write     a second thread splits the columns into planes of bytes, packs them by LZ4, writes,
  *             fsyncs, renames and fsyncs the folder: now the snapshot is durable
  *
- * Two bits of a place's key say which list it is on: 0 none, else the list's number. So a mark costs
- * no other line of the cache, and who looks for a key that is on the list asks nothing more. When all is gathered, none has the frozen list's number left.
+ * Two bits of a place's key say which list it is on: 0 none, else the list's number. So a mark
+ * costs no other line of the cache, and who looks for a key that is on the list asks nothing more.
+ * When all is gathered, none has the frozen list's number left.
  * The writing thread also keeps what the snapshots say, and at the end it must be what the table
  * says. Printed: updates a second without tracking (before and after) and with it. */
 #include "checksum.h"

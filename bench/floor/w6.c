@@ -1,8 +1,9 @@
 /* w6.c - latency: a paced source, sums by key, a sink that looks at the clock; three threads.
  * Record n is due n / rate after the begin, whether or not its source was late; its latency goes
  * from then to when the sink is done with its batch.
- *   --tick-us T   the source sends what is due each T us, and threads sleep when there is nothing to
- *                 do (futex); 0: they yield instead, and use all the processor there is */
+ *   --tick-us T   the source sends what is due each T us, and threads sleep while there is nothing
+ *                 to do (futex); 0: they yield instead, and use all the processor there is
+ * Not pinned: here the first free core is the best one. */
 #include "checksum.h"
 #include "ints.h"
 #include "ring.h"
@@ -84,7 +85,6 @@ static void sleep_until(uint64_t ns)
 static void *source_main(void *arg)
 {
 	struct w6 *w = arg;
-	thread_pin(w->o, 0);
 	struct divider mod = w->mod;
 	uint64_t begin = clock_ns(), sent = 0, tick = begin;
 	double gap = 1e9 / (double)w->o->rate;
@@ -120,7 +120,6 @@ static void *source_main(void *arg)
 static void *sink_main(void *arg)
 {
 	struct w6 *w = arg;
-	thread_pin(w->o, 0);
 	uint64_t at = 0;
 	for (bool last = false; !last;) {
 		const struct paced *b = stage_next(w, 2);
@@ -136,7 +135,6 @@ static void *sink_main(void *arg)
 
 static void sum_all(struct w6 *w)
 {
-	thread_pin(w->o, 1);
 	for (bool last = false; !last;) {
 		struct paced *b = stage_next(w, 1);
 		ints_add(&w->t, b->key, b->value, b->n);
@@ -160,7 +158,7 @@ static double at_share(const struct w6 *w, double share)
 int work_w6(const struct options *o)
 {
 	struct w6 *w = pages(sizeof *w, false);
-	struct answer a = {0};
+	struct answer a = {.form = "three"};
 	w->o = o;
 	w->rows = a.records = (uint64_t)((double)o->rate * o->seconds);
 	if (!w->rows || o->keys < 2)

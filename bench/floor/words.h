@@ -75,8 +75,9 @@ static inline uint64_t block_white(char *p, bool lower)
 			v = _mm256_or_si256(v, _mm256_and_si256(up, _mm256_set1_epi8(0x20)));
 			_mm256_storeu_si256((__m256i *)(p + 32 * i), v);
 		}
-		__m256i control = _mm256_sub_epi8(v, _mm256_set1_epi8('\t'));
-		control = _mm256_cmpeq_epi8(_mm256_min_epu8(control, _mm256_set1_epi8('\r' - '\t')), control);
+		__m256i past = _mm256_sub_epi8(v, _mm256_set1_epi8('\t'));
+		__m256i least = _mm256_min_epu8(past, _mm256_set1_epi8('\r' - '\t'));
+		__m256i control = _mm256_cmpeq_epi8(least, past);
 		__m256i is = _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(' ')), control);
 		white |= (uint64_t)(uint32_t)_mm256_movemask_epi8(is) << (32 * i);
 	}
@@ -97,8 +98,8 @@ static inline uint32_t places_put(uint64_t bits, uint32_t base, uint32_t *to)
 
 /* Of text[from, to), which is at most PIECE bytes; what stands behind `to` counts as white space
  * where `ends`. Reads (and lowers) up to 63 bytes behind. */
-static inline void borders_find(struct borders *b, char *text, uint32_t from, uint32_t to, bool ends,
-				bool lower)
+static inline void borders_find(struct borders *b, char *text, uint32_t from, uint32_t to,
+				bool ends, bool lower)
 {
 	uint32_t open = b->n_begun - b->n_ended; /* 0 or 1 */
 	if (open)
