@@ -72,7 +72,7 @@ class KillWorkloads(weir.Case):
             counted += bool(done) and done[-1]["id"] > 1 and not done[-1].get("final")
             process.close()
         if not os.path.exists(report):
-            self.ok(*args)
+            self.ok(*args, timeout=4 * weir.TIMEOUT)
         return self.report(report), counted
 
     def same(self, job, ways=WAYS, compare=("states", "sinks")):
