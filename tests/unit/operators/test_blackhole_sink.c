@@ -118,6 +118,60 @@ TEST(batching_order_selection_and_subtask_do_not_show)
 	}
 }
 
+/* Batches of random words and numbers: with and without long words, nulls, other columns and a
+ * selection. There is a loop of its own for the plain ones. */
+TEST(random_batches_have_the_checksum_that_is_written_down)
+{
+	struct drive d;
+	struct rng r;
+	uint64_t seed = 19;
+	rng_seed(&r, seed);
+	sink_open(&d, "{\"checksum\":true}");
+	for (uint32_t round = 0; round < 200; round++) {
+		struct batch *b = pool_batch(d.pool);
+		struct text *t = pool_text(d.pool, TEXT_BYTES);
+		static const enum type kinds[] = {T_STRING, T_INT64, T_INT64, T_FLOAT64};
+		enum type types[] = {kinds[rng_below(&r, 3)], kinds[1 + rng_below(&r, 3)],
+				     T_STRING, T_INT64};
+		b->rows = round < 8 ? round : 1 + (uint32_t)rng_below(&r, BATCH_ROWS);
+		b->n_cols = 2 + 2 * (rng_below(&r, 3) == 0);
+		for (uint32_t f = 0; f < b->n_cols; f++) {
+			struct column *c = b->col[f] = pool_column(d.pool, types[f]);
+			uint64_t most = f == 0 ? 20 : 13;
+			c->rows = b->rows;
+			column_text_add(c, t);
+			c->has_valid = rng_below(&r, 4) == 0;
+			for (uint32_t i = 0; i < VALID_WORDS; i++)
+				c->valid[i] = rng_next(&r);
+			for (uint32_t i = 0; i < b->rows; i++) {
+				uint32_t len = (uint32_t)rng_below(&r, most), at = t->used;
+				if (c->type != T_STRING) {
+					c->i64[i] = (int64_t)(rng_next(&r) >> rng_below(&r, 64));
+					continue;
+				}
+				for (; t->used < at + len; t->used++)
+					t->data[t->used] = (uint8_t)rng_next(&r);
+				c->str[i] = strview_of(t->data, 0, at, len);
+			}
+		}
+		text_drop(t);
+		for (int pass = 0; pass < 2; pass++) {
+			uint64_t want = 0;
+			for (uint32_t i = 0; i < batch_count(b); i++)
+				want += by_the_book(b, b->selected ? b->sel[i] : i);
+			if (record_checksum(b) != want)
+				fail_msg("seed %llu, round %u", (unsigned long long)seed, round);
+			b->selected = true;
+			b->n_sel = 0;
+			for (uint32_t i = 0; i < b->rows; i++)
+				if (rng_below(&r, 3))
+					b->sel[b->n_sel++] = (uint16_t)i;
+		}
+		batch_drop(&b);
+	}
+	drive_close(&d);
+}
+
 /* The same text in another place of another buffer. */
 TEST(where_a_text_stands_does_not_show)
 {
@@ -216,7 +270,8 @@ TEST(latencies_are_measured_from_the_named_field_and_outlive_an_attempt)
 	d.now_us = 1000;
 	for (int attempt = 1; attempt <= 2; attempt++) {
 		EXPECT_OK(drive_start(&d, 1, NULL), &d.e);
-		EXPECT(drive_push(&d, 0, 0, rows_select(rows_batch_n(d.pool, &d.in[0], rows, 7), "1110100")));
+		struct batch *b = rows_batch_n(d.pool, &d.in[0], rows, 7);
+		EXPECT(drive_push(&d, 0, 0, rows_select(b, "1110100")));
 		EXPECT(drive_run(&d));
 		latency_figures(d.plan.latency, 1, &f);
 		/* Made at 7, 0 and 1, and one null. */
@@ -251,6 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_checksum_is_as_written_down),
 		T(batching_order_selection_and_subtask_do_not_show),
+		T(random_batches_have_the_checksum_that_is_written_down),
 		T(where_a_text_stands_does_not_show),
 		T(every_difference_shows),
 		T(inv28_count_and_checksum_go_on_through_restarts_and_rescales),
