@@ -42,7 +42,7 @@ struct val {
 	const uint64_t *valid;     /* NULL: no nulls */
 	struct text *const *texts; /* what str looks into */
 	uint32_t n_texts;
-	struct column *col; /* the reference held for this val; NULL: a literal, a column of the batch */
+	struct column *col; /* the reference held for this val; NULL: a literal, the batch's */
 };
 
 static inline bool val_is_const(const struct val *v)

@@ -5,9 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#ifndef __SSE2__
-typedef long long __m128i __attribute__((vector_size(16), may_alias));
-#endif
+typedef long long __m128i __attribute__((vector_size(16), may_alias)); /* as SSE2's own */
 typedef int8_t plain_i8 __attribute__((vector_size(16)));
 typedef uint8_t plain_u8 __attribute__((vector_size(16)));
 typedef uint16_t plain_u16 __attribute__((vector_size(16)));
