@@ -28,17 +28,17 @@ STAGES = (
     ("kernel: waking, waiting", r"kernel"),
     ("reading ahead", r"^read$|pread|file_reader|file_source|on_block|splits_"),
     ("cutting lines", r"^lines_|cut_lines|line_cut"),
+    ("generating", r"generat|splitmix|split_lanes|divide_|positions|next_row|mod|rem|node_run"),
     ("cutting words, their views", r"^words_(v3|plain|cut|next)|split|tokeni|string_some|put_long"),
-    ("generating", r"generator|splitmix|positions|next_row|mod|rem|source_main"),
-    ("checksum", r"checksum|sink_main"),
-    ("hashing", r"^hash|shape_hash|route|key_group|place_of"),
+    ("checksum", r"checksum|sink_main|^add_(strings|ints|longer|floats)"),
+    ("hashing", r"hash|route|key_group|place_of"),
     ("finding keys, adding", r"upsert|table_|probe|find|^same|grow|memcmp|keyed|keys_of|mark|dirty|"
      r"lists_|^ints_|^words_|^sum_|add_i64|sums_|running"),
     ("between threads", r"channel|outlet|gate_|mailbox|waker|futex|ring_|^task_|group_|aligner|"
-     r"pthread|sched_yield|clock_|drive|__lll|^run_(one|two|three)|transport"),
+     r"pthread|sched_yield|^syscall|clock_|drive|__lll|^run_(one|two|three)|transport"),
     ("expressions", r"^expr_|^k_|kernel_|eval|cast_|literal|^map_|^filter_|flat_map"),
     ("batches, columns", r"batch|pool|column|mem(cpy|move|set)|malloc|free|^mem_|build|selection"),
-    ("checkpoints", r"LZ4|XXH|pack|sort|chunk|snapshot|slice|freeze|encode|block_|part_|merge"),
+    ("checkpoints", r"LZ4|XXH|planes|pack|sort|chunk|snapshot|slice|freeze|encode|block_|part_|merge"),
 )
 
 
