@@ -1,6 +1,7 @@
 /* w2s.c - w2 with keys that are texts of 8 to 40 bytes, made of splitmix64(i, keys) by JOB_EXPR.
- * Forms one, two and three. A batch has its texts end to end. The table's place for a key is one
- * line of the cache: up to 48 bytes of text, its length and the sum, so an update misses once. */
+ * Forms one, two and three. A batch has its texts end to end. A key is one line of the cache: up to
+ * 48 bytes of text, its length and the sum; an index of hashes and line numbers, eight in a line of
+ * the cache, says which. Both are prefetched; probing goes on in the index alone. */
 #include "checksum.h"
 #include "ints.h"
 #include "ring.h"
@@ -22,14 +23,21 @@ struct texts {
 
 struct text_line {
 	_Alignas(64) char text[KEY_MAX]; /* zeros behind the end */
-	uint64_t len;			 /* 0: empty */
+	uint64_t len;
 	uint64_t sum;
+};
+
+struct place {
+	uint32_t tag;  /* low bits of the hash; the high ones say where it is looked for */
+	uint32_t line; /* plus 1; 0: empty */
 };
 
 struct w2s {
 	const struct options *o;
 	struct divider mod;
-	struct text_line *line, *end;
+	struct place *index;
+	uint64_t places;
+	struct text_line *line;
 	uint64_t lines, used;
 	struct ring ring;
 	struct texts *slots;
@@ -105,42 +113,65 @@ static inline bool line_is(const struct text_line *l, struct text_key k)
 	return _mm256_testz_si256(a, a);
 }
 
-/* The place of a key that is not at home, or is new. */
-static __attribute__((noinline)) struct text_line *place_of(struct w2s *w, struct text_line *l,
-							    struct text_key k, uint32_t len)
+static inline uint64_t home_of(const struct w2s *w, uint64_t hash)
 {
-	while (l->len && !line_is(l, k))
-		if (++l == w->end)
-			l = w->line;
-	if (!l->len) {
-		if (++w->used > w->lines / 10 * 9)
-			die("more keys than --keys");
-		_mm256_store_si256((__m256i *)l->text, k.a);
-		_mm_store_si128((__m128i *)(l->text + 32), k.b);
-		l->len = len;
+	return (uint64_t)(((unsigned __int128)hash * w->places) >> 64);
+}
+
+/* The first line whose hash is as good as this; NULL: there is none. */
+static inline struct text_line *line_like(const struct w2s *w, uint64_t hash)
+{
+	for (uint64_t at = home_of(w, hash);; at = at + 1 == w->places ? 0 : at + 1) {
+		if (!w->index[at].line)
+			return NULL;
+		if (w->index[at].tag == (uint32_t)hash)
+			return &w->line[w->index[at].line - 1];
 	}
+}
+
+/* The line of the key; made if it is new. */
+static __attribute__((noinline)) struct text_line *line_of(struct w2s *w, struct text_key k,
+							   uint32_t len, uint64_t hash)
+{
+	uint64_t at = home_of(w, hash);
+	for (; w->index[at].line; at = at + 1 == w->places ? 0 : at + 1) {
+		struct text_line *l = &w->line[w->index[at].line - 1];
+		if (w->index[at].tag == (uint32_t)hash && line_is(l, k))
+			return l;
+	}
+	if (w->used == w->lines)
+		die("more keys than --keys");
+	struct text_line *l = &w->line[w->used++];
+	w->index[at] = (struct place){(uint32_t)hash, (uint32_t)w->used};
+	_mm256_store_si256((__m256i *)l->text, k.a);
+	_mm_store_si128((__m128i *)(l->text + 32), k.b);
+	l->len = len;
 	return l;
 }
 
-/* Adds each value to its key's sum; value[i] becomes what the key stands at then. */
+/* Adds each value to its key's sum; value[i] becomes what the key stands at then. The lines of a
+ * batch wait in the second cache until all are found. */
 static void sum(struct w2s *w, struct texts *b)
 {
-	struct text_line *home[BATCH + PIPE];
+	uint64_t hash[BATCH + PIPE] = {0};
+	struct text_line *line[BATCH];
 	for (uint32_t i = 0; i < b->n; i++) {
-		struct text_key k = key_of(b->text + b->at[i], (uint32_t)(b->at[i + 1] - b->at[i]));
-		home[i] = w->line + (uint64_t)(((unsigned __int128)key_hash(k) * w->lines) >> 64);
+		uint32_t len = (uint32_t)(b->at[i + 1] - b->at[i]);
+		hash[i] = key_hash(key_of(b->text + b->at[i], len));
 		if (i < PIPE)
-			__builtin_prefetch(home[i], 1);
+			__builtin_prefetch(&w->index[home_of(w, hash[i])]);
 	}
-	for (uint32_t i = b->n; i < b->n + PIPE; i++)
-		home[i] = w->line;
+	for (uint32_t i = 0; i < b->n; i++) {
+		__builtin_prefetch(&w->index[home_of(w, hash[i + PIPE])]);
+		line[i] = line_like(w, hash[i]);
+		__builtin_prefetch(line[i], 1);
+	}
 	for (uint32_t i = 0; i < b->n; i++) {
 		uint32_t len = (uint32_t)(b->at[i + 1] - b->at[i]);
 		struct text_key k = key_of(b->text + b->at[i], len);
-		struct text_line *l = home[i];
-		__builtin_prefetch(home[i + PIPE], 1);
-		if (__builtin_expect(!line_is(l, k), 0))
-			l = place_of(w, l, k, len);
+		struct text_line *l = line[i];
+		if (__builtin_expect(!l || !line_is(l, k), 0))
+			l = line_of(w, k, len, hash[i]);
 		b->value[i] = l->sum += b->value[i];
 	}
 }
@@ -239,9 +270,10 @@ int work_w2_strings(const struct options *o)
 	w->mod = divider_of(o->keys);
 	w->slots = pages(o->slots * sizeof *w->slots, true);
 	struct began began = began_now();
-	w->lines = o->keys * 5 / 4 + 16;
+	w->lines = o->keys;
 	w->line = pages(w->lines * sizeof *w->line, !o->no_huge);
-	w->end = w->line + w->lines;
+	w->places = o->keys * 3 / 2 + 16;
+	w->index = pages(w->places * sizeof *w->index, !o->no_huge);
 	if (one)
 		run_one(w);
 	else
