@@ -126,7 +126,7 @@ static void every_operation(enum scenario_kind k)
 	printf("%s: %" PRIu64 " operations, %" PRIu64 " of them changes and so crash points; %" PRIu64
 	       " second crashes inside recovery; %" PRIu64 " runs\n",
 	       scenario_name(k), last - first + 1, points, second, runs);
-	EXPECT(points > 100 && second > 100);
+	EXPECT(points > 90 && second > 100); /* by feel: or the scenario does hardly anything */
 }
 
 TEST(inv28_a_crash_at_every_file_operation_leaves_the_output_exact)

@@ -33,6 +33,12 @@ static uint64_t zero(struct clock *c)
 	return 1;
 }
 
+static int64_t zero_wall(struct clock *c)
+{
+	(void)c;
+	return 0;
+}
+
 TEST(a_sleeping_reader_is_woken_though_the_writer_stays_busy)
 {
 	struct mem mem;
@@ -43,7 +49,7 @@ TEST(a_sleeping_reader_is_woken_though_the_writer_stays_busy)
 	struct channel ch, *to = &ch;
 	struct waker reader;
 	struct schema out = {0};
-	struct clock clock = {.mono_us = zero};
+	struct clock clock = {.mono_us = zero, .wall_us = zero_wall};
 	uint64_t wake_at;
 	mem_init(&mem, 0);
 	mailbox_init(&control, NULL);
