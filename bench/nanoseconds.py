@@ -38,7 +38,7 @@ STAGES = (
      r"pthread|sched_yield|^syscall|clock_|drive|__lll|^run_(one|two|three)|transport"),
     ("expressions", r"^expr_|^k_|kernel_|eval|cast_|literal|^map_|^filter_|flat_map"),
     ("batches, columns", r"batch|pool|column|mem(cpy|move|set)|malloc|free|^mem_|build|selection"),
-    ("checkpoints", r"LZ4|XXH|planes|pack|sort|chunk|snapshot|slice|freeze|encode|block_|part_|merge"),
+    ("checkpoints", r"LZ4|XXH|planes|pack|sort|chunk|snapshot|slice|freeze|encode|block_|part_"),
 )
 
 
