@@ -69,6 +69,23 @@ TEST(whole_numbers_read_back)
 	}
 }
 
+/* Where a digit more is needed, and where the eight that are made at once end; exactly the bytes that
+ * are promised may be written. */
+TEST(numbers_around_each_power_of_ten_are_whole)
+{
+	char want[32], *got = malloc(INT64_TEXT_MAX);
+	for (int64_t power = 1, digits = 1; digits < 19; power *= 10, digits++)
+		for (int64_t i = -2; i <= 2; i++)
+			for (int sign = -1; sign <= 1; sign += 2) {
+				int64_t v = sign * (power + i);
+				size_t len = (size_t)(int64_put(got, v) - got);
+				snprintf(want, sizeof want, "%lld", (long long)v);
+				EXPECT(len == strlen(want) && !memcmp(got, want, len));
+			}
+	EXPECT(int64_put(got, INT64_MIN) == got + INT64_TEXT_MAX);
+	free(got);
+}
+
 TEST(timestamps_are_iso_8601_in_utc)
 {
 	EXPECT(!strcmp(time_text(0), "1970-01-01T00:00:00.000000Z"));
@@ -272,6 +289,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(floats_are_short_and_read_back),
 		T(whole_numbers_read_back),
+		T(numbers_around_each_power_of_ten_are_whole),
 		T(timestamps_are_iso_8601_in_utc),
 		T(csv_is_rfc_4180_with_null_apart_from_the_empty_string),
 		T(random_strings_of_every_length_are_quoted_as_a_naive_writer_quotes_them),
