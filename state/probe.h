@@ -72,8 +72,8 @@ INLINE bool slot_holds(const uint8_t *slot, const struct probe *p, enum key_form
 
 /* The slot that holds the key, or UINT64_MAX; *empty: where the probe ended; *reuse: the first
  * deleted slot on the way that no list names, or UINT64_MAX. */
-static inline uint64_t probe_slot(const struct keyed *k, const struct table *t, const struct probe *p,
-				  uint64_t *empty, uint64_t *reuse)
+static inline uint64_t probe_slot(const struct keyed *k, const struct table *t,
+				  const struct probe *p, uint64_t *empty, uint64_t *reuse)
 {
 	uint64_t s = t->block ? table_home(t, p->hash) : 0;
 	*reuse = UINT64_MAX;

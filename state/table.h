@@ -23,8 +23,8 @@
  * the common update touches its slot and one bit, and the bits of a million slots stay in the
  * cache, where their tags do not. All marks fall at a freeze, at once: two bitmaps change places
  * (table_marks_turn), and the one put aside is zeroed in steps (table_marks_tidy).
- * Owns: one block of memory with slots, tags, sums and marks. One owner. Not here: what tags mean for
- * snapshots (lists.c), when to grow (grow.c). */
+ * Owns: one block of memory with slots, tags, sums and marks. One owner. Not here: what tags mean
+ * for snapshots (lists.c), when to grow (grow.c). */
 #pragma once
 #include "base/check.h"
 #include "base/mem.h"
@@ -81,7 +81,7 @@ void table_close(struct table *t); /* legal on the zeroed one */
 bool table_extend(struct table *t, uint64_t hi);
 /* The slots before this one are no longer needed: returns their pages to the system. */
 void table_release(struct table *t, uint64_t slot);
-/* Every mark falls. Fast where the bitmap put aside was tidied, else as long as zeroing it takes. */
+/* Every mark falls. Takes as long as zeroing what of the bitmap put aside was not tidied. */
 void table_marks_turn(struct table *t);
 /* Zeroes up to this much more of the bitmap put aside. */
 void table_marks_tidy(struct table *t, uint64_t bytes);

@@ -92,8 +92,8 @@ static void values_move(void **values, uint32_t n, const struct table *was, cons
 	}
 }
 
-/* Rows of one call, BLOCK at a time: what probing needs of them, one behind the other. Made in loops
- * of their own, which leaves the probing loop its registers. */
+/* Rows of one call, BLOCK at a time: what probing needs of them, one behind the other. Made in
+ * loops of their own, which leaves the probing loop its registers. */
 struct block {
 	const uint64_t *key;          /* KEY_FIX8 */
 	const struct key_view *view;  /* KEY_BYTES */
@@ -195,8 +195,8 @@ static RC upsert_mark(struct keyed *k, const struct key_rows *r, uint32_t i, uin
 	return OK;
 }
 
-/* Where the value of this key's live entry stands, within the window, or NULL. *slot: its home, then
- * where it is. */
+/* Where the value of this key's live entry stands, within the window, or NULL. *slot: its home,
+ * then where it is. */
 INLINE uint8_t *look(const struct table *t, const struct probe *p, uint64_t *slot,
 		     enum key_form form, uint32_t value_bytes, bool *marked)
 {
@@ -219,8 +219,8 @@ INLINE uint8_t *look(const struct table *t, const struct probe *p, uint64_t *slo
 	return NULL;
 }
 
-/* The same where slots stand in lines: the value of a marked entry in the home line or the next. Where
- * many rows are new, the next line is not asked: their tags say that they are, and are fetched. */
+/* The same where slots stand in lines: the value of a marked entry in the home line or the next.
+ * Where many rows are new, the next line is not asked: their tags, which are fetched, say it. */
 INLINE uint8_t *look_line(const struct table *t, uint64_t key, uint64_t slot, bool next)
 {
 	uint8_t *line = t->slots + slot * LINED_BYTES;
