@@ -33,6 +33,8 @@ static const struct opt_def keyed_sum_opts[] = {
 	{0},
 };
 
+#define PART_ROWS 256u /* by feel: 16 KiB of cache lines */
+
 struct keyed_sum_conf {
 	struct stage_expr value;
 	uint32_t n_kept;
@@ -254,12 +256,11 @@ static void add_skipping(const struct keyed_sum *s, struct op_ctx *ctx, const st
 	out->n_sel = good;
 }
 
-/* Adds the values to their places. out: its last column gets the sums after each row; or NULL. */
+/* Adds the values from r.from on to their places. out: its last column gets the sums after each
+ * row; or NULL. */
 static enum op_result add(const struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
-			  const struct column *v, struct batch *out)
+			  struct sum_rows r, const struct column *v, struct batch *out)
 {
-	struct sum_rows r = {.n = batch_count(b), .sel = b->selected ? b->sel : NULL,
-			     .place = s->place};
 	uint32_t done = add_rows(s, &r, v, out ? out->col[ctx->key->n] : NULL);
 	if (done == r.n)
 		return OP_DONE;
@@ -293,21 +294,46 @@ static enum rc keyed_sum_try(void *self, struct op_ctx *ctx, const struct batch 
 	return rc;
 }
 
-/* Where each record's sum stands. */
-static enum op_result places(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b)
+/* Where the sums of records from .. from+m-1 of n stand. */
+static enum op_result places(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
+			     uint32_t from, uint32_t m, uint32_t n)
+{
+	uint32_t row = b->selected ? 0 : from; /* a selection names rows of the whole arrays */
+	struct key_rows rows = {.n = m,
+				.sel = b->selected ? b->sel + from : NULL,
+				.hashes = (const uint64_t *)b->hash->i64 + row,
+				.fix8 = s->keys.fix8 ? s->keys.fix8 + row : NULL,
+				.views = s->keys.view ? s->keys.view + row : NULL,
+				.bases = s->keys.base,
+				.ahead = n - from - m};
+	return keyed_upsert(ctx->state, &rows, s->place + from, &ctx->error) == OK ? OP_DONE
+										   : OP_FAILED;
+}
+
+/* Finds the sums and adds to them, a part of the batch at a time: the places found are still in the
+ * first-level cache when they are added to. One sum of everything is looked for once. */
+static enum op_result sum_up(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
+			     const struct column *v, struct batch *out)
 {
 	uint32_t n = batch_count(b);
+	bool one = !ctx->key->n;
 	CHECK(b->hash);
-	struct key_rows rows = {.n = ctx->key->n ? n : n > 0, /* one sum of everything: one look */
-				.sel = b->selected ? b->sel : NULL,
-				.hashes = (const uint64_t *)b->hash->i64,
-				.fix8 = s->keys.fix8,
-				.views = s->keys.view,
-				.bases = s->keys.base};
-	if (keyed_upsert(ctx->state, &rows, s->place, &ctx->error) != OK)
-		return OP_FAILED;
-	for (uint32_t i = rows.n; i < n; i++)
-		s->place[i] = s->place[0];
+	if (one && n) {
+		if (places(s, ctx, b, 0, 1, 1) != OP_DONE)
+			return OP_FAILED;
+		for (uint32_t i = 1; i < n; i++)
+			s->place[i] = s->place[0];
+	}
+	struct sum_rows r = {.sel = b->selected ? b->sel : NULL, .place = s->place};
+	uint32_t part = one || ctx->skip ? n : PART_ROWS; /* what is skipped is cut out of it all */
+	for (; r.from < n; r.from = r.n) {
+		r.n = n - r.from < part ? n : r.from + part;
+		if (!one && places(s, ctx, b, r.from, r.n - r.from, n) != OP_DONE)
+			return OP_FAILED;
+		enum op_result did = add(s, ctx, b, r, v, out);
+		if (did != OP_DONE)
+			return did;
+	}
 	return OP_DONE;
 }
 
@@ -352,11 +378,10 @@ static enum op_result keyed_sum_batch(void *self, struct op_ctx *ctx, struct bat
 	while (values(s, ctx, b, &v, &bad_row, &ctx->error) != OK)
 		if (!skip_bad(ctx, b, keyed_sum_try, s))
 			return record_error(ctx, b, bad_row);
-	r = places(s, ctx, b);
-	if (r == OP_DONE && !s->conf->at_end && !(out = updates(s->conf, ctx, b)))
+	if (!s->conf->at_end && !(out = updates(s->conf, ctx, b)))
 		r = no_memory_error(ctx);
-	if (r == OP_DONE)
-		r = add(s, ctx, b, v, out);
+	else
+		r = sum_up(s, ctx, b, v, out);
 	column_drop(v);
 	if (r == OP_DONE && out)
 		op_emit(ctx, &out);
