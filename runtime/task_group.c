@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 
-#define ROUND_STEPS 64 /* busy steps between two full rounds, by feel */
+#define ROUND_STEPS 64 /* busy steps until another one is asked first, by feel */
 
 RC group_open(struct task_group *g, uint32_t most, struct mem *mem, struct err *e)
 {
@@ -44,6 +44,14 @@ void group_link(struct task_group *g, uint32_t i, uint32_t k)
 		g->reader[i] = k;
 }
 
+/* Who is asked after the i-th did something. */
+static uint32_t after(struct task_group *g, uint32_t i)
+{
+	if (++g->busy_steps % ROUND_STEPS)
+		return g->reader[i];
+	return g->busy_steps / ROUND_STEPS % g->n;
+}
+
 static uint32_t before(const struct task_group *g, uint32_t i)
 {
 	return i ? i - 1 : g->n - 1;
@@ -66,7 +74,7 @@ enum task_did group_step(struct task_group *g, uint64_t now_us, uint64_t *wake_a
 		enum task_did did = task_step(g->task[i], now_us, &wake_at);
 		if (did == TASK_BUSY) {
 			g->ran = g->n > 1 ? g->task[i] : NULL;
-			g->at = ++g->busy_steps % ROUND_STEPS ? g->reader[i] : g->n - 1;
+			g->at = after(g, i);
 			return TASK_BUSY;
 		}
 		g->closed[i] = did == TASK_CLOSED;

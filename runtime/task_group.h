@@ -8,8 +8,8 @@
  *   not busy -> back to the one before it in the order of the graph
  *   nobody in a whole round -> the thread may sleep
  *
- * Now and then a round begins at the end whatever happened, so that a task fed from elsewhere does
- * not starve behind a busy one.
+ * Now and then a round begins at the next task in turn, whatever happened: so none starves, be it
+ * one fed from elsewhere behind a busy one, or a source before one that others keep busy.
  * Owns: its arrays (group_close) and the waker all its tasks share; borrows the tasks.
  * Threads: the thread that steps it; the waker is anybody's. */
 #pragma once

@@ -138,6 +138,29 @@ TEST(a_task_fed_from_elsewhere_does_not_starve_behind_a_busy_one)
 	free(log);
 }
 
+/* The last task always has something from another thread; who stands before it has its turn too. */
+TEST(a_source_does_not_starve_before_a_task_that_others_keep_busy)
+{
+	struct line l;
+	open_line(&l);
+	l.f[0].conf.produces = 1000;
+	l.f[0].conf.log = l.f[1].conf.log = l.f[2].conf.log = calloc(1, 100000);
+	tell(&l, 0, LETTER_RELEASE);
+	for (int n = 0; n < 500; n++) {
+		struct item it;
+		if (channel_has_room(l.f[2].in[0]))
+			push(&l.f[2], 0, n);
+		(void)line_step(&l);
+		while (channel_try_pop(l.f[2].out, &it))
+			if (it.kind == ITEM_BATCH)
+				batch_drop(&it.batch);
+	}
+	EXPECT(l.f[0].conf.produces < 1000);
+	char *log = l.f[0].conf.log;
+	close_line(&l);
+	free(log);
+}
+
 TEST(closed_when_all_are)
 {
 	struct line l;
@@ -182,6 +205,7 @@ int main(void)
 		T(a_whole_round_without_work_lets_the_thread_sleep_until_the_first_timer),
 		T(a_letter_to_any_of_them_wakes_the_thread),
 		T(a_task_fed_from_elsewhere_does_not_starve_behind_a_busy_one),
+		T(a_source_does_not_starve_before_a_task_that_others_keep_busy),
 		T(closed_when_all_are),
 		T(time_is_counted_where_it_was_spent),
 	};
