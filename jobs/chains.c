@@ -43,7 +43,8 @@ static void merge_start(struct attempt *a, const struct manifest_keyed *k, const
 		.name = {.lineage = a->c.lineage, .attempt = a->c.attempt, .epoch = a->c.epoch,
 			 .checkpoint_id = a->base->m.id, .merge = ++a->merge_seq},
 		.head = task_config(a->task[st->first_task + subtask])->section,
-		.shape = task_config(a->task[st->first_task + subtask])->shape, .hash_first = subtask_hash_first(st, subtask),
+		.shape = task_config(a->task[st->first_task + subtask])->shape,
+		.hash_first = subtask_hash_first(st, subtask),
 		.hash_last = subtask_hash_last(st, subtask), .at_bottom = first == 0,
 	};
 	o.head.hash_first = o.hash_first;

@@ -185,7 +185,7 @@ static struct column *numbers(struct op_ctx *ctx, uint64_t first, uint32_t n)
 	if (!c)
 		return NULL;
 	c->rows = n;
-	int64_t *restrict to = c->i64; /* the column's pointer might be overwritten, for all one knows */
+	int64_t *restrict to = c->i64; /* c itself might be overwritten, for all one knows */
 	for (uint32_t i = 0; i < n; i++)
 		to[i] = (int64_t)(first + i);
 	return c;

@@ -40,7 +40,8 @@ class Bench:
 def shell(args, why, **more):
     """Runs a command of a set-up; Missing(why) if it fails."""
     try:
-        r = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
+        r = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                           **more)
     except OSError as e:
         raise Missing("%s: %s" % (why, e))
     if r.returncode:

@@ -49,8 +49,8 @@ static void places(const char *job, unsigned cores, const char *expected)
 TEST(unless_said_each_task_has_a_thread)
 {
 	places("{\"name\":\"t\"," CHAIN, 2, "gen/0 | map/0 | sum/0 | out/0");
-	places("{\"name\":\"t\",\"chaining\":\"none\",\"parallelism\":2,\"pipeline\":[" GEN("gen") "," OUT
-	       "]}",
+	places("{\"name\":\"t\",\"chaining\":\"none\",\"parallelism\":2,\"pipeline\":["
+	       GEN("gen") "," OUT "]}",
 	       8, "gen/0 | gen/1 | out/0 | out/1");
 }
 
@@ -70,11 +70,11 @@ TEST(with_a_subtask_a_processor_each_thread_has_the_whole_way)
 
 TEST(auto_parallelism_is_as_many_as_processors)
 {
-	places("{\"name\":\"t\",\"chaining\":\"auto\",\"parallelism\":\"auto\",\"pipeline\":[" GEN("gen")
-	       "," OUT "]}",
+	places("{\"name\":\"t\",\"chaining\":\"auto\",\"parallelism\":\"auto\",\"pipeline\":["
+	       GEN("gen") "," OUT "]}",
 	       3, "gen/0 out/0 | gen/1 out/1 | gen/2 out/2");
-	places("{\"name\":\"t\",\"parallelism\":\"auto\",\"max_parallelism\":2,\"pipeline\":[" GEN("gen")
-	       "," OUT "]}",
+	places("{\"name\":\"t\",\"parallelism\":\"auto\",\"max_parallelism\":2,\"pipeline\":["
+	       GEN("gen") "," OUT "]}",
 	       64, "gen/0 | gen/1 | out/0 | out/1");
 	places("{\"name\":\"t\",\"pipeline\":[" GEN("gen")
 	       ",{\"id\":\"out\",\"type\":\"blackhole_sink\",\"parallelism\":\"auto\"}]}",

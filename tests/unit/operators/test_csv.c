@@ -69,8 +69,8 @@ TEST(whole_numbers_read_back)
 	}
 }
 
-/* Where a digit more is needed, and where the eight that are made at once end; exactly the bytes that
- * are promised may be written. */
+/* Where a digit more is needed, and where the eight that are made at once end; exactly the bytes
+ * that are promised may be written. */
 TEST(numbers_around_each_power_of_ten_are_whole)
 {
 	char want[32], *got = malloc(INT64_TEXT_MAX);

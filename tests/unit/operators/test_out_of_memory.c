@@ -29,8 +29,9 @@ static bool stage_plan(struct drive *d, const struct stage *st)
 static bool life(struct drive *d, uint64_t fail, uint64_t *calls)
 {
 	struct batch *b = NULL;
-	static const char *const rows[] = {"1|2|7|some words of text", "2|~|7|incomprehensibilities here",
-					   "3|4|7|x", "4|5|7|some words of text"};
+	static const char *const rows[] = {"1|2|7|some words of text",
+					   "2|~|7|incomprehensibilities here", "3|4|7|x",
+					   "4|5|7|some words of text"};
 	if (d->ops->role != OP_SOURCE) {
 		uint32_t bad_row;
 		struct keys k;
