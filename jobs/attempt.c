@@ -123,8 +123,8 @@ RC attempt_restore_task(struct attempt *a, uint32_t i, struct restored *out, str
 		rows += op->keyed[0].run[r].ref.rows;
 	if (a->base->m.figures.keys < rows)
 		rows = a->base->m.figures.keys;
-	if (restore_keyed(a->c.env->fs, a->mem, a->c.parts_dir, &a->base->m, &op->keyed[0],
-			  &task_config(a->task[i])->shape, subtask_hash_first(st, subtask),
+	if (restore_keyed(st->parallelism, a->c.env->fs, a->mem, a->c.parts_dir, &a->base->m,
+			  &op->keyed[0], &task_config(a->task[i])->shape, subtask_hash_first(st, subtask),
 			  subtask_hash_last(st, subtask), rows / st->parallelism,
 			  task_keyed(a->task[i]), out, e) != OK)
 		return err_in(e, "stage '%s'[%u]: restore of checkpoint %" PRIu64, st->spec->id, subtask,

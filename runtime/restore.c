@@ -179,12 +179,19 @@ RC restore_stretches(uint32_t stretches, bool threads, struct fs *fs, struct mem
 	return OK;
 }
 
-RC restore_keyed(struct fs *fs, struct mem *mem, const char *parts_dir, const struct manifest *m,
-		 const struct manifest_keyed *s, const struct keyed_shape *shape, uint64_t hash_first,
-		 uint64_t hash_last, uint64_t expected, struct keyed *k, struct restored *out,
-		 struct err *e)
+uint32_t restore_width(uint64_t expected, uint32_t beside, uint32_t cores)
 {
-	uint32_t stretches = expected >= SPLIT_KEYS ? thread_cores() : 1;
+	if (expected < SPLIT_KEYS || cores <= beside)
+		return 1;
+	return cores / beside < STRETCHES_MAX ? cores / beside : STRETCHES_MAX;
+}
+
+RC restore_keyed(uint32_t beside, struct fs *fs, struct mem *mem, const char *parts_dir,
+		 const struct manifest *m, const struct manifest_keyed *s,
+		 const struct keyed_shape *shape, uint64_t hash_first, uint64_t hash_last,
+		 uint64_t expected, struct keyed *k, struct restored *out, struct err *e)
+{
+	uint32_t stretches = restore_width(expected, beside, thread_cores());
 	return restore_stretches(stretches, true, fs, mem, parts_dir, m, s, shape, hash_first,
 				 hash_last, expected, k, out, e);
 }

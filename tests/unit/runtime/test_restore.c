@@ -63,8 +63,9 @@ TEST(inv33_a_flipped_bit_in_the_part_is_found_before_the_table_is_believed)
 		tables_close(&b);
 		tables_open(&b, 1);
 		struct restored out;
-		enum rc rc = restore_keyed(b.fs, &b.mem, PARTS, &b.newest, &b.newest.op[0].keyed[0],
-					   &b.m.shape, 0, UINT64_MAX, 0, b.t[0].k, &out, &b.e);
+		enum rc rc = restore_keyed(1, b.fs, &b.mem, PARTS, &b.newest,
+					   &b.newest.op[0].keyed[0], &b.m.shape, 0, UINT64_MAX, 0,
+					   b.t[0].k, &out, &b.e);
 		if (rc == OK) /* a byte that belongs to no section: the file's end */
 			EXPECT(!model_differs(&b.m, b.published, b.t[0].k, 0, UINT64_MAX));
 		else
@@ -123,6 +124,19 @@ TEST(inv31_inv32_faults_while_restoring_are_errors_and_leak_nothing)
 	faults_while_restoring(KEY_FIX8, 16, 1);
 }
 
+TEST(subtasks_that_are_restored_side_by_side_share_the_cores)
+{
+	const uint64_t many = 1u << 30;
+	for (uint32_t cores = 1; cores <= 64; cores++)
+		for (uint32_t beside = 1; beside <= 64; beside++) {
+			uint32_t width = restore_width(many, beside, cores);
+			EXPECT(width >= 1 && width <= 16);
+			EXPECT(width == 1 || width * beside <= cores);
+			EXPECT(restore_width(1000, beside, cores) == 1);
+		}
+	EXPECT(restore_width(many, 1, 2) == 2 && restore_width(many, 2, 4) == 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +144,7 @@ int main(void)
 		T(the_first_checkpoint_after_a_restore_writes_only_what_changed_even_rescaled),
 		T(inv33_a_flipped_bit_in_the_part_is_found_before_the_table_is_believed),
 		T(inv31_inv32_faults_while_restoring_are_errors_and_leak_nothing),
+		T(subtasks_that_are_restored_side_by_side_share_the_cores),
 	};
 	return RUN(tests);
 }
