@@ -84,6 +84,46 @@ class OldHash(weir.Case):
         self.job["parallelism"] = 3
         self.run_to_the_end()
 
+    def test_a_stage_that_is_added_beside_it_takes_the_new_hash(self):
+        """Two states of one stream, placed by two hashes: each record is routed by either."""
+        first, out = self.job["pipeline"][1:]
+        more = dict(first, id="more", inputs=["gen"])
+        blind = {"id": "blind", "type": "file_sink", "path": "more", "format": "csv"}
+        out["inputs"] = ["sum"]
+        self.job["pipeline"] += [more, dict(blind, parallelism=1)]
+        self.job["checkpoint"]["interval"] = "20ms"
+        self.write("job.json", self.job)
+        for parallelism, least in ((3, 12), (1, 18)):
+            self.job.update(parallelism=parallelism, chaining="auto")
+            self.write("job.json", self.job)
+            process = self.start(*self.args)
+            self.until_checkpoint(process, self.path("d"), least)
+            process.kill9()
+            self.assertEqual(self.hashes(), {1, 3})
+        self.ok(*self.args)
+        self.assertEqual(self.hashes(), {1, 3})
+        sums = collections.Counter()
+        for i in range(ROWS):
+            sums[word(i)] += i
+        rows = weir.read_csv(self.path("out"), ["word", "s"])
+        self.assertEqual({word: int(s) for word, s in rows}, dict(sums))
+        self.assertEqual(len(rows), len(sums))
+        # What came after the stage was added: a tail of the rows of each split.
+        rows = weir.read_csv(self.path("more"), ["word", "s"])
+        late = {word: int(s) for word, s in rows}
+        self.assertEqual(len(rows), len(late))
+        self.assertTrue(all(0 <= s <= sums[word] for word, s in late.items()))
+        self.assertEqual(self.tail_of(sum(late.values())), late)
+
+    def tail_of(self, total):
+        """The sums of the last rows, as many as add up to this."""
+        sums, at = collections.Counter(), ROWS
+        while total > 0:
+            at -= 1
+            sums[word(at)] += at
+            total -= at
+        return dict(sums) if total == 0 else None
+
     def test_a_fresh_start_takes_the_new_hash(self):
         self.gen["rate"] = 100000
         self.write("job.json", self.job)
