@@ -197,8 +197,12 @@ static void child_gone(struct server_world *sw, int status, int number)
 /* The machine goes on: what is planned for its disk stays planned. */
 static void kill_process(struct server_world *sw)
 {
+	uint64_t before = fs_sim_count(sw->w.disk);
 	sw->kills++;
 	world_crash(&sw->w, false);
+	/* What a dying process still tried does nothing: no instant to crash at. */
+	for (uint64_t n = before + 1; n <= fs_sim_count(sw->w.disk) && n < SERVER_OPERATIONS_MAX; n++)
+		sw->by[n] = BY_DYING;
 	if (sw->crash_at > fs_sim_count(sw->w.disk))
 		server_world_crash_at(sw, sw->crash_at, sw->after);
 	if (sw->fault_at > fs_sim_count(sw->w.disk))

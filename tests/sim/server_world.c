@@ -151,7 +151,7 @@ static bool step_one(struct server_world *sw, unsigned who)
 	bool did = who == 0 ? clerk_step(sw->s->clerk) :
 		   who == 1 ? server_process_step(sw) : sw->client(sw, false);
 	for (uint64_t n = before + 1; n <= fs_sim_count(sw->w.disk); n++)
-		if (n < SERVER_OPERATIONS_MAX)
+		if (n < SERVER_OPERATIONS_MAX && sw->by[n] == BY_NOBODY)
 			sw->by[n] = makers[who];
 	return did;
 }
@@ -199,6 +199,7 @@ void server_world_open(struct server_world *sw, uint64_t seed, const char *job_t
 	the_world = sw;
 	signal(SIGABRT, on_abort);
 	world_open(&sw->w, seed, job_text);
+	sw->w.draws_chaining = false; /* its job is there to be ruled, and short: it lasts long enough so */
 	mem_init(&sw->mem, 0);
 	mem_init(&sw->words, 0);
 	sw->env = sw->w.env;

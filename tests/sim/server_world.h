@@ -36,7 +36,7 @@ struct http_request {
 };
 
 /* Who made a file operation. */
-enum { BY_NOBODY, BY_SERVER, BY_PROCESS, BY_CLIENT };
+enum { BY_NOBODY, BY_SERVER, BY_PROCESS, BY_CLIENT, BY_DYING };
 #define SERVER_OPERATIONS_MAX 8192
 
 struct server_world {

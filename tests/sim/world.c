@@ -53,6 +53,7 @@ void world_open(struct world *w, uint64_t seed, const char *job_text)
 	w->job_file = "job.json";
 	w->dir = WORLD_DIR;
 	w->out = WORLD_OUT;
+	w->draws_chaining = true;
 	mem_init(&w->mem, 0);
 	CHECK(fs_sim_open(&w->disk, &w->mem, &e) == OK);
 	w->disk_bytes = w->mem.used_bytes;
@@ -130,14 +131,16 @@ static RC plan_job(struct world *w, unsigned parallelism, struct err *e)
 {
 	char set[40];
 	const char *sets[] = {"chaining=auto", set};
-	bool shared = rng_below(&w->rng, 2); /* neighbours share a thread, or each has its own */
+	/* Neighbours share a thread, or each has its own. */
+	bool shared = w->draws_chaining && rng_below(&w->rng, 2);
+	unsigned cores = shared ? 1 + (unsigned)rng_below(&w->rng, 4) : 1;
 	snprintf(set, sizeof set, "parallelism=%u", parallelism);
 	diags_init(&w->ds, w->job_file, w->job_text, strlen(w->job_text), &w->mem);
 	w->types = plan_types(&w->mem);
 	struct spec_source from = {.file = w->job_file, .text = w->job_text,
 				   .len = strlen(w->job_text), .sets = sets + !shared,
 				   .n_sets = shared + (parallelism != 0), .env = no_variable,
-				   .types = w->types, .cores = 1 + (unsigned)rng_below(&w->rng, 4)};
+				   .types = w->types, .cores = cores};
 	enum rc rc = spec_parse(&w->spec, &from, &w->ds, &w->mem, e);
 	if (rc == OK)
 		rc = plan_make(&w->plan, w->spec, &w->ds, &w->mem, e);

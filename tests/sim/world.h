@@ -60,6 +60,7 @@ struct world {
 	uint64_t wake[WORLD_TASKS_MAX + 3];
 	struct restart_state restarts; /* what the next process's supervisor tells it */
 	uint64_t fail_allocation; /* of the next process, counted from the plan: that one fails */
+	bool draws_chaining; /* each start draws whether neighbours share a thread; set by world_open */
 	uint32_t n_threads; /* of the running attempt: as the plan places its tasks */
 	bool began;               /* an attempt's threads "run" */
 	/* what happened, over all processes */
