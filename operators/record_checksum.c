@@ -60,8 +60,8 @@ add_column(uint64_t *h, uint32_t n, const struct column *c, const uint16_t *sel,
 	}
 }
 
-/* What keyed_sum sends: a key and a number, all rows, no nulls. One pass, the hash in a register: the
- * processor overlaps the products of some records, which is what all the time goes into. */
+/* What keyed_sum sends: a key and a number, all rows, no nulls. One pass, the hash in a register:
+ * the processor overlaps the products of some records, which is what all the time goes into. */
 static bool is_pair(const struct batch *b)
 {
 	const struct column *x = b->col[0], *y = b->col[1];

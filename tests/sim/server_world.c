@@ -199,7 +199,7 @@ void server_world_open(struct server_world *sw, uint64_t seed, const char *job_t
 	the_world = sw;
 	signal(SIGABRT, on_abort);
 	world_open(&sw->w, seed, job_text);
-	sw->w.draws_chaining = false; /* its job is there to be ruled, and short: it lasts long enough so */
+	sw->w.draws_chaining = false; /* a job that is there to be ruled: so it lasts long enough */
 	mem_init(&sw->mem, 0);
 	mem_init(&sw->words, 0);
 	sw->env = sw->w.env;
