@@ -78,7 +78,7 @@ def table(results):
         "%s; %d cores of %s, %.0f GB, kernel %s, huge pages: %s; %s."
         % (m["when"], m["cores"], m["processor"], m["memory_bytes"] / 1e9, m["kernel"],
            m["huge_pages"], m["compiler"]),
-        "%s (commit %s). Floor: %s. Each run %.0f s or more, %d in turn: median (least .. most)."
+        "%s (commit %s). Floor: %s. Each run %.0f s or more, in turn (%s): median (least .. most)."
         % (m["weir"], m["commit"], m["floor"], results["seconds"], results["rounds"]),
         "",
         "| row | what | measured | | CPU s a million | peak MB | checkpoints | beside | goal |",
