@@ -1,7 +1,7 @@
 /* upsert.c - finding or making the places of many keys at once. A row's slot is fetched into the
- * cache AHEAD rows before it is probed, so the memory is never idle: on W2's million keys 10 ns a
- * row, where fetching 128 rows, then probing 128, took 22. The common case, an entry that is
- * already on the open list, is one compare of keys and one mark (K5); slots that nothing stands in
+ * cache AHEAD rows before it is probed, so the memory is hardly ever idle; fetching a group of rows
+ * and then probing it leaves it idle while it probes. The common case, an entry that is already on
+ * the open list, is one compare of keys and one mark (K5); slots that nothing stands in
  * may hold any bytes, and are told by their mark and tag only when the bytes look right. */
 #include "state/probe.h"
 #include "state/tags.h"
