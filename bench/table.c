@@ -127,7 +127,7 @@ static void snapshot(struct keyed *k, uint64_t id, uint64_t base, struct keyed_s
 		n++;
 		t0 = now_s();
 		while ((c = keyed_take(k))) {
-			run_sort(&scratch, c);
+			run_order(&scratch, c);
 			run_feed(w, c);
 			while (run_step(w, &out) == RUN_BLOCK) {
 				bytes_put_u32(&to->bytes, (uint32_t)out.len);

@@ -257,7 +257,11 @@ static RC pack_chunk_step(struct pack_job *j, bool *consumed, struct err *e)
 	if (pack_ready(k, r, e) != OK)
 		return e->code;
 	if (j->unsorted) {
-		run_sort(&k->packing->scratch, j->unsorted);
+		/* The scratch is this job's until it is finished: the lane has one for this class. */
+		if (j->list->next)
+			run_sort(&k->packing->scratch, j->unsorted);
+		else
+			run_order(&k->packing->scratch, j->list);
 		j->unsorted = j->unsorted->next;
 		return OK;
 	}

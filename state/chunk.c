@@ -52,6 +52,7 @@ static struct chunk *chunk_lend(struct chunk_pool *p, struct chunk *c, bool over
 	c->checkpoint = 0;
 	c->stream = CHUNK_ORDERED;
 	c->rows = c->used_bytes = 0;
+	c->order = NULL;
 	c->size_bytes = p->chunk_bytes;
 	c->overdraft = overdraft;
 	p->overdrafts += overdraft;

@@ -35,6 +35,8 @@ struct chunk {
 	enum chunk_stream stream;
 	uint32_t rows, used_bytes, size_bytes;
 	bool overdraft; /* beyond the budget: freed when put back */
+	const uint64_t *order; /* of run_order: word_at(order[i]) is where row i stands, as row_at
+	                          counts (run_in.h). NULL: rows stand one after the other */
 	_Alignas(16) uint8_t data[];
 };
 

@@ -6,7 +6,9 @@
 
 struct run_head {
 	struct chunk *c;
-	uint32_t at, end; /* of the row after this one, and behind the last, as row_at counts */
+	uint32_t next;     /* the number of the row after this one */
+	uint32_t next_at;  /* where it stands, as row_at counts, if rows stand in order */
+	bool has_deletions; /* only told of KEY_FIX8 */
 	struct row row;
 };
 
@@ -76,8 +78,22 @@ static void columns_add(struct run_columns *c, const struct keyed_shape *s, cons
 	}
 }
 
-/* Rows of numbers (KEY_FIX8): as many as the block takes, at most n. The values of deletions become
- * zero. */
+/* The operations of rows from `first` on, whose values are there: those of deletions become zero. */
+static void columns_delete(struct run_columns *c, const struct keyed_shape *s, uint32_t first,
+			   const uint8_t *op, const uint64_t *order, uint32_t n)
+{
+	uint32_t words = s->value_bytes / 8;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t row = first + i;
+		if (op[order ? word_at(order[i]) : i] != ROW_DELETE)
+			continue;
+		c->op_bits[row / 8] |= (uint8_t)(1u << (row % 8));
+		c->deletions++;
+		memset(&c->value[(size_t)row * words], 0, s->value_bytes);
+	}
+}
+
+/* Rows of numbers (KEY_FIX8): as many as the block takes, at most n. */
 static uint32_t columns_add_many(struct run_columns *c, const struct keyed_shape *s,
 				 const uint64_t *key, const uint64_t *value, const uint8_t *op,
 				 uint32_t n)
@@ -89,16 +105,24 @@ static uint32_t columns_add_many(struct run_columns *c, const struct keyed_shape
 	uint8_t any = 0;
 	for (uint32_t i = 0; i < n; i++)
 		any |= op[i];
-	for (uint32_t i = 0; any && i < n; i++) {
-		uint32_t row = first + i;
-		if (op[i] != ROW_DELETE)
-			continue;
-		c->op_bits[row / 8] |= (uint8_t)(1u << (row % 8));
-		c->deletions++;
-		memset(&c->value[(size_t)row * words], 0, s->value_bytes);
-	}
+	if (any)
+		columns_delete(c, s, first, op, NULL, n);
 	c->rows = first + n;
 	return n;
+}
+
+/* The same of a chunk's rows in the order of words. */
+static inline __attribute__((always_inline)) void
+columns_gather(struct run_columns *c, const struct chunk_columns *x, const uint64_t *order,
+	       uint32_t n, uint32_t words)
+{
+	uint64_t *key = c->fix8 + c->rows, *value = c->value + (size_t)c->rows * words;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = word_at(order[i]);
+		key[i] = x->key[at];
+		for (uint32_t w = 0; w < words; w++)
+			value[(size_t)i * words + w] = x->value[(size_t)at * words + w];
+	}
 }
 
 static bool columns_full(const struct run_columns *c, uint32_t key_len)
@@ -192,21 +216,34 @@ static bool row_above_last(const struct run_writer *w, const struct row *r)
 /* The head's next row; false: the chunk is at its end. */
 static bool head_next(struct run_head *h, const struct keyed_shape *s)
 {
-	if (h->at >= h->end)
+	const struct chunk *c = h->c;
+	if (h->next >= c->rows)
 		return false;
-	h->row = row_at(s, h->c, h->at);
-	h->at += h->row.row_len;
+	h->row = row_at(s, c, c->order ? word_at(c->order[h->next]) : h->next_at);
+	h->next_at += h->row.row_len;
+	h->next++;
 	return true;
+}
+
+static bool chunk_has_deletions(struct chunk *c, const struct keyed_shape *s)
+{
+	uint8_t any = 0;
+	if (s->form == KEY_BYTES)
+		return false;
+	struct chunk_columns x = chunk_columns(c, s->value_bytes);
+	for (uint32_t i = 0; i < c->rows; i++)
+		any |= x.op[i];
+	return any == ROW_DELETE;
 }
 
 void run_feed(struct run_writer *w, struct chunk *list)
 {
 	CHECK(w->heads == 0);
 	for (struct chunk *c = list; c; c = c->next) {
-		CHECK(w->heads < RUN_LISTS);
-		uint32_t end = w->shape.form == KEY_FIX8 ? c->rows : c->used_bytes;
-		w->head[w->heads] = (struct run_head){.c = c, .end = end};
-		w->heads += head_next(&w->head[w->heads], &w->shape);
+		struct run_head *h = &w->head[w->heads];
+		CHECK(w->heads < RUN_LISTS && (!c->order || (c == list && !c->next)));
+		*h = (struct run_head){.c = c, .has_deletions = chunk_has_deletions(c, &w->shape)};
+		w->heads += head_next(h, &w->shape);
 	}
 }
 
@@ -224,17 +261,44 @@ static uint32_t head_least(const struct run_writer *w)
 
 /* The rest of the only head, as far as the block takes it. The chunk is sorted and its first row
  * was above the last one, so all are. */
-static void head_bulk(struct run_writer *w)
+static void head_numbers(struct run_writer *w)
 {
 	struct run_head *h = &w->head[0];
+	struct run_columns *c = &w->col;
 	struct chunk_columns x = chunk_columns(h->c, w->shape.value_bytes);
-	uint32_t words = w->shape.value_bytes / 8, from = h->at - 1;
-	uint32_t n = columns_add_many(&w->col, &w->shape, x.key + from,
-				      x.value + (size_t)from * words, x.op + from, h->end - from);
+	uint32_t words = w->shape.value_bytes / 8, first = c->rows, from = h->next - 1;
+	uint32_t n = h->c->rows - from, room = RUN_BLOCK_ROWS - first;
+	const uint64_t *order = h->c->order ? h->c->order + from : NULL;
+	n = n < room ? n : room;
+	if (!order) {
+		n = columns_add_many(c, &w->shape, x.key + from, x.value + (size_t)from * words,
+				     x.op + from, n);
+	} else {
+		if (words == 1)
+			columns_gather(c, &x, order, n, 1);
+		else
+			columns_gather(c, &x, order, n, 2);
+		if (h->has_deletions)
+			columns_delete(c, &w->shape, first, x.op, order, n);
+		c->rows += n;
+	}
+	h->next = h->next_at = from + n;
 	if (n)
-		w->last_hash = w->col.last_hash = shape_hash(&w->shape, &x.key[from + n - 1], 8);
-	h->at = from + n;
+		w->last_hash = c->last_hash = shape_hash(&w->shape, &c->fix8[c->rows - 1], 8);
 	w->heads = head_next(h, &w->shape);
+}
+
+/* The same of texts: the head's row and those after it. */
+static void head_texts(struct run_writer *w)
+{
+	struct run_head *h = &w->head[0];
+	bool more = w->heads;
+	while (more && !columns_full(&w->col, h->row.key_len)) {
+		columns_add(&w->col, &w->shape, &h->row, true);
+		more = head_next(h, &w->shape);
+	}
+	w->last_hash = w->col.last_hash;
+	w->heads = more;
 }
 
 enum run_did run_step(struct run_writer *w, struct run_out *out)
@@ -253,7 +317,9 @@ enum run_did run_step(struct run_writer *w, struct run_out *out)
 		if (did == RUN_BLOCK)
 			return did;
 		if (w->heads == 1 && w->shape.form == KEY_FIX8)
-			head_bulk(w);
+			head_numbers(w);
+		else if (w->heads == 1)
+			head_texts(w);
 	}
 	return RUN_NEED;
 }

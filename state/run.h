@@ -5,7 +5,7 @@
  * Threads: each object has one owner.
  *
  * Packing, as the lane drives it, one small step at a time:
- *     for each chunk: run_sort(&scratch, chunk)
+ *     for each chunk: run_sort(&scratch, chunk); for the only one of its list: run_order
  *     run_feed(w, chunk or list)
  *     while ((did = run_step(w, &out)) != RUN_NEED)
  *             RUN_BLOCK: out's bytes go to the section     RUN_BREAK: close it, begin a new run
@@ -20,10 +20,10 @@
 #define RUN_BLOCK_BYTES (256u * 1024u) /* an encoded block is never larger: the limit of inv 34 */
 #define RUN_LISTS 64u                  /* chunks in one list fed at once */
 
-/* Memory for run_sort: about 1 MiB. It fits every shape: the caller may set another one. */
+/* Memory for run_sort and run_order: about 1/2 MiB. It fits every shape: the caller may set another one. */
 struct run_scratch {
 	struct mem *mem;
-	struct run_place *places; /* two arrays */
+	uint64_t *words; /* two arrays: one a row (words.h), and room to distribute them */
 	uint8_t *rows;
 	struct keyed_shape shape;
 };
@@ -32,6 +32,9 @@ RC run_scratch_open(struct run_scratch *s, const struct keyed_shape *shape, stru
 void run_scratch_close(struct run_scratch *s); /* legal on the zeroed one */
 /* Puts the rows of this one chunk into run order, in place. */
 void run_sort(struct run_scratch *s, struct chunk *c);
+/* Finds that order and leaves the rows where they are: c->order is set, and borrowed from s until
+ * its next use. For a chunk that is fed alone: its rows are moved only once, into blocks. */
+void run_order(struct run_scratch *s, struct chunk *c);
 
 /* A finished block. bytes are borrowed from the writer until its next call. */
 struct run_out {

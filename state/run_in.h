@@ -2,6 +2,7 @@
 #pragma once
 #include "base/check.h"
 #include "state/run.h"
+#include "state/words.h"
 
 /* A block closes before its texts exceed this (one longer key alone cannot: KEY_MAX_BYTES is
  * less). */
@@ -27,7 +28,7 @@ struct run_columns {
 /* b has at least RUN_BLOCK_BYTES reserved. Cannot fail. */
 void run_encode(const struct run_columns *c, const struct keyed_shape *shape, struct bytes *b);
 
-/* One row of a chunk that run_sort has seen; keys and values are borrowed from it. */
+/* One row of a chunk that run_sort or run_order has seen; keys and values are borrowed from it. */
 struct row {
 	uint64_t hash;
 	enum row_op op;

@@ -227,7 +227,10 @@ static inline void model_lane_pack(struct model_lane *l, struct chunk *list)
 	struct run_writer *w = ordered ? l->ordered : l->saved;
 	int run = ordered ? l->open : -1;
 	for (struct chunk *c = list; c; c = c->next)
-		run_sort(&l->scratch, c);
+		if (list->next)
+			run_sort(&l->scratch, c);
+		else
+			run_order(&l->scratch, c);
 	run_feed(w, list);
 	if (run < 0)
 		run = model_lane_run(l);
