@@ -150,6 +150,11 @@ void thread_join(struct thread *t)
 	t->handle = NULL;
 }
 
+void thread_yield(void)
+{
+	sched_yield();
+}
+
 unsigned thread_cores(void)
 {
 	cpu_set_t may;

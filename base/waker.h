@@ -49,6 +49,8 @@ struct thread {
 RC thread_start(struct thread *t, void (*run)(void *arg), void *arg, const char *name,
 		struct err *e);
 void thread_join(struct thread *t);
+/* Lets another thread have this processor for a moment, if one wants it. */
+void thread_yield(void);
 /* Processors this process may run on: at least 1. */
 unsigned thread_cores(void);
 

@@ -2,12 +2,13 @@
  *
  *   control thread: loop     <- waker (a letter came) <- timer (coordinator, restart) <- signals
  *   lane threads:   ioqueue_step until told to end; they live as long as the job
- *   task threads:   group_step until TASK_CLOSED; one attempt long
+ *   task threads:   group_step until TASK_CLOSED (workers.c); one attempt long
  *   restore threads: one a task with keyed state, joined before the tasks start */
 #include "jobs/drive.h"
 
 #include "base/check.h"
 #include "jobs/out.h"
+#include "jobs/workers.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -20,13 +21,6 @@ struct lane_thread {
 	struct ioqueue *q;
 	enum io_lane lane;
 	_Atomic bool end;
-};
-
-struct task_thread {
-	struct thread thread;
-	struct task_group *group;
-	struct clock *clock;
-	bool started;
 };
 
 struct restore_thread {
@@ -50,8 +44,7 @@ struct drive {
 	struct out *out;
 	struct lane_thread lane[2];
 	uint32_t lanes;
-	struct task_thread *worker; /* of the running attempt */
-	uint32_t n_workers;
+	struct workers *workers; /* of the running attempt */
 	bool began;
 	bool stopping, stop_owed; /* a stop was asked for; the job was not told yet */
 	bool signalled;
@@ -77,31 +70,6 @@ static void lane_main(void *arg)
 			waker_cancel(w);
 		else
 			waker_sleep(w, UINT64_MAX);
-	}
-}
-
-static void task_main(void *arg)
-{
-	struct task_thread *t = arg;
-	struct waker *w = &t->group->waker;
-	uint64_t wake_at;
-	for (;;) {
-		enum task_did did = group_step(t->group, clock_mono_us(t->clock), &wake_at);
-		if (did == TASK_BUSY)
-			continue;
-		if (did == TASK_CLOSED)
-			return;
-		waker_prepare(w);
-		uint64_t now = clock_mono_us(t->clock);
-		did = group_step(t->group, now, &wake_at);
-		if (did == TASK_CLOSED)
-			return;
-		if (did == TASK_BUSY)
-			waker_cancel(w);
-		else
-			waker_sleep(w, wake_at == UINT64_MAX ? UINT64_MAX
-				       : wake_at > now       ? wake_at - now
-							     : 0);
 	}
 }
 
@@ -168,53 +136,10 @@ static RC restore_all(struct drive *d, struct err *e)
 	return rc;
 }
 
-/* "count/0", and "+2" if two more share the thread. */
-static void name_of(const struct task_group *g, char *to, size_t size)
+static void workers_end(struct drive *d)
 {
-	const struct task_config *c = task_config(g->task[0]);
-	if (g->n == 1)
-		snprintf(to, size, "%s/%u", c->stage, c->subtask);
-	else
-		snprintf(to, size, "%.8s/%u+%u", c->stage, c->subtask, g->n - 1);
-}
-
-static RC workers_start(struct drive *d, struct err *e)
-{
-	for (uint32_t i = 0; i < d->n_workers; i++) {
-		struct task_thread *t = &d->worker[i];
-		char name[80];
-		name_of(t->group, name, sizeof name);
-		if (thread_start(&t->thread, task_main, t, name, e) != OK)
-			return err_in(e, "task %s", name);
-		t->started = true;
-	}
-	return OK;
-}
-
-static void workers_join(struct drive *d)
-{
-	for (uint32_t i = 0; d->worker && i < d->n_workers; i++)
-		if (d->worker[i].started)
-			thread_join(&d->worker[i].thread);
-	mem_put(d->mem, d->worker);
-	d->worker = NULL;
-}
-
-/* A thread that could not be started: its tasks are closed by hand, here, once all others were
- * told. */
-static void close_threadless(struct drive *d)
-{
-	uint64_t wake_at;
-	for (uint32_t i = 0; d->worker && i < d->n_workers; i++) {
-		struct task_thread *t = &d->worker[i];
-		if (t->started || !t->group)
-			continue;
-		enum task_did did = TASK_BUSY;
-		for (uint32_t turn = 0; turn <= t->group->n && did == TASK_BUSY; turn++)
-			did = group_step(t->group, clock_mono_us(d->clock), &wake_at);
-		if (did == TASK_CLOSED)
-			t->group = NULL;
-	}
+	workers_close(d->workers);
+	d->workers = NULL;
 }
 
 static void attempt_begin(struct drive *d)
@@ -222,26 +147,18 @@ static void attempt_begin(struct drive *d)
 	struct err e = {0};
 	d->began = false;
 	enum rc rc = job_begin_attempt(d->job, &e);
-	if (rc == OK) {
-		d->n_workers = attempt_threads(job_attempt(d->job));
-		d->worker = mem_get(d->mem, d->n_workers * sizeof *d->worker);
-		if (!d->worker)
-			rc = ERR(&e, E_NO_MEMORY, "no memory for the job's threads");
-	}
-	for (uint32_t i = 0; rc == OK && i < d->n_workers; i++) {
-		d->worker[i].group = attempt_thread(job_attempt(d->job), i);
-		d->worker[i].clock = d->clock;
-	}
+	if (rc == OK)
+		rc = workers_open(&d->workers, job_attempt(d->job), d->clock, d->mem, &e);
 	if (rc == OK)
 		rc = restore_all(d, &e);
 	if (rc == OK)
 		rc = job_start_attempt(d->job, &e);
 	if (rc != OK) {
-		workers_join(d);
+		workers_end(d);
 		job_attempt_broken(d->job, &e);
 		return;
 	}
-	if (workers_start(d, &e) != OK)
+	if (workers_start(d->workers, &e) != OK)
 		attempt_fail(job_attempt(d->job), &e, clock_mono_us(d->clock));
 }
 
@@ -276,10 +193,10 @@ static uint64_t drive_turn(struct drive *d)
 		return 0;
 	if (job_state(d->job) == JOB_RUNNING) {
 		job_step(d->job, &wake_at);
-		close_threadless(d);
+		workers_close_threadless(d->workers);
 		tell_began(d);
 		if (job_attempt_is_over(d->job)) {
-			workers_join(d);
+			workers_end(d);
 			job_end_attempt(d->job);
 			return is_final(job_state(d->job)) ? UINT64_MAX : 0;
 		}

@@ -45,11 +45,14 @@ static bool channel_fits(struct channel *ch)
 
 /* A pusher that finds no room says so, and looks again: either it sees what was popped before the
  * popper looked at the flag, or the popper sees the flag. One that waits for something else is not
- * disturbed at each pop. */
+ * disturbed at each pop. It said so once until it pushes: a look after that is enough, and one that
+ * waits awake does not take the line from the popper at each look. */
 bool channel_has_room(struct channel *ch)
 {
 	if (channel_fits(ch))
 		return true;
+	if (atomic_load_explicit(&ch->pusher_waits, memory_order_relaxed))
+		return false;
 	atomic_exchange(&ch->pusher_waits, 1);
 #ifndef __SANITIZE_THREAD__
 	atomic_thread_fence(memory_order_seq_cst);

@@ -154,10 +154,23 @@ static void task_tell_skipped(struct task *t)
 	mailbox_put(t->c.control, &t->skipped.mail);
 }
 
+/* Rows, not records: a filter may have left few of a full one. */
+static void task_flows(struct task *t, const struct batch *b)
+{
+	if (b->rows >= BATCH_ROWS / 2)
+		t->flowed_us = t->ctx.now_us;
+}
+
+uint64_t task_flowed_us(const struct task *t)
+{
+	return t->flowed_us;
+}
+
 void op_emit(struct op_ctx *ctx, struct batch **b)
 {
 	struct task *t = ctx->task;
 	uint32_t bad_row = 0;
+	task_flows(t, *b);
 	if (!t->outlet.records)
 		atomic_store_explicit(&t->stats.first_record_us, ctx->now_us, memory_order_relaxed);
 	if (outlet_send(&t->outlet, b, &bad_row, &ctx->error) == OK)
@@ -311,6 +324,7 @@ static enum task_did task_take(struct task *t)
 		return TASK_IDLE;
 	case GATE_BATCH:
 		t->batch = it.batch;
+		task_flows(t, it.batch);
 		atomic_store_explicit(&t->stats.records_in,
 				      atomic_load_explicit(&t->stats.records_in, memory_order_relaxed) +
 					      batch_count(it.batch),

@@ -82,6 +82,9 @@ void task_free(struct task *t);
 enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us);
 /* Its thread is another task's turn from now on: the time until its next step is not its work. */
 void task_rests(struct task *t, uint64_t now_us);
+/* When a batch that was at least half full last came in or went out; 0: never. Such a stream runs
+ * as fast as it can: what it waits for is near. Its thread's. */
+uint64_t task_flowed_us(const struct task *t);
 struct mailbox *task_mailbox(struct task *t);
 struct waker *task_waker(struct task *t);
 const struct task_stats *task_stats(const struct task *t);

@@ -84,3 +84,12 @@ enum task_did group_step(struct task_group *g, uint64_t now_us, uint64_t *wake_a
 	}
 	return closed == g->n ? TASK_CLOSED : TASK_IDLE;
 }
+
+uint64_t group_flowed_us(const struct task_group *g)
+{
+	uint64_t newest = 0;
+	for (uint32_t i = 0; i < g->n; i++)
+		if (task_flowed_us(g->task[i]) > newest)
+			newest = task_flowed_us(g->task[i]);
+	return newest;
+}

@@ -38,3 +38,5 @@ void group_link(struct task_group *g, uint32_t i, uint32_t k);
 /* Steps tasks until one did something (TASK_BUSY) or none could in a whole round: TASK_IDLE, with
  * the earliest *wake_at_us any of them named. TASK_CLOSED: all are. */
 enum task_did group_step(struct task_group *g, uint64_t now_us, uint64_t *wake_at_us);
+/* The newest of its tasks' task_flowed_us. */
+uint64_t group_flowed_us(const struct task_group *g);

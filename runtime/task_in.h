@@ -62,7 +62,7 @@ struct task {
 	bool failed_told, skipped_told;
 	struct task_report ended, failed, bye, skipped;
 	struct task_stats stats;
-	uint64_t last_us;
+	uint64_t last_us, flowed_us;
 	enum task_did last_did;
 	uint32_t busy_steps;
 };
