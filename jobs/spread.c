@@ -126,14 +126,14 @@ static bool release(struct spread *s)
 static bool look_placed(struct spread *s, uint64_t busiest, uint64_t rest_us, uint64_t took_us,
 			uint64_t now_us)
 {
-	if (busiest * 100 < took_us * LITTLE)
-		return release(s);
-	if (is_disturbed(s, rest_us, took_us)) {
+	if (is_disturbed(s, rest_us, took_us)) { /* first: it may be why little gets done */
 		s->not_before_us = now_us + s->pause_us;
 		s->pause_us = s->pause_us * 2 < SPREAD_PAUSE_MAX_US ? s->pause_us * 2
 								    : SPREAD_PAUSE_MAX_US;
 		return release(s);
 	}
+	if (busiest * 100 < took_us * LITTLE)
+		return release(s);
 	if (now_us - s->placed_us > 4 * s->pause_us)
 		s->pause_us = SPREAD_PAUSE_US; /* who disturbed it is gone */
 	find_better(s);

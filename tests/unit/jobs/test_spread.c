@@ -112,6 +112,16 @@ TEST(it_is_let_go_when_others_want_a_processor_and_comes_back_ever_later)
 	close_fix(&f);
 }
 
+TEST(one_that_gets_little_done_because_of_others_does_not_come_back_at_once)
+{
+	struct fix f;
+	open_fix(&f, 3, 2);
+	EXPECT(look(&f, (unsigned[]){40, 90, 20}, NULL));
+	EXPECT(look(&f, (unsigned[]){5, 10, 5}, (unsigned[]){80, 80, 80}) && is_released(&f));
+	EXPECT(!look(&f, (unsigned[]){40, 90, 20}, NULL) && is_released(&f));
+	close_fix(&f);
+}
+
 TEST(threads_of_the_job_that_wait_for_each_other_or_for_its_lanes_are_not_disturbed)
 {
 	struct fix f;
@@ -210,6 +220,7 @@ int main(void)
 		T(with_a_processor_for_each_thread_or_only_one_the_kernel_chooses),
 		T(a_job_that_has_time_to_spare_is_not_placed_and_one_that_gets_it_is_let_go),
 		T(it_is_let_go_when_others_want_a_processor_and_comes_back_ever_later),
+		T(one_that_gets_little_done_because_of_others_does_not_come_back_at_once),
 		T(threads_of_the_job_that_wait_for_each_other_or_for_its_lanes_are_not_disturbed),
 		T(other_loads_lead_to_another_way_only_when_it_is_clearly_better),
 		T(after_a_rest_the_time_before_it_decides_nothing),
