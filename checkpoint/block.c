@@ -11,6 +11,7 @@ _Static_assert(BLOCK_RAW_MAX <= LZ4_MAX_INPUT_SIZE, "a block fits LZ4's int leng
 
 static const char block_magic[4] = {'W', 'B', 'L', 'K'};
 enum { LZ4HC_LEVEL = 6 }; /* by feel: most of the gain of 9 at twice its speed */
+enum { REST_BLOCKS = 15 }; /* by feel: what is tried for nothing costs a sixteenth */
 
 enum rc packer_init(struct packer *p, struct mem *mem, enum codec codec, struct err *e)
 {
@@ -41,14 +42,31 @@ static size_t pack(struct packer *p, const void *raw, size_t raw_len, void *to)
 	return n > 0 ? (size_t)n : 0;
 }
 
-enum rc block_pack(struct packer *p, struct block *b, const void *raw, size_t raw_len,
-		   struct bytes *to, struct err *e)
+/* pack() of those blocks that are worth trying. A byte that goes into LZ4 costs some ten times what
+ * one costs that goes to disk. */
+static size_t pack_some(struct packer *p, struct packer_rest *rest, const void *raw, size_t raw_len,
+			void *to)
+{
+	if (!rest || p->codec != CODEC_LZ4)
+		return pack(p, raw, raw_len, to);
+	if (rest->blocks) {
+		rest->blocks--;
+		return 0;
+	}
+	size_t packed = pack(p, raw, raw_len, to);
+	if (!packed || packed > raw_len - raw_len / 4)
+		rest->blocks = REST_BLOCKS;
+	return packed;
+}
+
+enum rc block_pack(struct packer *p, struct packer_rest *rest, struct block *b, const void *raw,
+		   size_t raw_len, struct bytes *to, struct err *e)
 {
 	CHECK(raw_len <= BLOCK_RAW_MAX);
 	if (!bytes_reserve(to, BLOCK_HEADER + raw_len))
 		return ERR(e, E_NO_MEMORY, "no memory for a block of %zu bytes", raw_len);
 	uint8_t *payload = to->data + to->len + BLOCK_HEADER;
-	size_t packed = pack(p, raw, raw_len, payload);
+	size_t packed = pack_some(p, rest, raw, raw_len, payload);
 	b->codec = packed ? CODEC_LZ4 : CODEC_NONE;
 	if (!packed && raw_len)
 		memcpy(payload, raw, raw_len);

@@ -31,13 +31,21 @@ struct packer {
 	void *lz4;
 	enum codec codec;
 };
+
+/* How many further blocks of one kind are stored as they are, because the last one that was tried
+ * was hardly worth compressing. Zeroed: try. */
+struct packer_rest {
+	uint32_t blocks;
+};
 RC packer_init(struct packer *p, struct mem *mem, enum codec codec, struct err *e);
 void packer_close(struct packer *p); /* legal on the empty value */
 
 /* Appends header and payload to `to`: compressed if that is shorter, raw otherwise. b gives
- * section_no, rows, first_hash, last_hash; the rest of b is filled in. raw_len <= BLOCK_RAW_MAX. */
-RC block_pack(struct packer *p, struct block *b, const void *raw, size_t raw_len,
-	      struct bytes *to, struct err *e);
+ * section_no, rows, first_hash, last_hash; the rest of b is filled in. raw_len <= BLOCK_RAW_MAX.
+ * With CODEC_LZ4, most blocks like one that did not become a quarter shorter are not tried: rest
+ * belongs to blocks that are alike (NULL: each is tried). */
+RC block_pack(struct packer *p, struct packer_rest *rest, struct block *b, const void *raw,
+	      size_t raw_len, struct bytes *to, struct err *e);
 
 /* Verifies len bytes as exactly one block that equals *want in every field (the index said so),
  * and puts its raw bytes into raw (cleared first). E_CORRUPT. */

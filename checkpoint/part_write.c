@@ -8,6 +8,7 @@
 struct open_section {
 	uint32_t no, n_blocks;
 	uint64_t rows, raw_bytes, disk_bytes, last_hash;
+	struct packer_rest rest;
 	struct bytes index;
 };
 
@@ -161,7 +162,7 @@ static enum rc append(struct part_writer *w, struct block *b, const void *raw, s
 	if (rc != OK)
 		return rc;
 	uint64_t offset = part_bytes(w);
-	rc = block_pack(&w->packer, b, raw, raw_len, &w->pending, e);
+	rc = block_pack(&w->packer, &s->rest, b, raw, raw_len, &w->pending, e);
 	if (rc != OK)
 		return rc;
 	index_put(&s->index, offset, b);

@@ -7,6 +7,7 @@
  * taken back out and begin the next chunk. A cluster larger than a chunk is sorted here, by slot
  * numbers. */
 #include "state/keyed_in.h"
+#include "state/lines.h"
 #include "state/tags.h"
 
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #define GROUPS_A_ROW 16u   /* groups passed over that cost as much as a row, by feel */
 #define GROUP_ROWS_COST 8u /* looking at every tag of a group costs as much as these rows */
 #define GROUPS_AHEAD 8u    /* groups whose tags are fetched before they are looked at */
+#define LINES_A_ROW 2u     /* rows of whole groups that cost as much as one by itself */
+#define GROUP_DENSE 24 /* owed entries of a group that are worth looking at all of its lines */
 #define TIDY_BYTES (64u << 10) /* of the marks put aside, a slice: some 5 us */
 #define SAVED_CHUNKS_MAX 32u /* of one run; at most RUN_LISTS */
 
@@ -338,7 +341,8 @@ static uint64_t group_owes(const struct keyed *k, const struct table *t, uint64_
 	return bits;
 }
 
-/* Slots whose rows are to be written, up to AHEAD of them, fetched into the cache. Cleans the
+/* Slots whose rows are to be written, of as many whole groups as have up to AHEAD of them, fetched
+ * into the cache. Cleans the
  * groups it passes. *work: what this cost, in rows. */
 static uint32_t scan_ahead(struct keyed *k, struct scan *s, uint64_t *slots, uint64_t *work)
 {
@@ -358,10 +362,11 @@ static uint32_t scan_ahead(struct keyed *k, struct scan *s, uint64_t *slots, uin
 		}
 		if (s->t->sums[group] & z->clearing)
 			lists_clean_group(k, s->t, group, z->clearing);
-		*work += GROUP_ROWS_COST;
 		uint64_t owes = group_owes(k, s->t, group) >> (s->at - first) << (s->at - first);
-		if (first >= s->checked_from && next == first + GROUP_SLOTS &&
-		    n + (uint32_t)__builtin_popcountll(owes) <= AHEAD) {
+		if (n + (uint32_t)__builtin_popcountll(owes) > AHEAD)
+			break; /* so the next look begins where a group does */
+		*work += GROUP_ROWS_COST;
+		if (first >= s->checked_from && next == first + GROUP_SLOTS) {
 			for (; owes; owes &= owes - 1, n++) {
 				slots[n] = first + (uint64_t)__builtin_ctzll(owes);
 				__builtin_prefetch(table_slot(s->t, slots[n]));
@@ -369,22 +374,51 @@ static uint32_t scan_ahead(struct keyed *k, struct scan *s, uint64_t *slots, uin
 			s->at = next;
 			continue;
 		}
-		for (; owes && n < AHEAD; owes &= owes - 1) {
+		for (; owes; owes &= owes - 1) {
 			uint64_t slot = first + (uint64_t)__builtin_ctzll(owes);
 			if (slot >= next)
 				break;
-			s->at = slot + 1;
 			if (slot < s->checked_from &&
 			    keyed_slot_hash(k, table_slot(s->t, slot)) < z->cursor)
 				continue;
 			__builtin_prefetch(table_slot(s->t, slot));
 			slots[n++] = slot;
 		}
-		if (!owes || first + (uint64_t)__builtin_ctzll(owes) >= next)
-			s->at = next;
+		s->at = next;
 	}
 	*work += n + groups / GROUPS_A_ROW + 1;
 	return n;
+}
+
+/* --- whole groups: what most of a snapshot of everything is, lines of numbers (LINED_BYTES) --- */
+
+/* Groups from s->at on whose hashes need no look, as long as many of a group's rows are owed, none
+ * of them a deletion, and the chunk has room. *work: as of scan_ahead. */
+static void groups_write(struct keyed *k, struct scan *s, uint64_t *work, uint64_t max)
+{
+	const struct freeze *z = &k->f;
+	struct chunk *c = z->ordered;
+	const enum simd level = simd_have();
+	if (k->slot_bytes != LINED_BYTES || !c || s->at % GROUP_SLOTS || s->at < s->checked_from)
+		return;
+	struct chunk_columns x = chunk_columns(c, 8);
+	while (s->at + GROUP_SLOTS <= s->end && c->rows + 2 * GROUP_SLOTS <= x.room && *work < max) {
+		uint64_t group = s->at / GROUP_SLOTS;
+		uint64_t owes = group_owes(k, s->t, group);
+		uint64_t dead = tags_match(s->t->tags + s->at, TAG_DEAD, TAG_DEAD);
+		if (owes & dead || __builtin_popcountll(owes) < GROUP_DENSE)
+			return;
+		if (s->t->sums[group] & z->clearing)
+			lists_clean_group(k, s->t, group, z->clearing);
+		__builtin_prefetch(s->t->tags + s->at + GROUPS_AHEAD * GROUP_SLOTS);
+		uint32_t n = lines_put(table_slot(s->t, s->at), owes, x.key + c->rows,
+				       x.value + c->rows, level);
+		memset(x.op + c->rows, ROW_PUT, GROUP_SLOTS);
+		c->rows += n;
+		c->used_bytes += n * k->row_bytes;
+		*work += n / LINES_A_ROW + 1;
+		s->at += GROUP_SLOTS;
+	}
 }
 
 /* The row of `slot` has no room: the chunk ends before its cluster; s->at is where to go on. *room:
@@ -476,6 +510,7 @@ RC keyed_slice(struct keyed *k, uint32_t max_rows, enum keyed_slice *at, struct 
 	}
 	scan_begin(k, &s);
 	for (;;) {
+		groups_write(k, &s, &work, max_rows);
 		uint32_t n = scan_ahead(k, &s, slots, &work);
 		if (scan_write(k, &s, slots, n, &room, e) != OK)
 			return E_NO_MEMORY;

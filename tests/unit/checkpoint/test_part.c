@@ -326,7 +326,7 @@ TEST(inv34_a_block_never_unpacks_beyond_what_it_declares)
 	uint8_t rows[1000] = {0};
 	EXPECT_OK(packer_init(&p, &mem, CODEC_LZ4, &e), &e);
 	struct block b = {.section_no = 1, .rows = 3};
-	EXPECT_OK(block_pack(&p, &b, rows, sizeof rows, &packed, &e), &e);
+	EXPECT_OK(block_pack(&p, NULL, &b, rows, sizeof rows, &packed, &e), &e);
 	EXPECT(b.codec == CODEC_LZ4 && b.packed_len < 100);
 	uint32_t lies[] = {0, 1, 999, 1001, BLOCK_RAW_MAX, BLOCK_RAW_MAX + 1, UINT32_MAX};
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
