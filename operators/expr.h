@@ -18,6 +18,7 @@
  * Compiling takes up to 2 MiB of stack (libpg_query's, for texts at the limits). */
 #pragma once
 #include "base/json.h"
+#include "operators/text_span.h"
 #include "runtime/batch.h"
 #include "runtime/pool.h"
 
@@ -67,14 +68,16 @@ struct expr_list {
 	struct expr *x;
 	const struct batch *b;
 	struct column *arg;     /* the evaluated text, owned */
-	uint32_t next_sel;      /* which selected row is next */
-	uint32_t next_off;      /* how far that row's text was cut */
-	bool row_begun;         /* for separators: an empty last element is still owed */
+	bool parents;           /* each element's row is asked for */
 	bool done;
-	void *more;             /* for the implementation */
+	uint32_t next_sel;      /* which selected row is next */
+	uint32_t next_off;      /* for separators: how far that row's text was cut */
+	struct text_span span;  /* for words: the rows being cut, before next_sel */
 };
-RC expr_list_begin(struct expr_list *l, struct expr *x, const struct batch *b, struct pool *pool,
-		   uint32_t *bad_row, struct err *e);
+/* parents: expr_list_next is to say of each element which row it came from; if not, it says so of
+ * a column's first and last only, and is faster. */
+RC expr_list_begin(struct expr_list *l, struct expr *x, const struct batch *b, bool parents,
+		   struct pool *pool, uint32_t *bad_row, struct err *e);
 /* Appends elements to *out (a T_STRING column from pool with rows set; created here), and to parent
  * (room for BATCH_ROWS) the column row each came from. Stops at BATCH_ROWS or the end of the batch
  * (then l->done). *out is NULL when there was nothing. */

@@ -22,11 +22,11 @@ static enum rc spread(const struct val *v, uint32_t rows, struct pool *pool, str
 	return OK;
 }
 
-RC expr_list_begin(struct expr_list *l, struct expr *x, const struct batch *b, struct pool *pool,
-		   uint32_t *bad_row, struct err *e)
+RC expr_list_begin(struct expr_list *l, struct expr *x, const struct batch *b, bool parents,
+		   struct pool *pool, uint32_t *bad_row, struct err *e)
 {
 	struct val v;
-	*l = (struct expr_list){.x = x, .b = b};
+	*l = (struct expr_list){.x = x, .b = b, .parents = parents};
 	CHECK(x->is_list);
 	enum rc rc = expr_run(x, x->root, b, pool, &v, bad_row, e);
 	if (rc == OK && val_is_const(&v)) {
@@ -42,28 +42,73 @@ RC expr_list_begin(struct expr_list *l, struct expr *x, const struct batch *b, s
 	return rc;
 }
 
-/* The bytes of a row's text with 16 readable ones behind them: inline ones are copied to room. */
+static uint32_t row_of(const struct expr_list *l, uint32_t i)
+{
+	return l->b->selected ? l->b->sel[i] : i;
+}
+
+static bool is_white(uint8_t c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Which rows elements [n, out->rows) came from; they end somewhere before l->span.at, and begin
+ * somewhere from `from` on. */
+static void words_parents(struct expr_list *l, uint32_t from, uint32_t n, const struct column *out,
+			  uint16_t *parent)
+{
+	struct text_span *s = &l->span;
+	uint32_t to = s->at;
+	if (l->parents) { /* the span is one row */
+		uint16_t row = text_span_row(s, l->b, from);
+		for (uint32_t i = n; i < out->rows; i++)
+			parent[i] = row;
+		return;
+	}
+	if (!n) {
+		while (is_white(s->p[from]))
+			from++;
+		parent[0] = text_span_row(s, l->b, from);
+	}
+	while (is_white(s->p[to - 1]))
+		to--;
+	parent[out->rows - 1] = text_span_row(s, l->b, to - 1);
+}
+
+/* Words of the rows from l->next_sel on, and of those before it that were begun. */
+static void words_of(struct expr_list *l, uint32_t rows, struct column *out, uint16_t *parent)
+{
+	struct text_span *s = &l->span;
+	while (out->rows < BATCH_ROWS) {
+		if (s->at == s->len) {
+			while (l->next_sel < rows && column_is_null(l->arg, row_of(l, l->next_sel)))
+				l->next_sel++;
+			if (l->next_sel == rows)
+				break;
+			text_span_begin(s, l->arg, l->b, l->next_sel, !l->parents);
+			l->next_sel = s->end;
+		}
+		uint32_t from = s->at, n = out->rows;
+		out->rows = split_words(l->x->simd, s->p, s->len, &s->at, s->like, l->x->list_case,
+					out->str, n);
+		if (out->rows > n)
+			words_parents(l, from, n, out, parent);
+	}
+	l->done = l->next_sel == rows && s->at == s->len;
+}
+
+/* The bytes of a row's text, with room around it that may be read: inline ones are copied. */
 static const uint8_t *row_bytes(const struct expr_list *l, const struct strview *s, uint8_t *room)
 {
 	if (s->len > STRVIEW_INLINE)
 		return l->arg->text[s->text]->data + s->off;
-	memcpy(room, s->inl, STRVIEW_INLINE);
-	return room;
+	memcpy(room + 4, s->inl, STRVIEW_INLINE);
+	return room + 4;
 }
-#define ROOM (STRVIEW_INLINE + 16 + 16)
+#define ROOM (4 + STRVIEW_INLINE + 16 + 16)
 
-/* One row's words from l->next_off on; true when the row is done. */
-static bool words_of(struct expr_list *l, uint32_t row, uint64_t *long_bytes, struct column *out,
-		     uint16_t *parent)
-{
-	const struct strview *s = &l->arg->str[row];
-	uint8_t room[ROOM];
-	out->rows = split_words(row_bytes(l, s, room), s->len, &l->next_off, *s, l->x->list_case,
-				(uint16_t)row, long_bytes, out->str, parent, out->rows);
-	return l->next_off == s->len;
-}
-
-/* The same for pieces between separators: one more than there are separators. */
+/* One row's pieces between separators, from l->next_off on: one more than there are separators;
+ * true when the row is done. */
 static bool pieces_of(struct expr_list *l, uint32_t row, struct column *out, uint16_t *parent)
 {
 	const struct val v = val_of_column(l->arg), *by = &l->x->list_by;
@@ -90,6 +135,26 @@ static bool pieces_of(struct expr_list *l, uint32_t row, struct column *out, uin
 			return true;
 	}
 	return false;
+}
+
+static void all_pieces(struct expr_list *l, uint32_t rows, struct column *out, uint16_t *parent)
+{
+	for (; l->next_sel < rows && out->rows < BATCH_ROWS; l->next_sel++) {
+		uint32_t row = row_of(l, l->next_sel);
+		if (!column_is_null(l->arg, row) && !pieces_of(l, row, out, parent))
+			break; /* full within the row */
+		l->next_off = 0;
+	}
+	l->done = l->next_sel == rows;
+}
+
+/* Of views that are not inline. */
+static uint64_t long_bytes(const struct column *c)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < c->rows; i++)
+		sum += c->str[i].len > STRVIEW_INLINE ? c->str[i].len : 0;
+	return sum;
 }
 
 /* Long words are still as they were: copies them, in the case asked for, into a text of out's own.
@@ -124,19 +189,13 @@ RC expr_list_next(struct expr_list *l, struct pool *pool, struct column **out, u
 	struct column *c = pool_column(pool, T_STRING);
 	if (!c)
 		return ERR(e, E_NO_MEMORY, "no memory for the elements of a list");
-	bool words = !l->x->list_sep;
 	uint32_t rows = batch_count(l->b);
-	uint64_t long_bytes = 0;
-	for (; l->next_sel < rows && c->rows < BATCH_ROWS; l->next_sel++) {
-		uint32_t row = l->b->selected ? l->b->sel[l->next_sel] : l->next_sel;
-		if (!column_is_null(l->arg, row) &&
-		    !(words ? words_of(l, row, &long_bytes, c, parent)
-			    : pieces_of(l, row, c, parent)))
-			break; /* full within the row */
-		l->next_off = 0;
-	}
-	l->done = l->next_sel == rows;
-	if (l->x->list_case && long_bytes && map_long(l, long_bytes, pool, c, e) != OK) {
+	if (l->x->list_sep)
+		all_pieces(l, rows, c, parent);
+	else
+		words_of(l, rows, c, parent);
+	uint64_t longs = l->x->list_case ? long_bytes(c) : 0;
+	if (longs && map_long(l, longs, pool, c, e) != OK) {
 		column_drop(c);
 		return E_NO_MEMORY;
 	}

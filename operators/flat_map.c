@@ -92,7 +92,7 @@ static void narrow_origin(struct batch *out, const struct batch *b, uint32_t fir
 		out->origin.end = (uint64_t)at->i64[last + 1];
 }
 
-/* Takes element; *out's sel holds the parent rows. Compaction is what gathers: its selection may
+/* Takes element; *out's sel holds the parent rows, the first and last of them at least. Compaction is what gathers: its selection may
  * name a row many times. */
 static enum rc fill(struct flat_map *f, struct op_ctx *ctx, const struct batch *b,
 		    struct batch *out, struct column *element)
@@ -129,7 +129,7 @@ static enum rc flat_map_try(void *self, struct op_ctx *ctx, const struct batch *
 {
 	struct flat_map *f = self;
 	struct expr_list list = {0};
-	enum rc rc = expr_list_begin(&list, f->x, b, ctx->pool, bad_row, e);
+	enum rc rc = expr_list_begin(&list, f->x, b, false, ctx->pool, bad_row, e);
 	expr_list_end(&list);
 	return rc;
 }
@@ -138,7 +138,8 @@ static enum rc flat_map_try(void *self, struct op_ctx *ctx, const struct batch *
 static bool begin(struct flat_map *f, struct op_ctx *ctx, struct batch *b)
 {
 	uint32_t bad_row = 0;
-	while (expr_list_begin(&f->list, f->x, b, ctx->pool, &bad_row, &ctx->error) != OK)
+	bool parents = f->conf->n_kept > 0;
+	while (expr_list_begin(&f->list, f->x, b, parents, ctx->pool, &bad_row, &ctx->error) != OK)
 		if (!skip_bad(ctx, b, flat_map_try, f)) {
 			record_error(ctx, b, bad_row);
 			return false;

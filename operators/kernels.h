@@ -36,17 +36,15 @@ kernel_fn kernel_length, kernel_octet_length, kernel_trim, kernel_substr, kernel
 kernel_fn kernel_split_part, kernel_replace, kernel_concat, kernel_like;
 
 /* --- kernels_split.c --- */
-/* The words of p[*from..len): what white space is not. View n and on of out, and their parent
- * rows, until BATCH_ROWS; returns the new n. *from becomes len, or where to go on (a word's first
- * byte) once out is full. like.text and like.off say where p stands, for long words; how: -1
- * lower, 1 upper, 0 as it is (long words are left as they are, and their lengths added to
- * *long_bytes). Reads up to 16 bytes beyond len. */
-uint32_t split_words(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, int how,
-		     uint16_t row, uint64_t *long_bytes, struct strview *out, uint16_t *parent,
-		     uint32_t n);
+/* The words of p[*from..len): what white space is not. View n and on of out, until BATCH_ROWS;
+ * returns the new n. *from becomes len, or where to go on once out is full: behind the last word
+ * that was cut. like.text and like.off say where p stands, for long words; how: -1 lower, 1 upper,
+ * 0 as it is (long words are left as they are). Reads up to 4 bytes before p and 64 behind len. */
+uint32_t split_words(enum simd simd, const uint8_t *p, uint32_t len, uint32_t *from,
+		     struct strview like, int how, struct strview *out, uint32_t n);
 
-/* The same for the pieces between bytes sep, empty ones too; *from becomes UINT32_MAX at the end,
- * since an empty last piece may be left at len. */
+/* The same for the pieces between bytes sep, empty ones too, of one row; *from becomes UINT32_MAX at
+ * the end, since an empty last piece may be left at len. */
 uint32_t split_byte(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, char sep,
 		    uint16_t row, struct strview *out, uint16_t *parent, uint32_t n);
 

@@ -1,140 +1,247 @@
-/* kernels_split.c - lines into words: the hottest loop of a word count.
- * 64 bytes give one bitmap of white space; its edges are the words' ends. A word of up to 12 bytes
- * is loaded, shifted behind its length and masked: no byte loop, no call, no copy of text. */
+/* kernels_split.c - text into words: the hottest loop of a word count.
+ *
+ *   64 bytes   the quick brown ..fox
+ *   begins     1   1     1       1        white space gives one bitmap, its edges two more; the
+ *   ends          1     1     1           n-th begin and the n-th end are a word's
+ *
+ * Words are cut four at a time without asking whether there are four: what is written too much is
+ * written over. Nothing branches on a word's length either: tables say what of its bytes, its
+ * length and its place becomes its view. A word that goes on behind the 64 bytes is where the next
+ * 64 begin. */
 #include "operators/kernels.h"
 #include "operators/simd.h"
 
 #define INLINE static inline __attribute__((always_inline))
+#define BLOCK 64u
 
-/* Row l keeps bytes 4 to 3 + l of a view. */
-#define KEEP(l)                                                                                    \
+/* How a word of l bytes becomes a view: the bytes from 4 before it on that are kept, its length,
+ * and the half that says its place if that is kept. */
+struct shape {
+	uint8_t text[16];
+	uint32_t len, zeros[3];
+	uint8_t place[16], unused[16];
+};
+#define SHAPE(l)                                                                                   \
 	{                                                                                          \
-		0, 0, 0, 0, -(l > 0), -(l > 1), -(l > 2), -(l > 3), -(l > 4), -(l > 5), -(l > 6),  \
-			-(l > 7), -(l > 8), -(l > 9), -(l > 10), -(l > 11)                         \
+		{0, 0, 0, 0, KEEP(l, 1), KEEP(l, 2), KEEP(l, 3), KEEP(l, 4), KEEP(l, 5),           \
+		 KEEP(l, 6), KEEP(l, 7), KEEP(l, 8), KEEP(l, 9), KEEP(l, 10), KEEP(l, 11),         \
+		 KEEP(l, 12)},                                                                     \
+		l, {0},                                                                            \
+		{[8 ... 15] = (l) > STRVIEW_INLINE ? 255 : 0}, {0}                                 \
 	}
-static const _Alignas(16) int8_t keep[STRVIEW_INLINE + 1][16] = {
-	KEEP(0), KEEP(1), KEEP(2), KEEP(3), KEEP(4),  KEEP(5),	KEEP(6),
-	KEEP(7), KEEP(8), KEEP(9), KEEP(10), KEEP(11), KEEP(12),
+/* Of a long word the first four: its prefix. */
+#define KEEP(l, i) ((i) <= (l) && ((l) <= STRVIEW_INLINE || (i) <= 4) ? 255 : 0)
+#define SHAPES_8(l)                                                                                \
+	SHAPE(l), SHAPE(l + 1), SHAPE(l + 2), SHAPE(l + 3), SHAPE(l + 4), SHAPE(l + 5),            \
+		SHAPE(l + 6), SHAPE(l + 7)
+static const _Alignas(64) struct shape shapes[BLOCK] = {
+	SHAPES_8(0),  SHAPES_8(8),  SHAPES_8(16), SHAPES_8(24),
+	SHAPES_8(32), SHAPES_8(40), SHAPES_8(48), SHAPES_8(56),
 };
 
-INLINE uint32_t found(__m128i v, __m128i sep, bool words)
+/* A place, as the upper half of a view has it, i bytes on; the last is for no word at all. */
+struct onward {
+	uint32_t zeros[3], off;
+};
+#define ONWARD_8(i)                                                                                \
+	{.off = i}, {.off = i + 1}, {.off = i + 2}, {.off = i + 3}, {.off = i + 4},                \
+		{.off = i + 5}, {.off = i + 6}, {.off = i + 7}
+static const _Alignas(64) struct onward onward[BLOCK + 1] = {
+	ONWARD_8(0),  ONWARD_8(8),  ONWARD_8(16), ONWARD_8(24),
+	ONWARD_8(32), ONWARD_8(40), ONWARD_8(48), ONWARD_8(56),
+};
+
+/* What a level has of its own: called through constants, so that they are inlined. */
+struct level {
+	uint64_t (*white)(const uint8_t *p); /* bit i: p[i] is white space, of BLOCK bytes */
+	uint64_t (*lowest)(uint64_t bits);   /* the place of the lowest one; none: 63 or 64 */
+};
+
+INLINE uint64_t lowest_base(uint64_t bits)
 {
-	return words ? simd_spaces(v) : (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, sep));
+	return (uint64_t)__builtin_ctzll(bits | 1ull << 63);
 }
 
-/* Bit i: p[i] is white space (words) or the separator; what lies beyond left is junk. */
-INLINE uint64_t cuts(const uint8_t *p, uint32_t left, __m128i sep, bool words)
+INLINE uint64_t white_base(const uint8_t *p)
 {
-	uint64_t m = found(simd_load(p), sep, words);
-	if (left > 16)
-		m |= (uint64_t)found(simd_load(p + 16), sep, words) << 16;
-	if (left > 32)
-		m |= (uint64_t)found(simd_load(p + 32), sep, words) << 32;
-	if (left > 48)
-		m |= (uint64_t)found(simd_load(p + 48), sep, words) << 48;
-	return m;
+	return simd_spaces(simd_load(p)) | (uint64_t)simd_spaces(simd_load(p + 16)) << 16 |
+	       (uint64_t)simd_spaces(simd_load(p + 32)) << 32 |
+	       (uint64_t)simd_spaces(simd_load(p + 48)) << 48;
+}
+#define LEVEL_BASE ((struct level){white_base, lowest_base})
+
+#ifdef __x86_64__
+#include <immintrin.h>
+
+/* A byte is white if the table has itself at its low four bits (after simdjson, Langdale and
+ * Lemire 2019). */
+TARGET_V3 static inline uint64_t white_v3(const uint8_t *p)
+{
+	const __m256i table = _mm256_setr_epi8(' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', '\v', '\f',
+					       '\r', 0, 0, ' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n',
+					       '\v', '\f', '\r', 0, 0);
+	__m256i a = _mm256_loadu_si256((const __m256i *)p);
+	__m256i b = _mm256_loadu_si256((const __m256i *)(p + 32));
+	a = _mm256_cmpeq_epi8(a, _mm256_shuffle_epi8(table, a));
+	b = _mm256_cmpeq_epi8(b, _mm256_shuffle_epi8(table, b));
+	return (uint32_t)_mm256_movemask_epi8(a) |
+	       (uint64_t)(uint32_t)_mm256_movemask_epi8(b) << 32;
 }
 
-INLINE void put_word(const uint8_t *p, uint32_t from, uint32_t to, struct strview like, int how,
-		     uint64_t *long_bytes, struct strview *out)
+TARGET_V3 static inline uint64_t lowest_v3(uint64_t bits)
 {
-	uint32_t len = to - from;
-	__m128i v = simd_load(p + from);
-	if (__builtin_expect(len > STRVIEW_INLINE, 0)) {
-		*out = (struct strview){.len = len, .text = like.text, .off = like.off + from};
-		memcpy(out->prefix, p + from, 4);
-		*long_bytes += len;
-		return;
-	}
+	uint64_t at; /* of the compiler's own, each would be set to 0 first: a third more */
+	__asm__("tzcntq %1, %0" : "=r"(at) : "r"(bits) : "cc");
+	return at;
+}
+#define LEVEL_V3 ((struct level){white_v3, lowest_v3})
+#endif
+
+/* The view of the len bytes at p, which is less than BLOCK; its place is `place` and a bit. */
+INLINE void put_view(const uint8_t *p, uint64_t len, int how, __m128i place,
+		     const struct onward *bit, struct strview *out)
+{
+	const struct shape *s = &shapes[len];
+	__m128i v = simd_load(p - 4);
 	if (how)
 		v = simd_case(v, how);
-	v = _mm_and_si128(_mm_slli_si128(v, 4), simd_load(keep[len]));
-	simd_store(out, _mm_or_si128(v, _mm_cvtsi32_si128((int)len)));
+	v = _mm_or_si128(_mm_and_si128(v, simd_load(s->text)), simd_load(&s->len));
+	place = _mm_and_si128(_mm_add_epi32(place, simd_load(bit)), simd_load(s->place));
+	simd_store(out, _mm_or_si128(v, place));
 }
 
-INLINE uint32_t cut(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, int how,
-		    uint16_t row, uint64_t *long_bytes, struct strview *out, uint16_t *parent,
-		    uint32_t n)
+INLINE __m128i place_of(struct strview like, uint32_t from)
 {
-	uint32_t at = *from, start = at;
-	uint64_t blank = 1; /* the byte before was white space, or there was none */
-	for (; at < len; at += 64) {
-		uint64_t m = cuts(p + at, len - at, _mm_setzero_si128(), true);
-		if (len - at < 64)
-			m |= ~0ull << (len - at);
-		uint64_t edges = m ^ (m << 1 | blank);
-		if (!blank && edges) {
-			uint32_t end = at + (uint32_t)__builtin_ctzll(edges);
-			put_word(p, start, end, like, how, long_bytes, &out[n]);
-			parent[n++] = row;
-			edges &= edges - 1;
-		}
-		while (edges) {
-			uint32_t first = at + (uint32_t)__builtin_ctzll(edges);
-			edges &= edges - 1;
-			if (!edges) { /* goes on in the next block */
-				start = first;
-				break;
+	return _mm_set_epi32((int)(like.off + from), (int)like.text, 0, 0);
+}
+
+/* The words that begin and end in blocks of which 16 bytes are there; up to that many are read
+ * behind the last. *from: where the first one begins that was not cut. */
+INLINE uint32_t cut_blocks(struct level level, const uint8_t *p, uint32_t len, uint32_t *from,
+			   struct strview like, int how, struct strview *out, uint32_t n)
+{
+	uint32_t at = *from;
+	while (at + 16 <= len) {
+		uint64_t white = level.white(p + at);
+		if (__builtin_expect(len - at < BLOCK, 0))
+			white |= ~0ull << (len - at);
+		uint64_t begins = ~white & (white << 1 | 1), ends = white & ~white << 1;
+		uint32_t count = (uint32_t)__builtin_popcountll(ends);
+		/* Either it is white at its end, or the last word there is goes on. */
+		uint32_t last = 63 - (uint32_t)__builtin_clzll(begins | 1);
+		uint32_t step = last + ((BLOCK - last) & -(uint32_t)(white >> 63));
+		if (__builtin_expect(!step || n + (count + 3) / 4 * 4 > BATCH_ROWS, 0))
+			break;
+		const uint8_t *block = p + at;
+		const __m128i place = place_of(like, at);
+		struct strview *to = out + n, *end = to + count;
+		for (; to < end; to += 4)
+			for (uint32_t k = 0; k < 4; k++) {
+				uint64_t a = level.lowest(begins), b = level.lowest(ends);
+				begins &= begins - 1;
+				ends &= ends - 1;
+				put_view(block + a, b - a, how, place, &onward[a], to + k);
 			}
-			if (__builtin_expect(n == BATCH_ROWS, 0)) {
-				*from = first;
-				return n;
-			}
-			uint32_t end = at + (uint32_t)__builtin_ctzll(edges);
-			put_word(p, first, end, like, how, long_bytes, &out[n]);
-			parent[n++] = row;
-			edges &= edges - 1;
-		}
-		blank = m >> 63;
-		if (__builtin_expect(!blank && n == BATCH_ROWS, 0)) { /* no room for its end */
-			*from = start;
-			return n;
-		}
+		n += count;
+		at += step;
 	}
-	if (!blank) {
-		put_word(p, start, len, like, how, long_bytes, &out[n]);
-		parent[n++] = row;
-	}
-	*from = len;
+	*from = at < len ? at : len;
 	return n;
 }
 
-uint32_t split_words(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, int how,
-		     uint16_t row, uint64_t *long_bytes, struct strview *out, uint16_t *parent,
-		     uint32_t n)
+/* The first byte from at on that is white, or is not; len if there is none. */
+static uint32_t find(const uint8_t *p, uint32_t at, uint32_t len, bool is_white)
 {
-	if (how < 0)
-		return cut(p, len, from, like, -1, row, long_bytes, out, parent, n);
-	if (how > 0)
-		return cut(p, len, from, like, 1, row, long_bytes, out, parent, n);
-	return cut(p, len, from, like, 0, row, long_bytes, out, parent, n);
+	for (; at < len; at += BLOCK) {
+		uint64_t m = white_base(p + at) ^ (is_white ? 0 : ~0ull);
+		if (m && at + (uint32_t)__builtin_ctzll(m) < len)
+			return at + (uint32_t)__builtin_ctzll(m);
+	}
+	return len;
+}
+
+/* The view of p[from..from + len), of any length. */
+INLINE void put_any(const uint8_t *p, uint32_t from, uint32_t len, int how, struct strview like,
+		    struct strview *out)
+{
+	put_view(p + from, len < BLOCK ? len : BLOCK - 1, how, place_of(like, from), onward, out);
+	out->len = len;
+}
+
+/* A word of any length; false: there is none. */
+static bool cut_one(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, int how,
+		    struct strview *out)
+{
+	uint32_t begin = find(p, *from, len, false), end = find(p, begin, len, true);
+	*from = end;
+	put_any(p, begin, end - begin, how, like, out);
+	return begin < end;
+}
+
+INLINE uint32_t cut(struct level level, const uint8_t *p, uint32_t len, uint32_t *from,
+		    struct strview like, int how, struct strview *out, uint32_t n)
+{
+	while (*from < len && n < BATCH_ROWS) {
+		n = cut_blocks(level, p, len, from, like, how, out, n);
+		if (n < BATCH_ROWS)
+			n += cut_one(p, len, from, like, how, &out[n]);
+	}
+	return n;
+}
+
+#define CUT(name, target, level)                                                                   \
+	target static uint32_t name(const uint8_t *p, uint32_t len, uint32_t *from,                \
+				    struct strview like, int how, struct strview *out, uint32_t n) \
+	{                                                                                          \
+		if (how < 0)                                                                       \
+			return cut(level, p, len, from, like, -1, out, n);                         \
+		if (how > 0)                                                                       \
+			return cut(level, p, len, from, like, 1, out, n);                          \
+		return cut(level, p, len, from, like, 0, out, n);                                  \
+	}
+CUT(split_base, , LEVEL_BASE)
+#ifdef __x86_64__
+CUT(split_v3, TARGET_V3, LEVEL_V3)
+#else
+#define split_v3 split_base
+#endif
+
+uint32_t split_words(enum simd simd, const uint8_t *p, uint32_t len, uint32_t *from,
+		     struct strview like, int how, struct strview *out, uint32_t n)
+{
+	return (simd >= SIMD_V3 ? split_v3 : split_base)(p, len, from, like, how, out, n);
+}
+
+/* Bit i: p[i] is the separator; what lies beyond left is junk. */
+INLINE uint64_t separators(const uint8_t *p, uint32_t left, __m128i sep)
+{
+	uint64_t m = 0;
+	for (uint32_t i = 0; i < BLOCK && i < left; i += 16)
+		m |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(simd_load(p + i), sep))
+		     << i;
+	return m;
 }
 
 uint32_t split_byte(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, char sep,
 		    uint16_t row, struct strview *out, uint16_t *parent, uint32_t n)
 {
+	const __m128i seps = _mm_set1_epi8(sep);
 	uint32_t start = *from;
-	uint64_t unused = 0;
-	for (uint32_t at = start; at < len; at += 64) {
-		uint64_t m = cuts(p + at, len - at, _mm_set1_epi8(sep), false);
-		if (len - at < 64)
-			m &= ~(~0ull << (len - at));
+	for (uint32_t at = start; at <= len; at += BLOCK) {
+		uint64_t m = at < len ? separators(p + at, len - at, seps) : 0;
+		if (len - at < BLOCK) /* the text's end ends a piece */
+			m = (m & ~(~0ull << (len - at))) | 1ull << (len - at);
 		for (; m; m &= m - 1) {
 			uint32_t end = at + (uint32_t)__builtin_ctzll(m);
 			if (__builtin_expect(n == BATCH_ROWS, 0)) {
 				*from = start;
 				return n;
 			}
-			put_word(p, start, end, like, 0, &unused, &out[n]);
+			put_any(p, start, end - start, 0, like, &out[n]);
 			parent[n++] = row;
 			start = end + 1;
 		}
 	}
-	*from = start;
-	if (n == BATCH_ROWS)
-		return n;
-	put_word(p, start, len, like, 0, &unused, &out[n]);
-	parent[n++] = row;
 	*from = UINT32_MAX;
 	return n;
 }

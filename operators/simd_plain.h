@@ -8,6 +8,7 @@
 typedef long long __m128i __attribute__((vector_size(16), may_alias)); /* as SSE2's own */
 typedef int8_t plain_i8 __attribute__((vector_size(16)));
 typedef uint8_t plain_u8 __attribute__((vector_size(16)));
+typedef uint32_t plain_u32 __attribute__((vector_size(16)));
 typedef uint16_t plain_u16 __attribute__((vector_size(16)));
 
 #define SIMD_PLAIN(type) static inline __attribute__((always_inline, unused)) type
@@ -75,6 +76,10 @@ SIMD_PLAIN(__m128i) _mm_xor_si128(__m128i a, __m128i b)
 SIMD_PLAIN(__m128i) _mm_sub_epi8(__m128i a, __m128i b)
 {
 	return (__m128i)((plain_u8)a - (plain_u8)b);
+}
+SIMD_PLAIN(__m128i) _mm_add_epi32(__m128i a, __m128i b)
+{
+	return (__m128i)((plain_u32)a + (plain_u32)b);
 }
 SIMD_PLAIN(__m128i) _mm_cmpeq_epi8(__m128i a, __m128i b)
 {

@@ -16,7 +16,7 @@ static char *elements(struct rig *r, const char *text, uint32_t *columns)
 	all[0] = '\0';
 	*columns = 0;
 	EXPECT(expr_type(x) == T_STRING && !expr_nullable(x) && expr_field(x) == -1);
-	EXPECT_OK(expr_list_begin(&l, x, r->b, r->pool, &r->bad_row, &r->e), &r->e);
+	EXPECT_OK(expr_list_begin(&l, x, r->b, true, r->pool, &r->bad_row, &r->e), &r->e);
 	while (!l.done) {
 		struct column *c;
 		EXPECT_OK(expr_list_next(&l, r->pool, &c, parent, &r->bad_row, &r->e), &r->e);
@@ -145,13 +145,13 @@ TEST(an_error_in_the_text_of_a_list_names_its_row)
 	ROW(&r, "a b", "1");
 	ROW(&r, "c d", "0");
 	struct expr *x = rig_compile_as(&r, "split(line || (1 / n)::text)", EXPR_LIST);
-	EXPECT(expr_list_begin(&l, x, r.b, r.pool, &r.bad_row, &r.e) == E_RECORD);
+	EXPECT(expr_list_begin(&l, x, r.b, true, r.pool, &r.bad_row, &r.e) == E_RECORD);
 	EXPECT(r.bad_row == 1 && strstr(r.e.text, "division by zero"));
 	expr_list_end(&l);
 	expr_close(x);
 	x = rig_compile_as(&r, "split(line, (1 / n)::text)", EXPR_LIST);
 	err_clear(&r.e);
-	EXPECT(expr_list_begin(&l, x, r.b, r.pool, &r.bad_row, &r.e) == E_RECORD && r.bad_row == 1);
+	EXPECT(expr_list_begin(&l, x, r.b, true, r.pool, &r.bad_row, &r.e) == E_RECORD && r.bad_row == 1);
 	expr_list_end(&l);
 	expr_close(x);
 	rig_close(&r);
@@ -315,7 +315,7 @@ TEST(inv31_splitting_survives_each_failed_allocation)
 		struct expr *x = rig_compile_as(&r, "split(lower(line || ' x'), 'o' || line)",
 			EXPR_LIST);
 		r.mem.fail_at = r.mem.calls + n;
-		enum rc rc = expr_list_begin(&l, x, r.b, r.pool, &r.bad_row, &r.e);
+		enum rc rc = expr_list_begin(&l, x, r.b, true, r.pool, &r.bad_row, &r.e);
 		while (rc == OK && !l.done) {
 			rc = expr_list_next(&l, r.pool, &c, parent, &r.bad_row, &r.e);
 			column_drop(c);

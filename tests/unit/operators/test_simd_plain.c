@@ -19,6 +19,7 @@
 #define _mm_or_si128 plain_or
 #define _mm_xor_si128 plain_xor
 #define _mm_sub_epi8 plain_sub
+#define _mm_add_epi32 plain_add_32
 #define _mm_cmpeq_epi8 plain_cmpeq
 #define _mm_cmpgt_epi8 plain_cmpgt
 #define _mm_cmplt_epi8 plain_cmplt
@@ -42,6 +43,7 @@
 #undef _mm_or_si128
 #undef _mm_xor_si128
 #undef _mm_sub_epi8
+#undef _mm_add_epi32
 #undef _mm_cmpeq_epi8
 #undef _mm_cmpgt_epi8
 #undef _mm_cmplt_epi8
@@ -72,6 +74,7 @@ static void compare_all(const uint8_t *x, const uint8_t *y)
 	SAME(_mm_or_si128(a, b), plain_or(a, b));
 	SAME(_mm_xor_si128(a, b), plain_xor(a, b));
 	SAME(_mm_sub_epi8(a, b), plain_sub(a, b));
+	SAME(_mm_add_epi32(a, b), plain_add_32(a, b));
 	SAME(_mm_cmpeq_epi8(a, b), plain_cmpeq(a, b));
 	SAME(_mm_cmpgt_epi8(a, b), plain_cmpgt(a, b));
 	SAME(_mm_cmplt_epi8(a, b), plain_cmplt(a, b));
