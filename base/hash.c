@@ -3,6 +3,7 @@
 #include "base/hash.h"
 
 #include "base/check.h"
+#include "base/hash_lanes.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -15,14 +16,8 @@ uint64_t hash_bytes(const void *data, size_t len)
 	return XXH3_64bits(data, len);
 }
 
-/* HASH_XXH3_64 goes one of four ways by length, and words of a text have every length: a branch the
- * processor cannot guess costs more than the hash. So rows are sorted by their way first (a store
- * each, no branch), and each way is a loop of its own, in which the compiler knows the bounds of
- * len. */
-enum { WAY_TINY, WAY_SHORT, WAY_MEDIUM, WAY_LONG, WAYS };
-#define WAY_ROWS 256 /* at a time, so that the lists stay in the first-level cache */
-
 #define HASH_MIDDLE_BYTES 48
+#define SOME_ROWS 256 /* at a time, so that lists of them stay in the first-level cache */
 
 static inline uint64_t load(const uint8_t *p)
 {
@@ -40,17 +35,78 @@ struct view {
 		} ref;
 	};
 };
+_Static_assert(sizeof(struct view) == 16, "Arrow's view");
 
-#define WAY_LOOP(list, count, least, most)                                                         \
-	for (uint32_t i = 0; i < (count); i++) {                                                   \
-		const struct view *v = view + (list)[i];                                           \
-		if ((int)v->len < (least) || v->len > (most))                                      \
+/* What many strings are hashed from and to. */
+struct views {
+	const struct view *view;
+	const uint8_t *const *base;
+	uint64_t *out;
+};
+
+static inline const uint8_t *view_bytes(const struct views *s, uint32_t row)
+{
+	const struct view *v = &s->view[row];
+	return s->base[v->ref.base] + v->ref.off;
+}
+
+/* --- XXH3_64bits goes one of many ways by length, and words of a text have every length: a branch
+ * the processor cannot guess costs more than the hash. So rows are sorted by their way first (a
+ * store each, no branch), and each way is a loop of its own, in which the compiler knows the bounds
+ * of len. --- */
+
+enum { WAY_3, WAY_8, WAY_12, WAY_16, WAY_32, WAY_64, WAY_LONG, WAYS };
+
+struct ways {
+	uint32_t n[WAYS];
+	uint16_t row[WAYS][SOME_ROWS];
+};
+
+#define WAY_LOOP(way, least, most, bytes)                                                          \
+	for (uint32_t i = 0; i < w->n[way]; i++) {                                                 \
+		uint32_t row = w->row[way][i], len = s.view[row].len;                              \
+		if ((int)len < (least) || len > (most))                                            \
 			__builtin_unreachable();                                                   \
-		out[(list)[i]] = XXH3_64bits(v->inl, v->len);                                      \
+		s.out[row] = XXH3_64bits(bytes, len);                                              \
 	}
 
-/* hash_string of 13 to 48 bytes: six words that cover them all, wherever they overlap, so that no
- * branch asks how long the text is. Two and two are folded, then all. */
+static void xxh3_by_ways(struct views s, const struct ways *w)
+{
+	WAY_LOOP(WAY_3, 0, 3, s.view[row].inl)
+	WAY_LOOP(WAY_8, 4, 8, s.view[row].inl)
+	WAY_LOOP(WAY_12, 9, 12, s.view[row].inl)
+	WAY_LOOP(WAY_16, 13, 16, view_bytes(&s, row))
+	WAY_LOOP(WAY_32, 17, 32, view_bytes(&s, row))
+	WAY_LOOP(WAY_64, 33, 64, view_bytes(&s, row))
+	for (uint32_t i = 0; i < w->n[WAY_LONG]; i++) {
+		uint32_t row = w->row[WAY_LONG][i];
+		s.out[row] = hash_bytes(view_bytes(&s, row), s.view[row].len);
+	}
+}
+
+static void xxh3_some(struct views s, const uint16_t *sel, uint32_t from, uint32_t n)
+{
+#define FOUR(way) way, way, way, way
+#define EIGHT(way) FOUR(way), FOUR(way)
+	static const uint8_t way_of[66] = {
+		FOUR(WAY_3),   WAY_8,	       FOUR(WAY_8),   FOUR(WAY_12),  FOUR(WAY_16),
+		EIGHT(WAY_32), EIGHT(WAY_32), EIGHT(WAY_64), EIGHT(WAY_64), EIGHT(WAY_64),
+		EIGHT(WAY_64), WAY_LONG,
+	};
+	struct ways w;
+	memset(w.n, 0, sizeof w.n);
+	for (uint32_t i = from; i < from + n; i++) {
+		uint32_t row = sel ? sel[i] : i, len = s.view[row].len;
+		uint8_t way = way_of[len < 65 ? len : 65];
+		w.row[way][w.n[way]++] = (uint16_t)row;
+	}
+	xxh3_by_ways(s, &w);
+}
+
+/* --- hash_string --- */
+
+/* Of 13 to 48 bytes: six words that cover them all, wherever they overlap, so that no branch asks
+ * how long the text is. Two and two are folded, then all. */
 static inline uint64_t hash_middle(const uint8_t *p, uint32_t len)
 {
 	uint32_t last = len - 8, end = len > 16 ? len - 16 : 0, mid = end / 2;
@@ -63,71 +119,102 @@ static inline uint64_t hash_middle(const uint8_t *p, uint32_t len)
 	return hash_fold(ab ^ cd ^ 0x90ED1765281C388Cu, ef ^ len ^ 0x589965CC75374CC3u);
 }
 
-/* Those longer than a view holds. */
-static inline void hash_long(enum hash_id id, const struct view *view, const uint8_t *const *base,
-			     const uint16_t *row, uint32_t n, uint64_t *out)
+/* First all rows as if they were short, without a branch; then those that are not, from a list. */
+static inline void one_as_short(const struct views *s, uint32_t row)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		const struct view *v = view + row[i];
-		const uint8_t *p = base[v->ref.base] + v->ref.off;
-		out[row[i]] = id == HASH_STRING && v->len <= HASH_MIDDLE_BYTES
-				      ? hash_middle(p, v->len)
-				      : XXH3_64bits(p, v->len);
+	uint64_t w[2];
+	memcpy(w, &s->view[row], sizeof w);
+	s->out[row] = hash_short(w[0], w[1]);
+}
+
+static uint32_t as_short(struct views s, const uint16_t *sel, uint32_t from, uint32_t end,
+			 uint16_t *list)
+{
+	uint32_t n = 0;
+	for (uint32_t i = from; i < end; i++) {
+		uint32_t row = sel ? sel[i] : i;
+		one_as_short(&s, row);
+		list[n] = (uint16_t)row;
+		n += s.view[row].len > HASH_SHORT_BYTES;
+	}
+	return n;
+}
+
+/* Rows from .. from + 63. */
+TARGET_V3 static uint32_t as_short_64_v3(struct views s, uint32_t from, uint16_t *list, uint32_t n)
+{
+	uint64_t is_long = 0;
+	for (uint32_t k = 0; k < 64; k += 2 * HASH_LANES) {
+		uint32_t row = from + k;
+		hash_x4 w0, w1, next0, next1;
+		hash_x4_words(&s.view[row], &w0, &w1);
+		hash_x4_words(&s.view[row + HASH_LANES], &next0, &next1);
+		*(hash_x4 *)&s.out[row] = hash_x4_short(w0, w1);
+		is_long |= (hash_x4_long(w0) | hash_x4_long(next0) << HASH_LANES) << k;
+		for (uint32_t i = 0; i < HASH_LANES; i++)
+			one_as_short(&s, row + HASH_LANES + i);
+	}
+	return hash_list_bits(is_long, from, list, n);
+}
+
+static void string_some(enum simd simd, struct views s, const uint16_t *sel, uint32_t from,
+			uint32_t n)
+{
+	uint16_t list[SOME_ROWS];
+	uint32_t n_list = 0, end = from + n;
+	for (; simd >= SIMD_V3 && !sel && from + 64 <= end; from += 64)
+		n_list = as_short_64_v3(s, from, list, n_list);
+	n_list += as_short(s, sel, from, end, list + n_list);
+	for (uint32_t i = 0; i < n_list; i++) {
+		uint32_t row = list[i], len = s.view[row].len;
+		const uint8_t *p = view_bytes(&s, row);
+		s.out[row] = len <= HASH_MIDDLE_BYTES ? hash_middle(p, len) : hash_bytes(p, len);
 	}
 }
 
-static void hash_some(const struct view *view, const uint8_t *const *base, const uint16_t *sel,
-		      uint32_t from, uint32_t n, uint64_t *out)
+void hash_views(enum simd simd, enum hash_id id, const void *view, const uint8_t *const *base,
+		const uint16_t *sel, uint32_t n, uint64_t *out)
 {
-	static const uint8_t way_of[16] = {
-		WAY_TINY,   WAY_TINY,   WAY_TINY,   WAY_TINY,   WAY_SHORT, WAY_SHORT,
-		WAY_SHORT,  WAY_SHORT,  WAY_SHORT,  WAY_MEDIUM, WAY_MEDIUM, WAY_MEDIUM,
-		WAY_MEDIUM, WAY_LONG,   WAY_LONG,   WAY_LONG,
-	};
-	uint16_t list[WAYS][WAY_ROWS];
-	uint32_t count[WAYS] = {0};
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t row = sel ? sel[from + i] : from + i, len = view[row].len;
-		uint8_t way = way_of[len < 15 ? len : 15];
-		list[way][count[way]++] = (uint16_t)row;
-	}
-	WAY_LOOP(list[WAY_TINY], count[WAY_TINY], 0, 3)
-	WAY_LOOP(list[WAY_SHORT], count[WAY_SHORT], 4, 8)
-	WAY_LOOP(list[WAY_MEDIUM], count[WAY_MEDIUM], 9, 12)
-	hash_long(HASH_XXH3_64, view, base, list[WAY_LONG], count[WAY_LONG], out);
-}
-
-/* HASH_STRING: all rows as if they were short, and a list of those that are not; no branch. */
-static inline void string_some(const struct view *view, const uint8_t *const *base,
-			       const uint16_t *sel, uint32_t from, uint32_t n, uint64_t *out)
-{
-	uint16_t longer[WAY_ROWS];
-	uint32_t count = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t row = sel ? sel[from + i] : from + i;
-		uint64_t w[2];
-		memcpy(w, &view[row], sizeof w);
-		out[row] = hash_short(w[0], w[1]);
-		longer[count] = (uint16_t)row;
-		count += view[row].len > HASH_SHORT_BYTES;
-	}
-	hash_long(HASH_STRING, view, base, longer, count, out);
-}
-
-void hash_views(enum hash_id id, const void *view, const uint8_t *const *base, const uint16_t *sel,
-		uint32_t n, uint64_t *out)
-{
-	_Static_assert(sizeof(struct view) == 16, "Arrow's view");
+	const struct views s = {view, base, out};
 	CHECK(id == HASH_XXH3_64 || id == HASH_STRING);
-	for (uint32_t at = 0; at < n; at += WAY_ROWS) {
-		uint32_t some = n - at < WAY_ROWS ? n - at : WAY_ROWS;
+	for (uint32_t at = 0; at < n; at += SOME_ROWS) {
+		uint32_t some = n - at < SOME_ROWS ? n - at : SOME_ROWS;
 		if (id == HASH_XXH3_64)
-			hash_some(view, base, sel, at, some, out);
-		else if (sel)
-			string_some(view, base, sel, at, some, out);
+			xxh3_some(s, sel, at, some);
 		else
-			string_some(view, base, NULL, at, some, out);
+			string_some(simd, s, sel, at, some);
 	}
+}
+
+/* --- hash_fold64 --- */
+
+static void numbers_plain(const uint64_t *key, uint32_t from, uint32_t n, uint64_t *restrict out)
+{
+	for (uint32_t i = from; i < n; i++)
+		out[i] = hash_fold64(key[i]);
+}
+
+TARGET_V3 static void numbers_v3(const uint64_t *key, uint32_t n, uint64_t *restrict out)
+{
+	uint32_t i = 0;
+	for (; i + 2 * HASH_LANES <= n; i += 2 * HASH_LANES) {
+		*(hash_x4 *)&out[i] = hash_x4_fold64(*(const hash_x4 *)&key[i]);
+		for (uint32_t k = i + HASH_LANES; k < i + 2 * HASH_LANES; k++)
+			out[k] = hash_fold64(key[k]);
+	}
+	numbers_plain(key, i, n, out);
+}
+
+void hash_numbers(enum simd simd, const uint64_t *key, const uint16_t *sel, uint32_t n,
+		  uint64_t *restrict out)
+{
+	if (sel)
+		for (uint32_t i = 0; i < n; i++)
+			out[sel[i]] = hash_fold64(key[sel[i]]);
+	else if (simd >= SIMD_V3)
+		numbers_v3(key, n, out);
+	else
+		numbers_plain(key, 0, n, out);
 }
 
 uint64_t hash_string(const void *data, size_t len)

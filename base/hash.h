@@ -1,6 +1,8 @@
 /* hash.h - the hashes of the format, frozen by golden vectors (docs/FORMAT.md): the door of xxhash.
  * Why one place: routing, placement, run order and checksums must agree for ever (inv 6). */
 #pragma once
+#include "base/cpu.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,9 +42,14 @@ uint64_t hash_string(const void *data, size_t len);
 
 /* HASH_STRING or HASH_XXH3_64 of many strings at once: out[row] for the n rows sel[0..n-1], or
  * 0..n-1 when sel is NULL. view: 16 bytes a row as Arrow has it: u32 length, then up to 12 bytes
- * inline, zeros behind them, or a 4-byte prefix, u32 number of a base, u32 offset from it. */
-void hash_views(enum hash_id id, const void *view, const uint8_t *const *base, const uint16_t *sel,
-		uint32_t n, uint64_t *out);
+ * inline, zeros behind them, or a 4-byte prefix, u32 number of a base, u32 offset from it.
+ * simd: simd_have(), or a lower level to be compared with it. */
+void hash_views(enum simd simd, enum hash_id id, const void *view, const uint8_t *const *base,
+		const uint16_t *sel, uint32_t n, uint64_t *out);
+
+/* HASH_FOLD64 of many keys, rows as above. */
+void hash_numbers(enum simd simd, const uint64_t *key, const uint16_t *sel, uint32_t n,
+		  uint64_t *restrict out);
 
 /* Folded multiply of an 8-byte key (as in wyhash and rapidhash, Wang Yi 2019): HASH_FOLD64.
  * Golden: see tests/unit/base/test_hash.c. */

@@ -15,6 +15,12 @@
  *
  * Against accidents, not against somebody who wants to be missed. Pure. */
 #pragma once
+#include "base/cpu.h"
 #include "runtime/batch.h"
 
-uint64_t record_checksum(const struct batch *b);
+/* With the instructions of this level. */
+uint64_t record_checksum_at(enum simd simd, const struct batch *b);
+static inline uint64_t record_checksum(const struct batch *b)
+{
+	return record_checksum_at(simd_have(), b);
+}

@@ -159,6 +159,26 @@ static RC keys_string_clipped(struct keys *k, const struct column *c, const stru
 	return OK;
 }
 
+typedef uint32_t four_u32 __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* The lengths of the rows, ORed: at least each of them. All rows: whole views are, four bytes of
+ * which are the length. */
+static uint32_t all_lengths(const struct strview *v, const struct batch *b)
+{
+	uint32_t some = 0;
+	four_u32 even = {0}, odd = {0};
+	if (b->selected) {
+		for (uint32_t i = 0; i < b->n_sel; i++)
+			some |= v[b->sel[i]].len;
+		return some;
+	}
+	for (uint32_t i = 0; i + 1 < b->rows; i += 2) {
+		even |= *(const four_u32 *)&v[i];
+		odd |= *(const four_u32 *)&v[i + 1];
+	}
+	return (even | odd)[0] | (b->rows ? v[b->rows - 1].len : 0);
+}
+
 static RC keys_string(struct keys *k, const struct key_spec *spec, const struct batch *b,
 		      uint32_t *bad_row, struct err *e)
 {
@@ -166,10 +186,7 @@ static RC keys_string(struct keys *k, const struct key_spec *spec, const struct 
 	for (uint32_t t = 0; t < c->n_texts; t++)
 		k->base[t] = c->text[t]->data;
 	k->view = (const struct key_view *)c->str;
-	uint32_t longest = 0;
-	EACH_ROW (b, i, row)
-		longest |= c->str[row].len;
-	if (longest <= KEY_BYTES_MAX) /* an OR is at least each of them */
+	if (all_lengths(c->str, b) <= KEY_BYTES_MAX)
 		return OK;
 	EACH_ROW (b, i, row)
 		if (c->str[row].len > KEY_BYTES_MAX)
@@ -202,13 +219,12 @@ RC keys_hash(struct keys *k, const struct key_spec *spec, struct batch *b, struc
 		return ERR(e, E_NO_MEMORY, "no memory for the hashes of a batch");
 	h->rows = b->rows;
 	uint64_t *out = (uint64_t *)h->i64;
-	if (k->fix8) {
-		EACH_ROW (b, i, row)
-			out[row] = hash_fold64(k->fix8[row]);
-	} else {
-		hash_views(k->hash_id ? k->hash_id : HASH_STRING, k->view, k->base,
-			   b->selected ? b->sel : NULL, batch_count(b), out);
-	}
+	const uint16_t *sel = b->selected ? b->sel : NULL;
+	if (k->fix8)
+		hash_numbers(simd_have(), k->fix8, sel, batch_count(b), out);
+	else
+		hash_views(simd_have(), k->hash_id ? k->hash_id : HASH_STRING, k->view, k->base, sel,
+			   batch_count(b), out);
 	b->hash = h;
 	return OK;
 }

@@ -5,6 +5,9 @@
 #include "base/rng.h"
 #include "tests/lib/test.h"
 
+#include <stdbool.h>
+#include <stdlib.h>
+
 /* Byte i of the input is 31 i + 7, modulo 256. The lengths are the borders of XXH3's branches. */
 static const struct {
 	size_t len;
@@ -201,40 +204,106 @@ TEST(each_group_is_owned_once_and_owner_agrees_with_first)
 	}
 }
 
+struct view {
+	uint32_t len;
+	char rest[12];
+};
+
+/* The view of len bytes at text + at; nothing is read there that the text does not have. */
+static struct view view_of(const char *text, uint32_t at, uint32_t len)
+{
+	struct view v = {.len = len};
+	uint32_t ref[2] = {1, at};
+	if (len <= 12) {
+		memcpy(v.rest, text + at, len);
+	} else {
+		memcpy(v.rest, text + at, 4);
+		memcpy(v.rest + 4, ref, sizeof ref);
+	}
+	return v;
+}
+
+/* All rows, and then some: every level beside one at a time. */
+#define MANY 700
 TEST(inv6_many_views_hash_like_each_alone)
 {
-	static const char text[] = "a text that is longer than any view holds inline, by far";
+	struct rng r;
+	uint64_t seed = 31;
+	rng_seed(&r, seed);
+	char *text = malloc(4096);
+	for (uint32_t i = 0; i < 4096; i++)
+		text[i] = (char)rng_next(&r);
 	const uint8_t *base[] = {NULL, (const uint8_t *)text};
-	struct {
-		uint32_t len;
-		char rest[12];
-	} v[40];
-	uint64_t all[40] = {0}, picked[40] = {0};
-	uint16_t sel[13];
-	for (uint32_t i = 0; i < 40; i++) {
-		uint32_t ref[3] = {0, 1, i};
-		memset(&v[i], 0, sizeof v[i]);
-		v[i].len = i < 20 ? i : 40 - i;
-		memcpy(&ref[0], text + i, 4);
-		if (v[i].len <= 12)
-			memcpy(v[i].rest, text + i, v[i].len);
-		else
-			memcpy(v[i].rest, ref, sizeof ref);
+	for (uint32_t round = 0; round < 300; round++) {
+		static const uint32_t longest[] = {3, 12, 13, 16, 20, 64, 300};
+		uint32_t n = round < 70 ? round : (uint32_t)rng_below(&r, MANY + 1), n_sel = 0;
+		uint32_t most = longest[rng_below(&r, 7)], at[MANY];
+		struct view *v = malloc(n * sizeof *v + 1); /* not a byte more than there are rows */
+		uint64_t *all = malloc(n * sizeof *all + 1), picked[MANY];
+		uint16_t sel[MANY];
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t len = (uint32_t)rng_below(&r, most + 1);
+			at[i] = (uint32_t)rng_below(&r, 4096 - len + 1);
+			v[i] = view_of(text, at[i], len);
+			if (rng_below(&r, 3) == 0)
+				sel[n_sel++] = (uint16_t)i;
+		}
+		for (enum simd simd = SIMD_BASE; simd <= simd_have(); simd++)
+			for (enum hash_id id = HASH_XXH3_64; id <= HASH_STRING; id += 2) {
+				memset(picked, 0x11, sizeof picked);
+				hash_views(simd, id, v, base, NULL, n, all);
+				hash_views(simd, id, v, base, sel, n_sel, picked);
+				for (uint32_t i = 0, k = 0; i < n; i++) {
+					uint64_t want = id == HASH_STRING
+								? hash_string(text + at[i], v[i].len)
+								: hash_bytes(text + at[i], v[i].len);
+					bool chosen = k < n_sel && sel[k] == i;
+					k += chosen;
+					if (all[i] != want ||
+					    picked[i] != (chosen ? want : 0x1111111111111111u))
+						fail_msg("seed %llu, round %u, level %d, hash %d, "
+							 "row %u of %u", (unsigned long long)seed,
+							 round, simd, id, i, n);
+				}
+			}
+		free(v);
+		free(all);
 	}
-	for (uint16_t i = 0; i < 13; i++)
-		sel[i] = (uint16_t)(3 * i);
-	hash_views(HASH_XXH3_64, v, base, NULL, 40, all);
-	hash_views(HASH_XXH3_64, v, base, sel, 13, picked);
-	for (uint32_t i = 0; i < 40; i++) {
-		EXPECT(all[i] == hash_bytes(text + i, v[i].len));
-		EXPECT(picked[i] == (i % 3 == 0 && i < 39 ? all[i] : 0));
-	}
-	memset(picked, 0, sizeof picked);
-	hash_views(HASH_STRING, v, base, NULL, 40, all);
-	hash_views(HASH_STRING, v, base, sel, 13, picked);
-	for (uint32_t i = 0; i < 40; i++) {
-		EXPECT(all[i] == hash_string(text + i, v[i].len));
-		EXPECT(picked[i] == (i % 3 == 0 && i < 39 ? all[i] : 0));
+	free(text);
+}
+
+TEST(inv6_many_numbers_hash_like_each_alone)
+{
+	struct rng r;
+	uint64_t seed = 32, key[MANY], all[MANY + 1], picked[MANY];
+	uint16_t sel[MANY];
+	rng_seed(&r, seed);
+	for (uint32_t round = 0; round < 200; round++) {
+		uint32_t n = round < 40 ? round : (uint32_t)rng_below(&r, MANY + 1), n_sel = 0;
+		for (uint32_t i = 0; i < n; i++) {
+			key[i] = rng_next(&r) >> rng_below(&r, 64);
+			if (rng_below(&r, 8) == 0) /* carries are what can go wrong */
+				key[i] ^= ~0ull << rng_below(&r, 64);
+			if (i < sizeof golden_fold / sizeof *golden_fold)
+				key[i] = golden_fold[i].key;
+			if (rng_below(&r, 2))
+				sel[n_sel++] = (uint16_t)i;
+		}
+		for (enum simd simd = SIMD_BASE; simd <= simd_have(); simd++) {
+			memset(picked, 0x11, sizeof picked);
+			all[n] = 42;
+			hash_numbers(simd, key, NULL, n, all);
+			hash_numbers(simd, key, sel, n_sel, picked);
+			EXPECT(all[n] == 42);
+			for (uint32_t i = 0, k = 0; i < n; i++) {
+				bool chosen = k < n_sel && sel[k] == i;
+				uint64_t want = hash_fold64(key[i]);
+				k += chosen;
+				if (all[i] != want || picked[i] != (chosen ? want : 0x1111111111111111u))
+					fail_msg("seed %llu, round %u, level %d, row %u of %u",
+						 (unsigned long long)seed, round, simd, i, n);
+			}
+		}
 	}
 }
 
@@ -248,6 +317,7 @@ int main(void)
 		T(checksum64_is_frozen_and_is_no_key_hash),
 		T(a_checksum_in_pieces_equals_that_of_the_whole),
 		T(inv6_many_views_hash_like_each_alone),
+		T(inv6_many_numbers_hash_like_each_alone),
 		T(inv6_each_hash_lies_between_the_borders_of_its_group),
 		T(groups_are_monotone_in_the_hash_and_their_borders_exact),
 		T(each_group_is_owned_once_and_owner_agrees_with_first),

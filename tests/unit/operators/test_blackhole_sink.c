@@ -119,7 +119,7 @@ TEST(batching_order_selection_and_subtask_do_not_show)
 }
 
 /* Batches of random words and numbers: with and without long words, nulls, other columns and a
- * selection. There is a loop of its own for the plain ones. */
+ * selection. There is a loop of its own for the plain ones, and one for each level. */
 TEST(random_batches_have_the_checksum_that_is_written_down)
 {
 	struct drive d;
@@ -133,11 +133,12 @@ TEST(random_batches_have_the_checksum_that_is_written_down)
 		static const enum type kinds[] = {T_STRING, T_INT64, T_INT64, T_FLOAT64};
 		enum type types[] = {kinds[rng_below(&r, 3)], kinds[1 + rng_below(&r, 3)],
 				     T_STRING, T_INT64};
-		b->rows = round < 8 ? round : 1 + (uint32_t)rng_below(&r, BATCH_ROWS);
+		b->rows = round < 70 ? round : 1 + (uint32_t)rng_below(&r, BATCH_ROWS);
 		b->n_cols = 2 + 2 * (rng_below(&r, 3) == 0);
 		for (uint32_t f = 0; f < b->n_cols; f++) {
 			struct column *c = b->col[f] = pool_column(d.pool, types[f]);
-			uint64_t most = f == 0 ? 20 : 13;
+			static const uint64_t lengths[] = {13, 14, 20, 66, 130};
+			uint64_t most = lengths[rng_below(&r, f == 0 ? 5 : 2)];
 			c->rows = b->rows;
 			column_text_add(c, t);
 			c->has_valid = rng_below(&r, 4) == 0;
@@ -147,6 +148,10 @@ TEST(random_batches_have_the_checksum_that_is_written_down)
 				uint32_t len = (uint32_t)rng_below(&r, most), at = t->used;
 				if (c->type != T_STRING) {
 					c->i64[i] = (int64_t)(rng_next(&r) >> rng_below(&r, 64));
+					continue;
+				}
+				if (c->has_valid && !bit_get(c->valid, i)) {
+					memset(&c->str[i], 0xA5, sizeof c->str[i]); /* anything */
 					continue;
 				}
 				for (; t->used < at + len; t->used++)
@@ -159,8 +164,10 @@ TEST(random_batches_have_the_checksum_that_is_written_down)
 			uint64_t want = 0;
 			for (uint32_t i = 0; i < batch_count(b); i++)
 				want += by_the_book(b, b->selected ? b->sel[i] : i);
-			if (record_checksum(b) != want)
-				fail_msg("seed %llu, round %u", (unsigned long long)seed, round);
+			for (enum simd simd = SIMD_BASE; simd <= simd_have(); simd++)
+				if (record_checksum_at(simd, b) != want)
+					fail_msg("seed %llu, round %u, level %d",
+						 (unsigned long long)seed, round, simd);
 			b->selected = true;
 			b->n_sel = 0;
 			for (uint32_t i = 0; i < b->rows; i++)
