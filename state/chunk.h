@@ -57,11 +57,15 @@ static inline struct chunk_columns chunk_columns(struct chunk *c, uint32_t value
 	return x;
 }
 
-/* n bytes, of which the first 16 in one go: from and to may be run over by 16 bytes. */
+/* n bytes, up to 32 of them without a call: from and to may be run over by 16 bytes. */
 static inline void chunk_copy(uint8_t *to, const uint8_t *from, uint32_t n)
 {
 	__builtin_memcpy(to, from, 16);
-	if (n > 16)
+	if (__builtin_expect(n <= 16, 1))
+		return;
+	if (n <= 32)
+		__builtin_memcpy(to + 16, from + 16, 16);
+	else
 		__builtin_memcpy(to + 16, from + 16, n - 16);
 }
 

@@ -292,13 +292,38 @@ static void head_numbers(struct run_writer *w)
 static void head_texts(struct run_writer *w)
 {
 	struct run_head *h = &w->head[0];
-	bool more = w->heads;
-	while (more && !columns_full(&w->col, h->row.key_len)) {
-		columns_add(&w->col, &w->shape, &h->row, true);
-		more = head_next(h, &w->shape);
+	struct run_columns *c = &w->col;
+	const uint64_t *order = h->c->order;
+	const uint32_t value_bytes = w->shape.value_bytes, words = value_bytes / 8;
+	const uint8_t *row = (const uint8_t *)h->row.key - CHUNK_TEXT_HEAD, *last = NULL;
+	uint32_t next = h->next - 1;
+	for (; next < h->c->rows; next++) {
+		row = order ? h->c->data + word_at(order[next]) : row;
+		uint32_t head = load_u32(row + 8), len = head & 0x7FFFFFFF, i = c->rows;
+		if (columns_full(c, len))
+			break;
+		chunk_copy(c->text + c->text_bytes, row + CHUNK_TEXT_HEAD, len);
+		c->len[i] = len;
+		c->text_bytes += len;
+		c->rows = i + 1;
+		const uint8_t *value = row + CHUNK_TEXT_HEAD + len;
+		if (words == 1)
+			memcpy(&c->value[i], value, 8);
+		else
+			memcpy(&c->value[(size_t)i * 2], value, 16);
+		if (__builtin_expect(head >> 31 == ROW_DELETE, 0)) {
+			c->op_bits[i / 8] |= (uint8_t)(1u << (i % 8));
+			c->deletions++;
+			memset(&c->value[(size_t)i * words], 0, value_bytes);
+		}
+		last = row;
+		row = value + value_bytes;
 	}
-	w->last_hash = w->col.last_hash;
-	w->heads = more;
+	if (last)
+		w->last_hash = c->last_hash = load_u64(last);
+	h->next = next;
+	h->next_at = (uint32_t)(row - h->c->data);
+	w->heads = head_next(h, &w->shape);
 }
 
 enum run_did run_step(struct run_writer *w, struct run_out *out)

@@ -6,8 +6,8 @@
  * together they are one run. Where a chunk fills up inside a cluster, the cluster's rows are
  * taken back out and begin the next chunk. A cluster larger than a chunk is sorted here, by slot
  * numbers. */
-#include "state/keyed_in.h"
 #include "state/lines.h"
+#include "state/slot_rows.h"
 #include "state/tags.h"
 
 #include <stdlib.h>
@@ -104,51 +104,12 @@ void keyed_abort(struct keyed *k)
 	z->running = false;
 }
 
-/* --- rows --- */
-
-static uint32_t row_size(const struct keyed *k, const uint8_t *slot)
-{
-	if (k->shape.form == KEY_FIX8)
-		return k->row_bytes;
-	return CHUNK_TEXT_HEAD + ((const struct slot_key *)slot)->len + k->shape.value_bytes;
-}
-
-static void row_put(const struct keyed *k, struct chunk *c, const uint8_t *slot, uint8_t tag)
-{
-	CHECK(row_size(k, slot) <= c->size_bytes - c->used_bytes);
-	uint32_t op = tag & TAG_DEAD ? ROW_DELETE : ROW_PUT;
-	if (k->shape.form == KEY_FIX8) {
-		struct chunk_columns x = chunk_columns(c, k->shape.value_bytes);
-		memcpy(&x.key[c->rows], slot, 8);
-		memcpy(&x.value[(size_t)c->rows * (k->shape.value_bytes / 8)], slot_value(slot, &k->shape),
-		       k->shape.value_bytes);
-		x.op[c->rows] = (uint8_t)op;
-		c->used_bytes += k->row_bytes;
-	} else {
-		uint8_t *to = c->data + c->used_bytes;
-		uint32_t len, head;
-		const uint8_t *key = slot_key(slot, KEY_BYTES, &len);
-		head = len | op << 31;
-		memcpy(to + 8, &head, 4);
-		if (len > KEY_INLINE_BYTES)
-			memcpy(to + CHUNK_TEXT_HEAD, key, len);
-		else /* with what stands behind it in the slot */
-			memcpy(to + CHUNK_TEXT_HEAD, key, KEY_INLINE_BYTES);
-		memcpy(to + CHUNK_TEXT_HEAD + len, slot_value(slot, &k->shape), k->shape.value_bytes);
-		c->used_bytes += CHUNK_TEXT_HEAD + len + k->shape.value_bytes;
-	}
-	c->rows++;
-}
-
-static uint32_t chunk_room(const struct chunk *c)
-{
-	return c->size_bytes - c->used_bytes;
-}
+/* --- saves --- */
 
 RC snapshot_save(struct keyed *k, const uint8_t *slot, uint8_t tag, struct err *e)
 {
 	struct freeze *z = &k->f;
-	if (!z->saved || chunk_room(z->saved) < row_size(k, slot)) {
+	if (!z->saved || chunk_room(z->saved) < slot_row_size(k, slot)) {
 		if (z->saved_count == SAVED_CHUNKS_MAX)
 			saved_close(z);
 		struct chunk *c = chunk_get_overdraft(k->pool);
@@ -159,7 +120,7 @@ RC snapshot_save(struct keyed *k, const uint8_t *slot, uint8_t tag, struct err *
 		z->saved = c;
 		z->saved_count++;
 	}
-	row_put(k, z->saved, slot, tag);
+	slot_row_put(k, z->saved, slot, tag);
 	z->saved_rows++;
 	return OK;
 }
@@ -231,7 +192,7 @@ static void rows_take_back(struct keyed *k, const struct scan *s, uint64_t from,
 	for (uint64_t i = from; i < to; i++)
 		if (scan_owes(k, s, i)) {
 			k->f.ordered->rows--;
-			k->f.ordered->used_bytes -= row_size(k, table_slot(s->t, i));
+			k->f.ordered->used_bytes -= slot_row_size(k, table_slot(s->t, i));
 		}
 }
 
@@ -280,7 +241,7 @@ static RC cluster_write(struct keyed *k, const struct scan *s, uint64_t from, ui
 	qsort_r(places, n, sizeof *places, place_compare, &order);
 	for (i = 0; i < n; i++) {
 		const uint8_t *slot = table_slot(s->t, places[i].slot);
-		if (z->ordered && chunk_room(z->ordered) < row_size(k, slot))
+		if (z->ordered && chunk_room(z->ordered) < slot_row_size(k, slot))
 			ordered_close(z);
 		bool parted = i && places[i].hash == places[i - 1].hash;
 		if (!ordered_chunk(k) && parted) {
@@ -292,7 +253,7 @@ static RC cluster_write(struct keyed *k, const struct scan *s, uint64_t from, ui
 		}
 		if (!z->ordered)
 			break;
-		row_put(k, z->ordered, slot, s->t->tags[places[i].slot]);
+		slot_row_put(k, z->ordered, slot, s->t->tags[places[i].slot]);
 	}
 	*done = i == n;
 	if (i < n)
@@ -442,49 +403,19 @@ static RC chunk_full(struct keyed *k, struct scan *s, uint64_t slot, bool *room,
 	return OK;
 }
 
-/* The same of n slots that all have room in the chunk (KEY_FIX8): what most of a snapshot is. */
-static inline __attribute__((always_inline)) void rows_put(const struct keyed *k, struct chunk *c,
-							   const struct table *t,
-							   const uint64_t *slots, uint32_t n,
-							   uint32_t words)
-{
-	struct chunk_columns x = chunk_columns(c, words * 8);
-	uint64_t *key = x.key + c->rows, *value = x.value + (size_t)c->rows * words;
-	uint8_t *op = x.op + c->rows;
-	for (uint32_t i = 0; i < n; i++) {
-		const uint8_t *slot = t->slots + slot_offset(slots[i], 8 + 8 * words);
-		memcpy(&key[i], slot, 8);
-		memcpy(&value[(size_t)i * words], slot + value_offset(KEY_FIX8, 8 * words), 8 * words);
-		op[i] = t->tags[slots[i]] & TAG_DEAD ? ROW_DELETE : ROW_PUT;
-	}
-	c->rows += n;
-	c->used_bytes += n * k->row_bytes;
-}
-
 /* Rows of the slots found; stops where a chunk is full. */
 static RC scan_write(struct keyed *k, struct scan *s, const uint64_t *slots, uint32_t n, bool *room,
 		     struct err *e)
 {
-	struct chunk *c = k->f.ordered;
-	if (k->shape.form == KEY_FIX8 && c && chunk_room(c) >= n * k->row_bytes) {
-		if (k->shape.value_bytes == 8)
-			rows_put(k, c, s->t, slots, n, 1);
-		else
-			rows_put(k, c, s->t, slots, n, 2);
+	if (!n)
+		return OK;
+	if (!k->f.ordered && !ordered_chunk(k)) {
+		/* Not one row of this cluster, or of any after it, is in a chunk. */
+		*room = false;
 		return OK;
 	}
-	for (uint32_t i = 0; i < n; i++) {
-		const uint8_t *slot = table_slot(s->t, slots[i]);
-		if (!k->f.ordered && !ordered_chunk(k)) {
-			/* Not one row of this cluster, or of any after it, is in a chunk. */
-			*room = false;
-			return OK;
-		}
-		if (chunk_room(k->f.ordered) < row_size(k, slot))
-			return chunk_full(k, s, slots[i], room, e);
-		row_put(k, k->f.ordered, slot, s->t->tags[slots[i]]);
-	}
-	return OK;
+	uint32_t done = slot_rows_put(k, k->f.ordered, s->t, slots, n);
+	return done < n ? chunk_full(k, s, slots[done], room, e) : OK;
 }
 
 static void freeze_end(struct keyed *k)
