@@ -1,47 +1,86 @@
 /* test_expr_list.c - split(): every element, in order, from the right row, whatever the batch's
  * shape. The oracle cuts with a byte loop. */
+#include "operators/expr_node.h"
 #include "tests/unit/operators/expr_rig.h"
 
 #include "base/check.h"
 #include "base/rng.h"
 
-/* All elements as "row:element|row:element|"; the caller frees it. */
+/* The next column there is, or NULL; all are full but the last. */
+static struct column *next_column(struct rig *r, struct expr_list *l, uint16_t *parent)
+{
+	struct column *c = NULL;
+	while (!l->done && !c) {
+		EXPECT_OK(expr_list_next(l, r->pool, &c, parent, &r->bad_row, &r->e), &r->e);
+		EXPECT(!c || l->done || c->rows == BATCH_ROWS);
+	}
+	return c;
+}
+
+static void expect_same_columns(const struct column *a, const uint16_t *parent_a,
+				const struct column *b, const uint16_t *parent_b, bool parents)
+{
+	EXPECT(!a == !b);
+	if (!a)
+		return;
+	EXPECT(a->rows == b->rows && !b->has_valid);
+	for (uint32_t i = 0; i < a->rows; i++) {
+		const struct strview *x = &a->str[i], *y = &b->str[i];
+		EXPECT(x->len == y->len && !memcmp(column_str(a, x), column_str(b, y), x->len));
+		EXPECT(memcmp(x->inl, y->inl, x->len > STRVIEW_INLINE ? 4 : 12) == 0);
+		if (parents || !i || i + 1 == a->rows)
+			EXPECT(parent_a[i] == parent_b[i]);
+	}
+}
+
+/* All elements as "row:element|row:element|"; the caller frees it. Every level of vector
+ * instructions says the same, and without parents too, as far as it says something. */
 static char *elements(struct rig *r, const char *text, uint32_t *columns)
 {
-	struct expr *x = rig_compile_as(r, text, EXPR_LIST);
-	struct expr_list l;
-	uint16_t parent[BATCH_ROWS];
-	size_t room = 1 << 22, at = 0;
+	enum { LISTS = 2 * (SIMD_V4 + 1) };
+	static struct expr_list l[LISTS];
+	struct expr *x[LISTS];
+	struct column *c[LISTS];
+	uint16_t parent[LISTS][BATCH_ROWS];
+	size_t room = 1 << 22, at = 0, lists = 0;
 	char *all = malloc(room);
 	all[0] = '\0';
 	*columns = 0;
-	EXPECT(expr_type(x) == T_STRING && !expr_nullable(x) && expr_field(x) == -1);
-	EXPECT_OK(expr_list_begin(&l, x, r->b, true, r->pool, &r->bad_row, &r->e), &r->e);
-	while (!l.done) {
-		struct column *c;
-		EXPECT_OK(expr_list_next(&l, r->pool, &c, parent, &r->bad_row, &r->e), &r->e);
-		if (!c)
-			continue;
-		++*columns;
-		EXPECT(c->rows > 0 && c->rows <= BATCH_ROWS && !c->has_valid);
-		EXPECT(l.done || c->rows == BATCH_ROWS);
-		for (uint32_t i = 0; i < c->rows; i++) {
-			const struct strview *s = &c->str[i];
-			at += (size_t)snprintf(all + at, room - at, "%u:%.*s|", parent[i],
-				(int)s->len,
-					       column_str(c, s));
+	for (enum simd simd = SIMD_BASE; simd <= simd_have(); simd++)
+		for (int parents = 1; parents >= 0; parents--) {
+			x[lists] = rig_compile_as(r, text, EXPR_LIST);
+			x[lists]->simd = simd;
+			EXPECT_OK(expr_list_begin(&l[lists], x[lists], r->b, parents, r->pool,
+						  &r->bad_row, &r->e),
+				  &r->e);
+			lists++;
+		}
+	EXPECT(expr_type(*x) == T_STRING && !expr_nullable(*x) && expr_field(*x) == -1);
+	for (c[0] = (void *)r; c[0];) {
+		for (size_t i = 0; i < lists; i++)
+			c[i] = next_column(r, &l[i], parent[i]);
+		for (size_t i = 0; i < lists; i++)
+			expect_same_columns(c[0], parent[0], c[i], parent[i], l[i].parents);
+		for (uint32_t i = 0; c[0] && i < c[0]->rows; i++) {
+			const struct strview *s = &c[0]->str[i];
+			at += (size_t)snprintf(all + at, room - at, "%u:%.*s|", parent[0][i],
+					       (int)s->len, column_str(c[0], s));
 			EXPECT(at < room);
 			for (uint32_t k = s->len; k < STRVIEW_INLINE; k++)
 				EXPECT(s->inl[k] ==
-					0); /* zero padding: views compare as registers */
+				       0); /* zero padding: views compare as registers */
 			if (s->len > STRVIEW_INLINE)
-				EXPECT(!memcmp(s->prefix, column_str(c, s), 4));
+				EXPECT(!memcmp(s->prefix, column_str(c[0], s), 4));
 		}
-		column_drop(c);
+		*columns += c[0] != NULL;
+		for (size_t i = 0; i < lists; i++)
+			column_drop(c[i]);
 	}
-	expr_list_end(&l);
-	expr_list_end(&l);
-	expr_close(x);
+	for (size_t i = 0; i < lists; i++) {
+		expr_list_end(&l[i]);
+		expr_list_end(&l[i]);
+		expr_close(x[i]);
+	}
 	return all;
 }
 
@@ -233,6 +272,106 @@ TEST(words_equal_those_of_a_byte_loop_on_random_lines)
 	free(want);
 }
 
+/* Adds a row that is len bytes at off of the rig's text. */
+static void add_view(struct rig *r, uint32_t off, uint32_t len)
+{
+	struct column *c = r->b->col[0];
+	c->str[r->b->rows] = strview_of(r->text->data, 0, off, len);
+	c->rows = ++r->b->rows;
+}
+
+/* A byte of a line, or of what stands between two: hardly ever no white space there. */
+static uint8_t random_byte(struct rng *rng, bool between, unsigned blanks)
+{
+	uint64_t v = rng_next(rng);
+	if (between ? v % 200 : v % blanks == 0)
+		return (uint8_t)" \t\n\v\f\r"[(v >> 8) % 6];
+	return (uint8_t)(1 + (v >> 16) % 255);
+}
+
+/* As a source cuts them, and as no source does: with gaps of any size and content or none, in the
+ * wrong order, null, of no byte, and inline ones whose bytes stand elsewhere. */
+TEST(rows_of_one_text_are_split_as_each_alone)
+{
+	struct rng rng;
+	char *want = malloc(1 << 22);
+	rng_seed(&rng, 815);
+	print_message("seed 815\n");
+	for (int round = 0; round < 400; round++) {
+		struct rig r;
+		static char lines[BATCH_ROWS][400];
+		uint32_t n = 1 + (uint32_t)rng_below(&rng, round % 8 ? 60 : 700), columns;
+		uint32_t most = round % 3 ? 200 : 20, odd = round % 2 ? 1000 : 6;
+		unsigned blanks = 1 + (unsigned)rng_below(&rng, 12);
+		rig_open(&r, "line string");
+		struct text *t = r.text;
+		uint8_t *to = t->data;
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t len = (uint32_t)rng_below(&rng, most), off = (uint32_t)(to - t->data);
+			uint32_t gap = (uint32_t)rng_below(&rng, odd) ? 1 + len % 2
+								      : (uint32_t)rng_below(&rng, 12);
+			if (!rng_below(&rng, odd)) {
+				ROW(&r, NULL);
+				continue;
+			}
+			if (!rng_below(&rng, odd) && off > 500)
+				off -= (uint32_t)rng_below(&rng, 500); /* over others */
+			if (off == to - t->data) {
+				for (uint32_t k = 0; k < len; k++)
+					*to++ = random_byte(&rng, false, blanks);
+				for (uint32_t k = 0; k < gap; k++)
+					*to++ = gap == 2 ? (uint8_t)"\r\n"[k]
+							 : random_byte(&rng, true, blanks);
+			} else if (off + len > to - t->data) {
+				len = (uint32_t)(to - t->data) - off;
+			}
+			memcpy(lines[r.b->rows], t->data + off, len);
+			lines[r.b->rows][len] = '\0';
+			add_view(&r, off, len);
+		}
+		t->used = (uint32_t)(to - t->data);
+		for (uint32_t i = 0; i < 64; i++)
+			to[i] = (uint8_t)"x "[rng_below(&rng, 2)]; /* no part of it */
+		uint16_t sel[BATCH_ROWS];
+		uint32_t n_sel = 0;
+		for (uint32_t i = 0; i < n; i++)
+			if (round % 4 || rng_below(&rng, 8))
+				sel[n_sel++] = (uint16_t)i;
+		if (round % 4 == 0)
+			rig_select(&r, sel, n_sel);
+		size_t at = 0;
+		want[0] = '\0';
+		for (uint32_t i = 0; i < n_sel; i++)
+			if (!column_is_null(r.b->col[0], sel[i]))
+				at += naive(want + at, sel[i], lines[sel[i]], 0);
+		char *got = elements(&r, "split(line)", &columns);
+		EXPECT(!strcmp(got, want));
+		free(got);
+		rig_close(&r);
+	}
+	free(want);
+}
+
+TEST(words_around_the_sizes_of_blocks_are_whole)
+{
+	for (uint32_t len = 1; len < 300; len += len < 140 ? 1 : 7)
+		for (uint32_t pad = 0; pad < 70; pad += 23) {
+			struct rig r;
+			char line[1000], want[1000];
+			uint32_t columns;
+			rig_open(&r, "line string");
+			memset(line, ' ', pad);
+			memset(line + pad, 'a', len);
+			sprintf(line + pad + len, " b %.*s", (int)len, line + pad);
+			ROW(&r, line);
+			naive(want, 0, line, 0);
+			char *got = elements(&r, "split(line)", &columns);
+			EXPECT(!strcmp(got, want));
+			free(got);
+			rig_close(&r);
+		}
+}
+
 /* One row of thousands of elements: it is left and entered again at any word. */
 TEST(a_row_of_many_elements_goes_on_in_the_next_column)
 {
@@ -338,6 +477,8 @@ int main(void)
 		T(a_list_is_needed_and_has_its_own_errors),
 		T(an_error_in_the_text_of_a_list_names_its_row),
 		T(words_equal_those_of_a_byte_loop_on_random_lines),
+		T(rows_of_one_text_are_split_as_each_alone),
+		T(words_around_the_sizes_of_blocks_are_whole),
 		T(a_row_of_many_elements_goes_on_in_the_next_column),
 		T(exactly_full_columns_end_cleanly),
 		T(changed_long_words_need_no_place_among_sixteen_texts),
