@@ -85,6 +85,11 @@ static void narrow_origin(struct batch *out, const struct batch *b, uint32_t fir
 	const struct column *at = b->origin.at;
 	out->origin = b->origin;
 	out->origin.at = NULL;
+	out->origin.consecutive = false;
+	if (b->origin.consecutive) {
+		out->origin.first = b->origin.first + first;
+		out->origin.end = b->origin.first + last + 1;
+	}
 	if (!at)
 		return;
 	out->origin.first = (uint64_t)at->i64[first];

@@ -45,6 +45,7 @@ struct generator {
 	struct pace pace;
 	struct expr *x[FIELDS_MAX];
 	struct batch in;     /* of row numbers: what the expressions see. Never sent */
+	struct column *i;    /* its column, kept: always the same cache lines; NULL: not made yet */
 };
 
 /* ---- planning ---- */
@@ -169,6 +170,7 @@ static void generator_close(void *self, struct op_ctx *ctx)
 	for (uint32_t i = 0; i < g->conf->n; i++)
 		expr_close(g->x[i]);
 	positions_close(&g->left);
+	column_drop(g->i);
 }
 
 static enum op_result generator_snapshot(void *self, struct op_ctx *ctx, struct op_snapshot *o)
@@ -178,17 +180,21 @@ static enum op_result generator_snapshot(void *self, struct op_ctx *ctx, struct 
 	return OP_DONE;
 }
 
-/* Row numbers first .. first + n - 1 as a column. */
-static struct column *numbers(struct op_ctx *ctx, uint64_t first, uint32_t n)
+/* Row numbers first .. first + n - 1 as a column, borrowed until the next call. A field that is `i`
+ * itself may still hold the last one. */
+static struct column *numbers(struct generator *g, struct op_ctx *ctx, uint64_t first, uint32_t n)
 {
-	struct column *c = pool_column(ctx->pool, T_INT64);
-	if (!c)
+	if (g->i && atomic_load_explicit(&g->i->refs, memory_order_acquire) > 1) {
+		column_drop(g->i);
+		g->i = NULL;
+	}
+	if (!g->i && !(g->i = pool_column(ctx->pool, T_INT64)))
 		return NULL;
-	c->rows = n;
-	int64_t *restrict to = c->i64; /* c itself might be overwritten, for all one knows */
+	g->i->rows = n;
+	int64_t *restrict to = g->i->i64; /* the column might be overwritten, for all one knows */
 	for (uint32_t i = 0; i < n; i++)
 		to[i] = (int64_t)(first + i);
-	return c;
+	return g->i;
 }
 
 static enum rc fields_fill(struct generator *g, struct op_ctx *ctx, const struct batch *in,
@@ -253,14 +259,14 @@ static struct column *creation_times(const struct generator *g, struct op_ctx *c
 static struct batch *make(struct generator *g, struct op_ctx *ctx, uint64_t first, uint32_t n)
 {
 	struct batch *b = pool_batch(ctx->pool);
-	struct column *i = numbers(ctx, first, n);
+	struct column *i = numbers(g, ctx, first, n);
 	g->in.rows = n;
 	g->in.selected = false;
 	g->in.n_sel = 0;
 	g->in.n_cols = 1;
 	g->in.col[0] = i;
 	g->in.origin = (struct origin){.name = g->conf->name, .unit = "row", .first = first,
-				       .end = first + n, .at = i};
+				       .end = first + n, .consecutive = true};
 	if (!b || !i) {
 		no_memory_error(ctx);
 		goto fail;
@@ -273,10 +279,9 @@ static struct batch *make(struct generator *g, struct op_ctx *ctx, uint64_t firs
 		goto fail;
 	}
 	b->n_cols += g->conf->created;
-	b->origin = g->in.origin; /* takes the reference */
+	b->origin = g->in.origin;
 	return b;
 fail:
-	column_drop(i);
 	batch_drop(&b);
 	return NULL;
 }

@@ -41,6 +41,8 @@ void batch_origin_text(const struct batch *b, uint32_t row, char *to, size_t siz
 		snprintf(to, size, "an unknown place");
 	else if (o->at && row < o->at->rows)
 		snprintf(to, size, "%s, %s %" PRId64, o->name, unit, o->at->i64[row]);
+	else if (o->consecutive)
+		snprintf(to, size, "%s, %s %" PRIu64, o->name, unit, o->first + row);
 	else if (o->end - o->first <= 1)
 		snprintf(to, size, "%s, %s %" PRIu64, o->name, unit, o->first);
 	else
@@ -109,6 +111,22 @@ static RC replace_gathered(struct column **c, const struct batch *b, struct pool
 	return OK;
 }
 
+/* The chosen rows are not consecutive any more, so their places are written down. */
+static RC origin_gathered(struct batch *b, struct pool *pool, struct err *e)
+{
+	if (!b->origin.consecutive)
+		return replace_gathered(&b->origin.at, b, pool, e);
+	struct column *at = pool_column(pool, T_INT64);
+	if (!at)
+		return ERR(e, E_NO_MEMORY, "no memory for a batch");
+	at->rows = b->n_sel;
+	for (uint32_t i = 0; i < b->n_sel; i++)
+		at->i64[i] = (int64_t)(b->origin.first + b->sel[i]);
+	b->origin.consecutive = false;
+	b->origin.at = at;
+	return OK;
+}
+
 RC batch_compact(struct batch *b, struct pool *pool, struct err *e)
 {
 	CHECK(b->selected);
@@ -118,7 +136,7 @@ RC batch_compact(struct batch *b, struct pool *pool, struct err *e)
 		if (replace_gathered(&b->col[i], b, pool, e) != OK)
 			return e ? e->code : E_NO_MEMORY;
 	if (replace_gathered(&b->hash, b, pool, e) != OK ||
-	    replace_gathered(&b->origin.at, b, pool, e) != OK)
+	    origin_gathered(b, pool, e) != OK)
 		return e ? e->code : E_NO_MEMORY;
 	b->rows = b->n_sel;
 	b->selected = false;

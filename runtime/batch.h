@@ -6,12 +6,14 @@
 #include "runtime/column.h"
 
 /* Where the rows came from, for errors of a record. name is borrowed and lives as long as the job.
- * at[i], if not NULL, is the place of row i (byte offset of a line, or a row number); otherwise
- * all rows come from [first, end). */
+ * at[i], if not NULL, is the place of row i (byte offset of a line, or a row number); else, where
+ * consecutive, it is first + i: a column less to fill and to carry; otherwise all rows come from
+ * [first, end). */
 struct origin {
 	const char *name;    /* a path, or "generator 'x'"; NULL: unknown */
 	const char *unit;    /* what is counted: "row"; NULL: "byte" */
 	uint64_t first, end;
+	bool consecutive;
 	struct column *at;   /* T_INT64, owned reference; row i of the batch */
 };
 

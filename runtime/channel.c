@@ -73,9 +73,10 @@ static void wake_pusher(struct channel *ch)
 		waker_wake(ch->pusher);
 }
 
-static uint64_t item_bytes(const struct item *it)
+static uint32_t item_bytes(const struct item *it)
 {
-	return it->kind == ITEM_BATCH ? batch_bytes(it->batch) : 0;
+	size_t bytes = it->kind == ITEM_BATCH ? batch_bytes(it->batch) : 0;
+	return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
 }
 
 bool channel_try_push(struct channel *ch, struct item *it)
@@ -84,7 +85,8 @@ bool channel_try_push(struct channel *ch, struct item *it)
 		return false;
 	uint32_t tail = atomic_load_explicit(&ch->tail, memory_order_relaxed);
 	uint64_t bytes = atomic_load_explicit(&ch->pushed_bytes, memory_order_relaxed);
-	atomic_store_explicit(&ch->pushed_bytes, bytes + item_bytes(it), memory_order_relaxed);
+	it->bytes = item_bytes(it);
+	atomic_store_explicit(&ch->pushed_bytes, bytes + it->bytes, memory_order_relaxed);
 	ch->item[tail % CHANNEL_SLOTS] = *it;
 	atomic_store_explicit(&ch->tail, tail + 1, memory_order_release);
 	ch->wake_owed = true;
@@ -112,7 +114,7 @@ bool channel_try_pop(struct channel *ch, struct item *it)
 	}
 	*it = ch->item[head % CHANNEL_SLOTS];
 	uint64_t bytes = atomic_load_explicit(&ch->popped_bytes, memory_order_relaxed);
-	atomic_store_explicit(&ch->popped_bytes, bytes + item_bytes(it), memory_order_release);
+	atomic_store_explicit(&ch->popped_bytes, bytes + it->bytes, memory_order_release);
 	atomic_store_explicit(&ch->head, head + 1, memory_order_release);
 	if (ch->pusher && tail_of(ch) - (head + 1) <= ch->slots / 2)
 		wake_pusher(ch);

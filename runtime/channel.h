@@ -41,6 +41,7 @@ struct barrier {
 
 struct item {
 	enum item_kind kind;
+	uint32_t bytes; /* of a batch while it is in a channel: looked up once, by the pusher */
 	union {
 		struct batch *batch;
 		struct barrier barrier;

@@ -115,6 +115,43 @@ TEST(inv31_compacting_without_memory_fails_and_leaks_nothing)
 	}
 }
 
+TEST(consecutive_places_need_no_column_until_rows_are_chosen)
+{
+	for (uint32_t n = 0;; n++) {
+		struct fix f;
+		struct err e = {0};
+		char text[128];
+		open_fix(&f);
+		struct batch *b = mixed(&f);
+		column_drop(b->origin.at);
+		b->origin = (struct origin){.name = "generator 'x'", .unit = "row", .first = 500,
+					    .end = 504, .consecutive = true};
+		batch_origin_text(b, 3, text, sizeof text);
+		EXPECT(!strcmp(text, "generator 'x', row 503"));
+		select_rows(b, (uint16_t[]){1, 3}, 2);
+		struct batch *x = batch_share(f.pool, b);
+		batch_origin_text(x, 1, text, sizeof text); /* a row's number is that of the columns */
+		EXPECT(!strcmp(text, "generator 'x', row 501"));
+		batch_drop(&x);
+		uint64_t limit = f.mem.limit_bytes;
+		f.mem.limit_bytes = n < 5 ? f.mem.used_bytes + n * 9000 : limit;
+		enum rc rc = batch_compact(b, f.pool, &e);
+		f.mem.limit_bytes = limit;
+		EXPECT(rc == OK || rc == E_NO_MEMORY);
+		if (rc == OK) {
+			EXPECT(!b->origin.consecutive);
+			batch_origin_text(b, 1, text, sizeof text);
+			EXPECT(!strcmp(text, "generator 'x', row 503"));
+			batch_origin_text(b, 0, text, sizeof text);
+			EXPECT(!strcmp(text, "generator 'x', row 501"));
+		}
+		batch_drop(&b);
+		close_fix(&f);
+		if (rc == OK)
+			break;
+	}
+}
+
 TEST(an_error_of_a_record_can_name_its_place)
 {
 	struct fix f;
@@ -158,6 +195,7 @@ int main(void)
 		T(compacting_keeps_values_nulls_texts_and_places_of_the_chosen_rows),
 		T(compacting_a_shared_batch_leaves_the_other_as_it_was),
 		T(inv31_compacting_without_memory_fails_and_leaks_nothing),
+		T(consecutive_places_need_no_column_until_rows_are_chosen),
 		T(an_error_of_a_record_can_name_its_place),
 		T(a_long_record_weighs_what_it_is),
 	};
