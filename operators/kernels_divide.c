@@ -44,6 +44,7 @@ static bool is_power(uint64_t d)
 /* --- by floating point, four rows at a time --- */
 
 #define TWO_52 0x1p52 /* from here to 2^53 the lowest bits are a whole number */
+typedef int32_t lanes_i32 __attribute__((vector_size(32), may_alias));
 #define LOW_52 0x000FFFFFFFFFFFFF
 #define LOW_32 0xFFFFFFFF
 
@@ -224,25 +225,38 @@ enum rc kernel_mod_i64(struct run *r, const struct node *n, struct rows rows, co
 
 /* --- splitmix64(i, n) --- */
 
-/* Any 64-bit number, so its quotient is off by up to three roundings of 2^64 / d: less than a
- * quarter from here on. */
+/* x % d for any 64-bit x and d of SPLIT_LANES_MIN and more, below 2^31. The quotient is taken of
+ * the upper 52 bits, which are a floating point number at once: it is too small by up to 2^12 / d,
+ * a sixth, and off by another twelfth, since 1 / d is rounded (2^64 / d * 2^-53). So, to a whole
+ * number, it is off by at most one, and the rest lies between -d and d: its lower 32 bits say
+ * everything, and no more of the quotient counts than those either. */
 #define SPLIT_LANES_MIN 24576
 
+TARGET_V3 INLINE lanes_u64 rest_lanes(lanes_u64 x, lanes_f64 inverse_4096, lanes_u64 d)
+{
+	lanes_f64 f = (lanes_f64)(x >> 12 | LANES_TWO_52) - LANES_OF(lanes_f64, TWO_52);
+	lanes_u64 q = (lanes_u64)(f * inverse_4096 + LANES_OF(lanes_f64, TWO_52));
+	lanes_i32 rest = (lanes_i32)(x - LANES_MUL_32(q, d));
+	return (lanes_u64)(rest + (rest >> 31 & (lanes_i32)d)) & LOW_32;
+}
+
+/* In two loops: a processor looks a few dozen instructions ahead, which is less than one quartet's
+ * chain of products; two short chains overlap with their neighbours'. */
 TARGET_V3 static void split_lanes_v3(struct divider k, int64_t *to, const int64_t *from, uint32_t n)
 {
-	const lanes_f64 inverse = LANES_OF(lanes_f64, k.inverse);
+	const lanes_f64 inverse = LANES_OF(lanes_f64, k.inverse * 4096);
 	const lanes_u64 d = LANES_OF(lanes_u64, k.d);
-	for (uint32_t i = 0; i < n; i += LANES) {
-		lanes_u64 x = *(const lanes_u64 *)&from[i] + 0x9E3779B97F4A7C15u; /* splitmix64() */
-		x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-		x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-		x ^= x >> 31;
-		lanes_f64 high = (lanes_f64)((x >> 32) | LANES_TWO_84);
-		lanes_f64 low = (lanes_f64)((x & LOW_32) | LANES_TWO_52);
-		lanes_f64 f = high - LANES_OF(lanes_f64, 0x1p84 + TWO_52) + low;
-		lanes_u64 q, rest;
-		LANES_DIVIDE(x, f, inverse, d, q, rest);
-		*(lanes_u64 *)&to[i] = rest;
+	for (uint32_t at = 0; at < n; at += STRETCH) {
+		uint32_t end = n - at < STRETCH ? n : at + STRETCH;
+		for (uint32_t i = at; i < end; i += LANES) { /* splitmix64() */
+			lanes_u64 x = *(const lanes_u64 *)&from[i] + 0x9E3779B97F4A7C15u;
+			x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+			*(lanes_u64 *)&to[i] = x ^ (x >> 27);
+		}
+		for (uint32_t i = at; i < end; i += LANES) {
+			lanes_u64 x = *(const lanes_u64 *)&to[i] * 0x94D049BB133111EBu;
+			*(lanes_u64 *)&to[i] = rest_lanes(x ^ (x >> 31), inverse, d);
+		}
 	}
 }
 
