@@ -29,14 +29,14 @@ install: build ## install to DESTDIR PREFIX (/usr/local)
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 
 # ROWS="w1 w2": only these. OPTIONS="--seconds 2 --rounds 1": a quick look.
-bench: build ## weir beside hand-written C, W1 to W10: a table in build/bench/results.md (20 minutes)
+bench: build ## weir beside hand-written C, W1 to W10: a table in build/bench/results.md (17 minutes)
 	cmake --build build/release --target textgen floor fill_catalogue -j $(NPROC)
 	python3 -B bench/suite.py $(ROWS) $(OPTIONS)
 
-# PEERS="timely mawk": only these.
+# PEERS="timely mawk": only these. OPTIONS=--alone: beside weir as `make bench` measured it.
 bench-peers: build ## the same works in Flink, Timely Dataflow and mawk, beside weir
 	cmake --build build/release --target textgen floor -j $(NPROC)
-	python3 -B bench/suite.py $(or $(ROWS),w1 w2) --keep --peers $(PEERS) $(OPTIONS)
+	python3 -B bench/suite.py $(or $(ROWS),w1 w2 w3 w5 w6) --keep --peers $(PEERS) $(OPTIONS)
 
 clean: ## remove what was built
 	rm -rf build weir

@@ -8,7 +8,9 @@ A B A B. The floor's runs stay small (it has nothing that a longer run would sho
 
 import filecmp
 import glob
+import json
 import os
+import subprocess
 
 import runs
 import works
@@ -169,7 +171,7 @@ def words_work(suite, row="W1", forms=FORMS):
     def floor(size, form):
         return ["w1", "--form", form, *[text] * size]
 
-    return Work(row, "", "M words/s", make, floor, 20, works.WORDS, forms)
+    return Work(row, "", "M words/s", make, floor, 8, works.WORDS, forms)
 
 
 def sums_work(suite, row="W2", keys=works.KEYS, check=200000000, forms=FORMS):
@@ -247,22 +249,61 @@ def per_row(race):
     race.weir = counted
 
 
+def threads(suite, job):
+    """What `weir explain` says of a job's threads: who shares one."""
+    path = suite.place.fresh("explain.json")
+    with open(path, "w") as f:
+        json.dump(job, f)
+    r = subprocess.run([runs.WEIR, "explain", path], capture_output=True, text=True)
+    found = [line.split(None, 1)[1] for line in r.stdout.split("\n") if line.startswith("threads")]
+    if r.returncode or not found:
+        raise runs.Failed("weir explain does not tell the threads:\n%s" % r.stderr)
+    return found[0]
+
+
+NEAR = 0.95  # of the best form: two runs of one form differ by as much
+SPLIT = {  # the forms a job can be run in on two processors
+    "parallelism 1": {},
+    "parallelism 1, chaining auto": {"chaining": "auto"},
+    "parallelism 2": {"parallelism": 2},
+    "parallelism 2, chaining auto": {"parallelism": 2, "chaining": "auto"},
+}
+
+
 def w9(suite):
-    """Parallelism 2 beside 1, in turn; the keyed states' checksums are compared."""
+    """All forms in turn; the keyed states' checksums are compared. An exchange is to be worth it,
+    and what auto chooses (it is one of the forms: the same threads) is to be the best of them."""
     found = []
     for work in (words_work(suite, "W9", ()), sums_work(suite, "W9", forms=())):
         work.what = "W1: " if work.counts else "W2: "
-        ways = {"parallelism 1": {}, "parallelism 2": {"parallelism": 2}}
-        chained = dict(AUTO, parallelism=2)
-        ways["parallelism 2, chaining auto"] = chained
-        race = Race(suite, work, ways).run()
+        work.check = max(1, work.check // 2)  # no floor is measured at this size
+        race = Race(suite, work, SPLIT).run()
         one = race.lines.get("parallelism 1")
         for name, line in race.lines.items():
             if one and line is not one:
-                line.goal = ">= parallelism 1"
-                line.judge((line.compare(one, "parallelism 1") or 0) >= 1.0)
-        found += race.done()
+                ratio = line.compare(one, "parallelism 1")
+                if name.startswith("parallelism 2"):
+                    line.goal = ">= parallelism 1"
+                    line.judge(ratio is not None and ratio >= 1.0)
+        found += [*race.done(), *choice(suite, race)]
     return found
+
+
+def choice(suite, race):
+    """Which form auto chose, and whether it is the best."""
+    forms = {n: line for n, line in race.lines.items() if line.values}
+    if not forms:
+        return []
+    line = Line("W9", race.work.what + "what auto chooses", race.work.unit, ">= 0.95x the best")
+    chosen = threads(suite, race.work.make(1, AUTO))
+    same = [n for n in forms if threads(suite, race.work.make(1, race.ways[n])) == chosen]
+    line.note = "auto chose %s: threads %s" % (same[0] if same else "none of the forms", chosen)
+    if same:
+        line.values = list(forms[same[0]].values)
+    best = max(forms.values(), key=lambda other: other.median())
+    ratio = line.compare(best, "the best (%s)" % best.what.split(", ", 1)[1])
+    line.judge(ratio is not None and ratio >= NEAR)
+    return [line]
 
 
 def w1s(suite):

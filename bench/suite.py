@@ -17,6 +17,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import rows_latency
 import rows_speed
 import rows_state
 import runs
@@ -31,13 +32,14 @@ ROWS = {
     "w3": rows_state.w3,
     "w4": rows_state.w4,
     "w5": rows_state.w5,
-    "w6": rows_state.w6,
+    "w6": rows_latency.w6,
     "w7": rows_state.w7,
     "w8": rows_speed.w8,
     "w9": rows_speed.w9,
     "w10": rows_state.w10,
 }
-TWICE = ("w1", "w2")  # unless --rounds says otherwise: the whole takes some 20 minutes
+TWICE = ("w1", "w2")  # unless --rounds says otherwise; W5 and W6 run one round more than asked
+ROUNDS = "W1, W2, W5, W6 twice, others once"
 PARTS = {"state": "state.py", "server": "serve.py", "profile": "nanoseconds.py"}  # for themselves
 PEER_ROWS = ("w1", "w2", "w3", "w5", "w6")
 
@@ -50,6 +52,7 @@ class Suite:
         self.place = runs.Place()
         self.began = time.monotonic()
         self.lines, self.skipped, self.failed = [], [], []
+        self.row_s = {}  # how long each row took
 
     def say(self, text):
         print("%5.0f s  %s" % (time.monotonic() - self.began, text), file=sys.stderr, flush=True)
@@ -61,18 +64,22 @@ class Suite:
 
     def run(self, name):
         self.rounds = self.asked or (2 if name in TWICE else 1)
+        began = time.monotonic()
         try:
             self.lines += ROWS[name](self)
         except (runs.Failed, OSError, subprocess.SubprocessError) as e:
             self.say("%s  FAILED: %s" % (name.upper(), e))
             self.failed.append({"row": name.upper(), "why": str(e)})
+        self.row_s[name] = round(time.monotonic() - began, 1)
+        self.say("%s  took %.0f s" % (name.upper(), self.row_s[name]))
 
     def results(self):
         return {
             "machine": show.machine(),
             "seconds": self.seconds,
-            "rounds": "%d times each" % self.asked if self.asked else "W1, W2 twice, others once",
+            "rounds": ROUNDS if not self.asked else "%d rounds" % self.asked,
             "took_s": time.monotonic() - self.began,
+            "row_s": self.row_s,
             "lines": [line.json() for line in self.lines],
             "skipped": self.skipped,
             "failed": self.failed,
@@ -96,16 +103,24 @@ def run_peers(suite, names, rows):
 
 
 def keep(results, chosen):
-    """What an earlier run of other rows found stands beside what this one did."""
+    """What an earlier run found stands beside what this one did; of peers, work by work."""
     path = os.path.join(runs.ROOT, "build", "bench", "results.json")
     if not os.path.exists(path):
         return results
     with open(path) as f:
         before = json.load(f)
     mine = {c.upper() for c in chosen} | {line["row"] for line in results["lines"]}
+    if results["peers"]:
+        mine.add("peers")
     for part in ("lines", "skipped", "failed"):
         results[part] = [x for x in before[part] if x["row"] not in mine] + results[part]
-    results["peers"] = results["peers"] or before["peers"]
+    new = {(p["peer"], p["work"]) for p in results["peers"]}
+    old = [p for p in before["peers"] if (p["peer"], p["work"]) not in new]
+    results["peers"] = sorted(old + results["peers"], key=lambda p: (p["work"], p["peer"]))
+    if not mine - {"peers"}:  # only peers were run: the table says when weir was
+        for part in ("machine", "seconds", "rounds", "took_s"):
+            results[part] = before[part]
+    results["row_s"] = {**before.get("row_s", {}), **results["row_s"]}
     return results
 
 
@@ -116,6 +131,7 @@ def main():
     o.add_argument("--rounds", type=int, help="how often each is run, in turn (w1, w2: 2, else 1)")
     o.add_argument("--words", type=int, default=works.WORDS, help="in the text")
     o.add_argument("--peers", nargs="*", help="flink timely mawk; all without a name")
+    o.add_argument("--alone", action="store_true", help="the peers only; weir's rows are kept")
     o.add_argument("--keep", action="store_true", help="keep rows of an earlier run in the table")
     o.add_argument("--publish", action="store_true", help="write docs/PERFORMANCE.md's table")
     options = o.parse_args()
@@ -130,16 +146,16 @@ def main():
         return
     suite = Suite(options)
     try:
-        for name in chosen:
+        for name in chosen if not options.alone else []:
             suite.run(name)
         results = suite.results()
-        if options.peers is not None:
-            results["peers"] = run_peers(suite, options.peers, chosen)
+        if options.peers is not None or options.alone:
+            results["peers"] = run_peers(suite, options.peers or [], chosen)
             results["failed"] = suite.failed
     finally:
         suite.place.close()
-    if options.keep:
-        results = keep(results, chosen)
+    if options.keep or options.alone:
+        results = keep(results, [] if options.alone else chosen)
     show.write(results, options.publish)
     if results["failed"]:
         sys.exit("wrong or failed: " + "; ".join(f["row"] for f in results["failed"]))
