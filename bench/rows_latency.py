@@ -135,15 +135,11 @@ class Merging:
         return r["sinks"][0]["latency_us"]
 
     def note(self):
-        said = "%d starts; in each %d runs of %.1f M keys, %.0f MB (%.0f packed), became one in %.1f s"
-        return said % (
-            len(self.took),
-            len(self.before),
-            self.rows / 1e6,
-            self.rows * KEY_BYTES / 1e6,
-            sum(b for _, b in self.before) / 1e6,
-            statistics.median(self.took),
-        )
+        mb = KEY_BYTES * self.rows / 1e6
+        packed = sum(size for _, size in self.before) / 1e6
+        said = "%d starts; in each %d runs of %.1f M keys, %.0f MB (packed %.0f) are one in %.1f s"
+        took = statistics.median(self.took)
+        return said % (len(self.took), len(self.before), self.rows / 1e6, mb, packed, took)
 
     def fault(self):
         if self.rows * KEY_BYTES < LEAST_BYTES * self.scale:

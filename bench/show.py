@@ -122,6 +122,26 @@ def weir_rate(results, work):
     return max(found, default=0) * 1e6
 
 
+def without_checkpoints(results, peer):
+    """What a peer does in W5 without checkpoints, in records a second."""
+    found = [
+        p["records_per_s"]
+        for p in results["peers"]
+        if p["peer"] == peer and p["work"] == "w5" and "no checkpoints" in p["form"]
+        if p.get("records_per_s")
+    ]
+    return found[0] if found else 0
+
+
+def peer_note(results, p):
+    note, rate = str(p.get("note", "")), p.get("records_per_s")
+    none = without_checkpoints(results, p["peer"]) if p["work"] == "w5" and rate else 0
+    if none and "no checkpoints" not in p["form"]:
+        cost = "checkpoints cost %.0f %% of its throughput" % (100 * (1 - rate / none))
+        note = "; ".join([cost, note] if note else [cost])
+    return note
+
+
 def peers_table(results):
     text = [
         "| peer | version | work | form | M/s | CPU s a million | peak MB | weir is | note |",
@@ -140,7 +160,7 @@ def peers_table(results):
             "" if cpu is None else "%.3f" % cpu,
             figure(p["peak_rss_bytes"] / 1e6) if p.get("peak_rss_bytes") else "",
             "%.1fx" % (own / rate) if own and rate else "",
-            str(p.get("note", "")),
+            peer_note(results, p),
         ]
         text.append("| " + " | ".join(c.replace("|", "/") for c in cells) + " |")
     return text
