@@ -4,7 +4,9 @@
  * number r3 r2 r1 r0 and of a plane's number c2 c1 c0, register r3r2r1 holds at place r0c2c1c0.
  * Interleaving the bytes of two registers whose numbers differ in the top bit moves that bit to
  * the end of the place, and the place's top bit to the end of the register's number. After four
- * rounds register c2c1c0 holds at place r3r2r1r0: a plane. From planes to rows it takes three. */
+ * rounds register c2c1c0 holds at place r3r2r1r0: a plane. From planes to rows it takes three.
+ * Where only the low four bytes of numbers differ, which is so of most, AVX2 does 32 rows of four
+ * planes in a third of that. */
 #include "state/planes.h"
 
 #ifdef __SSE2__
@@ -91,10 +93,61 @@ static uint32_t join_rows(uint64_t *v, uint32_t stride, uint32_t n, const uint8_
 }
 #endif
 
-void planes_put(struct bytes *b, const uint64_t *v, uint32_t stride, uint32_t n)
+#ifdef __x86_64__
+#include <immintrin.h>
+
+#define LOW_ROWS 32u
+
+/* Planes 0 to 3, of which those with step[p] > 0 are stored, of numbers one behind the other.
+ * Returns how many rows were done; to[p] stand behind them. */
+TARGET_V3 static uint32_t split_low_v3(const uint64_t *v, uint32_t n, uint8_t **to,
+				       const uint32_t *step)
 {
-	uint8_t spare[ROWS], *to[8]; /* spare: where planes go that are one byte */
-	uint32_t step[8];
+	/* The bytes of four rows, by planes. */
+	const __m256i by_plane = _mm256_broadcastsi128_si256(
+		_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+	uint32_t i = 0;
+	for (; i + LOW_ROWS <= n; i += LOW_ROWS) {
+		__m256i d[4], p[4];
+		for (unsigned j = 0; j < 4; j++) {
+			__m256 a = _mm256_loadu_ps((const float *)(v + i + 8 * j));
+			__m256 b = _mm256_loadu_ps((const float *)(v + i + 8 * j + 4));
+			/* Low halves: rows 0 1 4 5, and 2 3 6 7 in the upper lane. */
+			d[j] = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88));
+			d[j] = _mm256_shuffle_epi8(d[j], by_plane);
+		}
+		__m256i even = _mm256_unpacklo_epi32(d[0], d[1]);
+		__m256i odd = _mm256_unpacklo_epi32(d[2], d[3]);
+		p[0] = _mm256_unpacklo_epi64(even, odd);
+		p[1] = _mm256_unpackhi_epi64(even, odd);
+		even = _mm256_unpackhi_epi32(d[0], d[1]);
+		odd = _mm256_unpackhi_epi32(d[2], d[3]);
+		p[2] = _mm256_unpacklo_epi64(even, odd);
+		p[3] = _mm256_unpackhi_epi64(even, odd);
+		for (unsigned j = 0; j < 4; j++) {
+			if (!step[j])
+				continue;
+			__m128i low = _mm256_castsi256_si128(p[j]);
+			__m128i high = _mm256_extracti128_si256(p[j], 1);
+			_mm_storeu_si128((__m128i *)to[j], _mm_unpacklo_epi16(low, high));
+			_mm_storeu_si128((__m128i *)(to[j] + 16), _mm_unpackhi_epi16(low, high));
+			to[j] += LOW_ROWS;
+		}
+	}
+	return i;
+}
+
+TARGET_V3 static uint64_t differ_v3(const uint64_t *v, uint32_t n)
+{
+	uint64_t differ = 0;
+	for (uint32_t i = 0; i < n; i++)
+		differ |= v[i] ^ v[0];
+	return differ;
+}
+#endif
+
+static uint64_t differ_base(const uint64_t *v, uint32_t stride, uint32_t n)
+{
 	uint64_t differ = 0;
 	if (stride == 1)
 		for (uint32_t i = 0; i < n; i++)
@@ -102,6 +155,20 @@ void planes_put(struct bytes *b, const uint64_t *v, uint32_t stride, uint32_t n)
 	else
 		for (uint32_t i = 0; i < n; i++)
 			differ |= v[(size_t)i * stride] ^ v[0];
+	return differ;
+}
+
+void planes_put(struct bytes *b, const uint64_t *v, uint32_t stride, uint32_t n, enum simd level)
+{
+	uint8_t spare[ROWS], *to[8]; /* spare: where planes go that are one byte */
+	uint32_t step[8], done = 0;
+	const bool wide = level >= SIMD_V3 && stride == 1;
+	uint64_t differ;
+#ifdef __x86_64__
+	differ = wide ? differ_v3(v, n) : differ_base(v, stride, n);
+#else
+	differ = differ_base(v, stride, n);
+#endif
 	for (unsigned p = 0; p < 8; p++) {
 		bool same = !(differ >> (8 * p) & 0xFF);
 		uint8_t *at = b->data + b->len;
@@ -111,7 +178,12 @@ void planes_put(struct bytes *b, const uint64_t *v, uint32_t stride, uint32_t n)
 		step[p] = same ? 0 : ROWS;
 		b->len += 1 + (same ? 1 : n);
 	}
-	for (uint32_t i = split_rows(v, stride, n, to, step); i < n; i++)
+#ifdef __x86_64__
+	if (wide && !(differ >> 32))
+		done = split_low_v3(v, n, to, step);
+#endif
+	done += split_rows(v + (size_t)done * stride, stride, n - done, to, step);
+	for (uint32_t i = done; i < n; i++)
 		for (unsigned p = 0; p < 8; p++)
 			if (step[p])
 				*to[p]++ = (uint8_t)(v[(size_t)i * stride] >> (8 * p));

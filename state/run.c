@@ -52,14 +52,14 @@ void run_encode(const struct run_columns *c, const struct keyed_shape *shape, st
 	if (c->deletions)
 		bytes_put(b, c->op_bits, (c->rows + 7) / 8);
 	if (shape->form == KEY_FIX8) {
-		planes_put(b, c->fix8, 1, c->rows);
+		planes_put(b, c->fix8, 1, c->rows, simd_have());
 	} else {
 		lengths_put(b, c->len, c->rows);
 		bytes_put(b, c->text, c->text_bytes);
 	}
 	uint32_t words = shape->value_bytes / 8;
 	for (uint32_t w = 0; w < words; w++)
-		planes_put(b, c->value + w, words, c->rows);
+		planes_put(b, c->value + w, words, c->rows, simd_have());
 	CHECK(bytes_ok(b) && b->len <= RUN_BLOCK_BYTES);
 }
 
