@@ -75,6 +75,7 @@ static RC source_open(void *self, struct op_ctx *ctx, const void *state, size_t 
 	for (int i = 0; i < READS; i++)
 		file_read_init(&s->ahead[i].read, &s->reader, OP_LETTER + i, ctx->mail);
 	uint64_t limit = ctx->record_limit_bytes;
+	s->lines.simd = simd_have();
 	s->lines.limit = limit && limit < LINE_LIMIT_MAX ? (uint32_t)limit : LINE_LIMIT_MAX;
 	splits_init(&s->left, ctx->mem, ctx->max_parallelism);
 	if (splits_decode(&s->left, state, len, e) != OK)

@@ -115,6 +115,21 @@ INLINE __m128i place_of(struct strview like, uint32_t from)
 	return _mm_set_epi32((int)(like.off + from), (int)like.text, 0, 0);
 }
 
+/* A block of text, and of its words those that are still to be cut. */
+struct block {
+	const uint8_t *p;
+	__m128i place;
+	uint64_t begins, ends;
+};
+
+INLINE void cut_word(struct level level, struct block *b, int how, struct strview *out)
+{
+	uint64_t begin = level.lowest(b->begins), end = level.lowest(b->ends);
+	b->begins &= b->begins - 1;
+	b->ends &= b->ends - 1;
+	put_view(b->p + begin, end - begin, how, b->place, &onward[begin], out);
+}
+
 /* The words that begin and end in blocks of which 16 bytes are there; up to that many are read
  * behind the last. *from: where the first one begins that was not cut. */
 INLINE uint32_t cut_blocks(struct level level, const uint8_t *p, uint32_t len, uint32_t *from,
@@ -125,23 +140,26 @@ INLINE uint32_t cut_blocks(struct level level, const uint8_t *p, uint32_t len, u
 		uint64_t white = level.white(p + at);
 		if (__builtin_expect(len - at < BLOCK, 0))
 			white |= ~0ull << (len - at);
-		uint64_t begins = ~white & (white << 1 | 1), ends = white & ~white << 1;
-		uint32_t count = (uint32_t)__builtin_popcountll(ends);
+		struct block b = {.p = p + at, .place = place_of(like, at),
+				  .begins = ~white & (white << 1 | 1), .ends = white & ~white << 1};
+		uint32_t count = (uint32_t)__builtin_popcountll(b.ends), room = BATCH_ROWS - n;
 		/* Either it is white at its end, or the last word there is goes on. */
-		uint32_t last = 63 - (uint32_t)__builtin_clzll(begins | 1);
+		uint32_t last = 63 - (uint32_t)__builtin_clzll(b.begins | 1);
 		uint32_t step = last + ((BLOCK - last) & -(uint32_t)(white >> 63));
-		if (__builtin_expect(!step || n + (count + 3) / 4 * 4 > BATCH_ROWS, 0))
+		if (__builtin_expect(!step, 0))
 			break;
-		const uint8_t *block = p + at;
-		const __m128i place = place_of(like, at);
-		struct strview *to = out + n, *end = to + count;
-		for (; to < end; to += 4)
-			for (uint32_t k = 0; k < 4; k++) {
-				uint64_t a = level.lowest(begins), b = level.lowest(ends);
-				begins &= begins - 1;
-				ends &= ends - 1;
-				put_view(block + a, b - a, how, place, &onward[a], to + k);
-			}
+		if (__builtin_expect(room < (count + 3) / 4 * 4, 0)) {
+			bool full = room < count;
+			for (uint32_t end = n + (full ? room : count); n < end; n++)
+				cut_word(level, &b, how, out + n);
+			at += full ? (uint32_t)level.lowest(b.begins) : step;
+			if (full)
+				break;
+			continue;
+		}
+		for (struct strview *to = out + n, *end = to + count; to < end; to += 4)
+			for (uint32_t k = 0; k < 4; k++)
+				cut_word(level, &b, how, to + k);
 		n += count;
 		at += step;
 	}
@@ -183,7 +201,7 @@ INLINE uint32_t cut(struct level level, const uint8_t *p, uint32_t len, uint32_t
 {
 	while (*from < len && n < BATCH_ROWS) {
 		n = cut_blocks(level, p, len, from, like, how, out, n);
-		if (n < BATCH_ROWS)
+		if (n < BATCH_ROWS) /* what is left is short, or longer than a block */
 			n += cut_one(p, len, from, like, how, &out[n]);
 	}
 	return n;

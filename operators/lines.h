@@ -1,13 +1,15 @@
 /* lines.h - cuts blocks of text into lines: pure, over bytes that somebody else read.
  * A line ends at '\n'; a '\r' before it is cut. NUL bytes and invalid UTF-8 pass through.
- * Why apart: this loop sees every byte of the input. 64 bytes at a time are compared with SSE2,
- * which every x86-64 has; what is left is one step a line.
+ * Why apart: this loop sees every byte of the input. 64 bytes at a time are compared; what is left
+ * is one step a line.
  * Threads: none. Owns nothing. */
 #pragma once
+#include "base/cpu.h"
 #include "runtime/column.h"
 
 /* What is cut, and where the cutter stands. All offsets are into data. */
 struct lines {
+	enum simd simd;         /* what the processor has */
 	const uint8_t *data;    /* of a text: at least 16 readable bytes behind `end` */
 	uint32_t pos;           /* the first byte of the next line */
 	uint32_t scanned;       /* no '\n' in [pos, scanned): where a longer block goes on looking */

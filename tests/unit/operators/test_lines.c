@@ -56,7 +56,8 @@ TEST(random_texts_in_growing_blocks_are_cut_as_a_naive_cutter_cuts_them)
 							      : (uint8_t)rng_next(&r);
 		uint32_t stop = rng_below(&r, 2) ? UINT32_MAX : (uint32_t)rng_below(&r, len + 2);
 		uint32_t n = naive(data, len, stop, want), got = 0;
-		struct lines l = {.data = data, .stop = stop, .limit = 1 << 20};
+		enum simd simd = round % 2 ? simd_have() : SIMD_BASE;
+		struct lines l = {.simd = simd, .data = data, .stop = stop, .limit = 1 << 20};
 		while (got < n) {
 			struct strview v[BATCH_ROWS];
 			int64_t at[BATCH_ROWS];
