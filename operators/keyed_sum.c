@@ -4,7 +4,9 @@
  * one new column, and the fields of the record named in "keep", shared too. "end": a record for
  * each key when the input has ended, in table order.
  *
- *   hashes (came with the batch) + keys -> keyed_upsert -> places -> sum.c's loops -> sums
+ *   hashes (came with the batch) + keys -> keyed_add_i64 -> sums
+ *                                       -> keyed_upsert -> places -> sum.c's loops -> sums
+ *                                          where values may be null, records may be skipped, ...
  *
  * Keyed state: sum.h says what a place holds. The operator's own state is which keys' end was
  * emitted (ended.h): barriers come before end() begins or after it is done, never between, so a
@@ -294,20 +296,48 @@ static enum rc keyed_sum_try(void *self, struct op_ctx *ctx, const struct batch 
 	return rc;
 }
 
-/* Where the sums of records from .. from+m-1 of n stand. */
+/* The keys of records from .. from+m-1 of n. */
+static struct key_rows rows_of(const struct keyed_sum *s, const struct batch *b, uint32_t from,
+			       uint32_t m, uint32_t n)
+{
+	uint32_t row = b->selected ? 0 : from; /* a selection names rows of the whole arrays */
+	CHECK(b->hash);
+	return (struct key_rows){.n = m,
+				 .sel = b->selected ? b->sel + from : NULL,
+				 .hashes = (const uint64_t *)b->hash->i64 + row,
+				 .fix8 = s->keys.fix8 ? s->keys.fix8 + row : NULL,
+				 .views = s->keys.view ? s->keys.view + row : NULL,
+				 .bases = s->keys.base,
+				 .ahead = n - from - m};
+}
+
+/* Where their sums stand. */
 static enum op_result places(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
 			     uint32_t from, uint32_t m, uint32_t n)
 {
-	uint32_t row = b->selected ? 0 : from; /* a selection names rows of the whole arrays */
-	struct key_rows rows = {.n = m,
-				.sel = b->selected ? b->sel + from : NULL,
-				.hashes = (const uint64_t *)b->hash->i64 + row,
-				.fix8 = s->keys.fix8 ? s->keys.fix8 + row : NULL,
-				.views = s->keys.view ? s->keys.view + row : NULL,
-				.bases = s->keys.base,
-				.ahead = n - from - m};
+	struct key_rows rows = rows_of(s, b, from, m, n);
 	return keyed_upsert(ctx->state, &rows, s->place + from, &ctx->error) == OK ? OP_DONE
 										   : OP_FAILED;
+}
+
+/* The common case, a key and a number that is never null, in one pass over the table. */
+static enum op_result add_at_once(struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
+				  const struct column *v, struct batch *out)
+{
+	struct column *sums = out ? out->col[ctx->key->n] : NULL;
+	uint32_t n = batch_count(b), bad = UINT32_MAX;
+	struct key_rows rows = rows_of(s, b, 0, n, n);
+	enum rc rc = s->conf->value.type == T_INT64
+			     ? keyed_add_i64(ctx->state, &rows, v->i64, sums ? sums->i64 : NULL, &bad,
+					     &ctx->error)
+			     : keyed_add_f64(ctx->state, &rows, v->f64, sums ? sums->f64 : NULL,
+					     &ctx->error);
+	if (rc != OK)
+		return OP_FAILED;
+	if (bad == UINT32_MAX)
+		return OP_DONE;
+	(void)!out_of_range(s, &ctx->error);
+	return record_error(ctx, b, b->selected ? b->sel[bad] : bad);
 }
 
 /* Finds the sums and adds to them, a part of the batch at a time: the places found are still in the
@@ -317,7 +347,8 @@ static enum op_result sum_up(struct keyed_sum *s, struct op_ctx *ctx, const stru
 {
 	uint32_t n = batch_count(b);
 	bool one = !ctx->key->n;
-	CHECK(b->hash);
+	if (!one && !ctx->skip && !s->conf->value.nullable)
+		return add_at_once(s, ctx, b, v, out);
 	if (one && n) {
 		if (places(s, ctx, b, 0, 1, 1) != OP_DONE)
 			return OP_FAILED;

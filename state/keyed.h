@@ -60,7 +60,16 @@ struct key_rows {
  * still owed them. E_NO_MEMORY: some rows may have been inserted; k stays usable.
  * E_LIMIT: a key longer than KEY_MAX_BYTES. */
 RC keyed_upsert(struct keyed *k, const struct key_rows *rows, void **values, struct err *e);
-/* The same without inserting or marking: NULL where there is no such key. Read only. */
+/* The same for values of 8 bytes that are sums: adds add[row] to the value of each row's key, in
+ * order, and writes what it is then to sums[row] (sums: or NULL). One pass over the table's memory
+ * instead of two. *bad: the first of the n rows whose sum would leave int64; its key's value is as
+ * it was before, rows behind it may have been added: k is to be given up. UINT32_MAX: none.
+ * On error too, any of the rows may have been added. */
+RC keyed_add_i64(struct keyed *k, const struct key_rows *rows, const int64_t *add, int64_t *sums,
+		 uint32_t *bad, struct err *e);
+RC keyed_add_f64(struct keyed *k, const struct key_rows *rows, const double *add, double *sums,
+		 struct err *e);
+/* keyed_upsert without inserting or marking: NULL where there is no such key. Read only. */
 void keyed_find(const struct keyed *k, const struct key_rows *rows, const void **values);
 /* Deletes what is there. *deleted (may be NULL) counts. */
 RC keyed_delete(struct keyed *k, const struct key_rows *rows, uint64_t *deleted, struct err *e);

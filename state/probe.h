@@ -93,3 +93,8 @@ INLINE bool key_is_long(const struct keyed *k, uint32_t len)
 {
 	return k->shape.form == KEY_BYTES && len > KEY_INLINE_BYTES;
 }
+
+/* --- insert.c --- */
+/* Any entry, any tag: where its value stands, made 0 if the key is new; marked as changed, and saved
+ * first if the running freeze is owed it. E_NO_MEMORY, E_LIMIT (a key that is too long). */
+RC insert_one(struct keyed *k, const struct probe *p, void **value, struct err *e);

@@ -112,6 +112,14 @@ static inline bool table_marked(const struct table *t, uint64_t slot)
 	return t->marks[slot / GROUP_SLOTS] >> (slot % GROUP_SLOTS) & 1;
 }
 
+/* The marks of slot, slot + 1, ... as bits 0, 1, ...: at least 32 of them. */
+static inline uint32_t table_marks_from(const struct table *t, uint64_t slot)
+{
+	uint64_t word;
+	memcpy(&word, (const uint8_t *)t->marks + slot / 8, 8); /* little-endian, like the files */
+	return (uint32_t)(word >> (slot % 8));
+}
+
 static inline void table_mark(struct table *t, uint64_t slot, bool on)
 {
 	uint64_t *word = &t->marks[slot / GROUP_SLOTS], bit = 1ull << (slot % GROUP_SLOTS);

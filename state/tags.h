@@ -47,3 +47,15 @@ static inline uint32_t line_match(const uint8_t *line, uint64_t key)
 	return bits;
 #endif
 }
+
+/* 1 if the 16 bytes at a and at b are equal, else 0. */
+static inline uint32_t pair_match(const uint8_t *a, const uint8_t *b)
+{
+#ifdef __SSE2__
+	__m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)a),
+				      _mm_loadu_si128((const __m128i *)b));
+	return ((uint32_t)_mm_movemask_epi8(same) + 1) >> 16;
+#else
+	return __builtin_memcmp(a, b, 16) == 0;
+#endif
+}

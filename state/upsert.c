@@ -1,85 +1,65 @@
-/* upsert.c - finding or making the places of many keys at once. A row's slot is fetched into the
- * cache AHEAD rows before it is probed, so the memory is hardly ever idle; fetching a group of rows
- * and then probing it leaves it idle while it probes. The common case, an entry that is already on
- * the open list, is one compare of keys and one mark (K5); slots that nothing stands in
- * may hold any bytes, and are told by their mark and tag only when the bytes look right. */
+/* upsert.c - finding or making the places of many keys at once, and adding numbers to them on the
+ * way: BLOCK rows at a time in two passes.
+ *
+ * The first look takes every row alike: fetch the line where row i + AHEAD belongs; compare all the
+ * slots that are likely to hold row i with its key, at once; add, or say where it
+ * stands; note the row if none of them was it. No branch depends on what was found, so none is
+ * guessed wrong and no row waits for another's memory. All is one loop because the memory is what
+ * takes longest: it should never be idle. What is settled so is what is marked (K5): live, on
+ * the open list, nothing owed.
+ * The second look goes through the noted rows one by one, what they need fetched meanwhile:
+ * longer texts, keys far from home, entries to be marked, and what only insert.c can settle.
+ * Rows of one key keep their order: the first look marks and inserts nothing, so it settles all of
+ * them or none.
+ * Slots that nothing stands in may hold any bytes. */
 #include "state/probe.h"
 #include "state/tags.h"
 
-#define BLOCK 256u
-#define AHEAD 32u
-#define WINDOW 8u  /* slots looked at before the tags must say where the entries end */
+#define BLOCK 1024u
+#define AHEAD 64u      /* rows; a power of two */
+#define FIRST_SLOTS 4u /* that the first look compares */
+#define WINDOW 16u     /* that the second does before the tags must say where entries end */
 #define TIDY_BYTES 4096u
+#define MARKS_CACHED (64u << 10) /* bytes of marks that stay in the cache, measured */
 
-static RC insert(struct keyed *k, struct table *t, const struct probe *p, uint64_t slot,
-		 struct err *e)
-{
-	struct slot_key sk;
-	memcpy(&sk, &p->a, 8);
-	memcpy(sk.rest, &p->b, 8);
-	/* Where a row was routed and where its key is placed must agree for ever (inv 6). */
-	uint32_t len;
-	const uint8_t *key = p->text ? p->text : slot_key((uint8_t *)&sk, k->shape.form, &len);
-	CHECK(shape_hash(&k->shape, key, p->len) == p->hash);
-	if (key_is_long(k, p->len)) {
-		sk.text = arena_add(&k->texts, p->text, p->len);
-		if (!sk.text)
-			return ERR(e, E_NO_MEMORY, "no memory for a key of %u bytes", p->len);
-	}
-	while (slot >= t->total)
-		if (!table_extend(t, k->hi))
-			return ERR(e, E_NO_MEMORY, "no memory for overflow slots");
-	if (t->total - t->cap > k->overflow)
-		k->overflow = t->total - t->cap;
-	uint8_t *at = table_slot(t, slot);
-	uint8_t tag = (uint8_t)(TAG_LIVE | k->open_list);
-	if (t->tags[slot] == TAG_EMPTY) {
-		lists_add(k, t, slot, tag);
-		table_took(t, slot);
-	} else { /* a deleted one that no list names */
-		slot_key(at, k->shape.form, &len);
-		if (key_is_long(k, len)) {
-			k->dead_text_bytes -= len;
-			k->texts.waste_bytes += len;
-		}
-		k->dead--;
-		lists_retag(k, t, slot, tag);
-	}
-	memcpy(at, &sk, k->shape.form == KEY_FIX8 ? 8 : sizeof sk);
-	memset(slot_value(at, &k->shape), 0, k->shape.value_bytes);
-	k->live++;
-	k->live_key_bytes += p->len;
-	return OK;
-}
+enum act { PLACES, ADD_I64, ADD_F64 };
 
-/* Any entry, any tag: the value's place in *value. */
-static RC upsert_one(struct keyed *k, const struct probe *p, void **value, struct err *e)
+/* One block of the caller's rows, without their selection. */
+struct rows {
+	uint32_t n, last;        /* the last one whose hash may be read: n - 1 or further */
+	const uint64_t *hash;
+	const uint64_t *key;         /* KEY_FIX8 */
+	const struct key_view *view; /* KEY_BYTES */
+	const uint8_t *const *bases;
+	union {
+		void **place; /* PLACES: of this block's first row; `before` others stand before it */
+		int64_t *i64; /* the sums after each row */
+		double *f64;
+	};
+	uint32_t before;
+	union {
+		const int64_t *add_i64;
+		const double *add_f64;
+	};
+	uint32_t bad; /* ADD_I64: the first row whose sum does not fit, or UINT32_MAX */
+};
+
+/* Those that the first look did not settle, and their homes. */
+struct late {
+	uint32_t n;
+	uint16_t row[BLOCK + 1];
+	uint64_t home[BLOCK + 1];
+};
+
+/* The two tables, or the one, as they are while nothing is inserted. */
+struct sight {
+	struct table t, old;
+	uint64_t moved_hash;
+};
+
+INLINE const struct table *sight_of(const struct sight *x, uint64_t hash, bool growing)
 {
-	if (p->len > KEY_MAX_BYTES)
-		return ERR(e, E_LIMIT, "a key of %u bytes, at most %u are possible", p->len,
-			   KEY_MAX_BYTES);
-	struct table *t = keyed_table(k, p->hash);
-	uint64_t empty = 0, reuse, s = probe_slot(k, t, p, &empty, &reuse);
-	if (s == UINT64_MAX) {
-		s = reuse != UINT64_MAX ? reuse : empty;
-		if (insert(k, t, p, s, e) != OK)
-			return E_NO_MEMORY;
-		*value = slot_value(table_slot(t, s), &k->shape);
-		return OK;
-	}
-	uint8_t tag = t->tags[s], *slot = table_slot(t, s);
-	*value = slot_value(slot, &k->shape);
-	if (keyed_is_owed(k, tag, p->hash) && snapshot_save(k, slot, tag, e) != OK)
-		return E_NO_MEMORY;
-	lists_retag(k, t, s, (uint8_t)(TAG_LIVE | k->open_list));
-	if (tag & TAG_DEAD) {
-		memset(*value, 0, k->shape.value_bytes);
-		k->live++;
-		k->dead--;
-		k->live_key_bytes += p->len;
-		k->dead_text_bytes -= key_is_long(k, p->len) ? p->len : 0;
-	}
-	return OK;
+	return growing && hash >= x->moved_hash ? &x->old : &x->t;
 }
 
 /* The overflow slots were extended in the middle of a call: what was handed out moves along. */
@@ -92,101 +72,164 @@ static void values_move(void **values, uint32_t n, const struct table *was, cons
 	}
 }
 
-/* Rows of one call, BLOCK at a time: what probing needs of them, one behind the other. Made in
- * loops of their own, which leaves the probing loop its registers. */
-struct block {
-	const uint64_t *key;          /* KEY_FIX8 */
-	const struct key_view *view;  /* KEY_BYTES */
-	uint64_t home[BLOCK + AHEAD]; /* and of the rows after it */
-	uint64_t hash[BLOCK + AHEAD]; /* only while growing */
-	union {
-		uint64_t chosen_key[BLOCK + AHEAD]; /* where rows have a selection */
-		struct key_view chosen_view[BLOCK + AHEAD];
-	};
-};
+/* ---- the first look ---- */
 
-INLINE const struct table *table_of(const struct keyed *k, const struct table *now,
-				    const struct block *b, uint32_t i, bool growing)
-{
-	return growing ? keyed_table((struct keyed *)k, b->hash[i]) : now;
-}
+/* What comes along with a row's slots: the tag where many rows are to be marked, the mark where
+ * marks are too many to stay in the cache by themselves. */
+enum beside { NOTHING, MARKS, TAGS };
 
-/* Rows base .. base+n-1 of r, of which the first `known` have been looked at. */
-INLINE void block_fill(const struct keyed *k, const struct table *now, const struct key_rows *r,
-		       struct block *b, uint32_t base, uint32_t known, uint32_t n,
-		       enum key_form form, bool growing)
-{
-	const uint64_t lo = k->lo, span = k->hi - k->lo;
-	bool outside = false;
-	for (uint32_t i = known; i < n; i++) {
-		uint64_t hash = r->hashes[r->sel ? r->sel[base + i] : base + i];
-		outside |= hash - lo > span;
-		if (growing)
-			b->hash[i] = hash;
-		b->home[i] = table_home(table_of(k, now, b, i, growing), hash);
-	}
-	CHECK(!outside);
-	for (uint32_t i = n > known ? n : known; i < BLOCK + AHEAD; i++) {
-		b->home[i] = b->home[n - 1]; /* fetched once more: nothing to ask in the loop */
-		b->hash[i] = b->hash[n - 1];
-	}
-	b->key = form == KEY_FIX8 ? r->fix8 + base : NULL;
-	b->view = form == KEY_BYTES ? r->views + base : NULL;
-	if (!r->sel)
-		return;
-	for (uint32_t i = 0; i < n; i++)
-		if (form == KEY_FIX8)
-			b->chosen_key[i] = r->fix8[r->sel[base + i]];
-		else
-			b->chosen_view[i] = r->views[r->sel[base + i]];
-	b->key = b->chosen_key;
-	b->view = b->chosen_view;
-}
-
-INLINE void fetch(const struct table *t, uint64_t s, uint32_t slot_bytes, bool marking)
+INLINE void fetch(const struct table *t, uint64_t s, uint32_t slot_bytes, enum beside beside)
 {
 	const uint8_t *at = t->slots + slot_offset(s, slot_bytes);
 	__builtin_prefetch(at, 1);
 	if (slot_bytes != LINED_BYTES) /* half of all keys stand behind their home */
 		__builtin_prefetch(at + 2 * slot_bytes - 1, 1);
-	__builtin_prefetch(marking ? t->tags + s : (const uint8_t *)&t->marks[s / GROUP_SLOTS]);
+	if (beside == TAGS)
+		__builtin_prefetch(t->tags + s);
+	else if (beside == MARKS)
+		__builtin_prefetch(&t->marks[s / GROUP_SLOTS]);
 }
 
-/* A row AHEAD / 2 before it is probed: its slot is here, its text may still be far. */
-INLINE void fetch_text(const struct table *t, const struct key_view *v, uint64_t s,
-		       uint32_t slot_bytes)
+static enum beside beside_of(const struct keyed *k)
 {
-	if (v->len <= KEY_INLINE_BYTES)
-		return;
+	if (k->marking)
+		return TAGS;
+	return k->t.marks_words * sizeof *k->t.marks > MARKS_CACHED ? MARKS : NOTHING;
+}
+
+/* Which of the FIRST_SLOTS at `at` hold the key of row i, as bits; a long text is none of them. */
+INLINE uint32_t slots_match(const uint8_t *at, const struct rows *r, uint32_t i, enum key_form form,
+			    uint32_t slot_bytes)
+{
+	uint32_t same = 0;
+	if (slot_bytes == LINED_BYTES)
+		return line_match(at, r->key[i]);
+	for (uint32_t w = 0; w < FIRST_SLOTS; w++)
+		if (form == KEY_FIX8)
+			same |= (uint32_t)(load_u64(at + w * slot_bytes) == r->key[i]) << w;
+		else
+			same |= pair_match(at + w * slot_bytes, (const uint8_t *)&r->view[i]) << w;
+	if (form == KEY_BYTES) /* a place in a buffer may look like a pointer */
+		same &= (uint32_t)((int32_t)(r->view[i].len - KEY_INLINE_BYTES - 1) >> 31);
+	return same;
+}
+
+/* Does with the value of row i what is to be done. False: it is as it was. */
+INLINE bool act_on(const struct rows *r, uint32_t i, void *value, enum act act)
+{
+	if (act == PLACES)
+		r->place[i] = value;
+	if (act == ADD_F64)
+		r->f64[i] = *(double *)value += r->add_f64[i];
+	if (act != ADD_I64)
+		return true;
+	int64_t sum;
+	if (__builtin_expect(__builtin_add_overflow(*(int64_t *)value, r->add_i64[i], &sum), 0))
+		return false;
+	r->i64[i] = *(int64_t *)value = sum;
+	return true;
+}
+
+/* Homes of the block's rows, and of those after it that come next. Returns how many. */
+INLINE uint32_t homes_of(const struct keyed *k, const struct sight *x, const struct rows *r,
+			 uint64_t *home, bool growing)
+{
+	const uint64_t lo = k->lo, span = k->hi - k->lo;
+	uint32_t known = r->last < r->n + AHEAD - 1 ? r->last + 1 : r->n + AHEAD;
+	bool outside = false;
+	for (uint32_t i = 0; i < known; i++) {
+		uint64_t hash = r->hash[i];
+		outside |= hash - lo > span;
+		home[i] = table_home(sight_of(x, hash, growing), hash);
+	}
+	CHECK(!outside);
+	for (uint32_t i = known; i < r->n + AHEAD; i++)
+		home[i] = home[known - 1]; /* fetched once more: nothing to ask in the loop */
+	return known;
+}
+
+INLINE void first_look(const struct keyed *k, struct rows *r, struct late *late, enum key_form form,
+		       uint32_t value_bytes, bool growing, enum act act)
+{
+	const struct sight x = {k->t, k->old, k->moved_hash};
+	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
+	const uint32_t step = slot_bytes == LINED_BYTES ? 8 : slot_bytes;
+	const enum beside beside = beside_of(k);
+	uint64_t home[BLOCK + AHEAD], spare[2] = {0};
+	uint32_t n_late = 0, bad = UINT32_MAX;
+	uint32_t known = homes_of(k, &x, r, home, growing);
+	for (uint32_t i = 0; i < AHEAD; i++)
+		fetch(sight_of(&x, r->hash[i < known ? i : known - 1], growing), home[i],
+		      slot_bytes, beside);
+	for (uint32_t i = 0; i < r->n; i++) {
+		uint32_t next = i + AHEAD < known ? i + AHEAD : known - 1;
+		fetch(sight_of(&x, growing ? r->hash[next] : 0, growing), home[i + AHEAD], slot_bytes,
+		      beside);
+		uint64_t s = home[i];
+		const struct table *t = sight_of(&x, growing ? r->hash[i] : 0, growing);
+		uint8_t *at = t->slots + slot_offset(s, slot_bytes);
+		uint32_t same = slots_match(at, r, i, form, slot_bytes);
+		same &= table_marks_from(t, s);
+		uint8_t *value = at + value_offset(form, value_bytes);
+		value += (uint32_t)__builtin_ctz(same | 1u << FIRST_SLOTS) * step;
+		late->row[n_late] = (uint16_t)i;
+		late->home[n_late] = s;
+		n_late += !same;
+		if (slot_bytes == LINED_BYTES && beside != TAGS) /* most late ones stand there */
+			__builtin_prefetch(at + (same ? 0 : LINE_SLOTS * LINED_BYTES), 1);
+		if (act != PLACES)
+			value = same ? value : (uint8_t *)spare;
+		if (!act_on(r, i, value, act)) {
+			bad = same && i < bad ? i : bad;
+			spare[0] = 0;
+		}
+	}
+	r->bad = bad;
+	late->n = n_late;
+}
+
+/* ---- the second ---- */
+
+/* What the second look will want of a late row: its tag; one line more if its key is in none of the
+ * two that came; if its text is long, the text that its slot, or its neighbour, points at (those may
+ * be any bytes: not followed). */
+INLINE void fetch_second(const struct table *t, const struct rows *r, uint32_t i, uint64_t s,
+			 enum key_form form, uint32_t slot_bytes)
+{
 	const uint8_t *at = t->slots + slot_offset(s, slot_bytes);
-	uint64_t a, b;
-	memcpy(&a, at, 8);
-	memcpy(&b, v, 8);
-	if (a != b) /* its neighbour's, as likely as not */
-		at += slot_bytes;
-	const uint8_t *text = ((const struct slot_key *)at)->text; /* or any bytes: not followed */
-	__builtin_prefetch(text);
+	if (slot_bytes == LINED_BYTES && !line_match(at, r->key[i]) &&
+	    !line_match(at + LINE_SLOTS * LINED_BYTES, r->key[i]))
+		__builtin_prefetch(at + 2 * LINE_SLOTS * LINED_BYTES, 1);
+	if (form == KEY_FIX8 || r->view[i].len <= KEY_INLINE_BYTES) {
+		__builtin_prefetch(t->tags + s);
+		return;
+	}
+	uint64_t want;
+	memcpy(&want, &r->view[i], 8);
+	at += load_u64(at) == want ? 0 : slot_bytes;
+	__builtin_prefetch(((const struct slot_key *)at)->text);
 }
 
-/* What the fast path does not settle. values[0 .. i] are moved along if slots moved. */
-static RC upsert_slow(struct keyed *k, const struct key_rows *r, uint32_t i, void **values,
-		      struct err *e)
+/* The slot of this key's live entry, or UINT64_MAX if it is not within the window. */
+INLINE uint64_t second_look(const struct table *t, const struct probe *p, uint64_t s,
+			    enum key_form form, uint32_t slot_bytes, bool *marked)
 {
-	struct probe p = probe_of(r, r->sel ? r->sel[i] : i, k->shape.form);
-	struct table *t = keyed_table(k, p.hash), was = *t;
-	enum rc rc = upsert_one(k, &p, &values[i], e);
-	if (t->slots != was.slots)
-		values_move(values, i, &was, t);
-	k->marked_rows++;
-	return rc;
+	for (uint64_t end = s + WINDOW; s < end; s++) {
+		const uint8_t *at = t->slots + slot_offset(s, slot_bytes);
+		if (load_u64(at) != p->a)
+			continue;
+		*marked = table_marked(t, s);
+		if (!*marked && !(t->tags[s] & TAG_LIVE))
+			continue;
+		if (form == KEY_FIX8 || slot_holds(at, p, KEY_BYTES))
+			return s;
+	}
+	return UINT64_MAX;
 }
 
 /* A live entry that is not on the open list is about to change. */
-static RC upsert_mark(struct keyed *k, const struct key_rows *r, uint32_t i, uint64_t s,
-		      struct err *e)
+static RC upsert_mark(struct keyed *k, struct table *t, uint64_t s, uint64_t hash, struct err *e)
 {
-	uint64_t hash = r->hashes[r->sel ? r->sel[i] : i];
-	struct table *t = keyed_table(k, hash);
 	uint8_t tag = t->tags[s];
 	if (keyed_is_owed(k, tag, hash) && snapshot_save(k, table_slot(t, s), tag, e) != OK)
 		return E_NO_MEMORY;
@@ -195,135 +238,191 @@ static RC upsert_mark(struct keyed *k, const struct key_rows *r, uint32_t i, uin
 	return OK;
 }
 
-/* Where the value of this key's live entry stands, within the window, or NULL. *slot: its home,
- * then where it is. */
-INLINE uint8_t *look(const struct table *t, const struct probe *p, uint64_t *slot,
-		     enum key_form form, uint32_t value_bytes, bool *marked)
+/* What no look settles. The places given out are moved along if slots moved. */
+static RC upsert_slow(struct keyed *k, const struct rows *r, const struct probe *p, void **value,
+		      bool places, struct err *e)
 {
-	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
-	uint64_t s = *slot;
-	for (uint32_t w = 0; w < WINDOW; w++, s++) {
-		const uint8_t *at = t->slots + slot_offset(s, slot_bytes);
-		uint64_t a;
-		memcpy(&a, at, 8);
-		if (a != p->a)
-			continue;
-		*marked = table_marked(t, s);
-		if (__builtin_expect(!*marked, 0) && !(t->tags[s] & TAG_LIVE))
-			continue;
-		if (form == KEY_BYTES && !slot_holds(at, p, KEY_BYTES))
-			continue;
-		*slot = s;
-		return (uint8_t *)at + value_offset(form, value_bytes);
-	}
-	return NULL;
+	struct table *t = keyed_table(k, p->hash), was = *t;
+	enum rc rc = insert_one(k, p, value, e);
+	if (t->slots != was.slots && places)
+		values_move(r->place - r->before, r->before + r->n, &was, t);
+	k->marked_rows++;
+	return rc;
 }
 
-/* The same where slots stand in lines: the value of a marked entry in the home line or the next.
- * Where many rows are new, the next line is not asked: their tags, which are fetched, say it. */
-INLINE uint8_t *look_line(const struct table *t, uint64_t key, uint64_t slot, bool next)
-{
-	uint8_t *line = t->slots + slot * LINED_BYTES;
-	uint32_t same = line_match(line, key);
-	if (__builtin_expect(!same, 0) && next) {
-		line += LINE_SLOTS * LINED_BYTES;
-		slot += LINE_SLOTS;
-		same = line_match(line, key);
-	}
-	same &= (uint32_t)(t->marks[slot / GROUP_SLOTS] >> (slot % GROUP_SLOTS));
-	if (!same)
-		return NULL;
-	return line + LINE_SLOTS * 8 + (uint32_t)__builtin_ctz(same) * 8;
-}
-
-/* Rows of a block: values[0 .. n-1] are theirs. */
-INLINE RC upsert_block(struct keyed *k, const struct key_rows *r, const struct block *b,
-		       uint32_t base, uint32_t n, uint32_t all, void **values, struct err *e,
-		       enum key_form form, uint32_t value_bytes, bool growing)
+INLINE RC settle(struct keyed *k, const struct rows *r, uint32_t i, uint64_t home, void **value,
+		 struct err *e, enum key_form form, uint32_t value_bytes, bool growing, enum act act)
 {
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
-	const bool marking = k->marking;
-	struct table now = k->t;
-	for (uint32_t i = 0; i < n; i++) {
-		fetch(table_of(k, &now, b, i + AHEAD, growing), b->home[i + AHEAD], slot_bytes,
-		      marking);
-		if (form == KEY_BYTES && i + AHEAD / 2 < all)
-			fetch_text(table_of(k, &now, b, i + AHEAD / 2, growing),
-				   &b->view[i + AHEAD / 2], b->home[i + AHEAD / 2], slot_bytes);
-		const struct table *t = table_of(k, &now, b, i, growing);
-		uint64_t s = b->home[i];
-		enum rc rc = OK;
-		if (slot_bytes == LINED_BYTES) {
-			values[i] = look_line(t, b->key[i], s, !marking);
-			if (__builtin_expect(values[i] != NULL, 1))
-				continue;
-			rc = upsert_slow(k, r, base + i, values - base, e);
-			if (rc != OK)
-				return rc;
-			now = k->t;
-			continue;
-		}
-		struct probe p = probe_of_key(form == KEY_FIX8 ? b->key + i : NULL,
-					      form == KEY_BYTES ? b->view + i : NULL, r->bases);
-		bool marked;
-		values[i] = look(t, &p, &s, form, value_bytes, &marked);
-		if (__builtin_expect(values[i] && marked, 1))
-			continue;
-		rc = values[i] ? upsert_mark(k, r, base + i, s, e)
-			       : upsert_slow(k, r, base + i, values - base, e);
+	struct table *t = growing ? keyed_table(k, r->hash[i]) : &k->t;
+	struct probe p = probe_of_key(form == KEY_FIX8 ? r->key + i : NULL,
+				      form == KEY_BYTES ? r->view + i : NULL, r->bases);
+	bool marked = false;
+	p.hash = r->hash[i];
+	uint64_t s = second_look(t, &p, home, form, slot_bytes, &marked);
+	if (s == UINT64_MAX)
+		return upsert_slow(k, r, &p, value, act == PLACES, e);
+	*value = t->slots + slot_offset(s, slot_bytes) + value_offset(form, value_bytes);
+	return marked ? OK : upsert_mark(k, t, s, p.hash, e);
+}
+
+INLINE RC settle_late(struct keyed *k, struct rows *r, const struct late *late, struct err *e,
+		      enum key_form form, uint32_t value_bytes, bool growing, enum act act)
+{
+	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
+	for (uint32_t l = 0; l < late->n; l++)
+		fetch_second(growing ? keyed_table(k, r->hash[late->row[l]]) : &k->t, r,
+			     late->row[l], late->home[l], form, slot_bytes);
+	for (uint32_t l = 0; l < late->n; l++) {
+		uint32_t i = late->row[l];
+		void *value = NULL;
+		enum rc rc = settle(k, r, i, late->home[l], &value, e, form, value_bytes, growing,
+				    act);
 		if (rc != OK)
 			return rc;
-		now = k->t;
+		if (!act_on(r, i, value, act) && i < r->bad)
+			r->bad = i;
 	}
 	return OK;
 }
 
-INLINE RC upsert_rows(struct keyed *k, const struct key_rows *r, void **values, struct err *e,
-		      enum key_form form, uint32_t value_bytes, bool growing)
+/* ---- blocks ---- */
+
+/* A block of chosen rows, put one behind the other. */
+struct chosen {
+	uint64_t hash[BLOCK];
+	union {
+		uint64_t key[BLOCK];
+		struct key_view view[BLOCK];
+	};
+	uint64_t add[BLOCK], sum[BLOCK]; /* int64 or double */
+};
+
+/* What the caller wants, of all its rows. */
+struct order {
+	const struct key_rows *r;
+	void **place;
+	const uint64_t *add; /* int64 or double */
+	uint64_t *sum;       /* NULL: nobody wants to know */
+};
+
+static void choose(const struct order *o, uint32_t base, struct rows *to, struct chosen *c,
+		   enum key_form form, enum act act)
 {
-	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
-	struct block b;
+	const struct key_rows *r = o->r;
+	const uint16_t *sel = r->sel + base;
+	for (uint32_t i = 0; i < to->n; i++)
+		c->hash[i] = r->hashes[sel[i]];
+	for (uint32_t i = 0; i < to->n && form == KEY_FIX8; i++)
+		c->key[i] = r->fix8[sel[i]];
+	for (uint32_t i = 0; i < to->n && form == KEY_BYTES; i++)
+		c->view[i] = r->views[sel[i]];
+	for (uint32_t i = 0; i < to->n && act != PLACES; i++)
+		c->add[i] = o->add[sel[i]];
+	to->hash = c->hash;
+	to->key = c->key;
+	to->view = c->view;
+	to->add_i64 = (const int64_t *)c->add;
+	to->last = to->n - 1;
+}
+
+static void block_of(const struct order *o, uint32_t base, struct rows *to, struct chosen *c,
+		     enum key_form form, enum act act)
+{
+	const struct key_rows *r = o->r;
+	to->n = r->n - base < BLOCK ? r->n - base : BLOCK;
+	to->last = r->n + r->ahead - base - 1;
+	to->bases = r->bases;
+	to->before = base;
+	to->hash = r->hashes + base;
+	to->key = form == KEY_FIX8 ? r->fix8 + base : NULL;
+	to->view = form == KEY_BYTES ? r->views + base : NULL;
+	to->add_i64 = act == PLACES ? NULL : (const int64_t *)o->add + base;
+	if (r->sel)
+		choose(o, base, to, c, form, act);
+	if (act == PLACES)
+		to->place = o->place + base;
+	else
+		to->i64 = (int64_t *)(o->sum && !r->sel ? o->sum + base : c->sum);
+}
+
+INLINE RC upsert_rows(struct keyed *k, const struct order *o, uint32_t *bad, struct err *e,
+		      enum key_form form, uint32_t value_bytes, bool growing, enum act act)
+{
+	const struct key_rows *r = o->r;
+	struct chosen chosen;
+	struct late late;
+	struct rows rows;
 	for (uint32_t base = 0; base < r->n; base += BLOCK) {
-		uint32_t n = r->n - base < BLOCK ? r->n - base : BLOCK;
-		uint32_t all = r->n + r->ahead - base;
-		all = all < BLOCK + AHEAD ? all : BLOCK + AHEAD;
-		if (base) {
-			memcpy(b.home, b.home + BLOCK, AHEAD * sizeof *b.home);
-			memcpy(b.hash, b.hash + BLOCK, AHEAD * sizeof *b.hash);
-		}
-		block_fill(k, &k->t, r, &b, base, base ? AHEAD : 0, all, form, growing);
-		for (uint32_t i = 0; !base && i < AHEAD; i++)
-			fetch(table_of(k, &k->t, &b, i, growing), b.home[i], slot_bytes, k->marking);
-		enum rc rc = upsert_block(k, r, &b, base, n, all, values + base, e, form,
-					  value_bytes, growing);
+		block_of(o, base, &rows, &chosen, form, act);
+		first_look(k, &rows, &late, form, value_bytes, growing, act);
+		enum rc rc = settle_late(k, &rows, &late, e, form, value_bytes, growing, act);
 		if (rc != OK)
 			return rc;
+		for (uint32_t i = 0; act != PLACES && r->sel && o->sum && i < rows.n; i++)
+			o->sum[r->sel[base + i]] = chosen.sum[i];
+		if (act == ADD_I64 && rows.bad != UINT32_MAX) {
+			*bad = base + rows.bad;
+			return OK;
+		}
 	}
 	return OK;
 }
 
-INLINE RC upsert_form(struct keyed *k, const struct key_rows *r, void **values, struct err *e,
-		      enum key_form form, uint32_t value_bytes)
+/* ---- each way of it ---- */
+
+#define WAY(name, form, value_bytes, act)                                                          \
+	static RC name(struct keyed *k, const struct order *o, uint32_t *bad, struct err *e)       \
+	{                                                                                          \
+		return keyed_growing(k) ? upsert_rows(k, o, bad, e, form, value_bytes, true, act)  \
+					: upsert_rows(k, o, bad, e, form, value_bytes, false, act);\
+	}
+WAY(places_fix8_8, KEY_FIX8, 8, PLACES)
+WAY(places_fix8_16, KEY_FIX8, 16, PLACES)
+WAY(places_bytes_8, KEY_BYTES, 8, PLACES)
+WAY(places_bytes_16, KEY_BYTES, 16, PLACES)
+WAY(add_i64_fix8, KEY_FIX8, 8, ADD_I64)
+WAY(add_i64_bytes, KEY_BYTES, 8, ADD_I64)
+WAY(add_f64_fix8, KEY_FIX8, 8, ADD_F64)
+WAY(add_f64_bytes, KEY_BYTES, 8, ADD_F64)
+
+typedef RC way(struct keyed *, const struct order *, uint32_t *, struct err *);
+
+static RC go(struct keyed *k, way *fix8, way *bytes, const struct order *o, uint32_t *bad,
+	     struct err *e)
 {
-	return keyed_growing(k) ? upsert_rows(k, r, values, e, form, value_bytes, true)
-				: upsert_rows(k, r, values, e, form, value_bytes, false);
+	if (!o->r->n)
+		return OK;
+	if (grow_for(k, o->r->n, e) != OK)
+		return E_NO_MEMORY;
+	lists_tidy(k, TIDY_BYTES);
+	k->marked_rows = 0;
+	enum rc rc = (k->shape.form == KEY_FIX8 ? fix8 : bytes)(k, o, bad, e);
+	k->marking = k->marked_rows > o->r->n / 8;
+	return rc;
 }
 
 RC keyed_upsert(struct keyed *k, const struct key_rows *r, void **values, struct err *e)
 {
-	enum rc rc;
-	if (!r->n)
-		return OK;
-	if (grow_for(k, r->n, e) != OK)
-		return E_NO_MEMORY;
-	lists_tidy(k, TIDY_BYTES);
-	k->marked_rows = 0;
-	if (k->shape.form == KEY_FIX8)
-		rc = k->shape.value_bytes == 8 ? upsert_form(k, r, values, e, KEY_FIX8, 8)
-					       : upsert_form(k, r, values, e, KEY_FIX8, 16);
-	else
-		rc = k->shape.value_bytes == 8 ? upsert_form(k, r, values, e, KEY_BYTES, 8)
-					       : upsert_form(k, r, values, e, KEY_BYTES, 16);
-	k->marking = k->marked_rows > r->n / 8;
-	return rc;
+	struct order o = {.r = r, .place = values};
+	if (k->shape.value_bytes == 8)
+		return go(k, places_fix8_8, places_bytes_8, &o, NULL, e);
+	return go(k, places_fix8_16, places_bytes_16, &o, NULL, e);
+}
+
+RC keyed_add_i64(struct keyed *k, const struct key_rows *r, const int64_t *add, int64_t *sums,
+		 uint32_t *bad, struct err *e)
+{
+	struct order o = {.r = r, .add = (const uint64_t *)add, .sum = (uint64_t *)sums};
+	CHECK(k->shape.value_bytes == 8);
+	*bad = UINT32_MAX;
+	return go(k, add_i64_fix8, add_i64_bytes, &o, bad, e);
+}
+
+RC keyed_add_f64(struct keyed *k, const struct key_rows *r, const double *add, double *sums,
+		 struct err *e)
+{
+	struct order o = {.r = r, .add = (const uint64_t *)add, .sum = (uint64_t *)sums};
+	CHECK(k->shape.value_bytes == 8);
+	return go(k, add_f64_fix8, add_f64_bytes, &o, NULL, e);
 }

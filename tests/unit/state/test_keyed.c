@@ -106,6 +106,31 @@ TEST(equal_keys_of_one_batch_share_one_value)
 	world_close(&w);
 }
 
+/* Adds 1 to the value of each row's key, in one of the ways there are. want[i] of row sel[i], or of
+ * row i: what the keys stand at. */
+static void add_one_each(struct world *w, const struct key_rows *rows, uint64_t *want, uint64_t way)
+{
+	enum { MOST = 2000 };
+	static void *value[MOST];
+	static int64_t ones[MOST], sums[MOST];
+	uint32_t n = rows->n, bad = 0;
+	for (uint32_t i = 0; i < MOST; i++)
+		ones[i] = 1;
+	if (way == 0)
+		EXPECT_OK(keyed_upsert(w->k, rows, value, &w->e), &w->e);
+	else
+		EXPECT_OK(keyed_add_i64(w->k, rows, ones, way == 1 ? sums : NULL, &bad, &w->e), &w->e);
+	EXPECT(way == 0 || bad == UINT32_MAX);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t row = rows->sel ? rows->sel[i] : i;
+		want[row]++;
+		if (way == 0)
+			++*(uint64_t *)value[i];
+		else if (way == 1 && (!rows->sel || i + 1 == n))
+			EXPECT(sums[row] == (int64_t)want[row]);
+	}
+}
+
 /* Calls of any length, selections or none, with and without rows announced, across freezes. */
 TEST(how_rows_are_cut_into_calls_does_not_matter)
 {
@@ -116,7 +141,6 @@ TEST(how_rows_are_cut_into_calls_does_not_matter)
 		struct world w;
 		static uint16_t sel[ROWS];
 		uint64_t want[KEYS] = {0};
-		void *value[ROWS];
 		rng_seed(&r, 4711);
 		struct keyed_shape shape = model_shape((enum key_form)form, 8, MODEL_FROZEN);
 		model_open(&m, shape, KEYS, 40, &r);
@@ -134,11 +158,7 @@ TEST(how_rows_are_cut_into_calls_does_not_matter)
 					rows.views += at;
 				}
 				rows.ahead = (uint32_t)rng_below(&r, end - at - n + 1);
-				EXPECT_OK(keyed_upsert(w.k, &rows, value, &w.e), &w.e);
-				for (uint32_t i = 0; i < n; i++) {
-					++*(uint64_t *)value[i];
-					want[whole ? at + i : sel[at + i]]++;
-				}
+				add_one_each(&w, &rows, want + (whole ? at : 0), rng_below(&r, 3));
 			}
 			if (round % 5 == 0)
 				checkpoint(&w, round, round - 5, NULL);
@@ -152,6 +172,67 @@ TEST(how_rows_are_cut_into_calls_does_not_matter)
 		world_close(&w);
 		model_close(&m);
 	}
+}
+
+TEST(a_sum_that_leaves_int64_is_named_and_its_key_keeps_what_it_had)
+{
+	struct world w;
+	uint64_t key[8] = {1, 2, 1, 3, 2, 1, 1, 2}, hash[8];
+	int64_t add[8] = {INT64_MAX, 1, -1, 5, INT64_MAX, 1, 1, 7}, sums[8];
+	struct key_rows rows = {.n = 8, .hashes = hash, .fix8 = key};
+	uint32_t bad = 0;
+	world_open(&w, (struct keyed_shape){.form = KEY_FIX8, .value_bytes = 8}, 0, UINT64_MAX);
+	for (unsigned i = 0; i < 8; i++)
+		hash[i] = hash_fold64(key[i]);
+	for (int round = 0; round < 2; round++) { /* new keys; known ones */
+		int64_t zero[8] = {0};
+		const void *value[8];
+		EXPECT_OK(keyed_add_i64(w.k, &rows, add, sums, &bad, &w.e), &w.e);
+		EXPECT(bad == (round ? 0 : 4));
+		keyed_find(w.k, &rows, value);
+		EXPECT(*(const int64_t *)value[0] > INT64_MAX - 3);
+		if (round)
+			break;
+		EXPECT(sums[0] == INT64_MAX && sums[2] == INT64_MAX - 1 && sums[5] == INT64_MAX);
+		EXPECT_OK(keyed_add_i64(w.k, &rows, zero, NULL, &bad, &w.e), &w.e);
+		EXPECT(bad == UINT32_MAX);
+	}
+	sound(w.k);
+	world_close(&w);
+}
+
+TEST(doubles_are_added_in_the_order_of_their_rows)
+{
+	enum { N = 1500 };
+	struct world w;
+	struct rng r;
+	static uint64_t key[N], hash[N];
+	static uint16_t sel[N];
+	static double add[N], sums[N];
+	double want[7] = {0};
+	world_open(&w, (struct keyed_shape){.form = KEY_FIX8, .value_bytes = 8}, 0, UINT64_MAX);
+	rng_seed(&r, 99);
+	for (int round = 0; round < 20; round++) {
+		bool chosen = round % 2;
+		uint32_t n = 0;
+		for (uint32_t i = 0; i < N; i++) {
+			key[i] = rng_below(&r, 7);
+			hash[i] = hash_fold64(key[i]);
+			add[i] = 1.0 / (double)(1 + rng_below(&r, 1000)); /* order shows */
+			if (chosen && rng_below(&r, 2))
+				sel[n++] = (uint16_t)i;
+		}
+		struct key_rows rows = {.n = chosen ? n : N, .sel = chosen ? sel : NULL,
+					.hashes = hash, .fix8 = key};
+		EXPECT_OK(keyed_add_f64(w.k, &rows, add, sums, &w.e), &w.e);
+		for (uint32_t i = 0; i < rows.n; i++) {
+			uint32_t row = chosen ? sel[i] : i;
+			want[key[row]] += add[row];
+			EXPECT(memcmp(&sums[row], &want[key[row]], 8) == 0);
+		}
+	}
+	sound(w.k);
+	world_close(&w);
 }
 
 TEST(an_empty_state_can_be_asked_anything)
@@ -479,6 +560,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(equal_keys_of_one_batch_share_one_value),
 		T(how_rows_are_cut_into_calls_does_not_matter),
+		T(a_sum_that_leaves_int64_is_named_and_its_key_keeps_what_it_had),
+		T(doubles_are_added_in_the_order_of_their_rows),
 		T(an_empty_state_can_be_asked_anything),
 		T(a_key_of_64_kib_is_held_and_a_longer_one_refused),
 		T(a_growing_table_costs_less_than_40_bytes_a_number),
