@@ -6,6 +6,7 @@
  * neighbours become one under the newer number, which at worst writes an entry once too often)
  * change what a number means at once, in becomes[]; tags follow when slices pass over them, and
  * only a number no tag can name any more is used again. */
+#include "base/cpu.h"
 #include "state/keyed_in.h"
 #include "state/tags.h"
 
@@ -18,7 +19,8 @@ void lists_init(struct keyed *k)
 	k->list[1].state = LIST_OPEN;
 }
 
-void lists_clean_group(struct keyed *k, struct table *t, uint64_t group, uint16_t numbers)
+static inline __attribute__((always_inline)) void
+clean_body(struct keyed *k, struct table *t, uint64_t group, uint16_t numbers)
 {
 	uint8_t *tags = t->tags + group * GROUP_SLOTS;
 	for (uint16_t todo = t->sums[group] & numbers; todo; todo &= (uint16_t)(todo - 1)) {
@@ -37,6 +39,24 @@ void lists_clean_group(struct keyed *k, struct table *t, uint64_t group, uint16_
 		t->sums[group] |= (uint16_t)(n ? 1u << now : 0);
 	}
 	t->sums[group] &= (uint16_t)~numbers;
+}
+
+static void clean_base(struct keyed *k, struct table *t, uint64_t group, uint16_t numbers)
+{
+	clean_body(k, t, group, numbers);
+}
+
+TARGET_V3 static void clean_v3(struct keyed *k, struct table *t, uint64_t group, uint16_t numbers)
+{
+	clean_body(k, t, group, numbers);
+}
+
+void lists_clean_group(struct keyed *k, struct table *t, uint64_t group, uint16_t numbers)
+{
+	if (simd_have() >= SIMD_V3)
+		clean_v3(k, t, group, numbers);
+	else
+		clean_base(k, t, group, numbers);
 }
 
 uint16_t lists_clearing(const struct keyed *k)

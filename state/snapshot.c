@@ -355,11 +355,11 @@ static uint32_t scan_ahead(struct keyed *k, struct scan *s, uint64_t *slots, uin
 
 /* Groups from s->at on whose hashes need no look, as long as many of a group's rows are owed, none
  * of them a deletion, and the chunk has room. *work: as of scan_ahead. */
-static void groups_write(struct keyed *k, struct scan *s, uint64_t *work, uint64_t max)
+static inline __attribute__((always_inline)) void
+groups_body(struct keyed *k, struct scan *s, uint64_t *work, uint64_t max, enum simd level)
 {
 	const struct freeze *z = &k->f;
 	struct chunk *c = z->ordered;
-	const enum simd level = simd_have();
 	if (k->slot_bytes != LINED_BYTES || !c || s->at % GROUP_SLOTS || s->at < s->checked_from)
 		return;
 	struct chunk_columns x = chunk_columns(c, 8);
@@ -380,6 +380,24 @@ static void groups_write(struct keyed *k, struct scan *s, uint64_t *work, uint64
 		*work += n / LINES_A_ROW + 1;
 		s->at += GROUP_SLOTS;
 	}
+}
+
+static void groups_base(struct keyed *k, struct scan *s, uint64_t *work, uint64_t max)
+{
+	groups_body(k, s, work, max, SIMD_BASE);
+}
+
+TARGET_V3 static void groups_v3(struct keyed *k, struct scan *s, uint64_t *work, uint64_t max)
+{
+	groups_body(k, s, work, max, SIMD_V3);
+}
+
+static void groups_write(struct keyed *k, struct scan *s, uint64_t *work, uint64_t max)
+{
+	if (simd_have() >= SIMD_V3)
+		groups_v3(k, s, work, max);
+	else
+		groups_base(k, s, work, max);
 }
 
 /* The row of `slot` has no room: the chunk ends before its cluster; s->at is where to go on. *room:

@@ -2,6 +2,7 @@
 #include "job.h"
 
 #include "base/fs.h"
+#include "base/rng.h"
 
 static const struct part_name name7 = {.lineage = 0xfeed0001, .attempt = 2, .epoch = 5,
 				       .checkpoint_id = 7};
@@ -344,6 +345,44 @@ TEST(inv34_a_block_never_unpacks_beyond_what_it_declares)
 	EXPECT(mem.used_bytes == 0);
 }
 
+/* After a block that hardly became shorter the next 15 like it are stored as they are, then one is
+ * tried again; blocks of another kind, and those without a kind, are not concerned. */
+TEST(blocks_like_one_that_lz4_does_not_shorten_are_stored_as_they_are)
+{
+	struct mem mem;
+	struct err e = {OK};
+	struct packer p;
+	struct packer_rest bad = {0}, good = {0};
+	struct bytes to, raw;
+	struct rng r;
+	mem_init(&mem, 0);
+	rng_seed(&r, 3);
+	bytes_init(&to, &mem);
+	bytes_init(&raw, &mem);
+	uint8_t noise[4096], zero[4096] = {0};
+	for (size_t i = 0; i < sizeof noise; i++)
+		noise[i] = i < 600 ? 0 : (uint8_t)rng_next(&r); /* LZ4 makes it a seventh shorter */
+	EXPECT_OK(packer_init(&p, &mem, CODEC_LZ4, &e), &e);
+	for (int i = 0; i < 40; i++) {
+		struct block b = {.section_no = 1, .rows = 3}, g = b, n = b;
+		bytes_clear(&to);
+		EXPECT_OK(block_pack(&p, &bad, &b, noise, sizeof noise, &to, &e), &e);
+		EXPECT(b.codec == (i % 16 ? CODEC_NONE : CODEC_LZ4));
+		EXPECT_OK(block_unpack(to.data, to.len, &b, &raw, &e), &e);
+		EXPECT(raw.len == sizeof noise && !memcmp(raw.data, noise, raw.len));
+		bytes_clear(&to);
+		EXPECT_OK(block_pack(&p, &good, &g, zero, sizeof zero, &to, &e), &e);
+		EXPECT(g.codec == CODEC_LZ4);
+		bytes_clear(&to);
+		EXPECT_OK(block_pack(&p, NULL, &n, noise, sizeof noise, &to, &e), &e);
+		EXPECT(n.codec == CODEC_LZ4);
+	}
+	bytes_close(&to);
+	bytes_close(&raw);
+	packer_close(&p);
+	EXPECT(mem.used_bytes == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +399,7 @@ int main(void)
 		T(the_first_error_stands),
 		T(an_inline_section_is_one_block),
 		T(inv34_a_block_never_unpacks_beyond_what_it_declares),
+		T(blocks_like_one_that_lz4_does_not_shorten_are_stored_as_they_are),
 	};
 	return RUN(tests);
 }
