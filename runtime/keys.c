@@ -186,7 +186,7 @@ static RC keys_string(struct keys *k, const struct key_spec *spec, const struct 
 	for (uint32_t t = 0; t < c->n_texts; t++)
 		k->base[t] = c->text[t]->data;
 	k->view = (const struct key_view *)c->str;
-	if (all_lengths(c->str, b) <= KEY_BYTES_MAX)
+	if ((b->hash && !b->hash->has_valid) || all_lengths(c->str, b) <= KEY_BYTES_MAX)
 		return OK;
 	EACH_ROW (b, i, row)
 		if (c->str[row].len > KEY_BYTES_MAX)
@@ -207,6 +207,18 @@ RC keys_of(struct keys *k, const struct key_spec *spec, const struct batch *b, u
 	return keys_encoded(k, spec, b, bad_row, e);
 }
 
+/* Rows whose keys were cut off are null in the hashes, so that whoever takes them need not look at
+ * every key again. */
+static void mark_clipped(const struct key_spec *spec, const struct batch *b, struct column *h)
+{
+	const struct column *c = b->col[spec->field[0]];
+	h->has_valid = true;
+	memset(h->valid, 0xFF, sizeof h->valid);
+	EACH_ROW (b, i, row)
+		if (c->str[row].len > KEY_BYTES_MAX)
+			bit_clear(h->valid, row);
+}
+
 RC keys_hash(struct keys *k, const struct key_spec *spec, struct batch *b, struct pool *pool,
 	     uint32_t *bad_row, struct err *e)
 {
@@ -225,6 +237,8 @@ RC keys_hash(struct keys *k, const struct key_spec *spec, struct batch *b, struc
 	else
 		hash_views(simd_have(), k->hash_id ? k->hash_id : HASH_STRING, k->view, k->base, sel,
 			   batch_count(b), out);
+	if (k->view && k->view == k->view_made && spec_is_plain_string(spec))
+		mark_clipped(spec, b, h);
 	b->hash = h;
 	return OK;
 }

@@ -42,9 +42,11 @@ void keys_init(struct keys *k, struct mem *mem);
 void keys_close(struct keys *k); /* legal on the empty value */
 
 /* Lays out the keys of b's selected rows; borrows from b. E_RECORD with *bad_row: a key is over
- * KEY_BYTES_MAX (and k does not clip). */
+ * KEY_BYTES_MAX (and k does not clip). b->hash, if there, is of these keys: what it says of their
+ * lengths is believed. */
 RC keys_of(struct keys *k, const struct key_spec *spec, const struct batch *b, uint32_t *bad_row,
 	   struct err *e);
-/* Computes b->hash for the selected rows unless it is there already. */
+/* Computes b->hash for the selected rows unless it is there already. It has nulls only where k
+ * clips: rows whose key, one string, is too long and was hashed without its end. */
 RC keys_hash(struct keys *k, const struct key_spec *spec, struct batch *b, struct pool *pool,
 	     uint32_t *bad_row, struct err *e);

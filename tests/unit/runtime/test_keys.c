@@ -260,6 +260,75 @@ TEST(only_selected_rows_are_laid_out_under_their_own_numbers)
 	close_fix(&f);
 }
 
+/* An edge that clips leaves the error to its receiver, who must not have to look at every key of
+ * every batch for that. */
+TEST(hashes_say_whether_a_key_is_too_long)
+{
+	struct fix f;
+	struct key_spec k;
+	struct err e = {OK};
+	uint32_t bad = 99;
+	open_fix(&f);
+	char *word = malloc(KEY_BYTES_MAX + 2);
+	memset(word, 'x', KEY_BYTES_MAX + 1);
+	word[KEY_BYTES_MAX + 1] = '\0';
+	key_spec_set(&k, &f.schema, (uint32_t[]){S}, 1);
+	for (uint32_t at = 0; at < 3; at++) {
+		const char *words[] = {"a", "b", "c"};
+		words[at] = word;
+		struct batch *b = batch_of(f.pool, strings(f.pool, words, 3), NULL);
+		f.keys.clips = true;
+		EXPECT_OK(keys_hash(&f.keys, &k, b, f.pool, &bad, &e), &e);
+		for (uint32_t i = 0; i < 3; i++)
+			EXPECT(column_is_null(b->hash, i) == (i == at));
+		EXPECT(b->hash->i64[at] == (int64_t)hash_string(word, KEY_BYTES_MAX));
+		f.keys.clips = false;
+		EXPECT(keys_of(&f.keys, &k, b, &bad, &e) == E_RECORD && bad == at);
+		err_clear(&e);
+		b->selected = true; /* without it */
+		b->n_sel = 2;
+		b->sel[0] = at == 0;
+		b->sel[1] = at == 2 ? 1 : 2;
+		EXPECT_OK(keys_of(&f.keys, &k, b, &bad, &e), &e);
+		EXPECT((const void *)f.keys.view == b->col[0]->str);
+		batch_drop(&b);
+		b = batch_of(f.pool, strings(f.pool, (const char *[]){"a", "b"}, 2), NULL);
+		EXPECT_OK(keys_hash(&f.keys, &k, b, f.pool, &bad, &e), &e);
+		EXPECT(!b->hash->has_valid);
+		batch_drop(&b);
+	}
+	free(word);
+	close_fix(&f);
+}
+
+/* One row more or less, any of them, with and without a selection. */
+TEST(a_key_over_the_limit_is_found_wherever_it_stands)
+{
+	struct fix f;
+	struct key_spec k;
+	uint32_t bad = 99;
+	open_fix(&f);
+	key_spec_set(&k, &f.schema, (uint32_t[]){S}, 1);
+	const char *words[9] = {"a", "b", "c", "d", "e", "f", "g", "h", "i"};
+	for (uint32_t n = 1; n <= 9; n++)
+		for (uint32_t at = 0; at < n; at++) {
+			struct batch *b = batch_of(f.pool, strings(f.pool, words, n), NULL);
+			b->col[0]->str[at].len = KEY_BYTES_MAX + 1; /* nobody reads the text */
+			EXPECT(keys_of(&f.keys, &k, b, &bad, &f.e) == E_RECORD && bad == at);
+			err_clear(&f.e);
+			b->selected = true;
+			b->n_sel = 1;
+			b->sel[0] = (uint16_t)at;
+			EXPECT(keys_of(&f.keys, &k, b, &bad, &f.e) == E_RECORD && bad == at);
+			err_clear(&f.e);
+			b->n_sel = 0;
+			EXPECT_OK(keys_of(&f.keys, &k, b, &bad, &f.e), &f.e);
+			b->col[0]->str[at].len = 1;
+			batch_drop(&b);
+		}
+	close_fix(&f);
+}
+
 TEST(a_key_over_the_limit_is_an_error_of_its_record)
 {
 	struct fix f;
@@ -292,6 +361,8 @@ int main(void)
 		T(inv6_hashes_are_what_stands_on_disks),
 		T(a_hash_that_travels_with_the_batch_is_not_computed_again),
 		T(only_selected_rows_are_laid_out_under_their_own_numbers),
+		T(hashes_say_whether_a_key_is_too_long),
+		T(a_key_over_the_limit_is_found_wherever_it_stands),
 		T(a_key_over_the_limit_is_an_error_of_its_record),
 	};
 	return RUN(tests);
