@@ -200,6 +200,26 @@ TEST(a_pusher_that_found_no_room_is_woken_when_half_is_free_or_when_the_popper_r
 	close_fix(&f);
 }
 
+TEST(a_pusher_that_looked_several_times_is_woken_all_the_same)
+{
+	struct fix f;
+	struct waker w;
+	int pokes;
+	open_fix(&f, 4, CHANNEL_BYTES);
+	f.ch->pusher = &w;
+	waker_init(&w);
+	for (int i = 0; i < 4; i++)
+		push_batch(&f, i);
+	for (int i = 0; i < 5; i++)
+		EXPECT(!channel_has_room(f.ch));
+	sleeper(&w, &pokes);
+	EXPECT(!channel_has_room(f.ch));
+	pop_value(&f);
+	pop_value(&f);
+	EXPECT(pokes == 1 && channel_has_room(f.ch));
+	close_fix(&f);
+}
+
 TEST(a_pusher_that_sleeps_for_another_reason_is_left_alone)
 {
 	struct fix f;
@@ -232,6 +252,7 @@ TEST(a_pusher_that_sleeps_for_another_reason_is_left_alone)
 struct side {
 	struct fix *f;
 	struct waker *mine;
+	unsigned looks; /* awake, before it sleeps */
 	uint64_t bad;
 };
 
@@ -242,7 +263,11 @@ static void pusher(void *arg)
 		struct item it = {.kind = ITEM_WATERMARK, .watermark = i};
 		if (i % 3 == 0)
 			it = (struct item){.kind = ITEM_BATCH, .batch = one_int(s->f->pool, i)};
-		while (!channel_try_push(s->f->ch, &it)) {
+		for (unsigned awake = 0; !channel_try_push(s->f->ch, &it); awake++) {
+			if (awake % (s->looks + 1) != s->looks) {
+				thread_yield();
+				continue;
+			}
 			channel_settle(s->f->ch);
 			waker_prepare(s->mine);
 			if (channel_has_room(s->f->ch))
@@ -259,7 +284,11 @@ static void popper(void *arg)
 	struct side *s = arg;
 	for (int64_t i = 0; i < ITEMS; i++) {
 		struct item it;
-		while (!channel_try_pop(s->f->ch, &it)) {
+		for (unsigned awake = 0; !channel_try_pop(s->f->ch, &it); awake++) {
+			if (awake % (s->looks + 1) != s->looks) {
+				thread_yield();
+				continue;
+			}
 			channel_settle_popper(s->f->ch);
 			waker_prepare(s->mine);
 			if (channel_fill(s->f->ch))
@@ -275,9 +304,11 @@ static void popper(void *arg)
 	}
 }
 
+/* Whether a side sleeps at once or looks several times before. */
 TEST(two_threads_see_every_item_once_in_order_and_no_wake_up_is_lost)
 {
-	static const uint32_t slots[] = {1, 2, 16};
+	static const uint32_t slots[] = {1, 2, 16, 1, 2, 16, 16};
+	static const unsigned push_looks[] = {0, 0, 0, 3, 2, 3, 0}, pop_looks[] = {0, 0, 0, 2, 0, 3, 5};
 	for (size_t i = 0; i < ARRAY_LEN(slots); i++) {
 		struct fix f;
 		struct err e = {0};
@@ -288,7 +319,8 @@ TEST(two_threads_see_every_item_once_in_order_and_no_wake_up_is_lost)
 		waker_init(&b);
 		f.ch->pusher = &a;
 		f.ch->popper = &b;
-		struct side sa = {.f = &f, .mine = &a}, sb = {.f = &f, .mine = &b};
+		struct side sa = {.f = &f, .mine = &a, .looks = push_looks[i]};
+		struct side sb = {.f = &f, .mine = &b, .looks = pop_looks[i]};
 		EXPECT_OK(thread_start(&ta, pusher, &sa, "pusher", &e), &e);
 		EXPECT_OK(thread_start(&tb, popper, &sb, "popper", &e), &e);
 		thread_join(&ta);
@@ -309,6 +341,7 @@ int main(void)
 		T(it_matches_a_plain_queue_under_random_pushes_and_pops),
 		T(a_sleeping_popper_is_woken_by_several_batches_by_a_mark_or_when_the_pusher_rests),
 		T(a_pusher_that_found_no_room_is_woken_when_half_is_free_or_when_the_popper_rests),
+		T(a_pusher_that_looked_several_times_is_woken_all_the_same),
 		T(a_pusher_that_sleeps_for_another_reason_is_left_alone),
 		T(two_threads_see_every_item_once_in_order_and_no_wake_up_is_lost),
 	};
