@@ -16,19 +16,39 @@ const char *edge_kind_name(enum edge_kind k)
 	return names[k];
 }
 
+static bool parts_rows(const struct edge *g)
+{
+	return g->kind == EDGE_HASH && g->n > 1;
+}
+
+static bool owners_fill(struct edge *g, struct mem *mem)
+{
+	g->owner = mem_get(mem, g->max_parallelism * sizeof *g->owner);
+	for (uint32_t i = 0; g->owner && i < g->max_parallelism; i++)
+		g->owner[i] = (uint16_t)group_owner(i, g->n, g->max_parallelism);
+	return g->owner != NULL;
+}
+
 RC outlet_open(struct outlet *o, struct edge *edge, uint32_t n_edges, struct pool *pool,
 	       struct mem *mem, struct err *e)
 {
 	*o = (struct outlet){.edge = edge, .n_edges = n_edges, .pool = pool, .mem = mem};
 	keys_init(&o->keys, mem);
 	uint32_t most = 0;
-	for (uint32_t i = 0; i < n_edges; i++)
-		if (edge[i].kind == EDGE_HASH && edge[i].n > most)
+	bool enough = true;
+	for (uint32_t i = 0; i < n_edges; i++) {
+		if (!parts_rows(&edge[i]))
+			continue;
+		enough = enough && owners_fill(&edge[i], mem);
+		if (edge[i].n > most)
 			most = edge[i].n;
-	if (most < 2)
+	}
+	if (most)
+		o->pick = mem_get(mem, most * sizeof *o->pick);
+	if (enough && (o->pick || !most))
 		return OK;
-	o->pick = mem_get(mem, most * sizeof *o->pick);
-	return o->pick ? OK : ERR(e, E_NO_MEMORY, "no memory for an exchange of %u", most);
+	outlet_close(o);
+	return ERR(e, E_NO_MEMORY, "no memory for an exchange of %u", most);
 }
 
 void outlet_close(struct outlet *o)
@@ -36,6 +56,10 @@ void outlet_close(struct outlet *o)
 	if (!o->mem)
 		return;
 	keys_close(&o->keys);
+	for (uint32_t i = 0; i < o->n_edges; i++) {
+		mem_put(o->mem, o->edge[i].owner);
+		o->edge[i].owner = NULL;
+	}
 	mem_put(o->mem, o->pick);
 	*o = (struct outlet){0};
 }
@@ -68,8 +92,7 @@ static void pick_rows(struct edge *g, const struct batch *b, struct selection *p
 	uint32_t n = batch_count(b);
 	for (uint32_t i = 0; i < n; i++) {
 		uint16_t row = b->selected ? b->sel[i] : (uint16_t)i;
-		uint32_t group = hash_group(hash[row], g->max_parallelism);
-		struct selection *p = &pick[group_owner(group, g->n, g->max_parallelism)];
+		struct selection *p = &pick[g->owner[hash_group(hash[row], g->max_parallelism)]];
 		p->row[p->n++] = row;
 	}
 }
@@ -112,7 +135,7 @@ static RC send_copy(struct outlet *o, struct channel *ch, const struct batch *b,
 static RC edge_send(struct outlet *o, struct edge *g, struct batch **b, bool last, struct err *e)
 {
 	uint32_t c = 0;
-	if (g->kind == EDGE_HASH && g->n > 1)
+	if (parts_rows(g))
 		return send_picked(o, g, *b, e);
 	if (g->kind == EDGE_REBALANCE)
 		c = g->turn++ % g->n;

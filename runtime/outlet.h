@@ -29,6 +29,7 @@ struct edge {
 				      * hash, for the reader to find and skip */
 	enum hash_id hash_id;        /* EDGE_HASH: the reader's state has it; 0: HASH_STRING */
 	uint32_t max_parallelism;
+	uint16_t *owner;             /* EDGE_HASH with n > 1: of each key group; the outlet's */
 	uint32_t turn;               /* EDGE_REBALANCE */
 };
 
