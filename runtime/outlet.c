@@ -113,7 +113,7 @@ static RC send_picked(struct outlet *o, struct edge *g, struct batch *b, struct 
 			x->n_sel = p->n;
 			memcpy(x->sel, p->row, p->n * sizeof *p->row);
 		}
-		if (x->selected && x->n_sel < x->rows / 8 && batch_compact(x, o->pool, e) != OK) {
+		if (x->selected && x->n_sel * 8 < x->rows * 7 && batch_compact(x, o->pool, e) != OK) {
 			batch_drop(&x);
 			return e->code;
 		}
