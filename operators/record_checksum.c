@@ -74,6 +74,8 @@ static void text_values(enum simd simd, const struct column *c, const uint16_t *
 		return;
 	for (uint32_t t = 0; t < c->n_texts; t++)
 		base[t] = c->text[t]->data;
+	for (uint32_t k = 0; k < others; k++) /* another thread has them in its cache */
+		__builtin_prefetch(column_str(c, &c->str[list[k]]));
 	hash_views(simd, HASH_XXH3_64, c->str, base, list, others, v);
 }
 
