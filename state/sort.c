@@ -10,6 +10,7 @@
 #define ROWS_MAX (CHUNK_BYTES / 17) /* the smallest row: a number and 8 bytes of value */
 _Static_assert(CHUNK_TEXT_HEAD + 8 >= 17, "a row of text is not smaller");
 _Static_assert(CHUNK_BYTES <= WORD_AT_MASK + 1, "a word has room for every place");
+#define WORDS_AT_ONCE 512u /* so that hashes are in the first-level cache when words are made */
 #define MOVES_A_ROW 16u /* insertion gives up beyond, by feel */
 
 #define INLINE static inline __attribute__((always_inline))
@@ -37,33 +38,21 @@ void run_scratch_close(struct run_scratch *s)
 
 /* --- the words of a chunk's rows --- */
 
-INLINE void fix_words_body(const uint64_t *key, uint64_t *word, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		word[i] = word_of(hash_fold64(key[i]), i);
-}
-
-static void fix_words_base(const uint64_t *key, uint64_t *word, uint32_t n)
-{
-	fix_words_body(key, word, n);
-}
-
-TARGET_V3 static void fix_words_v3(const uint64_t *key, uint64_t *word, uint32_t n)
-{
-	fix_words_body(key, word, n);
-}
-
 static void fix_words(struct run_scratch *s, struct chunk *c)
 {
 	struct chunk_columns x = chunk_columns(c, s->shape.value_bytes);
 	CHECK(c->rows <= x.room && c->rows <= ROWS_MAX);
-	if (s->shape.hash)
-		for (uint32_t i = 0; i < c->rows; i++)
-			s->words[i] = word_of(shape_hash(&s->shape, &x.key[i], 8), i);
-	else if (simd_have() >= SIMD_V3)
-		fix_words_v3(x.key, s->words, c->rows);
-	else
-		fix_words_base(x.key, s->words, c->rows);
+	for (uint32_t from = 0, n; from < c->rows; from += n) {
+		uint64_t *word = s->words + from;
+		n = c->rows - from < WORDS_AT_ONCE ? c->rows - from : WORDS_AT_ONCE;
+		if (s->shape.hash)
+			for (uint32_t i = 0; i < n; i++)
+				word[i] = s->shape.hash(&x.key[from + i], 8);
+		else
+			hash_numbers(simd_have(), x.key + from, NULL, n, word);
+		for (uint32_t i = 0; i < n; i++)
+			word[i] = word_of(word[i], from + i);
+	}
 }
 
 /* Of a text of the row format: what stands behind it may be looked at. HASH_STRING in registers
