@@ -49,6 +49,16 @@ uint64_t file_tail_hash(const void *data, size_t len)
 	return checksum64(data, len);
 }
 
+uint64_t file_tail_hash_two(const void *a, size_t len_a, const void *b, size_t len_b)
+{
+	CHECK(len_a + len_b && len_a + len_b <= TAIL_BYTES);
+	struct checksum c;
+	checksum_begin(&c);
+	checksum_add(&c, a, len_a);
+	checksum_add(&c, b, len_b);
+	return checksum_end(&c);
+}
+
 RC file_is_whole(struct fs *fs, int fd, const char *name, uint64_t bound, uint64_t counted,
 		 struct err *e)
 {

@@ -21,6 +21,8 @@ static inline uint64_t file_tail_begin(uint64_t split_start, uint64_t next)
 }
 /* Of these bytes: at most TAIL_BYTES, at least one. */
 uint64_t file_tail_hash(const void *data, size_t len);
+/* The same where they stand in two places. */
+uint64_t file_tail_hash_two(const void *a, size_t len_a, const void *b, size_t len_b);
 
 /* That an open file is a regular one of at least bound bytes. counted: bytes before it are already
  * counted; 0: none. E_INVALID, E_CHANGED. */

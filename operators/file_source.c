@@ -133,6 +133,7 @@ static void source_close(void *self, struct op_ctx *ctx)
 	for (int i = 0; i < READS; i++)
 		text_drop(s->ahead[i].read.text);
 	text_drop(s->text);
+	text_drop(s->before.text);
 	file_reader_close(&s->reader);
 	splits_close(&s->left);
 }

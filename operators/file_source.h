@@ -19,10 +19,10 @@ struct file_source_conf {
 /* file_source_begin.c: op_ops.begin */
 RC file_source_begin(const void *conf, struct op_begin *b, struct err *e);
 
-/* A block: [room for what is kept of the block before | READ_BYTES read]. Kept are the unfinished
- * line and up to TAIL_BYTES before it, which a snapshot hashes. */
+/* A block: [room for what is kept of the block before | READ_BYTES read]. Kept is the unfinished
+ * line. */
 #ifndef READ_BYTES /* a test compiles all of the source with small numbers */
-#define KEEP_BYTES (TAIL_BYTES + (16u << 10)) /* longer lines are copied once more; by feel */
+#define KEEP_BYTES (16u << 10) /* longer lines are copied once more; by feel */
 #define READ_BYTES (TEXT_BYTES - KEEP_BYTES)
 #define LAST_LINE_BYTES 4096u /* read beyond a split's end at once, for its last line; by feel */
 #endif
@@ -62,6 +62,11 @@ struct file_source {
 		uint64_t at, tail;     /* its first byte, and file_tail_hash before it */
 	} left_out;
 	bool shared;               /* a batch has views into the text */
+	struct {                   /* the text before, where TAIL_BYTES reach back into it */
+		struct text *text; /* or NULL */
+		uint64_t base;
+		uint32_t first;
+	} before;
 
 	struct pace pace;
 };

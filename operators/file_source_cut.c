@@ -1,10 +1,12 @@
 /* file_source_cut.c - blocks in, batches of lines out. See file_source.h.
  *
- *   |kept| block n ............ unfin|           the unfinished line, and what a snapshot hashes
- *                       |...... unfin| block n+1 ...............|    before it, move in front of
- *                                                                    the next block
+ *   |kept| block n ............ unfin|           the unfinished line moves in front of the next
+ *                             |unfin| block n+1 ...............|     block
+ *
  * A block was read behind room for that, so the lines themselves are never copied: views point into
- * the blocks. Only where a line is longer than the room does a larger text take both. */
+ * the blocks. Only where a line is longer than the room does a larger text take both. What a
+ * snapshot hashes, the bytes before the next line, may reach into the block before, which is kept
+ * for that; where it is too short to hold them they move in front of the next block too. */
 #include "operators/file_source.h"
 
 #include "base/check.h"
@@ -25,11 +27,15 @@ uint64_t file_source_tail(const struct file_source *s, uint64_t next)
 {
 	const struct split_file *f = file_of(s, s->at);
 	uint64_t start = split_start(f->bound, f->splits, split_at(f->bound, f->splits, next));
-	uint64_t from = file_tail_begin(start, next);
+	uint64_t from = file_tail_begin(start, next), here = s->base + s->first;
 	if (from == next)
 		return 0; /* it begins its split */
-	CHECK(from >= s->base + s->first);
-	return file_tail_hash(s->text->data + (from - s->base), (size_t)(next - from));
+	if (from >= here)
+		return file_tail_hash(s->text->data + (from - s->base), (size_t)(next - from));
+	CHECK(s->before.text && from >= s->before.base + s->before.first);
+	const uint8_t *before = s->before.text->data + (from - s->before.base);
+	return file_tail_hash_two(before, (size_t)(here - from), s->text->data + s->first,
+				  (size_t)(next - here));
 }
 
 static enum op_result fail(struct file_source *s)
@@ -151,7 +157,8 @@ enum op_result file_source_event(void *self, struct op_ctx *ctx, struct mail *m)
 static void text_leave(struct file_source *s)
 {
 	text_drop(s->text);
-	s->text = NULL;
+	text_drop(s->before.text);
+	s->text = s->before.text = NULL;
 }
 
 /* The text now holds [first, end) of the block's bytes; it takes the reference. */
@@ -189,23 +196,55 @@ static bool run_enter(struct file_source *s, struct op_ctx *ctx, struct file_rea
 	return false;
 }
 
-/* How many bytes at the end of the text go on being needed. */
-static uint32_t keep_bytes(const struct file_source *s)
+/* How many bytes at the end of what there is move in front of the next block: the unfinished line.
+ * *stays: what a snapshot hashes before it stands in the text that is left now. If not, it moves
+ * too. */
+static uint32_t keep_bytes(const struct file_source *s, bool *stays)
 {
-	uint32_t there = s->lines.end - s->first;
-	if (s->skipping)
-		return there < TAIL_BYTES ? there : TAIL_BYTES;
-	const struct split_file *f = file_of(s, s->at);
-	uint64_t next = file_source_next(s);
-	uint64_t start = split_start(f->bound, f->splits, split_at(f->bound, f->splits, next));
-	uint64_t from = file_tail_begin(start, next), have = s->base + s->first;
-	return (uint32_t)(s->base + s->lines.end - (from > have ? from : have));
+	uint64_t have = s->base + s->first, end = s->base + s->lines.end;
+	uint64_t from = s->before.text ? s->before.base + s->before.first : have;
+	uint64_t line = end;
+	if (s->skipping) {
+		from = end - from < TAIL_BYTES ? from : end - TAIL_BYTES;
+	} else {
+		line = file_source_next(s);
+		const struct split_file *f = file_of(s, s->at);
+		uint32_t split = split_at(f->bound, f->splits, line);
+		uint64_t tail = file_tail_begin(split_start(f->bound, f->splits, split), line);
+		from = tail > from ? tail : from;
+	}
+	*stays = from >= have && line > have;
+	return (uint32_t)(end - (*stays ? line : from));
+}
+
+/* The last bytes there are, of the text and of the one before. */
+static void kept_copy(const struct file_source *s, uint32_t bytes, uint8_t *to)
+{
+	uint32_t here = s->lines.end - s->first, some = bytes < here ? bytes : here;
+	uint64_t from = s->base + s->lines.end - bytes;
+	if (bytes > some)
+		memcpy(to, s->before.text->data + (from - s->before.base), bytes - some);
+	memcpy(to + bytes - some, s->text->data + s->lines.end - some, some);
+}
+
+/* Before another text is entered: this one is kept if it is needed. */
+static void text_pass(struct file_source *s, bool stays)
+{
+	text_drop(s->before.text);
+	s->before.text = NULL;
+	if (!stays) {
+		text_drop(s->text);
+		return;
+	}
+	s->before.text = s->text;
+	s->before.base = s->base;
+	s->before.first = s->first;
 }
 
 /* A line longer than the room: both go into a text of twice the size, to be filled by what follows.
  * */
 static bool texts_join(struct file_source *s, struct op_ctx *ctx, struct file_read *rd,
-		       uint32_t keep)
+		       uint32_t keep, bool stays)
 {
 	struct text *old = s->text;
 	uint32_t end = s->lines.end, len = rd->len;
@@ -216,13 +255,12 @@ static bool texts_join(struct file_source *s, struct op_ctx *ctx, struct file_re
 		struct text *t = pool_text(ctx->pool, 2 * (keep + len));
 		if (!t)
 			return false;
-		memcpy(t->data, old->data + end - keep, keep);
+		kept_copy(s, keep, t->data);
 		memcpy(t->data + keep, rd->text->data + rd->at, len);
-		uint32_t moved = end - keep; /* what stood at `moved` stands at 0 */
-		text_enter(s, t, s->base + moved, 0, keep + len);
-		s->lines.pos -= moved;
+		text_pass(s, stays);
+		text_enter(s, t, s->base + end - keep, 0, keep + len);
+		s->lines.pos -= end - keep; /* modulo 2^32: keep may be the larger */
 		s->lines.scanned = keep;
-		text_drop(old);
 	}
 	text_drop(rd->text);
 	rd->text = NULL;
@@ -234,21 +272,21 @@ static bool block_enter(struct file_source *s, struct op_ctx *ctx, struct file_r
 {
 	CHECK(rd->off == s->base + s->lines.end);
 	uint64_t stop = run_end(&s->left, &s->left.run[s->at]);
-	uint32_t keep = keep_bytes(s);
+	bool stays;
+	uint32_t keep = keep_bytes(s, &stays);
 	if (s->skipping)
 		s->lines.pos = s->lines.end;
 	if (keep > rd->at) {
-		if (!texts_join(s, ctx, rd, keep))
+		if (!texts_join(s, ctx, rd, keep, stays))
 			return false;
 	} else {
-		struct text *old = s->text;
 		uint32_t moved = s->lines.end - rd->at; /* modulo 2^32: either may be the larger */
-		memcpy(rd->text->data + rd->at - keep, old->data + s->lines.end - keep, keep);
+		kept_copy(s, keep, rd->text->data + rd->at - keep);
 		s->lines.pos -= moved;
 		s->lines.scanned = rd->at;
+		text_pass(s, stays);
 		text_enter(s, rd->text, rd->off - rd->at, rd->at - keep, rd->at + rd->len);
 		rd->text = NULL;
-		text_drop(old);
 	}
 	stop -= s->base;
 	s->lines.stop = stop < UINT32_MAX ? (uint32_t)stop : UINT32_MAX;

@@ -5,7 +5,7 @@
 #define SPLIT_BYTES_MIN 24ull
 #define HEAD_BYTES 8u
 #define TAIL_BYTES 12u
-#define KEEP_BYTES (TAIL_BYTES + 6u)
+#define KEEP_BYTES 6u
 #define READ_BYTES 20u
 #define LAST_LINE_BYTES 5u
 
@@ -27,6 +27,7 @@
 #define file_changed small_file_changed
 #define file_head_hash small_file_head_hash
 #define file_tail_hash small_file_tail_hash
+#define file_tail_hash_two small_file_tail_hash_two
 #define file_is_whole small_file_is_whole
 #define file_reader_init small_file_reader_init
 #define file_reader_close small_file_reader_close
