@@ -162,12 +162,12 @@ void planes_put(struct bytes *b, const uint64_t *v, uint32_t stride, uint32_t n,
 {
 	uint8_t spare[ROWS], *to[8]; /* spare: where planes go that are one byte */
 	uint32_t step[8], done = 0;
-	const bool wide = level >= SIMD_V3 && stride == 1;
-	uint64_t differ;
 #ifdef __x86_64__
-	differ = wide ? differ_v3(v, n) : differ_base(v, stride, n);
+	const bool wide = level >= SIMD_V3 && stride == 1;
+	uint64_t differ = wide ? differ_v3(v, n) : differ_base(v, stride, n);
 #else
-	differ = differ_base(v, stride, n);
+	uint64_t differ = differ_base(v, stride, n);
+	(void)level;
 #endif
 	for (unsigned p = 0; p < 8; p++) {
 		bool same = !(differ >> (8 * p) & 0xFF);
