@@ -59,13 +59,12 @@ bool table_open(struct table *t, struct mem *mem, uint32_t slot_bytes, uint64_t 
 	t->mem = mem;
 	t->slot_bytes = slot_bytes;
 	t->lo = lo;
-	t->home_shift = slot_bytes == LINED_BYTES ? 2 : 0;
 	cap = round_up(cap, LINE_SLOTS);
 	t->cap = t->tail = cap;
 	t->total = round_up(cap + overflow, GROUP_SLOTS);
 	/* home(h) = floor(((h - lo) << shift) * mult / 2^64) with mult = floor(homes * 2^64 / range)
 	 * for the range shifted up to (2^63, 2^64]: at most homes - 1 for h = hi, and monotone. */
-	uint64_t homes = cap >> t->home_shift;
+	uint64_t homes = cap / LINE_SLOTS;
 	t->shift = span ? (uint32_t)__builtin_clzll(span) : 63;
 	unsigned __int128 range = ((unsigned __int128)span + 1) << t->shift;
 	t->mult = (uint64_t)(((unsigned __int128)homes << 64) / range);
@@ -112,8 +111,8 @@ void table_release(struct table *t, uint64_t slot)
 
 bool table_hash_at(const struct table *t, uint64_t hi, uint64_t slot, uint64_t *hash)
 {
-	uint64_t home = (slot + (1u << t->home_shift) - 1) >> t->home_shift;
-	if (home >= t->cap >> t->home_shift)
+	uint64_t home = (slot + LINE_SLOTS - 1) / LINE_SLOTS;
+	if (home >= t->cap / LINE_SLOTS)
 		return false;
 	unsigned __int128 step = (unsigned __int128)t->mult << t->shift;
 	unsigned __int128 d = (((unsigned __int128)home << 64) + step - 1) / step;

@@ -8,13 +8,15 @@
  *      0            home(h)                        cap          total
  *      |--- slots ----|--------------------------- | - overflow - |
  *
- * Slots of 16 bytes (a number and a value of 8) stand four to a cache line, keys first: one line
- * holds all that most updates need, and four keys are compared at once. Their homes are lines:
+ * Homes are quartets: most keys stand in one of the four slots from their home on, which are compared
+ * at once and lie in as few cache lines as they can. Slots of 16 bytes (a number and a value of 8)
+ * stand four to a line, keys first: one line holds all that most updates need.
  *
  *      | key 0 | key 1 | key 2 | key 3 | value 0 | value 1 | value 2 | value 3 |
  *
- * Others stand one behind the other, key before value. Nobody else computes addresses: table_slot
- * is where the key is, slot_value where the value is.
+ * Others stand one behind the other, key before value: a quartet of 24 or 32 bytes a slot begins
+ * at a multiple of 32 bytes and lies in two lines. Nobody else computes addresses: table_slot is
+ * where the key is, slot_value where the value is.
  *
  * There is no wrap-around: what runs over stands in the overflow slots, which are extended when
  * they run out. The tag at [total] is always empty, so every probe ends.
@@ -57,7 +59,6 @@ struct table {
 	uint64_t lo, mult;
 	uint32_t shift;
 	uint32_t slot_bytes;
-	uint32_t home_shift; /* homes are multiples of 1 << this */
 	size_t block_bytes;
 	size_t released_bytes; /* of slots, given back to the system from the front */
 };
@@ -90,8 +91,8 @@ bool table_hash_at(const struct table *t, uint64_t hi, uint64_t slot, uint64_t *
 
 static inline uint64_t table_home(const struct table *t, uint64_t hash)
 {
-	return (uint64_t)(((unsigned __int128)((hash - t->lo) << t->shift) * t->mult) >> 64)
-	       << t->home_shift;
+	return (uint64_t)(((unsigned __int128)((hash - t->lo) << t->shift) * t->mult) >> 64) *
+	       LINE_SLOTS;
 }
 
 /* Where a slot's key stands, from the first one. */

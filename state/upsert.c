@@ -17,7 +17,6 @@
 
 #define BLOCK 1024u
 #define AHEAD 64u      /* rows; a power of two */
-#define FIRST_SLOTS 4u /* that the first look compares */
 #define WINDOW 16u     /* that the second does before the tags must say where entries end */
 #define TIDY_BYTES 4096u
 #define MARKS_CACHED (64u << 10) /* bytes of marks that stay in the cache, measured */
@@ -82,8 +81,8 @@ INLINE void fetch(const struct table *t, uint64_t s, uint32_t slot_bytes, enum b
 {
 	const uint8_t *at = t->slots + slot_offset(s, slot_bytes);
 	__builtin_prefetch(at, 1);
-	if (slot_bytes != LINED_BYTES) /* half of all keys stand behind their home */
-		__builtin_prefetch(at + 2 * slot_bytes - 1, 1);
+	if (slot_bytes != LINED_BYTES) /* a quartet lies in two lines */
+		__builtin_prefetch(at + LINE_SLOTS * slot_bytes - 1, 1);
 	if (beside == TAGS)
 		__builtin_prefetch(t->tags + s);
 	else if (beside == MARKS)
@@ -97,14 +96,14 @@ static enum beside beside_of(const struct keyed *k)
 	return k->t.marks_words * sizeof *k->t.marks > MARKS_CACHED ? MARKS : NOTHING;
 }
 
-/* Which of the FIRST_SLOTS at `at` hold the key of row i, as bits; a long text is none of them. */
+/* Which of the LINE_SLOTS at `at` hold the key of row i, as bits; a long text is none of them. */
 INLINE uint32_t slots_match(const uint8_t *at, const struct rows *r, uint32_t i, enum key_form form,
 			    uint32_t slot_bytes)
 {
 	uint32_t same = 0;
 	if (slot_bytes == LINED_BYTES)
 		return line_match(at, r->key[i]);
-	for (uint32_t w = 0; w < FIRST_SLOTS; w++)
+	for (uint32_t w = 0; w < LINE_SLOTS; w++)
 		if (form == KEY_FIX8)
 			same |= (uint32_t)(load_u64(at + w * slot_bytes) == r->key[i]) << w;
 		else
@@ -171,7 +170,7 @@ INLINE void first_look(const struct keyed *k, struct rows *r, struct late *late,
 		uint32_t same = slots_match(at, r, i, form, slot_bytes);
 		same &= table_marks_from(t, s);
 		uint8_t *value = at + value_offset(form, value_bytes);
-		value += (uint32_t)__builtin_ctz(same | 1u << FIRST_SLOTS) * step;
+		value += (uint32_t)__builtin_ctz(same | 1u << LINE_SLOTS) * step;
 		late->row[n_late] = (uint16_t)i;
 		late->home[n_late] = s;
 		n_late += !same;

@@ -74,8 +74,7 @@ TEST(homes_ascend_with_hashes_and_hash_at_is_the_first_of_a_home)
 		for (int i = 0; i < 50; i++) {
 			uint64_t h = lo + rng_below(&r, hi - lo), slot = rng_below(&r, t.cap + 5);
 			EXPECT(table_home(&t, h) <= table_home(&t, h + 1));
-			if (t.slot_bytes == LINED_BYTES)
-				EXPECT(table_home(&t, h) % LINE_SLOTS == 0);
+			EXPECT(table_home(&t, h) % LINE_SLOTS == 0);
 			if (!table_hash_at(&t, hi, slot, &hash)) {
 				EXPECT(table_home(&t, hi) < slot);
 				continue;
