@@ -78,7 +78,8 @@ static void columns_add(struct run_columns *c, const struct keyed_shape *s, cons
 	}
 }
 
-/* The operations of rows from `first` on, whose values are there: those of deletions become zero. */
+/* The operations of rows from `first` on, whose values are there; those of deletions become
+ * zero. */
 static void columns_delete(struct run_columns *c, const struct keyed_shape *s, uint32_t first,
 			   const uint8_t *op, const uint64_t *order, uint32_t n)
 {

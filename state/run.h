@@ -20,7 +20,8 @@
 #define RUN_BLOCK_BYTES (256u * 1024u) /* an encoded block is never larger: the limit of inv 34 */
 #define RUN_LISTS 64u                  /* chunks in one list fed at once */
 
-/* Memory for run_sort and run_order: about 1/2 MiB. It fits every shape: the caller may set another one. */
+/* Memory for run_sort and run_order: about 1/2 MiB. It fits every shape: the caller may set another
+ * one. */
 struct run_scratch {
 	struct mem *mem;
 	uint64_t *words; /* two arrays: one a row (words.h), and room to distribute them */

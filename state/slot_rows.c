@@ -11,7 +11,8 @@ uint32_t slot_row_size(const struct keyed *k, const uint8_t *slot)
 	return CHUNK_TEXT_HEAD + ((const struct slot_key *)slot)->len + k->shape.value_bytes;
 }
 
-/* More than KEY_INLINE_BYTES, from the arena, which has nothing to spare behind it: ends overlap. */
+/* More than KEY_INLINE_BYTES, from the arena, which has nothing to spare behind it: two copies
+ * overlap. */
 INLINE void long_copy(uint8_t *to, const uint8_t *from, uint32_t len)
 {
 	if (len > 32) {

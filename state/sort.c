@@ -57,7 +57,8 @@ static void fix_words(struct run_scratch *s, struct chunk *c)
 
 /* Of a text of the row format: what stands behind it may be looked at. HASH_STRING in registers
  * where it is short. */
-INLINE uint64_t text_hash(const struct keyed_shape *s, const uint8_t *key, uint32_t len, bool strings)
+INLINE uint64_t text_hash(const struct keyed_shape *s, const uint8_t *key, uint32_t len,
+			  bool strings)
 {
 	if (!strings || len > HASH_SHORT_BYTES)
 		return shape_hash(s, key, len);

@@ -1,4 +1,4 @@
-/* test_planes.c - columns as byte planes: the bytes that FORMAT.md says, at every level, and back. */
+/* test_planes.c - columns as byte planes: the bytes FORMAT.md says, at every level, and back. */
 #include "base/rng.h"
 #include "state/planes.h"
 #include "tests/lib/test.h"
