@@ -19,7 +19,8 @@ RC spread_open(struct spread *s, uint32_t threads, uint32_t processors, struct m
 	s->better = mem_get(mem, threads * sizeof *s->better);
 	s->seen = mem_get(mem, threads * sizeof *s->seen);
 	s->part = mem_get(mem, threads * sizeof *s->part);
-	if (!s->on || !s->better || !s->seen || !s->part) {
+	s->sum = mem_get(mem, (processors + 1) * sizeof *s->sum);
+	if (!s->on || !s->better || !s->seen || !s->part || !s->sum) {
 		spread_close(s);
 		return ERR(e, E_NO_MEMORY, "no memory for the places of %u threads", threads);
 	}
@@ -36,6 +37,7 @@ void spread_close(struct spread *s)
 	mem_put(s->mem, s->better);
 	mem_put(s->mem, s->seen);
 	mem_put(s->mem, s->part);
+	mem_put(s->mem, s->sum);
 	*s = (struct spread){0};
 }
 
@@ -44,32 +46,30 @@ static uint64_t since(uint64_t now, uint64_t then)
 	return now > then ? now - then : 0;
 }
 
-static uint64_t busy_on(const struct spread *s, const uint32_t *on, uint32_t processor)
+uint64_t spread_every_us(const struct spread *s)
 {
-	uint64_t sum = 0;
-	for (uint32_t i = 0; i < s->n; i++)
-		if (on[i] == processor)
-			sum += s->part[i].busy_us;
-	return sum;
+	uint64_t us = (uint64_t)s->n * SPREAD_THREAD_US;
+	return us > SPREAD_EVERY_US ? us : SPREAD_EVERY_US;
 }
 
 /* What the fullest processor would have to do. */
-static uint64_t fullest(const struct spread *s, const uint32_t *on)
+static uint64_t fullest(struct spread *s, const uint32_t *on)
 {
 	uint64_t most = 0;
-	for (uint32_t k = 0; k < s->processors; k++) {
-		uint64_t sum = busy_on(s, on, k);
-		if (sum > most)
-			most = sum;
-	}
+	memset(s->sum, 0, s->processors * sizeof *s->sum);
+	for (uint32_t i = 0; i < s->n; i++)
+		s->sum[on[i]] += s->part[i].busy_us;
+	for (uint32_t k = 0; k < s->processors; k++)
+		if (s->sum[k] > most)
+			most = s->sum[k];
 	return most;
 }
 
-static uint32_t emptiest(const struct spread *s, const uint32_t *on)
+static uint32_t emptiest(const struct spread *s)
 {
 	uint32_t at = 0;
 	for (uint32_t k = 1; k < s->processors; k++)
-		if (busy_on(s, on, k) < busy_on(s, on, at))
+		if (s->sum[k] < s->sum[at])
 			at = k;
 	return at;
 }
@@ -78,13 +78,15 @@ static void find_better(struct spread *s)
 {
 	for (uint32_t i = 0; i < s->n; i++)
 		s->better[i] = SPREAD_ANY;
+	memset(s->sum, 0, s->processors * sizeof *s->sum);
 	for (uint32_t placed = 0; placed < s->n; placed++) {
 		uint32_t next = s->n;
 		for (uint32_t i = 0; i < s->n; i++)
 			if (s->better[i] == SPREAD_ANY &&
 			    (next == s->n || s->part[i].busy_us > s->part[next].busy_us))
 				next = i;
-		s->better[next] = emptiest(s, s->better);
+		s->better[next] = emptiest(s);
+		s->sum[s->better[next]] += s->part[next].busy_us;
 	}
 }
 
@@ -148,7 +150,7 @@ bool spread_look(struct spread *s, const struct spread_load *load, uint64_t rest
 {
 	uint64_t took = since(now_us, s->seen_us), rest = since(rest_us, s->seen_rest_us), busiest = 0;
 	/* The first look, or one after a rest: of what was before, too much was something else. */
-	bool fresh = !s->seen_us || (!s->placed && took > 4 * SPREAD_EVERY_US);
+	bool fresh = !s->seen_us || (!s->placed && took > 4 * spread_every_us(s));
 	for (uint32_t i = 0; i < s->n; i++) {
 		s->part[i] = (struct spread_load){
 			.busy_us = since(load[i].busy_us, s->seen[i].busy_us),

@@ -4,7 +4,7 @@
  * and its caches stay behind. Where the busiest stays alone and the others share the rest, a keyed
  * sum was measured 10 to 40 % faster (adr/0010).
  *
- *   every SPREAD_EVERY_US, while data flows:
+ *   every spread_every_us, while data flows:
  *     kernel's choice -> placed    threads as many as processors or more, and the busiest is what
  *                                  the job waits for: heaviest first, each to the emptiest processor
  *     placed -> placed otherwise   the loads have changed, and another way is 15 % better
@@ -20,6 +20,7 @@
 
 #define SPREAD_ANY UINT32_MAX
 #define SPREAD_EVERY_US 50000      /* by feel: long beside a batch, short beside a run */
+#define SPREAD_THREAD_US 1000      /* at least so much for each: asking about one takes some 10 us */
 #define SPREAD_PAUSE_US 1000000    /* after others wanted a processor of ours, at first */
 #define SPREAD_PAUSE_MAX_US 64000000
 
@@ -35,6 +36,7 @@ struct spread {
 	uint32_t n, processors;
 	uint32_t *on;              /* of each thread: a processor below `processors`, or SPREAD_ANY */
 	uint32_t *better;          /* scratch: another way */
+	uint64_t *sum;             /* scratch: of a processor */
 	struct spread_load *seen;  /* at the last look */
 	struct spread_load *part;  /* since then */
 	uint64_t seen_us, seen_rest_us;
@@ -47,6 +49,8 @@ struct spread {
 RC spread_open(struct spread *s, uint32_t threads, uint32_t processors, struct mem *mem,
 	       struct err *e);
 void spread_close(struct spread *s); /* legal on the zeroed one */
+/* How far looks should be apart. */
+uint64_t spread_every_us(const struct spread *s);
 /* load: of each thread. rest_us: what the process's other threads ran. True: s->on changed. */
 bool spread_look(struct spread *s, const struct spread_load *load, uint64_t rest_us,
 		 uint64_t now_us);

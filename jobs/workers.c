@@ -77,7 +77,8 @@ static void maybe_look(struct workers *ws, const struct task_group *g, uint64_t 
 	if (atomic_exchange_explicit(&ws->looking, true, memory_order_acquire))
 		return;
 	if (now_us >= atomic_load_explicit(&ws->look_us, memory_order_relaxed)) {
-		atomic_store_explicit(&ws->look_us, now_us + SPREAD_EVERY_US, memory_order_relaxed);
+		atomic_store_explicit(&ws->look_us, now_us + spread_every_us(&ws->spread),
+				      memory_order_relaxed);
 		look(ws, now_us);
 	}
 	atomic_store_explicit(&ws->looking, false, memory_order_release);
