@@ -43,11 +43,11 @@ struct rows {
 	uint32_t bad; /* ADD_I64: the first row whose sum does not fit, or UINT32_MAX */
 };
 
-/* Those that the first look did not settle, and their homes. */
+/* Those that the first look did not settle, and their homes; then, from where on to look again. */
 struct late {
 	uint32_t n;
 	uint16_t row[BLOCK + 1];
-	uint64_t home[BLOCK + 1];
+	uint64_t slot[BLOCK + 1];
 };
 
 /* The two tables, or the one, as they are while nothing is inserted. */
@@ -172,7 +172,7 @@ INLINE void first_look(const struct keyed *k, struct rows *r, struct late *late,
 		uint8_t *value = at + value_offset(form, value_bytes);
 		value += (uint32_t)__builtin_ctz(same | 1u << LINE_SLOTS) * step;
 		late->row[n_late] = (uint16_t)i;
-		late->home[n_late] = s;
+		late->slot[n_late] = s;
 		n_late += !same;
 		if (slot_bytes == LINED_BYTES && beside != TAGS) /* most late ones stand there */
 			__builtin_prefetch(at + (same ? 0 : LINE_SLOTS * LINED_BYTES), 1);
@@ -189,24 +189,45 @@ INLINE void first_look(const struct keyed *k, struct rows *r, struct late *late,
 
 /* ---- the second ---- */
 
-/* What the second look will want of a late row: its tag; one line more if its key is in none of the
- * two that came; if its text is long, the text that its slot, or its neighbour, points at (those may
- * be any bytes: not followed). */
-INLINE void fetch_second(const struct table *t, const struct rows *r, uint32_t i, uint64_t s,
-			 enum key_form form, uint32_t slot_bytes)
+/* Which slots of the quartet at `at` begin as the key of row i: a number is then the same, a text has
+ * the same length and first letters. */
+INLINE uint32_t slots_like(const uint8_t *at, const struct rows *r, uint32_t i, enum key_form form,
+			   uint32_t slot_bytes)
+{
+	uint32_t same = 0;
+	uint64_t want;
+	if (slot_bytes == LINED_BYTES)
+		return line_match(at, r->key[i]);
+	memcpy(&want, form == KEY_FIX8 ? (const void *)&r->key[i] : &r->view[i], 8);
+	for (uint32_t w = 0; w < LINE_SLOTS; w++)
+		same |= (uint32_t)(load_u64(at + w * slot_bytes) == want) << w;
+	return same;
+}
+
+/* From where on the second look should look for a late row whose home is s; what it will want is
+ * fetched: the text that a likely slot points at (or any bytes: not followed), its tag, or the lines
+ * behind if no slot is likely. */
+INLINE uint64_t late_slot(const struct table *t, const struct rows *r, uint32_t i, uint64_t s,
+			  enum key_form form, uint32_t slot_bytes)
 {
 	const uint8_t *at = t->slots + slot_offset(s, slot_bytes);
-	if (slot_bytes == LINED_BYTES && !line_match(at, r->key[i]) &&
-	    !line_match(at + LINE_SLOTS * LINED_BYTES, r->key[i]))
-		__builtin_prefetch(at + 2 * LINE_SLOTS * LINED_BYTES, 1);
-	if (form == KEY_FIX8 || r->view[i].len <= KEY_INLINE_BYTES) {
-		__builtin_prefetch(t->tags + s);
-		return;
+	uint32_t same = slots_like(at, r, i, form, slot_bytes);
+	if (!same && slot_bytes == LINED_BYTES) { /* this line came, too */
+		s += LINE_SLOTS;
+		at += LINE_SLOTS * LINED_BYTES;
+		same = line_match(at, r->key[i]);
 	}
-	uint64_t want;
-	memcpy(&want, &r->view[i], 8);
-	at += load_u64(at) == want ? 0 : slot_bytes;
-	__builtin_prefetch(((const struct slot_key *)at)->text);
+	if (!same) {
+		__builtin_prefetch(at + LINE_SLOTS * slot_bytes, 1);
+		__builtin_prefetch(t->tags + s);
+		return s;
+	}
+	s += (uint32_t)__builtin_ctz(same);
+	if (form == KEY_FIX8 || r->view[i].len <= KEY_INLINE_BYTES)
+		__builtin_prefetch(t->tags + s);
+	else
+		__builtin_prefetch(((const struct slot_key *)(t->slots + slot_offset(s, slot_bytes)))->text);
+	return s;
 }
 
 /* The slot of this key's live entry, or UINT64_MAX if it is not within the window. */
@@ -249,7 +270,7 @@ static RC upsert_slow(struct keyed *k, const struct rows *r, const struct probe 
 	return rc;
 }
 
-INLINE RC settle(struct keyed *k, const struct rows *r, uint32_t i, uint64_t home, void **value,
+INLINE RC settle(struct keyed *k, const struct rows *r, uint32_t i, uint64_t from, void **value,
 		 struct err *e, enum key_form form, uint32_t value_bytes, bool growing, enum act act)
 {
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
@@ -258,24 +279,24 @@ INLINE RC settle(struct keyed *k, const struct rows *r, uint32_t i, uint64_t hom
 				      form == KEY_BYTES ? r->view + i : NULL, r->bases);
 	bool marked = false;
 	p.hash = r->hash[i];
-	uint64_t s = second_look(t, &p, home, form, slot_bytes, &marked);
+	uint64_t s = second_look(t, &p, from, form, slot_bytes, &marked);
 	if (s == UINT64_MAX)
 		return upsert_slow(k, r, &p, value, act == PLACES, e);
 	*value = t->slots + slot_offset(s, slot_bytes) + value_offset(form, value_bytes);
 	return marked ? OK : upsert_mark(k, t, s, p.hash, e);
 }
 
-INLINE RC settle_late(struct keyed *k, struct rows *r, const struct late *late, struct err *e,
+INLINE RC settle_late(struct keyed *k, struct rows *r, struct late *late, struct err *e,
 		      enum key_form form, uint32_t value_bytes, bool growing, enum act act)
 {
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
 	for (uint32_t l = 0; l < late->n; l++)
-		fetch_second(growing ? keyed_table(k, r->hash[late->row[l]]) : &k->t, r,
-			     late->row[l], late->home[l], form, slot_bytes);
+		late->slot[l] = late_slot(growing ? keyed_table(k, r->hash[late->row[l]]) : &k->t, r,
+					  late->row[l], late->slot[l], form, slot_bytes);
 	for (uint32_t l = 0; l < late->n; l++) {
 		uint32_t i = late->row[l];
 		void *value = NULL;
-		enum rc rc = settle(k, r, i, late->home[l], &value, e, form, value_bytes, growing,
+		enum rc rc = settle(k, r, i, late->slot[l], &value, e, form, value_bytes, growing,
 				    act);
 		if (rc != OK)
 			return rc;
