@@ -47,32 +47,21 @@ static uint32_t row_of(const struct expr_list *l, uint32_t i)
 	return l->b->selected ? l->b->sel[i] : i;
 }
 
-static bool is_white(uint8_t c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 /* Which rows elements [n, out->rows) came from; they end somewhere before l->span.at, and begin
  * somewhere from `from` on. */
 static void words_parents(struct expr_list *l, uint32_t from, uint32_t n, const struct column *out,
 			  uint16_t *parent)
 {
 	struct text_span *s = &l->span;
-	uint32_t to = s->at;
 	if (l->parents) { /* the span is one row */
-		uint16_t row = text_span_row(s, l->b, from);
+		uint16_t row = text_span_row_from(s, l->b, from);
 		for (uint32_t i = n; i < out->rows; i++)
 			parent[i] = row;
 		return;
 	}
-	if (!n) {
-		while (is_white(s->p[from]))
-			from++;
-		parent[0] = text_span_row(s, l->b, from);
-	}
-	while (is_white(s->p[to - 1]))
-		to--;
-	parent[out->rows - 1] = text_span_row(s, l->b, to - 1);
+	if (!n)
+		parent[0] = text_span_row_from(s, l->b, from);
+	parent[out->rows - 1] = text_span_row_before(s, l->b, s->at);
 }
 
 /* Words of the rows from l->next_sel on, and of those before it that were begun. */

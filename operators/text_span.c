@@ -87,10 +87,24 @@ void text_span_begin(struct text_span *s, const struct column *c, const struct b
 		span_copied(s, c, b, most);
 }
 
-uint16_t text_span_row(struct text_span *s, const struct batch *b, uint32_t at)
+static uint16_t row_at(struct text_span *s, const struct batch *b, uint32_t at)
 {
 	while (s->ends[s->row - s->first] <= at)
 		s->row++;
 	CHECK(s->row < s->end);
 	return (uint16_t)column_row(b, s->row);
+}
+
+uint16_t text_span_row_from(struct text_span *s, const struct batch *b, uint32_t from)
+{
+	while (is_white(s->p[from]))
+		from++;
+	return row_at(s, b, from);
+}
+
+uint16_t text_span_row_before(struct text_span *s, const struct batch *b, uint32_t to)
+{
+	while (is_white(s->p[to - 1]))
+		to--;
+	return row_at(s, b, to - 1);
 }

@@ -32,5 +32,7 @@ struct text_span {
  * those that follow on it if `many`. c is a T_STRING column with b's rows. */
 void text_span_begin(struct text_span *s, const struct column *c, const struct batch *b,
 		     uint32_t first, bool many);
-/* The column row whose byte stands at p[at]; not before the one last asked for. */
-uint16_t text_span_row(struct text_span *s, const struct batch *b, uint32_t at);
+/* The column rows of the first byte of a word from p[from] on, and of the last one before p[to];
+ * there is one. No row before one they returned is asked for later. */
+uint16_t text_span_row_from(struct text_span *s, const struct batch *b, uint32_t from);
+uint16_t text_span_row_before(struct text_span *s, const struct batch *b, uint32_t to);
