@@ -97,8 +97,8 @@ static void narrow_origin(struct batch *out, const struct batch *b, uint32_t fir
 		out->origin.end = (uint64_t)at->i64[last + 1];
 }
 
-/* Takes element; *out's sel holds the parent rows, the first and last of them at least. Compaction is what gathers: its selection may
- * name a row many times. */
+/* Takes element; *out's sel holds the parent rows, the first and last of them at least. Compaction
+ * is what gathers: its selection may name a row many times. */
 static enum rc fill(struct flat_map *f, struct op_ctx *ctx, const struct batch *b,
 		    struct batch *out, struct column *element)
 {

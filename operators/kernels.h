@@ -43,7 +43,7 @@ kernel_fn kernel_split_part, kernel_replace, kernel_concat, kernel_like;
 uint32_t split_words(enum simd simd, const uint8_t *p, uint32_t len, uint32_t *from,
 		     struct strview like, int how, struct strview *out, uint32_t n);
 
-/* The same for the pieces between bytes sep, empty ones too, of one row; *from becomes UINT32_MAX at
+/* The same for the pieces of one row between bytes sep, empty ones too; *from becomes UINT32_MAX at
  * the end, since an empty last piece may be left at len. */
 uint32_t split_byte(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, char sep,
 		    uint16_t row, struct strview *out, uint16_t *parent, uint32_t n);

@@ -1,6 +1,7 @@
 /* simd.h - sixteen bytes of text at a time, in SSE2, which every x86-64 has.
  * Reads of a text may go up to 64 bytes beyond its end: a pool's text has that much readable room
- * behind its data (pool.c), and its head before it. Inline views are 16 bytes and are loaded whole. */
+ * behind its data (pool.c), and its head before it. Inline views are 16 bytes and are loaded
+ * whole. */
 #pragma once
 #include <stdint.h>
 #ifdef __SSE2__
