@@ -368,13 +368,33 @@ static enum op_result sum_up(struct keyed_sum *s, struct op_ctx *ctx, const stru
 	return OP_DONE;
 }
 
-/* A batch of the input's rows, key columns and kept ones shared, and a column for the sums. NULL:
- * no memory. */
+/* Whether nobody but b, which ends here, has the column of numbers, and nothing of it is sent on:
+ * then the sums may take their numbers' places, in lines that are in this processor's cache. */
+static bool may_overwrite(const struct keyed_sum_conf *c, const struct op_ctx *ctx,
+			  const struct batch *b, struct column *v)
+{
+	uint32_t ours = 1;
+	for (uint32_t f = 0; f < b->n_cols; f++)
+		ours += b->col[f] == v;
+	for (uint32_t f = 0; f < ctx->key->n; f++)
+		if (b->col[ctx->key->field[f]] == v)
+			return false;
+	for (uint32_t f = 0; f < c->n_kept; f++)
+		if (b->col[c->kept[f]] == v)
+			return false;
+	return !c->value.nullable && b->origin.at != v && b->hash != v && !v->has_valid &&
+	       atomic_load_explicit(&v->refs, memory_order_acquire) == ours;
+}
+
+/* A batch of the input's rows, key columns and kept ones shared, and a column for the sums of v.
+ * NULL: no memory. */
 static struct batch *updates(const struct keyed_sum_conf *c, struct op_ctx *ctx,
-			     const struct batch *b)
+			     const struct batch *b, struct column *v)
 {
 	struct batch *out = pool_batch(ctx->pool);
-	struct column *sums = out ? pool_column(ctx->pool, c->value.type) : NULL;
+	struct column *sums = !out                            ? NULL
+			      : may_overwrite(c, ctx, b, v) ? column_share(v)
+							      : pool_column(ctx->pool, c->value.type);
 	if (!sums) {
 		batch_drop(&out);
 		return NULL;
@@ -409,7 +429,7 @@ static enum op_result keyed_sum_batch(void *self, struct op_ctx *ctx, struct bat
 	while (values(s, ctx, b, &v, &bad_row, &ctx->error) != OK)
 		if (!skip_bad(ctx, b, keyed_sum_try, s))
 			return record_error(ctx, b, bad_row);
-	if (!s->conf->at_end && !(out = updates(s->conf, ctx, b)))
+	if (!s->conf->at_end && !(out = updates(s->conf, ctx, b, v)))
 		r = no_memory_error(ctx);
 	else
 		r = sum_up(s, ctx, b, v, out);

@@ -18,6 +18,7 @@
 #define BLOCK 1024u
 #define AHEAD 64u      /* rows; a power of two */
 #define WINDOW 16u     /* that the second does before the tags must say where entries end */
+#define LINE_BITS ((1u << LINE_SLOTS) - 1)
 #define TIDY_BYTES 4096u
 #define MARKS_CACHED (64u << 10) /* bytes of marks that stay in the cache, measured */
 
@@ -43,12 +44,14 @@ struct rows {
 	uint32_t bad; /* ADD_I64: the first row whose sum does not fit, or UINT32_MAX */
 };
 
-/* Those that the first look did not settle, and their homes; then, from where on to look again. */
+/* Those that the first look did not settle, and from where on to look again: their homes. Or, where
+ * the row bears FOUND, the slot that has their key, if anything stands there at all. */
 struct late {
 	uint32_t n;
 	uint16_t row[BLOCK + 1];
 	uint64_t slot[BLOCK + 1];
 };
+#define FOUND 0x8000u
 
 /* The two tables, or the one, as they are while nothing is inserted. */
 struct sight {
@@ -113,19 +116,20 @@ INLINE uint32_t slots_match(const uint8_t *at, const struct rows *r, uint32_t i,
 	return same;
 }
 
-/* Does with the value of row i what is to be done. False: it is as it was. */
-INLINE bool act_on(const struct rows *r, uint32_t i, void *value, enum act act)
+/* Does with row i what is to be done, with what stands at from; the sum goes to `to`. False: all is as
+ * it was. */
+INLINE bool act_on(const struct rows *r, uint32_t i, void *from, void *to, enum act act)
 {
+	int64_t sum;
 	if (act == PLACES)
-		r->place[i] = value;
+		r->place[i] = from;
 	if (act == ADD_F64)
-		r->f64[i] = *(double *)value += r->add_f64[i];
+		r->f64[i] = *(double *)to = *(double *)from + r->add_f64[i];
 	if (act != ADD_I64)
 		return true;
-	int64_t sum;
-	if (__builtin_expect(__builtin_add_overflow(*(int64_t *)value, r->add_i64[i], &sum), 0))
+	if (__builtin_expect(__builtin_add_overflow(*(int64_t *)from, r->add_i64[i], &sum), 0))
 		return false;
-	r->i64[i] = *(int64_t *)value = sum;
+	r->i64[i] = *(int64_t *)to = sum;
 	return true;
 }
 
@@ -154,7 +158,9 @@ INLINE void first_look(const struct keyed *k, struct rows *r, struct late *late,
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
 	const uint32_t step = slot_bytes == LINED_BYTES ? 8 : slot_bytes;
 	const enum beside beside = beside_of(k);
-	uint64_t home[BLOCK + AHEAD], spare[2] = {0};
+	uint64_t home[BLOCK + AHEAD];
+	/* A late row's number goes unchanged to where its sum is to stand: it may stand there, too. */
+	uint64_t spare[2] = {act == ADD_F64 ? 1ull << 63 : 0}; /* -0.0 + x is x, whatever x is */
 	uint32_t n_late = 0, bad = UINT32_MAX;
 	uint32_t known = homes_of(k, &x, r, home, growing);
 	for (uint32_t i = 0; i < AHEAD; i++)
@@ -167,21 +173,19 @@ INLINE void first_look(const struct keyed *k, struct rows *r, struct late *late,
 		uint64_t s = home[i];
 		const struct table *t = sight_of(&x, growing ? r->hash[i] : 0, growing);
 		uint8_t *at = t->slots + slot_offset(s, slot_bytes);
-		uint32_t same = slots_match(at, r, i, form, slot_bytes);
-		same &= table_marks_from(t, s);
+		uint32_t found = slots_match(at, r, i, form, slot_bytes) & LINE_BITS;
+		uint32_t same = found & table_marks_from(t, s);
 		uint8_t *value = at + value_offset(form, value_bytes);
 		value += (uint32_t)__builtin_ctz(same | 1u << LINE_SLOTS) * step;
-		late->row[n_late] = (uint16_t)i;
-		late->slot[n_late] = s;
+		late->row[n_late] = (uint16_t)(i | (found ? FOUND : 0));
+		late->slot[n_late] = s + (uint32_t)__builtin_ctz(found | 1u << LINE_SLOTS) % LINE_SLOTS;
 		n_late += !same;
 		if (slot_bytes == LINED_BYTES && beside != TAGS) /* most late ones stand there */
 			__builtin_prefetch(at + (same ? 0 : LINE_SLOTS * LINED_BYTES), 1);
 		if (act != PLACES)
 			value = same ? value : (uint8_t *)spare;
-		if (!act_on(r, i, value, act)) {
-			bad = same && i < bad ? i : bad;
-			spare[0] = 0;
-		}
+		if (!act_on(r, i, value, value + (same ? 0 : sizeof *spare), act))
+			bad = i < bad ? i : bad;
 	}
 	r->bad = bad;
 	late->n = n_late;
@@ -248,7 +252,7 @@ INLINE uint64_t second_look(const struct table *t, const struct probe *p, uint64
 }
 
 /* A live entry that is not on the open list is about to change. */
-static RC upsert_mark(struct keyed *k, struct table *t, uint64_t s, uint64_t hash, struct err *e)
+INLINE RC upsert_mark(struct keyed *k, struct table *t, uint64_t s, uint64_t hash, struct err *e)
 {
 	uint8_t tag = t->tags[s];
 	if (keyed_is_owed(k, tag, hash) && snapshot_save(k, table_slot(t, s), tag, e) != OK)
@@ -270,18 +274,26 @@ static RC upsert_slow(struct keyed *k, const struct rows *r, const struct probe 
 	return rc;
 }
 
-INLINE RC settle(struct keyed *k, const struct rows *r, uint32_t i, uint64_t from, void **value,
-		 struct err *e, enum key_form form, uint32_t value_bytes, bool growing, enum act act)
+INLINE RC settle(struct keyed *k, const struct rows *r, uint32_t i, uint64_t from, bool found,
+		 void **value, struct err *e, enum key_form form, uint32_t value_bytes, bool growing,
+		 bool places)
 {
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
 	struct table *t = growing ? keyed_table(k, r->hash[i]) : &k->t;
 	struct probe p = probe_of_key(form == KEY_FIX8 ? r->key + i : NULL,
 				      form == KEY_BYTES ? r->view + i : NULL, r->bases);
 	bool marked = false;
+	uint64_t s = from;
 	p.hash = r->hash[i];
-	uint64_t s = second_look(t, &p, from, form, slot_bytes, &marked);
+	if (!found)
+		s = second_look(t, &p, from, form, slot_bytes, &marked);
+	else if (!(t->tags[s] & TAG_LIVE) ||
+		 !slot_holds(t->slots + slot_offset(s, slot_bytes), &p, form))
+		s = UINT64_MAX; /* nothing stood there; perhaps a row before it took the slot */
+	else
+		marked = table_marked(t, s); /* by a row before it */
 	if (s == UINT64_MAX)
-		return upsert_slow(k, r, &p, value, act == PLACES, e);
+		return upsert_slow(k, r, &p, value, places, e);
 	*value = t->slots + slot_offset(s, slot_bytes) + value_offset(form, value_bytes);
 	return marked ? OK : upsert_mark(k, t, s, p.hash, e);
 }
@@ -290,17 +302,22 @@ INLINE RC settle_late(struct keyed *k, struct rows *r, struct late *late, struct
 		      enum key_form form, uint32_t value_bytes, bool growing, enum act act)
 {
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
-	for (uint32_t l = 0; l < late->n; l++)
-		late->slot[l] = late_slot(growing ? keyed_table(k, r->hash[late->row[l]]) : &k->t, r,
-					  late->row[l], late->slot[l], form, slot_bytes);
 	for (uint32_t l = 0; l < late->n; l++) {
-		uint32_t i = late->row[l];
+		uint32_t i = late->row[l] & ~FOUND;
+		struct table *t = growing ? keyed_table(k, r->hash[i]) : &k->t;
+		if (late->row[l] & FOUND)
+			__builtin_prefetch(t->tags + late->slot[l], 1);
+		else
+			late->slot[l] = late_slot(t, r, i, late->slot[l], form, slot_bytes);
+	}
+	for (uint32_t l = 0; l < late->n; l++) {
+		uint32_t i = late->row[l] & ~FOUND;
+		bool found = late->row[l] & FOUND;
 		void *value = NULL;
-		enum rc rc = settle(k, r, i, late->slot[l], &value, e, form, value_bytes, growing,
-				    act);
-		if (rc != OK)
-			return rc;
-		if (!act_on(r, i, value, act) && i < r->bad)
+		if (settle(k, r, i, late->slot[l], found, &value, e, form, value_bytes, growing,
+			   act == PLACES) != OK)
+			return e->code;
+		if (!act_on(r, i, value, value, act) && i < r->bad)
 			r->bad = i;
 	}
 	return OK;
