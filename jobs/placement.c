@@ -40,7 +40,8 @@ uint32_t placement_make(const struct plan *p, uint32_t *thread)
 	for (uint32_t t = 0; t < p->n_tasks; t++)
 		thread[t] = t;
 	for (uint32_t g = 0; p->spec->chaining && g < p->n_edges; g++)
-		if (across || p->edge[g].kind == EDGE_FORWARD)
+		if (across || (p->edge[g].kind == EDGE_FORWARD &&
+			       !p->stage[p->edge[g].from].p.keyed))
 			join_along(p, &p->edge[g], thread);
 	/* The first task of a set gets the next number, and the others stand behind it. */
 	for (uint32_t t = 0; t < p->n_tasks; t++) {

@@ -4,8 +4,8 @@
  *   "chaining": "auto"    as measured (docs/PERFORMANCE.md):
  *     with a subtask a processor or more, thread i has the i-th subtask of every stage: it reads,
  *     counts and writes in turn, and no thread waits for another but through a full exchange;
- *     with fewer, neighbours joined by a forward edge share one, and an exchange parts them:
- *     then the processors have something to do side by side.
+ *     with fewer, neighbours joined by a forward edge share one, and a keyed stage is alone: it
+ *     is mostly what a job waits for, and processors have something to do side by side.
  *
  * Tasks of a thread stand in the order of the graph. Not here: what a thread does with them
  * (runtime/task_group.h). */

@@ -54,11 +54,11 @@ TEST(unless_said_each_task_has_a_thread)
 	       8, "gen/0 | gen/1 | out/0 | out/1");
 }
 
-TEST(with_fewer_subtasks_than_processors_an_exchange_parts_threads)
+TEST(with_fewer_subtasks_than_processors_a_keyed_stage_is_alone)
 {
-	places("{\"name\":\"t\",\"chaining\":\"auto\"," CHAIN, 2, "gen/0 map/0 | sum/0 out/0");
+	places("{\"name\":\"t\",\"chaining\":\"auto\"," CHAIN, 2, "gen/0 map/0 | sum/0 | out/0");
 	places("{\"name\":\"t\",\"chaining\":\"auto\",\"parallelism\":2," CHAIN, 4,
-	       "gen/0 map/0 | gen/1 map/1 | sum/0 out/0 | sum/1 out/1");
+	       "gen/0 map/0 | gen/1 map/1 | sum/0 | sum/1 | out/0 | out/1");
 }
 
 TEST(with_a_subtask_a_processor_each_thread_has_the_whole_way)
@@ -81,6 +81,20 @@ TEST(auto_parallelism_is_as_many_as_processors)
 	       2, "gen/0 | out/0 | out/1");
 }
 
+TEST(all_auto_is_one_pipeline_where_two_processors_group_by_key)
+{
+	static const char all[] = "{\"name\":\"t\",\"chaining\":\"auto\",\"parallelism\":\"auto\"," CHAIN;
+	places(all, 2, "gen/0 map/0 | sum/0 | out/0");
+	places(all, 1, "gen/0 map/0 sum/0 out/0");
+	places(all, 3,
+	       "gen/0 map/0 sum/0 out/0 | gen/1 map/1 sum/1 out/1 | gen/2 map/2 sum/2 out/2");
+	places("{\"name\":\"t\",\"chaining\":\"auto\",\"parallelism\":\"auto\",\"pipeline\":["
+	       GEN("gen") "," MAP("map") "," OUT "]}",
+	       2, "gen/0 map/0 out/0 | gen/1 map/1 out/1");
+	places("{\"name\":\"t\",\"parallelism\":\"auto\"," CHAIN, 2,
+	       "gen/0 | gen/1 | map/0 | map/1 | sum/0 | sum/1 | out/0 | out/1");
+}
+
 TEST(where_widths_differ_the_first_ones_pair_up)
 {
 	places("{\"name\":\"t\",\"chaining\":\"auto\",\"parallelism\":2,\"pipeline\":[" GEN("gen")
@@ -94,16 +108,17 @@ TEST(branches_meet_on_one_thread)
 	       ",{\"id\":\"u\",\"type\":\"union\",\"inputs\":[\"a\",\"b\"]}," OUT
 	       ",{\"id\":\"sum\",\"type\":\"keyed_sum\",\"key\":\"k\",\"inputs\":\"u\"},"
 	       "{\"id\":\"o2\",\"type\":\"blackhole_sink\"}]}",
-	       2, "a/0 b/0 u/0 out/0 | sum/0 o2/0");
+	       2, "a/0 b/0 u/0 out/0 | sum/0 | o2/0");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(unless_said_each_task_has_a_thread),
-		T(with_fewer_subtasks_than_processors_an_exchange_parts_threads),
+		T(with_fewer_subtasks_than_processors_a_keyed_stage_is_alone),
 		T(with_a_subtask_a_processor_each_thread_has_the_whole_way),
 		T(auto_parallelism_is_as_many_as_processors),
+		T(all_auto_is_one_pipeline_where_two_processors_group_by_key),
 		T(where_widths_differ_the_first_ones_pair_up),
 		T(branches_meet_on_one_thread),
 	};
