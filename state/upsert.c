@@ -16,6 +16,7 @@
 #include "state/tags.h"
 
 #define BLOCK 1024u
+#define BLOCK_MARKING 256u
 #define AHEAD 64u      /* rows; a power of two */
 #define WINDOW 16u     /* that the second does before the tags must say where entries end */
 #define LINE_BITS ((1u << LINE_SLOTS) - 1)
@@ -363,11 +364,11 @@ static void choose(const struct order *o, uint32_t base, struct rows *to, struct
 	to->last = to->n - 1;
 }
 
-static void block_of(const struct order *o, uint32_t base, struct rows *to, struct chosen *c,
-		     enum key_form form, enum act act)
+static void block_of(const struct order *o, uint32_t base, uint32_t most, struct rows *to,
+		     struct chosen *c, enum key_form form, enum act act)
 {
 	const struct key_rows *r = o->r;
-	to->n = r->n - base < BLOCK ? r->n - base : BLOCK;
+	to->n = r->n - base < most ? r->n - base : most;
 	to->last = r->n + r->ahead - base - 1;
 	to->bases = r->bases;
 	to->before = base;
@@ -390,8 +391,10 @@ INLINE RC upsert_rows(struct keyed *k, const struct order *o, uint32_t *bad, str
 	struct chosen chosen;
 	struct late late;
 	struct rows rows;
-	for (uint32_t base = 0; base < r->n; base += BLOCK) {
-		block_of(o, base, &rows, &chosen, form, act);
+	/* Where most rows are late, their lines and tags should still be in the first-level cache. */
+	const uint32_t most = k->marking ? BLOCK_MARKING : BLOCK;
+	for (uint32_t base = 0; base < r->n; base += rows.n) {
+		block_of(o, base, most, &rows, &chosen, form, act);
 		first_look(k, &rows, &late, form, value_bytes, growing, act);
 		enum rc rc = settle_late(k, &rows, &late, e, form, value_bytes, growing, act);
 		if (rc != OK)
