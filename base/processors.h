@@ -15,13 +15,13 @@ struct processors {
 };
 void processors_get(struct processors *p);
 
-/* The calling thread runs on the which-th of p only; which >= p->n: on all of them. A wish: where it
- * is refused, nothing changes. */
+/* The calling thread runs on the which-th of p only; which >= p->n: on all of them. A wish: where
+ * it is refused, nothing changes. */
 void thread_keep_to(const struct processors *p, uint32_t which);
 /* The calling thread's, for thread_times; never 0. */
 int32_t thread_number(void);
-/* Since the thread began: how long it ran, and how long it could have but another thread did. False:
- * it has ended, or the kernel does not say. */
+/* Since the thread began: how long it ran, and how long it could have but another thread did.
+ * False: it has ended, or the kernel does not say. */
 bool thread_times(int32_t thread, uint64_t *ran_us, uint64_t *waited_us);
 /* Processor time of all threads of the process, ended ones included. */
 uint64_t process_ran_us(void);

@@ -90,8 +90,8 @@ static void find_better(struct spread *s)
 	}
 }
 
-/* Somebody of us wanted the processor for `wanted` and we had it for `ran`: others had the rest. The
- * process's other threads may have had it, and count as ours. */
+/* Somebody of us wanted the processor for `wanted` and we had it for `ran`: others had the rest.
+ * The process's other threads may have had it, and count as ours. */
 static bool is_disturbed(const struct spread *s, uint64_t rest_us, uint64_t took_us)
 {
 	for (uint32_t k = 0; k < s->processors; k++) {

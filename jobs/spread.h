@@ -6,7 +6,7 @@
  *
  *   every spread_every_us, while data flows:
  *     kernel's choice -> placed    threads as many as processors or more, and the busiest is what
- *                                  the job waits for: heaviest first, each to the emptiest processor
+ *                                  the job waits for: heaviest first, each to the emptiest one
  *     placed -> placed otherwise   the loads have changed, and another way is 15 % better
  *     placed -> kernel's choice    little is left to do; or others want a processor of ours: then
  *                                  not again for a second, or twice as long as the last time
@@ -20,7 +20,7 @@
 
 #define SPREAD_ANY UINT32_MAX
 #define SPREAD_EVERY_US 50000      /* by feel: long beside a batch, short beside a run */
-#define SPREAD_THREAD_US 1000      /* at least so much for each: asking about one takes some 10 us */
+#define SPREAD_THREAD_US 1000      /* each, at least: asking about one takes 10 us */
 #define SPREAD_PAUSE_US 1000000    /* after others wanted a processor of ours, at first */
 #define SPREAD_PAUSE_MAX_US 64000000
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Measured: a full batch takes its slowest stage 10 to 50 us, a stop for a checkpoint 100 to 200. */
+/* Measured: a full batch takes its slowest stage 10 to 50 us, a stop for a checkpoint up to 200. */
 #define AWAKE_US 200
 
 struct worker {

@@ -20,8 +20,8 @@ RC workers_open(struct workers **w, struct attempt *a, struct clock *clock, stru
 /* E_LIMIT: one could not be started. Those that were run: the attempt has to be failed, and
  * workers_close_threadless called after each of its steps. */
 RC workers_start(struct workers *w, struct err *e);
-/* The tasks of a thread that could not be started are closed by hand, once all were told to. NULL is
- * legal. */
+/* The tasks of a thread that could not be started are closed by hand, once all were told to. NULL
+ * is legal. */
 void workers_close_threadless(struct workers *w);
 /* Waits until all have ended, that is until the attempt is over. NULL is legal. */
 void workers_close(struct workers *w);

@@ -3,9 +3,9 @@
  *   outlet ── edge to stage A ── hash ──> channel to A/0, A/1, A/2
  *          ── edge to stage B ── forward > channel to B/<same number>
  *
- * Each receiver of an exchange gets its rows compacted into columns of their own; only where at least
- * 7/8 are its, the same columns under a selection. Measured (adr/0011): selecting copies nothing, but
- * each receiver then fetches the others' rows too, from a cache that is not its own.
+ * Each receiver of an exchange gets its rows compacted into columns of their own; only where at
+ * least 7/8 are its, the same columns under a selection. Measured (adr/0011): selecting copies
+ * nothing, but each receiver then fetches the others' rows too, from a cache that is not its own.
  * Owns: its lists and scratch; borrows the channels. Threads: its task's. */
 #pragma once
 #include "runtime/channel.h"

@@ -83,7 +83,8 @@ TEST(auto_parallelism_is_as_many_as_processors)
 
 TEST(all_auto_is_one_pipeline_where_two_processors_group_by_key)
 {
-	static const char all[] = "{\"name\":\"t\",\"chaining\":\"auto\",\"parallelism\":\"auto\"," CHAIN;
+	static const char all[] =
+		"{\"name\":\"t\",\"chaining\":\"auto\",\"parallelism\":\"auto\"," CHAIN;
 	places(all, 2, "gen/0 map/0 | sum/0 | out/0");
 	places(all, 1, "gen/0 map/0 sum/0 out/0");
 	places(all, 3,

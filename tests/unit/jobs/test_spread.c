@@ -86,7 +86,8 @@ TEST(a_job_that_has_time_to_spare_is_not_placed_and_one_that_gets_it_is_let_go)
 	EXPECT(look(&f, (unsigned[]){5, 70, 5}, NULL) && f.s.placed);
 	EXPECT(!look(&f, (unsigned[]){5, 40, 5}, NULL) && f.s.placed);
 	EXPECT(look(&f, (unsigned[]){5, 20, 5}, NULL) && is_released(&f));
-	EXPECT(look(&f, (unsigned[]){5, 70, 5}, NULL) && f.s.placed); /* at once: nobody was in the way */
+	/* And at once again: nobody was in the way. */
+	EXPECT(look(&f, (unsigned[]){5, 70, 5}, NULL) && f.s.placed);
 	close_fix(&f);
 }
 
