@@ -11,16 +11,14 @@
  * Keyed state: sum.h says what a place holds. The operator's own state is which keys' end was
  * emitted (ended.h): barriers come before end() begins or after it is done, never between, so a
  * subtask's own range is in it whole or not at all. */
-#include "operators/ended.h"
+#include "operators/keyed_sum.h"
 #include "operators/operators.h"
 #include "operators/record_error.h"
 #include "operators/skip.h"
-#include "operators/stage_expr.h"
 #include "operators/sum.h"
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "runtime/keys_decode.h"
 
 #include <stdio.h>
 
@@ -36,28 +34,6 @@ static const struct opt_def keyed_sum_opts[] = {
 };
 
 #define PART_ROWS 256u /* by feel: 16 KiB of cache lines */
-
-struct keyed_sum_conf {
-	struct stage_expr value;
-	uint32_t n_kept;
-	uint32_t kept[FIELDS_MAX];
-	bool at_end;
-	char *name; /* where records of the end come from: "the sums of 'count'" */
-};
-
-struct keyed_sum {
-	const struct keyed_sum_conf *conf;
-	struct expr *value;
-	struct keys keys;
-	struct ended ended;
-	uint64_t hash_first, hash_last; /* its own keys' */
-	struct keyed_iter at;           /* how far end() has come */
-	uint64_t emitted;
-	union {
-		void *place[BATCH_ROWS];
-		struct keyed_entry entry[BATCH_ROWS]; /* end() */
-	};
-};
 
 /* ---- planning ---- */
 
@@ -438,88 +414,6 @@ static enum op_result keyed_sum_batch(void *self, struct op_ctx *ctx, struct bat
 		op_emit(ctx, &out);
 	batch_drop(&out);
 	return r;
-}
-
-/* ---- the end ---- */
-
-/* The next keys whose end is owed, as many as fit into a batch. 0: there are none left. */
-static uint32_t next_entries(struct keyed_sum *s, struct op_ctx *ctx)
-{
-	for (;;) {
-		struct keyed_iter before = s->at;
-		uint32_t n = keyed_next(ctx->state, &s->at, s->entry, BATCH_ROWS), owed = 0;
-		if (!n)
-			return 0;
-		uint32_t fit = keys_decodable(s->entry, n);
-		if (fit < n) {
-			s->at = before;
-			n = keyed_next(ctx->state, &s->at, s->entry, fit);
-			CHECK(n == fit);
-		}
-		if (!s->ended.n)
-			return n;
-		for (uint32_t i = 0; i < n; i++) {
-			uint64_t hash = shape_hash(keyed_shape(ctx->state), s->entry[i].key,
-						   s->entry[i].key_len);
-			s->entry[owed] = s->entry[i];
-			owed += !ended_has(&s->ended, hash);
-		}
-		if (owed)
-			return owed;
-	}
-}
-
-static void sums_of(const struct keyed_entry *entry, uint32_t n, bool nullable, struct column *out)
-{
-	out->rows = n;
-	out->has_valid = nullable;
-	if (nullable)
-		memset(out->valid, 0, sizeof out->valid);
-	for (uint32_t i = 0; i < n; i++) {
-		const uint8_t *place = entry[i].value;
-		out->i64[i] = (int64_t)load_u64(place); /* or the bits of a double */
-		if (nullable && load_u64(place + 8))
-			bit_set(out->valid, i);
-	}
-}
-
-static enum op_result emit_entries(struct keyed_sum *s, struct op_ctx *ctx, uint32_t n)
-{
-	struct batch *out = pool_batch(ctx->pool);
-	uint32_t k = ctx->key->n;
-	if (!out)
-		return no_memory_error(ctx);
-	if (keys_decode(ctx->key, s->entry, n, ctx->pool, out->col, &ctx->error) != OK) {
-		batch_drop(&out);
-		return OP_FAILED;
-	}
-	out->rows = n;
-	out->n_cols = k;
-	out->col[k] = pool_column(ctx->pool, s->conf->value.type);
-	if (!out->col[k]) {
-		batch_drop(&out);
-		return no_memory_error(ctx);
-	}
-	out->n_cols = k + 1;
-	sums_of(s->entry, n, s->conf->value.nullable, out->col[k]);
-	out->origin = (struct origin){.name = s->conf->name, .unit = "key", .first = s->emitted,
-				      .end = s->emitted + n};
-	s->emitted += n;
-	op_emit(ctx, &out);
-	return OP_MORE;
-}
-
-/* Called again after OP_DONE it says OP_DONE again: everything of its own is covered then. */
-static enum op_result keyed_sum_end(void *self, struct op_ctx *ctx)
-{
-	struct keyed_sum *s = self;
-	if (!s->conf->at_end || ended_covers(&s->ended, s->hash_first, s->hash_last))
-		return OP_DONE;
-	uint32_t n = next_entries(s, ctx);
-	if (n)
-		return emit_entries(s, ctx, n);
-	enum rc rc = ended_add(&s->ended, s->hash_first, s->hash_last, &ctx->error);
-	return rc == OK ? OP_DONE : OP_FAILED;
 }
 
 const struct op_ops keyed_sum_ops = {

@@ -1,5 +1,5 @@
-/* insert.c - one key at a time, whatever stands where it belongs: nothing, a deleted entry, an entry
- * that the running freeze is owed, or any other. What upsert.c's looks do not settle comes here. */
+/* insert.c - one key at a time, whatever stands where it belongs: nothing, a deleted entry, an
+ * entry that the running freeze is owed, or any other. What upsert.c does not settle comes here. */
 #include "state/probe.h"
 
 static RC insert(struct keyed *k, struct table *t, const struct probe *p, uint64_t slot,

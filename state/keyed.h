@@ -61,10 +61,10 @@ struct key_rows {
  * E_LIMIT: a key longer than KEY_MAX_BYTES. */
 RC keyed_upsert(struct keyed *k, const struct key_rows *rows, void **values, struct err *e);
 /* The same for values of 8 bytes that are sums: adds add[row] to the value of each row's key, in
- * order, and writes what it is then to sums[row] (sums: NULL, or add itself). One pass over the table's memory
- * instead of two. *bad: the first of the n rows whose sum would leave int64; its key's value is as
- * it was before, rows behind it may have been added: k is to be given up. UINT32_MAX: none.
- * On error too, any of the rows may have been added. */
+ * order, and writes what it is then to sums[row] (sums: NULL, or add itself). One pass over the
+ * table's memory instead of two. *bad: the first of the n rows whose sum would leave int64; its
+ * key's value is as it was before, rows behind it may have been added: k is to be given up.
+ * UINT32_MAX: none. On error too, any of the rows may have been added. */
 RC keyed_add_i64(struct keyed *k, const struct key_rows *rows, const int64_t *add, int64_t *sums,
 		 uint32_t *bad, struct err *e);
 RC keyed_add_f64(struct keyed *k, const struct key_rows *rows, const double *add, double *sums,

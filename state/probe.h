@@ -95,6 +95,6 @@ INLINE bool key_is_long(const struct keyed *k, uint32_t len)
 }
 
 /* --- insert.c --- */
-/* Any entry, any tag: where its value stands, made 0 if the key is new; marked as changed, and saved
- * first if the running freeze is owed it. E_NO_MEMORY, E_LIMIT (a key that is too long). */
+/* Any entry, any tag: where its value stands, made 0 if the key is new; marked as changed, and
+ * saved first if the running freeze is owed it. E_NO_MEMORY, E_LIMIT (a key that is too long). */
 RC insert_one(struct keyed *k, const struct probe *p, void **value, struct err *e);

@@ -8,9 +8,9 @@
  *      0            home(h)                        cap          total
  *      |--- slots ----|--------------------------- | - overflow - |
  *
- * Homes are quartets: most keys stand in one of the four slots from their home on, which are compared
- * at once and lie in as few cache lines as they can. Slots of 16 bytes (a number and a value of 8)
- * stand four to a line, keys first: one line holds all that most updates need.
+ * Homes are quartets: most keys stand in one of the four slots from their home on, which are
+ * compared at once and lie in as few cache lines as they can. Slots of 16 bytes (a number and a
+ * value of 8) stand four to a line, keys first: one line holds all that most updates need.
  *
  *      | key 0 | key 1 | key 2 | key 3 | value 0 | value 1 | value 2 | value 3 |
  *

@@ -117,8 +117,8 @@ INLINE uint32_t slots_match(const uint8_t *at, const struct rows *r, uint32_t i,
 	return same;
 }
 
-/* Does with row i what is to be done, with what stands at from; the sum goes to `to`. False: all is as
- * it was. */
+/* Does with row i what is to be done, with what stands at from; the sum goes to `to`. False: all is
+ * as it was. */
 INLINE bool act_on(const struct rows *r, uint32_t i, void *from, void *to, enum act act)
 {
 	int64_t sum;
@@ -194,8 +194,8 @@ INLINE void first_look(const struct keyed *k, struct rows *r, struct late *late,
 
 /* ---- the second ---- */
 
-/* Which slots of the quartet at `at` begin as the key of row i: a number is then the same, a text has
- * the same length and first letters. */
+/* Which slots of the quartet at `at` begin as the key of row i: a number is then the same, a text
+ * has the same length and first letters. */
 INLINE uint32_t slots_like(const uint8_t *at, const struct rows *r, uint32_t i, enum key_form form,
 			   uint32_t slot_bytes)
 {
@@ -210,8 +210,8 @@ INLINE uint32_t slots_like(const uint8_t *at, const struct rows *r, uint32_t i, 
 }
 
 /* From where on the second look should look for a late row whose home is s; what it will want is
- * fetched: the text that a likely slot points at (or any bytes: not followed), its tag, or the lines
- * behind if no slot is likely. */
+ * fetched: the text that a likely slot points at (or any bytes: not followed), its tag, or the
+ * lines behind if no slot is likely. */
 INLINE uint64_t late_slot(const struct table *t, const struct rows *r, uint32_t i, uint64_t s,
 			  enum key_form form, uint32_t slot_bytes)
 {
@@ -228,10 +228,11 @@ INLINE uint64_t late_slot(const struct table *t, const struct rows *r, uint32_t 
 		return s;
 	}
 	s += (uint32_t)__builtin_ctz(same);
+	const void *slot = t->slots + slot_offset(s, slot_bytes);
 	if (form == KEY_FIX8 || r->view[i].len <= KEY_INLINE_BYTES)
 		__builtin_prefetch(t->tags + s);
 	else
-		__builtin_prefetch(((const struct slot_key *)(t->slots + slot_offset(s, slot_bytes)))->text);
+		__builtin_prefetch(((const struct slot_key *)slot)->text);
 	return s;
 }
 
