@@ -27,13 +27,15 @@ STAGES = (
     ("kernel: page faults", r"fault|clear_page|clear_huge|alloc_page|charge|zap_|folio|lru_|page_"),
     ("kernel: waking, waiting", r"kernel"),
     ("reading ahead", r"^read$|pread|file_reader|file_source|on_block|splits_"),
+    ("checkpoints", r"^words_(of|near|dist)|^near_v3|^put_v3|^run_(step|order|feed|finish|sort)|"
+     r"slot_rows|lines_take"),
     ("cutting lines", r"^lines_|cut_lines|line_cut"),
     ("generating", r"generat|splitmix|split_lanes|divide_|positions|next_row|mod|rem|node_run"),
-    ("cutting words, their views", r"^words_(v3|plain|cut|next)|split|tokeni|string_some|put_long"),
-    ("checksum", r"checksum|sink_main|^add_(strings|ints|longer|floats)"),
-    ("hashing", r"hash|route|key_group|place_of"),
+    ("cutting words, their views", r"^words_(v3|plain|cut|next)|^split|tokeni|^text_span|^cut_one"),
+    ("checksum", r"checksum|sink_main|^pairs_|^short_values|^text_values|xxh3_some"),
+    ("hashing", r"hash|route|key_group|place_of|string_some|^as_short|^numbers_"),
     ("finding keys, adding", r"upsert|table_|probe|find|^same|grow|memcmp|keyed|keys_of|mark|dirty|"
-     r"lists_|^ints_|^words_|^sum_|add_i64|sums_|running"),
+     r"insert_one|lists_|^ints_|^words_|^sum_|add_[if]64|places_|sums_|running"),
     ("between threads", r"channel|outlet|gate_|mailbox|waker|futex|ring_|^task_|group_|aligner|"
      r"pthread|sched_yield|^syscall|clock_|drive|__lll|^run_(one|two|three)|transport"),
     ("expressions", r"^expr_|^k_|kernel_|eval|cast_|literal|^map_|^filter_|flat_map"),

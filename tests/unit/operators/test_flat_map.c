@@ -112,6 +112,30 @@ TEST(batches_are_full_but_the_last_and_their_origin_is_that_of_their_lines)
 	drive_close(&d);
 }
 
+TEST(elements_of_rows_that_are_only_numbered_come_from_those_rows)
+{
+	struct drive d;
+	struct seen s;
+	flat_open(&d, "{\"expr\":\"split(line)\",\"as\":\"x\",\"keep\":\"id\"}");
+	EXPECT_OK(drive_start(&d, 1, NULL), &d.e);
+	d.see = see;
+	d.user = &s;
+	struct batch *b = many(&d);
+	column_drop(b->origin.at);
+	b->origin.at = NULL;
+	b->origin.consecutive = true;
+	b->origin.first = 700;
+	b->origin.end = 800;
+	drive_push(&d, 0, 0, b);
+	EXPECT(drive_run(&d));
+	expect_many(&d);
+	EXPECT(d.batches == 3);
+	EXPECT(s.first[0] == 700 && s.end[0] == 741);
+	EXPECT(s.first[1] == 740 && s.end[1] == 782);
+	EXPECT(s.first[2] == 781 && s.end[2] == 800);
+	drive_close(&d);
+}
+
 TEST(a_call_emits_one_batch_so_a_channel_of_one_slot_is_enough)
 {
 	struct drive d;
@@ -182,6 +206,7 @@ int main(void)
 		T(rows_selected_away_have_no_elements),
 		T(nothing_is_sent_where_there_is_no_element),
 		T(batches_are_full_but_the_last_and_their_origin_is_that_of_their_lines),
+		T(elements_of_rows_that_are_only_numbered_come_from_those_rows),
 		T(a_call_emits_one_batch_so_a_channel_of_one_slot_is_enough),
 		T(closing_in_the_middle_of_a_batch_leaks_nothing),
 		T(an_error_of_a_record_names_place_and_expression),
