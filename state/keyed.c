@@ -20,6 +20,7 @@ RC keyed_open(struct keyed **to, const struct keyed_config *c, struct err *e)
 	k->hi = c->hash_hi;
 	k->mem = c->mem;
 	k->pool = c->pool;
+	k->simd = simd_have();
 	k->overflow = FIRST_OVERFLOW;
 	arena_init(&k->texts, k->mem);
 	lists_init(k);

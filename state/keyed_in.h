@@ -25,6 +25,7 @@
  *    clean are both in F iff F is full; a list and its heir both stand after the base or neither.
  * Encoding does not touch tags: an abort loses nothing; the tag goes when its list is dropped. */
 #pragma once
+#include "base/cpu.h"
 #include "state/arena.h"
 #include "state/keyed.h"
 #include "state/table.h"
@@ -63,6 +64,7 @@ struct keyed {
 	uint64_t lo, hi;
 	struct mem *mem;
 	struct chunk_pool *pool;
+	enum simd simd; /* which of upsert.c's levels; what the processor has */
 
 	struct table t, old; /* old.block: growing */
 	uint64_t moved_slot, moved_hash;

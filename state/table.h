@@ -103,6 +103,12 @@ static inline uint64_t slot_offset(uint64_t slot, uint32_t slot_bytes)
 	return slot / LINE_SLOTS * LINE_SLOTS * LINED_BYTES + slot % LINE_SLOTS * 8;
 }
 
+/* The same of a home. */
+static inline uint64_t home_offset(uint64_t home, uint32_t slot_bytes)
+{
+	return home * slot_bytes; /* a whole number of quartets */
+}
+
 static inline uint8_t *table_slot(const struct table *t, uint64_t slot)
 {
 	return t->slots + slot_offset(slot, t->slot_bytes);

@@ -17,8 +17,8 @@
 
 #define BLOCK 1024u
 #define BLOCK_MARKING 256u
-#define AHEAD 64u      /* rows; a power of two */
-#define WINDOW 16u     /* that the second does before the tags must say where entries end */
+#define AHEAD 64u  /* rows */
+#define WINDOW 16u /* slots that the second look takes before the tags must say where entries end */
 #define LINE_BITS ((1u << LINE_SLOTS) - 1)
 #define TIDY_BYTES 4096u
 #define MARKS_CACHED (64u << 10) /* bytes of marks that stay in the cache, measured */
@@ -45,14 +45,16 @@ struct rows {
 	uint32_t bad; /* ADD_I64: the first row whose sum does not fit, or UINT32_MAX */
 };
 
-/* Those that the first look did not settle, and from where on to look again: their homes. Or, where
- * the row bears FOUND, the slot that has their key, if anything stands there at all. */
+/* Those that the first look did not settle: which rows, with a bit for each slot of their quartet
+ * that has their key (or bytes that look like it: nothing need stand there), and from where on to
+ * look again. */
 struct late {
 	uint32_t n;
 	uint16_t row[BLOCK + 1];
 	uint64_t slot[BLOCK + 1];
 };
-#define FOUND 0x8000u
+#define FOUND_SHIFT 10u /* row | found << FOUND_SHIFT */
+_Static_assert(BLOCK == 1u << FOUND_SHIFT, "a row and four bits");
 
 /* The two tables, or the one, as they are while nothing is inserted. */
 struct sight {
@@ -83,7 +85,7 @@ enum beside { NOTHING, MARKS, TAGS };
 
 INLINE void fetch(const struct table *t, uint64_t s, uint32_t slot_bytes, enum beside beside)
 {
-	const uint8_t *at = t->slots + slot_offset(s, slot_bytes);
+	const uint8_t *at = t->slots + home_offset(s, slot_bytes);
 	__builtin_prefetch(at, 1);
 	if (slot_bytes != LINED_BYTES) /* a quartet lies in two lines */
 		__builtin_prefetch(at + LINE_SLOTS * slot_bytes - 1, 1);
@@ -173,13 +175,13 @@ INLINE void first_look(const struct keyed *k, struct rows *r, struct late *late,
 		      beside);
 		uint64_t s = home[i];
 		const struct table *t = sight_of(&x, growing ? r->hash[i] : 0, growing);
-		uint8_t *at = t->slots + slot_offset(s, slot_bytes);
+		uint8_t *at = t->slots + home_offset(s, slot_bytes);
 		uint32_t found = slots_match(at, r, i, form, slot_bytes) & LINE_BITS;
 		uint32_t same = found & table_marks_from(t, s);
 		uint8_t *value = at + value_offset(form, value_bytes);
 		value += (uint32_t)__builtin_ctz(same | 1u << LINE_SLOTS) * step;
-		late->row[n_late] = (uint16_t)(i | (found ? FOUND : 0));
-		late->slot[n_late] = s + (uint32_t)__builtin_ctz(found | 1u << LINE_SLOTS) % LINE_SLOTS;
+		late->row[n_late] = (uint16_t)(i | found << FOUND_SHIFT);
+		late->slot[n_late] = s;
 		n_late += !same;
 		if (slot_bytes == LINED_BYTES && beside != TAGS) /* most late ones stand there */
 			__builtin_prefetch(at + (same ? 0 : LINE_SLOTS * LINED_BYTES), 1);
@@ -305,16 +307,18 @@ INLINE RC settle_late(struct keyed *k, struct rows *r, struct late *late, struct
 {
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
 	for (uint32_t l = 0; l < late->n; l++) {
-		uint32_t i = late->row[l] & ~FOUND;
+		uint32_t i = late->row[l] % BLOCK, found = late->row[l] >> FOUND_SHIFT;
 		struct table *t = growing ? keyed_table(k, r->hash[i]) : &k->t;
-		if (late->row[l] & FOUND)
-			__builtin_prefetch(t->tags + late->slot[l], 1);
-		else
+		if (found)
+			late->slot[l] += (uint32_t)__builtin_ctz(found);
+		if (!found)
 			late->slot[l] = late_slot(t, r, i, late->slot[l], form, slot_bytes);
+		else if (!k->marking)
+			__builtin_prefetch(t->tags + late->slot[l], 1);
 	}
 	for (uint32_t l = 0; l < late->n; l++) {
-		uint32_t i = late->row[l] & ~FOUND;
-		bool found = late->row[l] & FOUND;
+		uint32_t i = late->row[l] % BLOCK;
+		bool found = late->row[l] >> FOUND_SHIFT;
 		void *value = NULL;
 		if (settle(k, r, i, late->slot[l], found, &value, e, form, value_bytes, growing,
 			   act == PLACES) != OK)
@@ -410,22 +414,31 @@ INLINE RC upsert_rows(struct keyed *k, const struct order *o, uint32_t *bad, str
 	return OK;
 }
 
-/* ---- each way of it ---- */
+/* ---- each way of it, at each level ---- */
 
-#define WAY(name, form, value_bytes, act)                                                          \
+#define WAY(name, level, target, form, value_bytes, act)                                           \
+	target static RC name##_##level(struct keyed *k, const struct order *o, uint32_t *bad,     \
+					struct err *e)                                             \
+	{                                                                                          \
+		if (keyed_growing(k))                                                              \
+			return upsert_rows(k, o, bad, e, form, value_bytes, true, act);            \
+		return upsert_rows(k, o, bad, e, form, value_bytes, false, act);                   \
+	}
+#define WAYS(name, form, value_bytes, act)                                                         \
+	WAY(name, base, , form, value_bytes, act)                                                  \
+	WAY(name, v3, TARGET_V3, form, value_bytes, act)                                           \
 	static RC name(struct keyed *k, const struct order *o, uint32_t *bad, struct err *e)       \
 	{                                                                                          \
-		return keyed_growing(k) ? upsert_rows(k, o, bad, e, form, value_bytes, true, act)  \
-					: upsert_rows(k, o, bad, e, form, value_bytes, false, act);\
+		return k->simd >= SIMD_V3 ? name##_v3(k, o, bad, e) : name##_base(k, o, bad, e);   \
 	}
-WAY(places_fix8_8, KEY_FIX8, 8, PLACES)
-WAY(places_fix8_16, KEY_FIX8, 16, PLACES)
-WAY(places_bytes_8, KEY_BYTES, 8, PLACES)
-WAY(places_bytes_16, KEY_BYTES, 16, PLACES)
-WAY(add_i64_fix8, KEY_FIX8, 8, ADD_I64)
-WAY(add_i64_bytes, KEY_BYTES, 8, ADD_I64)
-WAY(add_f64_fix8, KEY_FIX8, 8, ADD_F64)
-WAY(add_f64_bytes, KEY_BYTES, 8, ADD_F64)
+WAYS(places_fix8_8, KEY_FIX8, 8, PLACES)
+WAYS(places_fix8_16, KEY_FIX8, 16, PLACES)
+WAYS(places_bytes_8, KEY_BYTES, 8, PLACES)
+WAYS(places_bytes_16, KEY_BYTES, 16, PLACES)
+WAYS(add_i64_fix8, KEY_FIX8, 8, ADD_I64)
+WAYS(add_i64_bytes, KEY_BYTES, 8, ADD_I64)
+WAYS(add_f64_fix8, KEY_FIX8, 8, ADD_F64)
+WAYS(add_f64_bytes, KEY_BYTES, 8, ADD_F64)
 
 typedef RC way(struct keyed *, const struct order *, uint32_t *, struct err *);
 

@@ -9,8 +9,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Retained ones, those that wait, the one that is being published, and a fence; at the end one more:
- * the last one waits for none before it. */
+/* Retained ones, those that wait, the one that is being published, and a fence; at the end one
+ * more: the last one waits for none before it. */
 #define SLOTS_MOST (2 + 3 + 1 + 1 + 1)
 
 static size_t slots_now(struct world *w)

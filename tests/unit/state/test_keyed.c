@@ -1,5 +1,6 @@
 /* test_keyed.c - the table alone: what callers are promised, growth, deletion, memory. */
 #include "model.h"
+#include "state/keyed_in.h"
 
 struct world {
 	struct mem mem;
@@ -116,6 +117,8 @@ static void add_one_each(struct world *w, const struct key_rows *rows, uint64_t 
 	uint32_t n = rows->n, bad = 0;
 	for (uint32_t i = 0; i < MOST; i++)
 		ones[i] = 1;
+	w->k->simd = way % 2 ? simd_have() : SIMD_BASE; /* one after the other, on one table */
+	way /= 2;
 	if (way == 0)
 		EXPECT_OK(keyed_upsert(w->k, rows, value, &w->e), &w->e);
 	else
@@ -158,7 +161,7 @@ TEST(how_rows_are_cut_into_calls_does_not_matter)
 					rows.views += at;
 				}
 				rows.ahead = (uint32_t)rng_below(&r, end - at - n + 1);
-				add_one_each(&w, &rows, want + (whole ? at : 0), rng_below(&r, 3));
+				add_one_each(&w, &rows, want + (whole ? at : 0), rng_below(&r, 6));
 			}
 			if (round % 5 == 0)
 				checkpoint(&w, round, round - 5, NULL);
