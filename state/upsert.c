@@ -79,8 +79,8 @@ static void values_move(void **values, uint32_t n, const struct table *was, cons
 
 /* ---- the first look ---- */
 
-/* What comes along with a row's slots: the tag where many rows are to be marked, the mark where
- * marks are too many to stay in the cache by themselves. */
+/* What comes along with a row's slots: the mark where marks are too many to stay in the cache by
+ * themselves; where many rows are to be marked, the tag and its group's sum, too. */
 enum beside { NOTHING, MARKS, TAGS };
 
 INLINE void fetch(const struct table *t, uint64_t s, uint32_t slot_bytes, enum beside beside)
@@ -89,10 +89,12 @@ INLINE void fetch(const struct table *t, uint64_t s, uint32_t slot_bytes, enum b
 	__builtin_prefetch(at, 1);
 	if (slot_bytes != LINED_BYTES) /* a quartet lies in two lines */
 		__builtin_prefetch(at + LINE_SLOTS * slot_bytes - 1, 1);
-	if (beside == TAGS)
-		__builtin_prefetch(t->tags + s);
-	else if (beside == MARKS)
+	if (beside != NOTHING)
 		__builtin_prefetch(&t->marks[s / GROUP_SLOTS]);
+	if (beside == TAGS) {
+		__builtin_prefetch(t->tags + s);
+		__builtin_prefetch(&t->sums[s / GROUP_SLOTS]);
+	}
 }
 
 static enum beside beside_of(const struct keyed *k)
