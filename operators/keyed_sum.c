@@ -1,7 +1,7 @@
 /* keyed_sum.c - a sum for each key:
  *     {"type":"keyed_sum","key":"word","value":"1","as":"n"}
  * "update": a record for each record, with the sum after it: the input's key columns, shared, plus
- * one new column, and the fields of the record named in "keep", shared too. "end": a record for
+ * the sums, and the fields of the record named in "keep", shared too. "end": a record for
  * each key when the input has ended, in table order.
  *
  *   hashes (came with the batch) + keys -> keyed_add_i64 -> sums

@@ -1,4 +1,5 @@
-/* sum.h - adding a column of numbers to the places keyed_upsert gave: the inner loops of keyed_sum.
+/* sum.h - adding a column of numbers to the places keyed_upsert gave: the inner loops of keyed_sum
+ * where keyed_add_i64 does not do both: values that may be null, skipped records, no key.
  * A place is 8 bytes {sum}, or where values may be null 16 bytes {sum, u64 how many were not null}.
  * Pure. */
 #pragma once
