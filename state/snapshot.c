@@ -78,6 +78,21 @@ static void saved_close(struct freeze *z)
 	z->saved_count = 0;
 }
 
+/* Chunks are short: `need` are wanted, and `all` of the pool's there will be. The saved rows go on
+ * their way where waiting for those that are out already would not do: each list is a run of its
+ * own, and runs of a few rows make long chains. */
+static void saved_close_if(struct keyed *k, uint32_t all, uint64_t need)
+{
+	struct freeze *z = &k->f;
+	uint64_t held = z->ordered && !z->ordered->overdraft;
+	if (held + need > all)
+		return; /* nor would that */
+	for (const struct chunk *c = z->saved; c; c = c->next)
+		held += !c->overdraft;
+	if (held + need > all)
+		saved_close(z);
+}
+
 struct chunk *keyed_take(struct keyed *k)
 {
 	struct freeze *z = &k->f;
@@ -153,21 +168,21 @@ bool keyed_can_change(struct keyed *k, uint32_t rows, uint64_t key_bytes)
 	uint64_t need = (bytes + size - waste - 1) / (size - waste) + !z->ordered;
 	if (chunk_available(k->pool) >= need)
 		return true;
-	saved_close(z);
+	saved_close_if(k, k->pool->budget, need);
 	return false;
 }
 
 /* --- slices --- */
 
-/* A chunk for further ordered rows: true if there is one. What the saved rows hold goes on its way
- * first when chunks are short. */
+/* A chunk for further ordered rows: true if there is one. (When memory is short, no more chunks
+ * than were made are to be had.) */
 static bool ordered_chunk(struct keyed *k)
 {
 	struct freeze *z = &k->f;
 	if (!z->ordered)
 		z->ordered = chunk_get(k->pool);
 	if (!z->ordered)
-		saved_close(z);
+		saved_close_if(k, k->pool->made, 1);
 	return z->ordered != NULL;
 }
 
