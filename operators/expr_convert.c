@@ -1,5 +1,6 @@
 /* expr_convert.c - see expr_convert.h. */
 #include "operators/expr_convert.h"
+#include "operators/field_text.h"
 
 #include <errno.h>
 #include <math.h>
@@ -206,17 +207,7 @@ enum convert convert_to_timestamp(const char *s, size_t len, int64_t *us)
 
 uint32_t convert_from_i64(int64_t v, char *to)
 {
-	char local[20];
-	uint32_t n = 0, len = 0;
-	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-	do
-		local[n++] = (char)('0' + u % 10);
-	while (u /= 10);
-	if (v < 0)
-		to[len++] = '-';
-	while (n)
-		to[len++] = local[--n];
-	return len;
+	return (uint32_t)(int64_put(to, v) - to);
 }
 
 /* The shortest digits that read back as v. Any number of at most 15 digits survives float64, so

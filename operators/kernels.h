@@ -33,7 +33,10 @@ void bool_words(const struct val *v, uint32_t n_rows, uint64_t *is_true, uint64_
 /* --- kernels_text.c --- */
 kernel_fn kernel_case_map; /* op -1: lower, 1: upper */
 kernel_fn kernel_length, kernel_octet_length, kernel_trim, kernel_substr, kernel_strpos;
-kernel_fn kernel_split_part, kernel_replace, kernel_concat, kernel_like;
+kernel_fn kernel_split_part, kernel_replace, kernel_like;
+
+/* --- kernels_concat.c --- */
+kernel_fn kernel_concat;
 
 /* --- kernels_split.c --- */
 /* The words of p[*from..len): what white space is not. View n and on of out, until BATCH_ROWS;
@@ -70,6 +73,35 @@ struct strview text_out_put(struct text_out *t, const uint8_t *from, uint32_t le
 struct strview view_inline(const uint8_t *from, uint32_t len);
 /* out looks into what v looks into, under the same numbers. out has none yet. */
 void texts_share(struct column *out, const struct val *v);
+/* The view of the len bytes at p, which are at off in text number `text` (of no matter to a short
+ * one). Lengths come in any order: no branch asks for them. Reads 16 bytes at p. */
+static inline struct strview text_view(const uint8_t *p, uint32_t len, uint32_t text, uint32_t off)
+{
+#define KEEP(n) (n > 7 ? ~0ull : (1ull << 8 * (n & 7)) - 1)
+	static const uint64_t keep_w0[STRVIEW_INLINE + 2] = {
+		KEEP(4), KEEP(5), KEEP(6), KEEP(7), KEEP(8), KEEP(8), KEEP(8),
+		KEEP(8), KEEP(8), KEEP(8), KEEP(8), KEEP(8), KEEP(8), KEEP(8),
+	};
+	static const uint64_t keep_w1[STRVIEW_INLINE + 2] = {
+		KEEP(0), KEEP(0), KEEP(0), KEEP(0), KEEP(0), KEEP(1), KEEP(2),
+		KEEP(3), KEEP(4), KEEP(5), KEEP(6), KEEP(7), KEEP(8), KEEP(0),
+	};
+#undef KEEP
+	const bool is_long = len > STRVIEW_INLINE;
+	const uint32_t k = is_long ? STRVIEW_INLINE + 1 : len;
+	uint64_t lo;
+	uint32_t hi;
+	struct strview v;
+	memcpy(&lo, p, 8);
+	memcpy(&hi, p + 8, 4);
+	/* In a register: what was stored as two words is not read as one soon. */
+	typedef uint64_t words __attribute__((vector_size(16)));
+	words w = {((lo << 32) & keep_w0[k]) | len,
+		   ((lo >> 32 | (uint64_t)hi << 32) & keep_w1[k]) |
+			   (is_long ? text | (uint64_t)off << 32 : 0)};
+	memcpy(&v, &w, sizeof v);
+	return v;
+}
 /* Part of a text without copying it: a view for a column that shares v's texts. */
 struct strview view_part(const struct val *v, const struct strview *s, uint32_t from, uint32_t len);
 

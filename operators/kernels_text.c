@@ -45,7 +45,9 @@ static uint32_t skip_chars(const uint8_t *p, uint32_t len, int64_t n)
 	if (n >= (int64_t)len)
 		return len;
 	while (i < len && n > 0) {
-		if (n >= 16 && i + 16 <= len && !_mm_movemask_epi8(simd_load(p + i))) {
+		if (i + 16 <= len && !_mm_movemask_epi8(simd_load(p + i))) {
+			if (n < 16)
+				return i + (uint32_t)n;
 			i += 16; /* ASCII: the byte behind begins a character, or continues none */
 			n -= 16;
 			while (i < len && !begins_char(p[i]))
@@ -159,10 +161,29 @@ enum rc kernel_trim(struct run *r, const struct node *n, struct rows rows, const
 	return OK;
 }
 
+/* Whether it holds ASCII only, one character a byte. */
+static bool is_ascii(const struct val *v, const struct strview *s)
+{
+	return count_view(v, s) == s->len;
+}
+
+/* Part of an ASCII text, by the places of its first byte and of the one behind its last, from 0. */
+static struct strview ascii_part(const struct val *v, const struct strview *s, int64_t from,
+				 int64_t end)
+{
+	from = from < s->len ? from : s->len;
+	end = end < s->len ? end : s->len;
+	uint32_t len = end > from ? (uint32_t)(end - from) : 0;
+	if (s->len <= STRVIEW_INLINE)
+		return view_part(v, s, (uint32_t)from, len);
+	return text_view(view_bytes(v, s) + from, len, s->text, s->off + (uint32_t)from);
+}
+
 /* substr(text, from [, count]): characters from 1; a start before 1 counts, but yields nothing. */
 enum rc kernel_substr(struct run *r, const struct node *n, struct rows rows, const struct val *arg,
 		      struct column *out)
 {
+	const bool ascii = val_is_const(&arg[0]) && is_ascii(&arg[0], arg[0].str);
 	texts_share(out, &arg[0]);
 	FOR_ROWS(i, rows) {
 		const struct strview *s = &arg[0].str[i & arg[0].mask];
@@ -176,8 +197,11 @@ enum rc kernel_substr(struct run *r, const struct node *n, struct rows rows, con
 			if (__builtin_add_overflow(start, count, &end))
 				end = INT64_MAX;
 		}
-		if (start < 1)
-			start = 1;
+		start = start < 1 ? 1 : start;
+		if (ascii) {
+			out->str[i] = ascii_part(&arg[0], s, start - 1, end < 1 ? 0 : end - 1);
+			continue;
+		}
 		uint32_t from = skip_chars(p, s->len, start - 1), len = 0;
 		if (end > start)
 			len = skip_chars(p + from, s->len - from, end - start);
@@ -307,43 +331,6 @@ enum rc kernel_replace(struct run *r, const struct node *n, struct rows rows,
 			replace_into(to, p, s->len, what, a->len, view_bytes(&arg[2], b), b->len);
 			out->str[i] = is_long ? text_out_view(&t, (uint32_t)len)
 					      : view_inline(small, (uint32_t)len);
-		}
-	}
-	return OK;
-}
-
-/* concat(...): nulls count as empty (op 0); ||: there are none (op 1). */
-enum rc kernel_concat(struct run *r, const struct node *n, struct rows rows, const struct val *arg,
-		      struct column *out)
-{
-	struct text_out t = {0};
-	uint64_t total = 0;
-	if (!n->op)
-		out->has_valid = false;
-	for (int pass = 0; pass < 2; pass++) {
-		if (pass && text_out_begin(r, &t, out, total) != OK)
-			return r->e->code;
-		FOR_ROWS(i, rows) {
-			uint64_t len = 0;
-			for (uint32_t a = 0; a < n->n; a++)
-				if (!val_is_null(&arg[a], i))
-					len += arg[a].str[i & arg[a].mask].len;
-			if (!pass) {
-				total += len > STRVIEW_INLINE ? len : 0;
-				continue;
-			}
-			uint8_t small[STRVIEW_INLINE], *to = small;
-			if (len > STRVIEW_INLINE)
-				to = text_out_room(&t, (uint32_t)len);
-			for (uint32_t a = 0; a < n->n; a++) {
-				const struct strview *s = &arg[a].str[i & arg[a].mask];
-				if (val_is_null(&arg[a], i))
-					continue;
-				memcpy(to, view_bytes(&arg[a], s), s->len);
-				to += s->len;
-			}
-			out->str[i] = len > STRVIEW_INLINE ? text_out_view(&t, (uint32_t)len)
-							   : view_inline(small, (uint32_t)len);
 		}
 	}
 	return OK;
