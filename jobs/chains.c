@@ -63,13 +63,27 @@ static void merge_start(struct attempt *a, const struct manifest_keyed *k, const
 	merger_submit(g->g, a->c.io);
 }
 
-static uint64_t links_rows(const struct manifest_keyed *k, const uint32_t *link, uint32_t n,
-			   uint64_t *rows)
+/* Checkpoints since a run was written, as its file's name tells; 0 where it does not. */
+static uint64_t run_age(const struct attempt *a, const struct manifest_run *r)
+{
+	const struct manifest *m = &a->base->m;
+	struct part_name name;
+	if (r->ref.file == SECTION_INLINE || !layout_part_parse(m->file[r->ref.file].name, &name))
+		return 0;
+	/* Another line of history counted its checkpoints for itself. */
+	return name.lineage == a->c.lineage && name.checkpoint_id < m->id ? m->id - name.checkpoint_id
+									   : 0;
+}
+
+/* Returns the rows of all. */
+static uint64_t links_weigh(const struct attempt *a, const struct manifest_keyed *k,
+			    const uint32_t *link, uint32_t n, struct merge_weight *weight)
 {
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		rows[i] = k->run[link[i]].ref.rows;
-		sum += rows[i];
+		const struct manifest_run *r = &k->run[link[i]];
+		weight[i] = (struct merge_weight){.rows = r->ref.rows, .age = run_age(a, r)};
+		sum += r->ref.rows;
 	}
 	return sum;
 }
@@ -97,13 +111,13 @@ static void tell_chain(struct attempt *a, uint32_t task, uint64_t rows, uint32_t
 
 /* Which of a subtask's runs to merge now, if any. */
 static bool choose(const struct attempt *a, const struct stale *dead,
-		   const struct manifest_keyed *k, const uint32_t *link, const uint64_t *rows,
-		   uint32_t n, uint32_t *first, uint32_t *count)
+		   const struct manifest_keyed *k, const uint32_t *link,
+		   const struct merge_weight *weight, uint32_t n, uint32_t *first, uint32_t *count)
 {
 	/* More than a merge can read, after a rescale: the next freeze writes everything. */
 	if (a->closing || n > MERGE_INPUTS)
 		return false;
-	bool wanted = merge_choose(rows, n, first, count);
+	bool wanted = merge_choose(weight, n, first, count);
 	return stale_widen(dead, k, link, n, wanted, first, count);
 }
 
@@ -111,7 +125,7 @@ void chains_look(struct attempt *a)
 {
 	const struct plan *p = a->c.plan;
 	uint32_t link[LINKS_MAX], first, count;
-	uint64_t rows[LINKS_MAX];
+	struct merge_weight weight[LINKS_MAX];
 	struct stale dead;
 	(void)stale_open(&dead, &a->base->m, a->mem); /* without memory: chosen by size alone */
 	for (uint32_t s = 0; s < p->n_stages; s++) {
@@ -122,8 +136,8 @@ void chains_look(struct attempt *a)
 			const struct manifest_keyed *k = &op->keyed[0];
 			uint32_t n = runs_within(k, subtask_hash_first(st, i), subtask_hash_last(st, i),
 						 link);
-			tell_chain(a, st->first_task + i, links_rows(k, link, n, rows), n);
-			if (!merging_of(a, s, i) && choose(a, &dead, k, link, rows, n, &first, &count))
+			tell_chain(a, st->first_task + i, links_weigh(a, k, link, n, weight), n);
+			if (!merging_of(a, s, i) && choose(a, &dead, k, link, weight, n, &first, &count))
 				merge_start(a, k, link, first, count, s, i);
 		}
 	}

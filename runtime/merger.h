@@ -15,10 +15,18 @@
 /* One less than the bound: while a merge runs, the next checkpoint adds a run. */
 #define MERGE_FROM_RUNS (CHAIN_RUNS_MAX - 1)
 
-/* Of a chain's runs, bottom first, with these sizes: merges [*first, *first + *count), always up to
- * the newest, those that cost least rows for the square of the runs saved (so each row is rewritten
- * some five times while a thousand deltas come). False: nothing to do, the chain is short. */
-bool merge_choose(const uint64_t *rows, uint32_t n, uint32_t *first, uint32_t *count);
+/* A run as the choice sees it. */
+struct merge_weight {
+	uint64_t rows;
+	uint64_t age; /* checkpoints since it was written; 0: not known */
+};
+
+/* Of a chain's runs, bottom first: merges [*first, *first + *count), always up to the newest, those
+ * whose rows are fewest for what it brings: the cube of the runs saved, or the age of its lowest
+ * run if that is more (so each row is rewritten some log2(n) times while n deltas come, and nothing
+ * is rewritten over and over to spare a run below that would have cost less by now).
+ * False: nothing to do, the chain is short. Pure. */
+bool merge_choose(const struct merge_weight *run, uint32_t n, uint32_t *first, uint32_t *count);
 
 struct merger_options {
 	struct fs *fs;

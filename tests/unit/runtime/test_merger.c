@@ -17,47 +17,152 @@ TEST(merge_choose_takes_the_runs_that_save_most_for_what_they_cost)
 		{{10, 10, 10, 10, 10, 10, 10}, 7, true, 0, 7},
 		{{100000, 20, 10, 10, 10, 10, 10}, 7, true, 1, 6},
 		{{100000, 1000, 10, 10, 10, 10, 10}, 7, true, 2, 5},
-		{{640, 320, 160, 80, 40, 20, 10}, 7, true, 3, 4},
-		{{64000, 16000, 4000, 1000, 250, 60, 10}, 7, true, 5, 2},
+		{{640, 320, 160, 80, 40, 20, 10}, 7, true, 2, 5},
+		{{640000, 80000, 10000, 1000, 250, 60, 10}, 7, true, 4, 3},
+		{{64000000, 8000000, 1000000, 100000, 10000, 1000, 10}, 7, true, 5, 2},
 		{{800, 700, 600, 500, 400, 300, 200, 1}, 8, true, 0, 8},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		uint32_t first = 99, count = 99;
-		bool chosen = merge_choose(cases[i].rows, cases[i].n, &first, &count);
+		struct merge_weight run[12] = {{0}};
+		for (uint32_t k = 0; k < cases[i].n; k++)
+			run[k].rows = cases[i].rows[k];
+		bool chosen = merge_choose(run, cases[i].n, &first, &count);
 		if (chosen != cases[i].chosen ||
 		    (chosen && (first != cases[i].first || count != cases[i].count)))
 			fail_msg("case %zu: %d, runs %u + %u", i, chosen, first, count);
 	}
 }
 
-TEST(merge_choose_always_names_neighbours_within_the_chain_and_keeps_it_short)
+TEST(merge_choose_takes_an_old_run_in_when_sparing_it_has_cost_more)
+{
+	struct merge_weight run[7] = {{80000, 0}, {40000, 0}, {20000, 0}, {20000, 0},
+				      {20000, 0}, {100, 1},   {10, 0}};
+	uint32_t first, count;
+	EXPECT(merge_choose(run, 7, &first, &count) && first == 5); /* 110, not 180,110 / 216 */
+	run[4].age = 20110 / 110 - 1;
+	EXPECT(merge_choose(run, 7, &first, &count) && first == 5);
+	run[4].age = 20110 / 110 + 1;
+	EXPECT(merge_choose(run, 7, &first, &count) && first == 4);
+}
+
+TEST(merge_choose_saves_two_runs_where_a_checkpoint_brought_two)
+{
+	struct merge_weight run[8] = {{64000000, 0}, {8000000, 0}, {1000000, 0}, {100000, 0},
+				      {10000, 0},    {1000, 0},    {10, 0},      {1, 0}};
+	uint32_t first, count;
+	EXPECT(merge_choose(run, 8, &first, &count) && first == 5 && count == 3);
+}
+
+/* A chain in numbers: rows that nothing above repeats, and rows of `hot` keys: a merge counts each
+ * of those once, as good as it can be known by number. */
+struct toy {
+	uint64_t plain[64], hot[64], born[64];
+	uint64_t hot_keys, now, written, added;
+	uint32_t n, longest;
+};
+
+static uint64_t toy_rows(const struct toy *y, uint32_t i)
+{
+	return y->plain[i] + (y->hot[i] < y->hot_keys ? y->hot[i] : y->hot_keys);
+}
+
+static void toy_add(struct toy *y, uint64_t plain, uint64_t hot)
+{
+	EXPECT(y->n < 64);
+	y->plain[y->n] = plain;
+	y->hot[y->n] = hot;
+	y->born[y->n++] = y->now;
+	y->added += plain + hot;
+	if (y->n > y->longest)
+		y->longest = y->n;
+}
+
+/* What follows a checkpoint. */
+static void toy_merge(struct toy *y)
+{
+	struct merge_weight run[64];
+	uint32_t first, count;
+	for (uint32_t i = 0; i < y->n; i++)
+		run[i] = (struct merge_weight){.rows = toy_rows(y, i), .age = y->now - y->born[i]};
+	y->now++;
+	if (!merge_choose(run, y->n, &first, &count))
+		return;
+	EXPECT(count >= 2 && first + count == y->n);
+	for (uint32_t i = first + 1; i < y->n; i++) {
+		y->plain[first] += y->plain[i];
+		y->hot[first] += y->hot[i];
+	}
+	y->born[first] = y->now - 1;
+	y->n = first + 1;
+	y->written += toy_rows(y, first);
+}
+
+TEST(merge_choose_always_names_neighbours_up_to_the_newest_and_keeps_the_chain_short)
 {
 	for (uint64_t seed = 1; seed <= 200; seed++) {
+		struct toy y = {0};
 		struct rng r;
-		uint64_t rows[64], written = 0, added = 0;
-		uint32_t n = 0, longest = 0;
 		rng_seed(&r, seed);
 		for (int i = 0; i < 1000; i++) {
-			rows[n] = 1 + rng_below(&r, seed % 3 ? 100 : 100000);
-			added += rows[n++];
-			uint32_t first, count;
-			if (n > longest)
-				longest = n;
-			if (!merge_choose(rows, n, &first, &count))
-				continue;
-			EXPECT(count >= 2 && first + count <= n);
-			uint64_t sum = 0;
-			for (uint32_t k = first; k < first + count; k++)
-				sum += rows[k];
-			written += sum;
-			rows[first] = sum;
-			for (uint32_t k = first + 1; k + count - 1 < n; k++)
-				rows[k] = rows[k + count - 1];
-			n -= count - 1;
+			toy_add(&y, 1 + rng_below(&r, seed % 3 ? 100 : 100000), 0);
+			toy_merge(&y);
 		}
-		EXPECT(longest <= CHAIN_RUNS_MAX);
-		EXPECT(written < 10 * added);
+		EXPECT(y.longest <= CHAIN_RUNS_MAX);
+		EXPECT(y.written < 10 * y.added);
 	}
+}
+
+TEST(each_row_is_rewritten_about_as_often_as_the_logarithm_of_the_checkpoints_says)
+{
+	for (int large = 0; large < 2; large++) { /* a large state below, or none */
+		struct toy y = {0};
+		if (large)
+			toy_add(&y, 10000000, 0);
+		y.added = 0;
+		uint64_t log2 = 0;
+		for (uint64_t i = 1; i <= 100000; i++) {
+			toy_add(&y, 1000, 0);
+			toy_merge(&y);
+			log2 += (i & (i - 1)) == 0;
+			if (4 * y.written > 5 * log2 * y.added)
+				fail_msg("%llu checkpoints: %llu rows written for %llu",
+					 (unsigned long long)i, (unsigned long long)y.written,
+					 (unsigned long long)y.added);
+		}
+		EXPECT(y.longest <= CHAIN_RUNS_MAX);
+	}
+}
+
+/* The chain of bench/rows_latency.py, and steeper ones, as left by a run before. One checkpoint may
+ * bring two runs: what was saved while the freeze was encoded is one of its own. */
+TEST(hot_keys_above_large_runs_are_not_rewritten_with_each_checkpoint)
+{
+	static const uint64_t below[][6] = {
+		{1250000, 1250000, 1250000, 1250000, 1250000, 1250000},
+		{4710736, 1834411, 1832097, 1832876, 62631, 827241},
+		{64000000, 32000000, 16000000, 8000000, 4000000, 2000000},
+		{256000000, 64000000, 16000000, 4000000, 1000000, 250000},
+		{0, 0, 0, 0, 0, 10000000},
+	};
+	for (size_t k = 0; k < ARRAY_LEN(below); k++)
+		for (int runs = 1; runs <= 2; runs++) {
+			struct toy y = {.hot_keys = 100000};
+			for (int i = 0; i < 6; i++)
+				if (below[k][i])
+					toy_add(&y, below[k][i], 0);
+			y.added = 0;
+			for (int i = 0; i < 5000; i++) {
+				if (runs == 2)
+					toy_add(&y, 0, 10);
+				toy_add(&y, 0, 9500);
+				toy_merge(&y);
+			}
+			EXPECT(y.longest <= CHAIN_RUNS_MAX);
+			if (y.written > 6 * y.added)
+				fail_msg("chain %zu, %d runs a checkpoint: %llu rows written for %llu", k, runs,
+					 (unsigned long long)y.written, (unsigned long long)y.added);
+		}
 }
 
 /* Merges some runs of one subtask's range of the newest manifest; the result takes their place. */
@@ -229,7 +334,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(merge_choose_takes_the_runs_that_save_most_for_what_they_cost),
-		T(merge_choose_always_names_neighbours_within_the_chain_and_keeps_it_short),
+		T(merge_choose_takes_an_old_run_in_when_sparing_it_has_cost_more),
+		T(merge_choose_saves_two_runs_where_a_checkpoint_brought_two),
+		T(merge_choose_always_names_neighbours_up_to_the_newest_and_keeps_the_chain_short),
+		T(each_row_is_rewritten_about_as_often_as_the_logarithm_of_the_checkpoints_says),
+		T(hot_keys_above_large_runs_are_not_rewritten_with_each_checkpoint),
 		T(inv7_a_merged_chain_restores_to_the_same_state),
 		T(deletions_go_when_nothing_lies_below_and_a_chain_of_nothing_is_no_file),
 		T(inv31_inv32_a_merge_that_fails_says_so_and_leaks_nothing),
