@@ -89,11 +89,11 @@ static void move_drop(struct keyed *k, uint8_t tag, const uint8_t *slot)
  * is. */
 static void move_one(struct keyed *k, uint64_t from)
 {
-	uint8_t tag = k->old.tags[from];
+	uint8_t tag = lists_tag(k, &k->old, from);
 	uint8_t *slot = table_slot(&k->old, from);
 	uint8_t now = lists_meaning(k, tag);
 	k->old.tags[from] = TAG_EMPTY;
-	table_mark(&k->old, from, false);
+	table_unmark(&k->old, from);
 	k->old.used--;
 	if (now == TAG_DEAD) {
 		move_drop(k, tag, slot);

@@ -57,7 +57,7 @@ RC insert_one(struct keyed *k, const struct probe *p, void **value, struct err *
 		*value = slot_value(table_slot(t, s), &k->shape);
 		return OK;
 	}
-	uint8_t tag = t->tags[s], *slot = table_slot(t, s);
+	uint8_t tag = lists_tag(k, t, s), *slot = table_slot(t, s);
 	*value = slot_value(slot, &k->shape);
 	if (keyed_is_owed(k, tag, p->hash) && snapshot_save(k, slot, tag, e) != OK)
 		return E_NO_MEMORY;

@@ -97,7 +97,7 @@ RC keyed_delete(struct keyed *k, const struct key_rows *r, uint64_t *deleted, st
 		uint64_t empty, reuse, s = probe_slot(k, t, &p, &empty, &reuse);
 		if (s == UINT64_MAX || !(t->tags[s] & TAG_LIVE))
 			continue;
-		uint8_t tag = t->tags[s];
+		uint8_t tag = lists_tag(k, t, s);
 		if (keyed_is_owed(k, tag, p.hash)) {
 			rc = snapshot_save(k, table_slot(t, s), tag, e);
 			if (rc != OK)

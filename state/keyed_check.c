@@ -1,4 +1,4 @@
-/* keyed_check.c - the invariants K1 to K5 of keyed_in.h, looked at one by one: for tests. */
+/* keyed_check.c - the invariants K1 to K6 of keyed_in.h, looked at one by one: for tests. */
 #include "state/keyed_in.h"
 
 struct recount {
@@ -9,7 +9,7 @@ struct recount {
 static const char *check_slot(const struct keyed *k, const struct table *t, uint64_t s,
 			      struct recount *r)
 {
-	uint8_t tag = t->tags[s], list = tag & TAG_LIST;
+	uint8_t tag = lists_tag(k, t, s), list = tag & TAG_LIST;
 	const uint8_t *slot = table_slot(t, s);
 	uint64_t hash = keyed_slot_hash(k, slot);
 	uint32_t len;
@@ -28,9 +28,15 @@ static const char *check_slot(const struct keyed *k, const struct table *t, uint
 			return "K2: an empty slot between home and entry";
 	if (list && k->list[list].state == LIST_FREE)
 		return "K3: a tag names a free list";
-	if (table_marked(t, s) && tag != (TAG_LIVE | k->open_list))
-		return "K5: a slot is marked whose entry is not live on the open list";
-	if (!(t->sums[s / GROUP_SLOTS] >> list & 1))
+	if (table_marked(t, s) && !(t->tags[s] & TAG_LIVE))
+		return "K5: a slot is marked whose entry is not live";
+	if (table_was_marked(t, s) && !(t->tags[s] & TAG_LIVE))
+		return "K6: a slot was marked whose entry is not live";
+	if (table_was_marked(t, s) && k->list[k->before_list].state != LIST_FROZEN)
+		return "K6: a slot was marked on a list that is not frozen";
+	if (k->before_told && !table_marked(t, s) && t->tags[s] != tag)
+		return "K6: a tag was not told";
+	if (!(t->sums[s / GROUP_SLOTS] >> (t->tags[s] & TAG_LIST) & 1))
 		return "K3: a group's sum lacks a list";
 	r->list[list].count++;
 	r->list[list].dead += tag >> 5;
@@ -50,7 +56,7 @@ static const char *check_table(const struct keyed *k, const struct table *t, str
 		return NULL;
 	for (uint64_t s = 0; s < t->total; s++) {
 		if (t->tags[s] == TAG_EMPTY) {
-			if (table_marked(t, s))
+			if (table_marked(t, s) || table_was_marked(t, s))
 				return "K5: an empty slot is marked";
 			continue;
 		}
@@ -63,7 +69,7 @@ static const char *check_table(const struct keyed *k, const struct table *t, str
 		if (broken)
 			return broken;
 	}
-	if (t->marks[t->total / GROUP_SLOTS])
+	if (t->marks[t->total / GROUP_SLOTS] || t->before[t->total / GROUP_SLOTS])
 		return "K5: what is no slot is marked";
 	for (uint64_t w = 0; w < t->marks_tidy; w++)
 		if (t->marks_put[w])

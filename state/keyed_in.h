@@ -10,8 +10,11 @@
  *      and of deleted entries whose tag names l; a group's sum has bit l for each l in it.
  *  K4. list[l].id ascends with age: every frozen list after a base b holds exactly changes made
  *      after b was frozen (or, where lists were joined, possibly some before: harmless).
- *  K5. A slot is marked only if its tag is live and names the open list. (So its key is there, and
- *      nothing is owed: an update need not look at the tag.)
+ *  K5. A marked entry is live and on the open list, whatever list its tag names: nothing is owed,
+ *      an update need not look at the tag.
+ *  K6. An entry that is not marked, but was when the open list was opened (table.before), is live
+ *      and on the list frozen then (before_list), whatever list its tag names until it is told
+ *      (lists_tell). All other tags are true. `Its tag' is everywhere else what lists_tag says.
  *
  * Owed. While freeze F runs, with cursor hash c: an entry is owed iff hash >= c and its tag is
  * one of F's (owed_tag). F's tags are those of the lists frozen after the base (delta), or every
@@ -23,7 +26,9 @@
  *  - moving (growth) keeps hash and tag, so it changes neither side;
  *  - a tag rewritten in passing (dropped -> clean, joined -> heir) keeps its side: dropped and
  *    clean are both in F iff F is full; a list and its heir both stand after the base or neither.
- * Encoding does not touch tags: an abort loses nothing; the tag goes when its list is dropped. */
+ * A slice tells each group's tags what marks said, before it looks at them.
+ * Encoding does not touch tags otherwise: an abort loses nothing; the tag goes when its list is
+ * dropped. */
 #pragma once
 #include "base/cpu.h"
 #include "state/arena.h"
@@ -76,8 +81,12 @@ struct keyed {
 	struct list list[LISTS];
 	uint8_t becomes[LISTS]; /* what a tag's list number means now: itself, its heir, or 0 */
 	uint8_t open_list;
-	uint32_t marked_rows; /* of the upsert: its rows that were not marked */
-	bool marking;         /* the last one's were many: tags are worth fetching */
+	uint8_t before_list; /* K6 */
+	bool before_told;    /* every tag was told: by a pass of slices that went to its end */
+	uint64_t marked_rows; /* of the upsert: its rows whose tags were looked at to mark them */
+	uint64_t remarked_rows; /* those that were marked because they were before */
+	bool marking;           /* the last one's marked_rows were many: tags are worth fetching */
+	bool remarking;         /* the two together were: it is worth asking what was marked before */
 	uint64_t floor;         /* the newest base that dropped lists, or the restored checkpoint */
 	uint64_t last_id;
 	struct freeze f;
@@ -112,17 +121,33 @@ static inline bool keyed_is_owed(const struct keyed *k, uint8_t tag, uint64_t ha
 
 /* --- lists.c --- */
 void lists_init(struct keyed *k);
+/* An entry's tag (K5, K6). Whether it is live, dead or empty stands in the tag written, too. */
+static inline uint8_t lists_tag(const struct keyed *k, const struct table *t, uint64_t slot)
+{
+	if (table_marked(t, slot))
+		return (uint8_t)(TAG_LIVE | k->open_list);
+	if (table_was_marked(t, slot))
+		return (uint8_t)(TAG_LIVE | k->before_list);
+	return t->tags[slot];
+}
 /* Writes a tag and keeps counts and sums (K3), and the mark (K5). */
 static inline void lists_retag(struct keyed *k, struct table *t, uint64_t slot, uint8_t tag)
 {
-	uint8_t was = t->tags[slot];
+	uint8_t was = lists_tag(k, t, slot);
 	k->list[was & TAG_LIST].count--;
 	k->list[was & TAG_LIST].dead -= was >> 5;
 	k->list[tag & TAG_LIST].count++;
 	k->list[tag & TAG_LIST].dead += tag >> 5;
 	t->sums[slot / GROUP_SLOTS] |= (uint16_t)(1u << (tag & TAG_LIST));
 	t->tags[slot] = tag;
+	table_unmark(t, slot);
 	table_mark(t, slot, tag == (TAG_LIVE | k->open_list));
+}
+/* This many entries of `before` were marked that were not. */
+static inline void lists_marked(struct keyed *k, uint64_t n)
+{
+	k->list[k->before_list].count -= n;
+	k->list[k->open_list].count += n;
 }
 static inline void lists_add(struct keyed *k, struct table *t, uint64_t slot, uint8_t tag)
 {
@@ -137,8 +162,15 @@ static inline uint8_t lists_meaning(const struct keyed *k, uint8_t tag)
 {
 	return (uint8_t)((tag & ~TAG_LIST) | k->becomes[tag & TAG_LIST]);
 }
+/* Writes into the tags of a group what was marked when the open list was opened (K6). */
+void lists_tell_group(struct keyed *k, struct table *t, uint64_t group);
+static inline void lists_tell(struct keyed *k, struct table *t, uint64_t group)
+{
+	if (t->before[group])
+		lists_tell_group(k, t, group);
+}
 /* Rewrites the tags of one group that name one of these numbers (dropped or joined) to what they
- * mean now; its sum names them no more. */
+ * mean now; its sum names them no more. The group was told. */
 void lists_clean_group(struct keyed *k, struct table *t, uint64_t group, uint16_t numbers);
 /* Drops lists up to base, freezes the open one as id, opens another; returns how many rows a
  * delta on base has, UINT64_MAX when none is possible; *owed: its lists. */

@@ -27,7 +27,7 @@ clean_body(struct keyed *k, struct table *t, uint64_t group, uint16_t numbers)
 		uint8_t l = (uint8_t)__builtin_ctz(todo), now = k->becomes[l];
 		uint64_t those = tags_match(tags, TAG_LIST, l);
 		uint64_t dead = those & tags_match(tags, TAG_DEAD, TAG_DEAD);
-		uint64_t n = (uint64_t)__builtin_popcountll(those);
+		uint64_t n = (uint64_t)__builtin_popcountll(those & ~t->marks[group]);
 		uint64_t n_dead = (uint64_t)__builtin_popcountll(dead);
 		for (unsigned i = 0; i < GROUP_SLOTS; i++)
 			tags[i] = (tags[i] & TAG_LIST) == l ? (uint8_t)((tags[i] & ~TAG_LIST) | now)
@@ -36,7 +36,7 @@ clean_body(struct keyed *k, struct table *t, uint64_t group, uint16_t numbers)
 		k->list[l].dead -= n_dead;
 		k->list[now].count += n;
 		k->list[now].dead += n_dead;
-		t->sums[group] |= (uint16_t)(n ? 1u << now : 0);
+		t->sums[group] |= (uint16_t)(those ? 1u << now : 0);
 	}
 	t->sums[group] &= (uint16_t)~numbers;
 }
@@ -86,6 +86,36 @@ uint64_t lists_dead(const struct keyed *k)
 		if (k->becomes[l])
 			n += k->list[l].dead;
 	return n;
+}
+
+#define EACH_BYTE 0x0101010101010101u /* a number of 8 bits times this: 8 bytes of it */
+#define TELL_FEW 8 /* tags of a group that are written one by one, by feel */
+
+void lists_tell_group(struct keyed *k, struct table *t, uint64_t group)
+{
+	const uint64_t now = EACH_BYTE * (uint8_t)(TAG_LIVE | k->before_list);
+	uint8_t *tags = t->tags + group * GROUP_SLOTS;
+	uint64_t bits = t->before[group];
+	t->sums[group] |= (uint16_t)(1u << k->before_list);
+	for (; bits && __builtin_popcountll(bits) <= TELL_FEW; bits &= bits - 1)
+		tags[__builtin_ctzll(bits)] = TAG_LIVE | k->before_list;
+	for (; bits; bits >>= 8, tags += 8) {
+		uint64_t eight, its = EACH_BYTE * (uint8_t)bits & 0x8040201008040201u; /* a bit a byte */
+		its = ((its + 0x7F * EACH_BYTE) >> 7 & EACH_BYTE) * 0xFF;
+		memcpy(&eight, tags, 8); /* little-endian, as table_marks_from */
+		eight = (eight & ~its) | (now & its);
+		memcpy(tags, &eight, 8);
+	}
+}
+
+/* Every tag is told; only after an aborted freeze is there anything left to tell. */
+static void lists_tell_all(struct keyed *k)
+{
+	struct table *tables[] = {&k->t, &k->old};
+	for (int i = 0; i < 2 && !k->before_told; i++)
+		for (uint64_t g = 0; g < tables[i]->total / GROUP_SLOTS; g++)
+			lists_tell(k, tables[i], g);
+	k->before_told = true;
 }
 
 /* Every tag at once: some 0.1 ms a million slots; only after many aborted freezes in a row. */
@@ -169,6 +199,7 @@ uint64_t keyed_changed(const struct keyed *k, uint64_t base)
 uint64_t lists_freeze(struct keyed *k, uint64_t id, uint64_t base, uint16_t *owed)
 {
 	uint64_t rows = keyed_changed(k, base);
+	lists_tell_all(k);
 	if (rows != UINT64_MAX) {
 		for (int l = 1; l < (int)LISTS; l++)
 			if (k->list[l].state == LIST_FROZEN && k->list[l].id <= base) {
@@ -189,11 +220,13 @@ uint64_t lists_freeze(struct keyed *k, uint64_t id, uint64_t base, uint16_t *owe
 			next = list_free_number(k);
 		}
 		CHECK(next > 0);
+		k->before_list = k->open_list;
 		k->open_list = (uint8_t)next;
 		k->list[next].state = LIST_OPEN;
-		table_marks_turn(&k->t);
-		table_marks_turn(&k->old);
 	}
+	table_marks_turn(&k->t); /* of an idle table: to none, lest a list dropped now is believed */
+	table_marks_turn(&k->old);
+	k->before_told = false;
 	*owed = 0;
 	for (unsigned l = 1; l < LISTS; l++)
 		if (k->list[k->becomes[l]].state == LIST_FROZEN && k->list[k->becomes[l]].id > base)

@@ -186,6 +186,14 @@ static bool ordered_chunk(struct keyed *k)
 	return z->ordered != NULL;
 }
 
+/* What a pass does besides, once with each group. */
+static void group_visit(struct keyed *k, struct table *t, uint64_t group)
+{
+	lists_tell(k, t, group);
+	if (t->sums[group] & k->f.clearing)
+		lists_clean_group(k, t, group, k->f.clearing);
+}
+
 struct scan {
 	struct table *t;
 	uint64_t at, end;      /* slots still to look at now */
@@ -196,7 +204,7 @@ struct scan {
 
 static bool scan_owes(const struct keyed *k, const struct scan *s, uint64_t slot)
 {
-	return k->f.owed_tag[s->t->tags[slot]] &&
+	return k->f.owed_tag[lists_tag(k, s->t, slot)] &&
 	       (slot >= s->checked_from ||
 		keyed_slot_hash(k, table_slot(s->t, slot)) >= k->f.cursor);
 }
@@ -246,12 +254,11 @@ static RC cluster_write(struct keyed *k, const struct scan *s, uint64_t from, ui
 			   (unsigned long long)(to - from));
 	for (uint64_t slot = from; slot < to; slot++) {
 		uint64_t hash = keyed_slot_hash(k, table_slot(s->t, slot));
-		if (z->owed_tag[s->t->tags[slot]] && hash >= z->cursor)
+		if (z->owed_tag[lists_tag(k, s->t, slot)] && hash >= z->cursor)
 			places[n++] = (struct place){hash, slot};
 	}
 	for (uint64_t g = from / GROUP_SLOTS; g <= (to - 1) / GROUP_SLOTS; g++)
-		if (s->t->sums[g] & z->clearing)
-			lists_clean_group(k, s->t, g, z->clearing);
+		group_visit(k, s->t, g);
 	struct place_order order = {k, s->t};
 	qsort_r(places, n, sizeof *places, place_compare, &order);
 	for (i = 0; i < n; i++) {
@@ -302,19 +309,19 @@ static void scan_begin(struct keyed *k, struct scan *s)
 	s->end = s->region_end;
 }
 
-/* The slots of a group that must be written, hashes not yet looked at: a bit each. */
+/* The slots of a group that must be written, hashes not yet looked at: a bit each. The group was
+ * told. */
 static uint64_t group_owes(const struct keyed *k, const struct table *t, uint64_t group)
 {
 	const struct freeze *z = &k->f;
 	const uint8_t *tags = t->tags + group * GROUP_SLOTS;
 	uint64_t bits = 0;
 	if (z->full)
-		return tags_match(tags, TAG_LIVE, TAG_LIVE) &
-		       ~tags_match(tags, TAG_LIST, k->open_list);
+		return tags_match(tags, TAG_LIVE, TAG_LIVE) & ~t->marks[group];
 	/* A tag that is empty names no list; a delta owes the dead as well. */
 	for (uint16_t todo = t->sums[group] & z->owed_lists; todo; todo &= (uint16_t)(todo - 1))
 		bits |= tags_match(tags, TAG_LIST, (uint8_t)__builtin_ctz(todo));
-	return bits;
+	return bits & ~t->marks[group];
 }
 
 /* Slots whose rows are to be written, of as many whole groups as have up to AHEAD of them, fetched
@@ -330,14 +337,14 @@ static uint32_t scan_ahead(struct keyed *k, struct scan *s, uint64_t *slots, uin
 		uint64_t group = s->at / GROUP_SLOTS, first = group * GROUP_SLOTS;
 		uint64_t next = first + GROUP_SLOTS < s->end ? first + GROUP_SLOTS : s->end;
 		if (first + (GROUPS_AHEAD + 1) * GROUP_SLOTS <= s->t->total &&
-		    (z->full || s->t->sums[group + GROUPS_AHEAD] & looks_at))
+		    (z->full || s->t->sums[group + GROUPS_AHEAD] & looks_at ||
+		     s->t->before[group + GROUPS_AHEAD]))
 			__builtin_prefetch(s->t->tags + first + GROUPS_AHEAD * GROUP_SLOTS);
-		if (!z->full && !(s->t->sums[group] & looks_at)) {
+		if (!z->full && !(s->t->sums[group] & looks_at) && !s->t->before[group]) {
 			s->at = next;
 			continue;
 		}
-		if (s->t->sums[group] & z->clearing)
-			lists_clean_group(k, s->t, group, z->clearing);
+		group_visit(k, s->t, group);
 		uint64_t owes = group_owes(k, s->t, group) >> (s->at - first) << (s->at - first);
 		if (n + (uint32_t)__builtin_popcountll(owes) > AHEAD)
 			break; /* so the next look begins where a group does */
@@ -380,6 +387,7 @@ groups_body(struct keyed *k, struct scan *s, uint64_t *work, uint64_t max, enum 
 	struct chunk_columns x = chunk_columns(c, 8);
 	while (s->at + GROUP_SLOTS <= s->end && c->rows + 2 * GROUP_SLOTS <= x.room && *work < max) {
 		uint64_t group = s->at / GROUP_SLOTS;
+		lists_tell(k, s->t, group);
 		uint64_t owes = group_owes(k, s->t, group);
 		uint64_t dead = tags_match(s->t->tags + s->at, TAG_DEAD, TAG_DEAD);
 		if (owes & dead || __builtin_popcountll(owes) < GROUP_DENSE)
@@ -456,6 +464,7 @@ static void freeze_end(struct keyed *k)
 	ordered_close(&k->f);
 	saved_close(&k->f);
 	lists_cleared(k, k->f.clearing);
+	k->before_told = true;
 	k->f.running = false;
 }
 

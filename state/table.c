@@ -34,7 +34,7 @@ static bool table_alloc(struct table *t)
 	size_t marks = words * sizeof *t->marks;
 	size_t sums = words * sizeof *t->sums;
 	bool large = slots >= LARGE_BYTES;
-	t->block_bytes = slots + tags + 2 * marks + sums;
+	t->block_bytes = slots + tags + 3 * marks + sums;
 	t->block = mem_get_aligned(t->mem, large ? HUGE_BYTES : 64, t->block_bytes);
 	if (!t->block)
 		return false;
@@ -43,10 +43,11 @@ static bool table_alloc(struct table *t)
 	t->slots = t->block;
 	t->tags = t->slots + slots;
 	t->marks = (uint64_t *)(t->tags + tags);
-	t->marks_put = t->marks + words;
+	t->before = t->marks + words;
+	t->marks_put = t->before + words;
 	t->marks_tidy = t->marks_words = words;
 	t->sums = (uint16_t *)(t->marks_put + words);
-	zero_lazily(t->tags, tags + 2 * marks + sums);
+	zero_lazily(t->tags, tags + 3 * marks + sums);
 	t->released_bytes = 0;
 	return true;
 }
@@ -92,6 +93,7 @@ bool table_extend(struct table *t, uint64_t hi)
 	memcpy(n.tags, t->tags, t->total);
 	memcpy(n.sums, t->sums, t->total / GROUP_SLOTS * sizeof *n.sums);
 	memcpy(n.marks, t->marks, t->total / GROUP_SLOTS * sizeof *n.marks);
+	memcpy(n.before, t->before, t->total / GROUP_SLOTS * sizeof *n.before);
 	n.used = t->used;
 	n.tail = t->tail;
 	n.released_bytes = skip;
@@ -134,11 +136,12 @@ void table_marks_tidy(struct table *t, uint64_t bytes)
 
 void table_marks_turn(struct table *t)
 {
-	uint64_t *marks = t->marks;
+	uint64_t *before = t->before;
 	if (!t->block)
 		return;
 	table_marks_tidy(t, UINT64_MAX);
+	t->before = t->marks;
 	t->marks = t->marks_put;
-	t->marks_put = marks;
+	t->marks_put = before;
 	t->marks_tidy = 0;
 }

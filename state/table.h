@@ -23,8 +23,10 @@
  *
  * Marks say of which slots nothing need be looked up in their tags: live, and on the open list. So
  * the common update touches its slot and one bit, and the bits of a million slots stay in the
- * cache, where their tags do not. All marks fall at a freeze, at once: two bitmaps change places
- * (table_marks_turn), and the one put aside is zeroed in steps (table_marks_tidy).
+ * cache, where their tags do not. All marks fall at a freeze, at once: three bitmaps change places
+ * (table_marks_turn). Those that fell last stay readable, because what changed between two freezes
+ * is mostly what changes between the next two: then a first change, too, touches two bits and no
+ * tag. Those that fell before are put aside and zeroed in steps (table_marks_tidy).
  * Owns: one block of memory with slots, tags, sums and marks. One owner. Not here: what tags mean
  * for snapshots (lists.c), when to grow (grow.c). */
 #pragma once
@@ -52,6 +54,7 @@ struct table {
 	uint8_t *tags;  /* total + 1 */
 	uint16_t *sums; /* one a group of 64 slots: bit l set if some tag of it may name list l */
 	uint64_t *marks;     /* bit s % 64 of word s / 64; always 0 from total on */
+	uint64_t *before;    /* the marks that fell last, as far as nothing else is known since */
 	uint64_t *marks_put; /* put aside; zero in its first marks_tidy words */
 	uint64_t marks_tidy, marks_words;
 	uint64_t cap, total, used; /* used: slots not empty */
@@ -82,7 +85,8 @@ void table_close(struct table *t); /* legal on the zeroed one */
 bool table_extend(struct table *t, uint64_t hi);
 /* The slots before this one are no longer needed: returns their pages to the system. */
 void table_release(struct table *t, uint64_t slot);
-/* Every mark falls. Takes as long as zeroing what of the bitmap put aside was not tidied. */
+/* Every mark falls, and is one of `before`. Takes as long as zeroing what of the bitmap put aside
+ * was not tidied. */
 void table_marks_turn(struct table *t);
 /* Zeroes up to this much more of the bitmap put aside. */
 void table_marks_tidy(struct table *t, uint64_t bytes);
@@ -119,6 +123,11 @@ static inline bool table_marked(const struct table *t, uint64_t slot)
 	return t->marks[slot / GROUP_SLOTS] >> (slot % GROUP_SLOTS) & 1;
 }
 
+static inline bool table_was_marked(const struct table *t, uint64_t slot)
+{
+	return t->before[slot / GROUP_SLOTS] >> (slot % GROUP_SLOTS) & 1;
+}
+
 /* The marks of slot, slot + 1, ... as bits 0, 1, ...: at least 32 of them. */
 static inline uint32_t table_marks_from(const struct table *t, uint64_t slot)
 {
@@ -131,6 +140,14 @@ static inline void table_mark(struct table *t, uint64_t slot, bool on)
 {
 	uint64_t *word = &t->marks[slot / GROUP_SLOTS], bit = 1ull << (slot % GROUP_SLOTS);
 	*word = on ? *word | bit : *word & ~bit;
+}
+
+/* Nothing is known of the slot any more but its tag. */
+static inline void table_unmark(struct table *t, uint64_t slot)
+{
+	uint64_t bit = 1ull << (slot % GROUP_SLOTS);
+	t->marks[slot / GROUP_SLOTS] &= ~bit;
+	t->before[slot / GROUP_SLOTS] &= ~bit;
 }
 
 /* An empty slot was filled. */

@@ -104,8 +104,9 @@ TEST(four_keys_are_compared_as_one_by_one)
 	}
 }
 
-TEST(all_marks_fall_at_a_turn_however_much_was_tidied)
+TEST(all_marks_fall_at_a_turn_however_much_was_tidied_and_the_last_are_known)
 {
+	static bool marked[120000];
 	struct rng r;
 	struct mem mem;
 	struct table t;
@@ -119,15 +120,30 @@ TEST(all_marks_fall_at_a_turn_however_much_was_tidied)
 			table_mark(&t, slot, on);
 			EXPECT(table_marked(&t, slot) == on);
 		}
+		for (int i = 0; i < 300; i++) {
+			uint64_t slot = rng_below(&r, t.total);
+			bool was = table_was_marked(&t, slot);
+			table_mark(&t, slot, i % 2);
+			EXPECT(table_was_marked(&t, slot) == was);
+			if (i % 3)
+				continue;
+			table_unmark(&t, slot);
+			EXPECT(!table_was_marked(&t, slot) && !table_marked(&t, slot));
+		}
 		for (uint64_t n = rng_below(&r, 8); n; n--)
 			table_marks_tidy(&t, rng_below(&r, 6000));
 		if (turn % 10 == 3) { /* marks go along into the larger one */
 			table_mark(&t, 77, true);
+			bool was = table_was_marked(&t, 78);
 			EXPECT(table_extend(&t, UINT64_MAX) && table_marked(&t, 77));
+			EXPECT(table_was_marked(&t, 78) == was);
 		}
+		EXPECT(t.total < ARRAY_LEN(marked));
+		for (uint64_t s = 0; s <= t.total; s++)
+			marked[s] = table_marked(&t, s);
 		table_marks_turn(&t);
 		for (uint64_t s = 0; s <= t.total; s++)
-			EXPECT(!table_marked(&t, s));
+			EXPECT(!table_marked(&t, s) && table_was_marked(&t, s) == marked[s]);
 	}
 	table_close(&t);
 	table_marks_turn(&t);
@@ -140,7 +156,7 @@ int main(void)
 		T(no_two_keys_or_values_share_a_byte),
 		T(homes_ascend_with_hashes_and_hash_at_is_the_first_of_a_home),
 		T(four_keys_are_compared_as_one_by_one),
-		T(all_marks_fall_at_a_turn_however_much_was_tidied),
+		T(all_marks_fall_at_a_turn_however_much_was_tidied_and_the_last_are_known),
 	};
 	return RUN(tests);
 }
