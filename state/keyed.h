@@ -110,7 +110,8 @@ RC keyed_slice(struct keyed *k, uint32_t max_rows, enum keyed_slice *at, struct 
 /* The next chunk (or list of chunks, by next) that is ready, or NULL. The caller owns it and puts
  * it back. CHUNK_ORDERED comes one at a time: all of one freeze are one run; it ends when
  * keyed_slice said KEYED_DONE and nothing is left to take. A CHUNK_SAVED list is a run of its
- * own. A freeze with nothing to write yields no chunk. */
+ * own; the last holds the ordered rows too where they are one chunk. A freeze with nothing to
+ * write yields no chunk. */
 struct chunk *keyed_take(struct keyed *k);
 
 bool keyed_is_freezing(const struct keyed *k); /* some key may still be owed */

@@ -57,6 +57,7 @@ struct freeze {
 	uint16_t clearing;      /* numbers that are free once this pass has seen every tag */
 	uint8_t owed_tag[256];  /* by tag: must be written if not yet below the cursor */
 	struct chunk *ordered;  /* being filled by slices */
+	bool ordered_sent;      /* others before it are on their way */
 	struct chunk *saved;    /* being filled by changes; then the full ones of the same run */
 	uint32_t saved_count;
 	uint64_t saved_rows;    /* of all freezes so far */

@@ -19,10 +19,10 @@
 #define LINES_A_ROW 2u     /* rows of whole groups that cost as much as one by itself */
 #define GROUP_DENSE 24 /* owed entries of a group that are worth looking at all of its lines */
 #define TIDY_BYTES (64u << 10) /* of the marks put aside, a slice: some 5 us */
-#define SAVED_CHUNKS_MAX 32u /* of one run; at most RUN_LISTS */
+#define SAVED_CHUNKS_MAX 32u /* of one run; with an ordered one at most RUN_LISTS */
 
 _Static_assert(CHUNK_BYTES / 4 >= KEY_MAX_BYTES, "a chunk holds several of the largest rows");
-_Static_assert(SAVED_CHUNKS_MAX <= RUN_LISTS, "a saved run must be mergeable in one go");
+_Static_assert(SAVED_CHUNKS_MAX < RUN_LISTS, "a saved run must be mergeable in one go");
 
 void keyed_freeze(struct keyed *k, uint64_t id, uint64_t base, bool full, struct keyed_frozen *f)
 {
@@ -40,6 +40,7 @@ void keyed_freeze(struct keyed *k, uint64_t id, uint64_t base, bool full, struct
 	z->id = id;
 	z->cursor = k->lo;
 	z->clearing = lists_clearing(k);
+	z->ordered_sent = false;
 	z->running = true;
 	f->full = z->full;
 	f->rows = z->full ? k->live : rows;
@@ -63,10 +64,12 @@ static void ready_add(struct freeze *z, struct chunk *list, enum chunk_stream st
 
 static void ordered_close(struct freeze *z)
 {
-	if (z->ordered && z->ordered->rows)
+	if (z->ordered && z->ordered->rows) {
 		ready_add(z, z->ordered, CHUNK_ORDERED);
-	else
+		z->ordered_sent = true;
+	} else {
 		chunk_put(z->ordered);
+	}
 	z->ordered = NULL;
 }
 
@@ -459,8 +462,20 @@ static RC scan_write(struct keyed *k, struct scan *s, const uint64_t *slots, uin
 	return done < n ? chunk_full(k, s, slots[done], room, e) : OK;
 }
 
+/* Where all that slices wrote is in one chunk, it goes with the saved rows, and both are one run: a
+ * chain grows by one with each small checkpoint, not by two. */
+static void ordered_join(struct freeze *z)
+{
+	if (z->ordered_sent || !z->saved || !z->ordered || !z->ordered->rows)
+		return;
+	z->ordered->next = z->saved;
+	z->saved = z->ordered;
+	z->ordered = NULL;
+}
+
 static void freeze_end(struct keyed *k)
 {
+	ordered_join(&k->f);
 	ordered_close(&k->f);
 	saved_close(&k->f);
 	lists_cleared(k, k->f.clearing);
