@@ -1,71 +1,22 @@
 /* upsert.c - finding or making the places of many keys at once, and adding numbers to them on the
  * way: BLOCK rows at a time in two passes.
  *
- * The first look takes every row alike: fetch the line where row i + AHEAD belongs; compare all the
- * slots that are likely to hold row i with its key, at once; add, or say where it
- * stands; note the row if none of them was it. No branch depends on what was found, so none is
- * guessed wrong and no row waits for another's memory. All is one loop because the memory is what
- * takes longest: it should never be idle. What is settled so is what is marked (K5): live, on
- * the open list, nothing owed.
+ * The first look: fetch the line where row i + AHEAD belongs; compare all the slots that are likely
+ * to hold row i with its key, at once; add, or say where it stands; note the row if none of them
+ * was it. All is one loop because the memory is what takes longest: it should never be idle. What
+ * is settled so is what is marked (K5): live, on the open list, nothing owed. There are two of it:
+ * look_calm.h for the steady state, look_alike.h for all others.
  * The second look goes through the noted rows one by one, what they need fetched meanwhile:
  * longer texts, keys far from home, entries to be marked, and what only insert.c can settle.
  * Rows of one key keep their order: the first look marks and inserts nothing, so it settles all of
  * them or none.
  * Slots that nothing stands in may hold any bytes. */
-#include "state/probe.h"
-#include "state/tags.h"
+#include "state/look_alike.h"
+#include "state/look_calm.h"
 
-#define BLOCK 1024u
 #define BLOCK_MARKING 256u
-#define AHEAD 64u  /* rows */
 #define WINDOW 16u /* slots that the second look takes before the tags must say where entries end */
-#define LINE_BITS ((1u << LINE_SLOTS) - 1)
 #define TIDY_BYTES 4096u
-#define MARKS_CACHED (64u << 10) /* bytes of marks that stay in the cache, measured */
-
-enum act { PLACES, ADD_I64, ADD_F64 };
-
-/* One block of the caller's rows, without their selection. */
-struct rows {
-	uint32_t n, last;        /* the last one whose hash may be read: n - 1 or further */
-	const uint64_t *hash;
-	const uint64_t *key;         /* KEY_FIX8 */
-	const struct key_view *view; /* KEY_BYTES */
-	const uint8_t *const *bases;
-	union {
-		void **place; /* PLACES: of this block's first row; `before` others stand before it */
-		int64_t *i64; /* the sums after each row */
-		double *f64;
-	};
-	uint32_t before;
-	union {
-		const int64_t *add_i64;
-		const double *add_f64;
-	};
-	uint32_t bad; /* ADD_I64: the first row whose sum does not fit, or UINT32_MAX */
-};
-
-/* Those that the first look did not settle: which rows, with a bit for each slot of their quartet
- * that has their key (or bytes that look like it: nothing need stand there), and from where on to
- * look again. */
-struct late {
-	uint32_t n;
-	uint16_t row[BLOCK + 1];
-	uint64_t slot[BLOCK + 1];
-};
-#define FOUND_SHIFT 10u /* row | found << FOUND_SHIFT */
-_Static_assert(BLOCK == 1u << FOUND_SHIFT, "a row and four bits");
-
-/* The two tables, or the one, as they are while nothing is inserted. */
-struct sight {
-	struct table t, old;
-	uint64_t moved_hash;
-};
-
-INLINE const struct table *sight_of(const struct sight *x, uint64_t hash, bool growing)
-{
-	return growing && hash >= x->moved_hash ? &x->old : &x->t;
-}
 
 /* The overflow slots were extended in the middle of a call: what was handed out moves along. */
 static void values_move(void **values, uint32_t n, const struct table *was, const struct table *now)
@@ -75,125 +26,6 @@ static void values_move(void **values, uint32_t n, const struct table *was, cons
 		if (was->slots != now->slots && at < was->total * was->slot_bytes)
 			values[i] = now->slots + at;
 	}
-}
-
-/* ---- the first look ---- */
-
-/* What comes along with a row's slots: the mark where marks are too many to stay in the cache by
- * themselves; where many rows are to be marked, the tag and its group's sum, too. */
-enum beside { NOTHING, MARKS, TAGS };
-
-INLINE void fetch(const struct table *t, uint64_t s, uint32_t slot_bytes, enum beside beside)
-{
-	const uint8_t *at = t->slots + home_offset(s, slot_bytes);
-	__builtin_prefetch(at, 1);
-	if (slot_bytes != LINED_BYTES) /* a quartet lies in two lines */
-		__builtin_prefetch(at + LINE_SLOTS * slot_bytes - 1, 1);
-	if (beside != NOTHING)
-		__builtin_prefetch(&t->marks[s / GROUP_SLOTS]);
-	if (beside == TAGS) {
-		__builtin_prefetch(t->tags + s);
-		__builtin_prefetch(&t->sums[s / GROUP_SLOTS]);
-	}
-}
-
-static enum beside beside_of(const struct keyed *k)
-{
-	if (k->marking)
-		return TAGS;
-	return k->t.marks_words * sizeof *k->t.marks > MARKS_CACHED ? MARKS : NOTHING;
-}
-
-/* Which of the LINE_SLOTS at `at` hold the key of row i, as bits; a long text is none of them. */
-INLINE uint32_t slots_match(const uint8_t *at, const struct rows *r, uint32_t i, enum key_form form,
-			    uint32_t slot_bytes)
-{
-	uint32_t same = 0;
-	if (slot_bytes == LINED_BYTES)
-		return line_match(at, r->key[i]);
-	for (uint32_t w = 0; w < LINE_SLOTS; w++)
-		if (form == KEY_FIX8)
-			same |= (uint32_t)(load_u64(at + w * slot_bytes) == r->key[i]) << w;
-		else
-			same |= pair_match(at + w * slot_bytes, (const uint8_t *)&r->view[i]) << w;
-	if (form == KEY_BYTES) /* a place in a buffer may look like a pointer */
-		same &= (uint32_t)((int32_t)(r->view[i].len - KEY_INLINE_BYTES - 1) >> 31);
-	return same;
-}
-
-/* Does with row i what is to be done, with what stands at from; the sum goes to `to`. False: all is
- * as it was. */
-INLINE bool act_on(const struct rows *r, uint32_t i, void *from, void *to, enum act act)
-{
-	int64_t sum;
-	if (act == PLACES)
-		r->place[i] = from;
-	if (act == ADD_F64)
-		r->f64[i] = *(double *)to = *(double *)from + r->add_f64[i];
-	if (act != ADD_I64)
-		return true;
-	if (__builtin_expect(__builtin_add_overflow(*(int64_t *)from, r->add_i64[i], &sum), 0))
-		return false;
-	r->i64[i] = *(int64_t *)to = sum;
-	return true;
-}
-
-/* Homes of the block's rows, and of those after it that come next. Returns how many. */
-INLINE uint32_t homes_of(const struct keyed *k, const struct sight *x, const struct rows *r,
-			 uint64_t *home, bool growing)
-{
-	const uint64_t lo = k->lo, span = k->hi - k->lo;
-	uint32_t known = r->last < r->n + AHEAD - 1 ? r->last + 1 : r->n + AHEAD;
-	bool outside = false;
-	for (uint32_t i = 0; i < known; i++) {
-		uint64_t hash = r->hash[i];
-		outside |= hash - lo > span;
-		home[i] = table_home(sight_of(x, hash, growing), hash);
-	}
-	CHECK(!outside);
-	for (uint32_t i = known; i < r->n + AHEAD; i++)
-		home[i] = home[known - 1]; /* fetched once more: nothing to ask in the loop */
-	return known;
-}
-
-INLINE void first_look(const struct keyed *k, struct rows *r, struct late *late, enum key_form form,
-		       uint32_t value_bytes, bool growing, enum act act)
-{
-	const struct sight x = {k->t, k->old, k->moved_hash};
-	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
-	const uint32_t step = slot_bytes == LINED_BYTES ? 8 : slot_bytes;
-	const enum beside beside = beside_of(k);
-	uint64_t home[BLOCK + AHEAD];
-	/* A late row's number goes unchanged to where its sum is to stand: it may stand there, too. */
-	uint64_t spare[2] = {act == ADD_F64 ? 1ull << 63 : 0}; /* -0.0 + x is x, whatever x is */
-	uint32_t n_late = 0, bad = UINT32_MAX;
-	uint32_t known = homes_of(k, &x, r, home, growing);
-	for (uint32_t i = 0; i < AHEAD; i++)
-		fetch(sight_of(&x, r->hash[i < known ? i : known - 1], growing), home[i],
-		      slot_bytes, beside);
-	for (uint32_t i = 0; i < r->n; i++) {
-		uint32_t next = i + AHEAD < known ? i + AHEAD : known - 1;
-		fetch(sight_of(&x, growing ? r->hash[next] : 0, growing), home[i + AHEAD], slot_bytes,
-		      beside);
-		uint64_t s = home[i];
-		const struct table *t = sight_of(&x, growing ? r->hash[i] : 0, growing);
-		uint8_t *at = t->slots + home_offset(s, slot_bytes);
-		uint32_t found = slots_match(at, r, i, form, slot_bytes) & LINE_BITS;
-		uint32_t same = found & table_marks_from(t, s);
-		uint8_t *value = at + value_offset(form, value_bytes);
-		value += (uint32_t)__builtin_ctz(same | 1u << LINE_SLOTS) * step;
-		late->row[n_late] = (uint16_t)(i | found << FOUND_SHIFT);
-		late->slot[n_late] = s;
-		n_late += !same;
-		if (slot_bytes == LINED_BYTES && beside != TAGS) /* most late ones stand there */
-			__builtin_prefetch(at + (same ? 0 : LINE_SLOTS * LINED_BYTES), 1);
-		if (act != PLACES)
-			value = same ? value : (uint8_t *)spare;
-		if (!act_on(r, i, value, value + (same ? 0 : sizeof *spare), act))
-			bad = i < bad ? i : bad;
-	}
-	r->bad = bad;
-	late->n = n_late;
 }
 
 /* ---- the second ---- */
@@ -392,7 +224,8 @@ static void block_of(const struct order *o, uint32_t base, uint32_t most, struct
 }
 
 INLINE RC upsert_rows(struct keyed *k, const struct order *o, uint32_t *bad, struct err *e,
-		      enum key_form form, uint32_t value_bytes, bool growing, enum act act)
+		      enum key_form form, uint32_t value_bytes, bool growing, enum act act,
+		       enum simd level)
 {
 	const struct key_rows *r = o->r;
 	struct chosen chosen;
@@ -402,7 +235,10 @@ INLINE RC upsert_rows(struct keyed *k, const struct order *o, uint32_t *bad, str
 	const uint32_t most = k->marking ? BLOCK_MARKING : BLOCK;
 	for (uint32_t base = 0; base < r->n; base += rows.n) {
 		block_of(o, base, most, &rows, &chosen, form, act);
-		first_look(k, &rows, &late, form, value_bytes, growing, act);
+		if (growing || k->marking)
+			look_alike(k, &rows, &late, form, value_bytes, growing, act, level);
+		else
+			look_calm(k, &rows, &late, form, value_bytes, act, level);
 		enum rc rc = settle_late(k, &rows, &late, e, form, value_bytes, growing, act);
 		if (rc != OK)
 			return rc;
@@ -418,17 +254,17 @@ INLINE RC upsert_rows(struct keyed *k, const struct order *o, uint32_t *bad, str
 
 /* ---- each way of it, at each level ---- */
 
-#define WAY(name, level, target, form, value_bytes, act)                                           \
+#define WAY(name, level, simd, target, form, value_bytes, act)                                      \
 	target static RC name##_##level(struct keyed *k, const struct order *o, uint32_t *bad,     \
 					struct err *e)                                             \
 	{                                                                                          \
 		if (keyed_growing(k))                                                              \
-			return upsert_rows(k, o, bad, e, form, value_bytes, true, act);            \
-		return upsert_rows(k, o, bad, e, form, value_bytes, false, act);                   \
+			return upsert_rows(k, o, bad, e, form, value_bytes, true, act, simd);            \
+		return upsert_rows(k, o, bad, e, form, value_bytes, false, act, simd);                   \
 	}
 #define WAYS(name, form, value_bytes, act)                                                         \
-	WAY(name, base, , form, value_bytes, act)                                                  \
-	WAY(name, v3, TARGET_V3, form, value_bytes, act)                                           \
+	WAY(name, base, SIMD_BASE, , form, value_bytes, act)                                                  \
+	WAY(name, v3, SIMD_V3, TARGET_V3, form, value_bytes, act)                                           \
 	static RC name(struct keyed *k, const struct order *o, uint32_t *bad, struct err *e)       \
 	{                                                                                          \
 		return k->simd >= SIMD_V3 ? name##_v3(k, o, bad, e) : name##_base(k, o, bad, e);   \
