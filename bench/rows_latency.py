@@ -182,8 +182,9 @@ class Merging:
         end = time.monotonic() + MERGE_TIMEOUT_S
         while not (found := self.find(directory, seen)):
             if time.monotonic() > end or w.process.poll() is not None:
+                why = self.says_nothing(seen) + (w.log() if w.process.poll() else "")
                 w.kill()
-                raise runs.Failed(self.says_nothing(seen) + "\n" + w.log())
+                raise runs.Failed(why)
             time.sleep(0.03)
         now, base, rows = found
         r = w.stop()
