@@ -17,6 +17,7 @@ void lists_init(struct keyed *k)
 		k->becomes[l] = l;
 	k->open_list = 1;
 	k->list[1].state = LIST_OPEN;
+	k->before_told = true; /* nothing was marked before */
 }
 
 static inline __attribute__((always_inline)) void
