@@ -1,4 +1,4 @@
-/* keyed_check.c - the invariants K1 to K6 of keyed_in.h, looked at one by one: for tests. */
+/* keyed_check.c - the invariants K1 to K7 of keyed_in.h, looked at one by one: for tests. */
 #include "state/keyed_in.h"
 
 struct recount {
@@ -14,6 +14,9 @@ static const char *check_slot(const struct keyed *k, const struct table *t, uint
 	uint64_t hash = keyed_slot_hash(k, slot);
 	uint32_t len;
 	slot_key(slot, k->shape.form, &len);
+	if (k->shape.form == KEY_BYTES && len > KEY_INLINE_BYTES &&
+	    load_u64(slot) != long_key_word(len, hash))
+		return "K7: the slot of a long key does not name its length and hash";
 	if ((tag & ~TAG_LIST) != TAG_LIVE && (tag & ~TAG_LIST) != TAG_DEAD)
 		return "a tag is neither live nor dead";
 	if (hash < k->lo || hash > k->hi)

@@ -15,6 +15,8 @@
  *  K6. An entry that is not marked, but was when the open list was opened (table.before), is live
  *      and on the list frozen then (before_list), whatever list its tag names until it is told
  *      (lists_tell). All other tags are true. `Its tag' is everywhere else what lists_tag says.
+ *  K7. The slot of a long key begins with its length and the lower half of its hash: two keys that
+ *      are alike there are nearly always the same one.
  *
  * Owed. While freeze F runs, with cursor hash c: an entry is owed iff hash >= c and its tag is
  * one of F's (owed_tag). F's tags are those of the lists frozen after the base (delta), or every

@@ -16,17 +16,25 @@ struct probe {
 };
 
 
-/* Of a number or a view: the other is NULL. hash is left 0. */
-INLINE struct probe probe_of_key(const uint64_t *fix8, const struct key_view *v,
+/* The first 8 bytes of the slot that holds the key. No branch: lengths come in any order. */
+INLINE uint64_t key_word(const struct key_view *v, uint64_t hash)
+{
+	uint64_t first;
+	memcpy(&first, v, 8);
+	return v->len > KEY_INLINE_BYTES ? long_key_word(v->len, hash) : first;
+}
+
+/* Of a number or a view: the other is NULL. */
+INLINE struct probe probe_of_key(uint64_t hash, const uint64_t *fix8, const struct key_view *v,
 				 const uint8_t *const *bases)
 {
-	struct probe p = {0};
+	struct probe p = {.hash = hash};
 	if (fix8) {
 		p.a = *fix8;
 		p.len = 8;
 		return p;
 	}
-	memcpy(&p.a, v, 8);
+	p.a = key_word(v, hash);
 	memcpy(&p.b, (const uint8_t *)v + 8, 8);
 	p.len = v->len;
 	if (v->len > KEY_INLINE_BYTES)
@@ -36,10 +44,8 @@ INLINE struct probe probe_of_key(const uint64_t *fix8, const struct key_view *v,
 
 INLINE struct probe probe_of(const struct key_rows *r, uint32_t row, enum key_form form)
 {
-	struct probe p = probe_of_key(form == KEY_FIX8 ? &r->fix8[row] : NULL,
-				      form == KEY_BYTES ? &r->views[row] : NULL, r->bases);
-	p.hash = r->hashes[row];
-	return p;
+	return probe_of_key(r->hashes[row], form == KEY_FIX8 ? &r->fix8[row] : NULL,
+			    form == KEY_BYTES ? &r->views[row] : NULL, r->bases);
 }
 
 /* Whether two texts of at least 8 bytes are equal: most are short, and a call costs more. */
@@ -67,7 +73,7 @@ INLINE bool slot_holds(const uint8_t *slot, const struct probe *p, enum key_form
 		memcpy(&b, sk->rest, 8);
 		return b == p->b;
 	}
-	return text_equal(sk->text + 4, p->text + 4, p->len - 4);
+	return text_equal(sk->text, p->text, p->len);
 }
 
 /* The slot that holds the key, or UINT64_MAX; *empty: where the probe ended; *reuse: the first

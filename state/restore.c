@@ -46,10 +46,12 @@ static RC restore_one(struct keyed *k, const struct run_block *b, uint32_t row, 
 	} else {
 		struct slot_key sk = {.len = len};
 		memcpy(sk.first, key, len < 4 ? len : 4);
+		uint64_t word = long_key_word(len, hash);
 		if (len > KEY_INLINE_BYTES) {
 			sk.text = arena_add(&k->texts, key, len);
 			if (!sk.text)
 				return ERR(e, E_NO_MEMORY, "no memory for a key of %u bytes", len);
+			memcpy(&sk, &word, sizeof word);
 		} else if (len > 4) {
 			memcpy(sk.rest, key + 4, len - 4);
 		}

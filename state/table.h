@@ -66,15 +66,21 @@ struct table {
 	size_t released_bytes; /* of slots, given back to the system from the front */
 };
 
-/* A key as a slot holds it (KEY_BYTES). The first 8 bytes are the same for short and long keys. */
+/* A key as a slot holds it (KEY_BYTES). Of a long one the first 8 bytes are key_word: keys of one
+ * length that begin alike differ there, so that texts are looked at when they are the same. */
 struct slot_key {
 	uint32_t len;
-	char first[4];
+	char first[4]; /* len > 12: the lower half of the hash */
 	union {
 		char rest[8]; /* len <= 12, zero padded */
 		const uint8_t *text;
 	};
 };
+
+static inline uint64_t long_key_word(uint32_t len, uint64_t hash)
+{
+	return len | hash << 32;
+}
 
 /* False when memory is short (*t is then empty). cap becomes a multiple of LINE_SLOTS; total is
  * cap + overflow, rounded up. */

@@ -13,6 +13,7 @@
  * Slots that nothing stands in may hold any bytes. */
 #include "state/look_alike.h"
 #include "state/look_calm.h"
+#include "state/look_long.h"
 
 #define BLOCK_MARKING 256u
 #define WINDOW 16u /* slots that the second look takes before the tags must say where entries end */
@@ -31,15 +32,14 @@ static void values_move(void **values, uint32_t n, const struct table *was, cons
 /* ---- the second ---- */
 
 /* Which slots of the quartet at `at` begin as the key of row i: a number is then the same, a text
- * has the same length and first letters. */
+ * has the same length and first letters, or hash. */
 INLINE uint32_t slots_like(const uint8_t *at, const struct rows *r, uint32_t i, enum key_form form,
 			   uint32_t slot_bytes)
 {
 	uint32_t same = 0;
-	uint64_t want;
 	if (slot_bytes == LINED_BYTES)
 		return line_match(at, r->key[i]);
-	memcpy(&want, form == KEY_FIX8 ? (const void *)&r->key[i] : &r->view[i], 8);
+	uint64_t want = form == KEY_FIX8 ? r->key[i] : key_word(&r->view[i], r->hash[i]);
 	for (uint32_t w = 0; w < LINE_SLOTS; w++)
 		same |= (uint32_t)(load_u64(at + w * slot_bytes) == want) << w;
 	return same;
@@ -53,10 +53,10 @@ INLINE uint64_t late_slot(const struct table *t, const struct rows *r, uint32_t 
 {
 	const uint8_t *at = t->slots + slot_offset(s, slot_bytes);
 	uint32_t same = slots_like(at, r, i, form, slot_bytes);
-	if (!same && slot_bytes == LINED_BYTES) { /* this line came, too */
+	if (!same && (slot_bytes == LINED_BYTES || form == KEY_BYTES)) { /* these came, too */
 		s += LINE_SLOTS;
-		at += LINE_SLOTS * LINED_BYTES;
-		same = line_match(at, r->key[i]);
+		at += LINE_SLOTS * slot_bytes;
+		same = slots_like(at, r, i, form, slot_bytes);
 	}
 	if (!same) {
 		__builtin_prefetch(at + LINE_SLOTS * slot_bytes, 1);
@@ -118,11 +118,10 @@ INLINE RC settle(struct keyed *k, const struct rows *r, uint32_t i, uint64_t fro
 {
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
 	struct table *t = growing ? keyed_table(k, r->hash[i]) : &k->t;
-	struct probe p = probe_of_key(form == KEY_FIX8 ? r->key + i : NULL,
+	struct probe p = probe_of_key(r->hash[i], form == KEY_FIX8 ? r->key + i : NULL,
 				      form == KEY_BYTES ? r->view + i : NULL, r->bases);
 	bool marked = false;
 	uint64_t s = from;
-	p.hash = r->hash[i];
 	if (!found)
 		s = second_look(t, &p, from, form, slot_bytes, &marked);
 	else if (!(t->tags[s] & TAG_LIVE) ||
@@ -232,10 +231,13 @@ INLINE RC upsert_rows(struct keyed *k, const struct order *o, uint32_t *bad, str
 	struct late late;
 	struct rows rows;
 	/* Where most rows are late, their lines and tags should still be in the first-level cache. */
-	const uint32_t most = k->marking ? BLOCK_MARKING : BLOCK;
+	const bool many_long = form == KEY_BYTES && long_keys_are_many(r);
+	const uint32_t most = many_long ? LONG_KEYS_BLOCK : k->marking ? BLOCK_MARKING : BLOCK;
 	for (uint32_t base = 0; base < r->n; base += rows.n) {
 		block_of(o, base, most, &rows, &chosen, form, act);
-		if (growing || k->marking)
+		if (many_long)
+			look_long(k, &rows, &late, act);
+		else if (growing || k->marking)
 			look_alike(k, &rows, &late, form, value_bytes, growing, act, level);
 		else
 			look_calm(k, &rows, &late, form, value_bytes, act, level);
