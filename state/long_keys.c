@@ -11,7 +11,7 @@ bool long_keys_are_many(const struct key_rows *r)
 	uint32_t n = 0, looked = 0;
 	for (uint32_t i = 0; i < r->n; i += SAMPLE, looked++)
 		n += r->views[r->sel ? r->sel[i] : i].len > KEY_INLINE_BYTES;
-	return n > looked / 8;
+	return n > looked / 4;
 }
 
 static inline const struct table *table_at(const struct keyed *k, uint64_t hash)

@@ -18,8 +18,9 @@ INLINE const struct table *sight_of(const struct sight *x, uint64_t hash, bool g
 }
 
 /* What comes along with a row's slots: the mark where marks are too many to stay in the cache by
- * themselves; where many rows are to be marked, the tag and its group's sum, too. */
-enum beside { NOTHING, MARKS, TAGS };
+ * themselves; where many rows are first changes, whether it was marked before; where that does not
+ * tell of most of them, the tag and its group's sum, too. */
+enum beside { NOTHING, MARKS, BEFORE, TAGS };
 
 INLINE void fetch(const struct table *t, uint64_t s, uint32_t slot_bytes, enum beside beside)
 {
@@ -29,6 +30,8 @@ INLINE void fetch(const struct table *t, uint64_t s, uint32_t slot_bytes, enum b
 		__builtin_prefetch(at + LINE_SLOTS * slot_bytes - 1, 1);
 	if (beside != NOTHING)
 		__builtin_prefetch(&t->marks[s / GROUP_SLOTS]);
+	if (beside >= BEFORE)
+		__builtin_prefetch(&t->before[s / GROUP_SLOTS]);
 	if (beside == TAGS) {
 		__builtin_prefetch(t->tags + s);
 		__builtin_prefetch(&t->sums[s / GROUP_SLOTS]);
@@ -39,6 +42,8 @@ static enum beside beside_of(const struct keyed *k)
 {
 	if (k->marking)
 		return TAGS;
+	if (k->remarking)
+		return BEFORE;
 	return k->t.marks_words * sizeof *k->t.marks > MARKS_CACHED ? MARKS : NOTHING;
 }
 
@@ -60,9 +65,28 @@ INLINE uint32_t homes_of(const struct keyed *k, const struct sight *x, const str
 	return known;
 }
 
-INLINE void look_alike(const struct keyed *k, struct rows *r, struct late *late, enum key_form form,
-		       uint32_t value_bytes, bool growing, enum act act, enum simd level)
+/* Marks that of the four slots from s on, if any, that is one of `found` and need not be looked up.
+ * known: `before` holds (nothing of this hash is owed, K6). Returns it; *n counts those newly
+ * marked. */
+INLINE uint32_t remark(const struct table *t, uint64_t s, uint32_t found, bool known, uint64_t *n)
 {
+	uint64_t *word = &t->marks[s / GROUP_SLOTS];
+	uint32_t marks = (uint32_t)(*word >> (s % GROUP_SLOTS));
+	uint32_t before = (uint32_t)(t->before[s / GROUP_SLOTS] >> (s % GROUP_SLOTS));
+	uint32_t same = found & (marks | (before & (0u - known)));
+	*word |= (uint64_t)same << (s % GROUP_SLOTS);
+	*n += (same & ~marks) != 0;
+	return same;
+}
+
+/* *n_marked: entries that it marked; their lists' counts are the caller's (lists_marked). */
+INLINE void look_alike(const struct keyed *k, struct rows *r, struct late *late, uint64_t *n_marked,
+		       enum key_form form, uint32_t value_bytes, bool growing, enum act act,
+		       enum simd level)
+{
+	const bool freezing = k->f.running;
+	const uint64_t cursor = k->f.cursor;
+	uint64_t n_new = 0;
 	const struct sight x = {k->t, k->old, k->moved_hash};
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
 	const uint32_t step = slot_bytes == LINED_BYTES ? 8 : slot_bytes;
@@ -83,7 +107,7 @@ INLINE void look_alike(const struct keyed *k, struct rows *r, struct late *late,
 		const struct table *t = sight_of(&x, growing ? r->hash[i] : 0, growing);
 		uint8_t *at = t->slots + home_offset(s, slot_bytes);
 		uint32_t found = slots_match(at, r, i, form, slot_bytes, level);
-		uint32_t same = found & table_marks_from(t, s);
+		uint32_t same = remark(t, s, found, !freezing | (r->hash[i] < cursor), &n_new);
 		uint8_t *value = at + value_offset(form, value_bytes);
 		value += (uint32_t)__builtin_ctz(same | 1u << LINE_SLOTS) * step;
 		late->row[n_late] = (uint16_t)(i | found << FOUND_SHIFT);
@@ -98,4 +122,5 @@ INLINE void look_alike(const struct keyed *k, struct rows *r, struct late *late,
 	}
 	r->bad = bad;
 	late->n = n_late;
+	*n_marked = n_new;
 }

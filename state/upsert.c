@@ -92,7 +92,7 @@ INLINE uint64_t second_look(const struct table *t, const struct probe *p, uint64
 /* A live entry that is not on the open list is about to change. */
 INLINE RC upsert_mark(struct keyed *k, struct table *t, uint64_t s, uint64_t hash, struct err *e)
 {
-	uint8_t tag = t->tags[s];
+	uint8_t tag = lists_tag(k, t, s);
 	if (keyed_is_owed(k, tag, hash) && snapshot_save(k, table_slot(t, s), tag, e) != OK)
 		return E_NO_MEMORY;
 	lists_retag(k, t, s, (uint8_t)(TAG_LIVE | k->open_list));
@@ -235,12 +235,15 @@ INLINE RC upsert_rows(struct keyed *k, const struct order *o, uint32_t *bad, str
 	const uint32_t most = many_long ? LONG_KEYS_BLOCK : k->marking ? BLOCK_MARKING : BLOCK;
 	for (uint32_t base = 0; base < r->n; base += rows.n) {
 		block_of(o, base, most, &rows, &chosen, form, act);
+		uint64_t n_marked = 0;
 		if (many_long)
 			look_long(k, &rows, &late, act);
-		else if (growing || k->marking)
-			look_alike(k, &rows, &late, form, value_bytes, growing, act, level);
+		else if (growing || k->marking || k->remarking)
+			look_alike(k, &rows, &late, &n_marked, form, value_bytes, growing, act, level);
 		else
 			look_calm(k, &rows, &late, form, value_bytes, act, level);
+		lists_marked(k, n_marked);
+		k->remarked_rows += n_marked;
 		enum rc rc = settle_late(k, &rows, &late, e, form, value_bytes, growing, act);
 		if (rc != OK)
 			return rc;
@@ -290,9 +293,10 @@ static RC go(struct keyed *k, way *fix8, way *bytes, const struct order *o, uint
 	if (grow_for(k, o->r->n, e) != OK)
 		return E_NO_MEMORY;
 	lists_tidy(k, TIDY_BYTES);
-	k->marked_rows = 0;
+	k->marked_rows = k->remarked_rows = 0;
 	enum rc rc = (k->shape.form == KEY_FIX8 ? fix8 : bytes)(k, o, bad, e);
 	k->marking = k->marked_rows > o->r->n / 8;
+	k->remarking = k->marked_rows + k->remarked_rows > o->r->n / 64;
 	return rc;
 }
 
