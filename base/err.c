@@ -57,6 +57,7 @@ static enum rc code_of_errno(int errnum)
 	switch (errnum) {
 	case ENOSPC:
 	case EDQUOT:
+	case EFBIG:
 		return E_NO_SPACE;
 	case EMFILE:
 	case ENFILE:

@@ -32,6 +32,11 @@ enum rc fs_pwrite(struct fs *fs, int fd, const void *from, size_t len, uint64_t 
 	return count(fs)->pwrite(fs, fd, from, len, off, e);
 }
 
+enum rc fs_truncate(struct fs *fs, int fd, uint64_t size_bytes, struct err *e)
+{
+	return count(fs)->truncate(fs, fd, size_bytes, e);
+}
+
 enum rc fs_sync(struct fs *fs, int fd, struct err *e)
 {
 	return count(fs)->sync(fs, fd, e);

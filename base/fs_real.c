@@ -46,11 +46,16 @@ static enum rc real_open(struct fs *fs, const char *path, enum fs_open how, int 
 {
 	(void)fs;
 	/* Not blocking: opening a pipe nobody writes to must not hang before its kind is known. */
-	int flags = O_CLOEXEC | O_NOCTTY;
-	flags |= how == FS_READ ? O_RDONLY | O_NONBLOCK : O_RDWR | O_CREAT | O_EXCL;
-	AGAIN(*fd, open(path, flags, how == FS_CREATE_PRIVATE ? 0600 : 0644));
+	static const int flags[] = {
+		[FS_READ] = O_RDONLY | O_NONBLOCK,
+		[FS_WRITE] = O_RDWR | O_NONBLOCK,
+		[FS_CREATE] = O_RDWR | O_CREAT | O_EXCL,
+		[FS_CREATE_PRIVATE] = O_RDWR | O_CREAT | O_EXCL,
+	};
+	AGAIN(*fd, open(path, flags[how] | O_CLOEXEC | O_NOCTTY,
+			how == FS_CREATE_PRIVATE ? 0600 : 0644));
 	if (*fd < 0)
-		return err_errno(e, errno, "%s '%s'", how == FS_READ ? "open" : "create", path);
+		return err_errno(e, errno, "%s '%s'", flags[how] & O_CREAT ? "create" : "open", path);
 	return OK;
 }
 
@@ -92,6 +97,22 @@ static enum rc real_pwrite(struct fs *fs, int fd, const void *from, size_t len, 
 		done += (size_t)n;
 	}
 	return OK;
+}
+
+static enum rc real_truncate(struct fs *fs, int fd, uint64_t size_bytes, struct err *e)
+{
+	(void)fs;
+	struct stat st;
+	if (fstat(fd, &st))
+		return fd_error(fd, "look at", e);
+	if (size_bytes > (uint64_t)st.st_size) {
+		struct fd_name n;
+		return ERR(e, E_INVALID, "cut '%s': it has fewer than %llu bytes", name_of(fd, &n),
+			   (unsigned long long)size_bytes);
+	}
+	int failed;
+	AGAIN(failed, ftruncate(fd, (off_t)size_bytes));
+	return failed ? fd_error(fd, "cut", e) : OK;
 }
 
 static enum rc real_sync(struct fs *fs, int fd, struct err *e)
@@ -150,6 +171,8 @@ static enum rc real_link(struct fs *fs, const char *from, const char *to, struct
 	if (link(from, to)) {
 		int errnum = errno;
 		bool no_links = errnum == EPERM || errnum == EOPNOTSUPP || errnum == ENOSYS;
+		if (errnum == EXDEV)
+			return ERR(e, E_UNREACHABLE, "link '%s' to '%s': %s", from, to, strerror(errnum));
 		return err_errno(e, errnum, "link '%s' to '%s'%s", from, to,
 				 no_links ? " (a file system without hard links?)" : "");
 	}
@@ -289,6 +312,7 @@ static const struct fs_ops real_ops = {
 	.open = real_open,
 	.pread = real_pread,
 	.pwrite = real_pwrite,
+	.truncate = real_truncate,
 	.sync = real_sync,
 	.close = real_close,
 	.fstat = real_fstat,

@@ -5,8 +5,9 @@
  * What a power cut keeps (fs_sim_crash), all of it decided by the seed alone:
  *  - what fs_sync or fs_sync_dir made durable: always (and never a mixture of it with older bytes);
  *  - of a file, each 4 KiB block written since its last sync: whole, torn or not at all; its
- *    length: old, new or between; where the length is ahead of the data there are zeros. A block
- *    that was written several times since the sync survives in its newest form or not at all;
+ *    length: old, new or between, or any that it had since, when it was cut; where the length is
+ *    ahead of the data there are zeros, and so there may be where it was cut. A block that was
+ *    written several times since the sync survives in its newest form or not at all;
  *  - of directories, any subset of the changes not yet synced, except that the changes of one name
  *    keep their order, and the halves of a rename persist together. The content of a new file may
  *    be durable while its name is not, and the other way round.

@@ -47,14 +47,16 @@ static void cut_content(struct disk *d, struct inode *f, struct rng *r)
 {
 	struct content *now = &f->now, *safe = &f->safe;
 	enum fate fate = (enum fate)rng_below(r, N_FATES);
-	size_t until = (size_t)rng_below(r, disk_blocks(now->size));
-	uint64_t size_fate = rng_below(r, 3), between = rng_below(r, now->size - safe->size + 1);
+	size_t until = (size_t)rng_below(r, disk_blocks(f->most));
+	uint64_t size_fate = rng_below(r, 3), between = rng_below(r, f->most - f->least + 1);
 	size_t size = fate == FATE_ALL || size_fate == 0 ? now->size
 		      : size_fate == 1                   ? safe->size
-							 : safe->size + (size_t)between;
+							 : f->least + (size_t)between;
 	safe->data = disk_grown(d, safe->data, &safe->cap, size, 1);
+	if (safe->size > size)
+		memset(safe->data + size, 0, safe->size - size);
 	safe->size = size;
-	for (size_t b = 0; b < disk_blocks(now->size); b++) {
+	for (size_t b = 0; b < disk_blocks(f->most); b++) {
 		size_t at = b * DISK_BLOCK;
 		size_t n = f->block[b] == BLOCK_CLEAN ? 0 : bytes_kept(b, fate, until, r);
 		f->block[b] = BLOCK_CLEAN;
@@ -66,6 +68,7 @@ static void cut_content(struct disk *d, struct inode *f, struct rng *r)
 	if (size)
 		memcpy(now->data, safe->data, size);
 	now->size = size;
+	f->least = f->most = size;
 }
 
 void disk_power_cut(struct disk *d, struct rng *r)
@@ -73,7 +76,7 @@ void disk_power_cut(struct disk *d, struct rng *r)
 	cut_names(d, r);
 	for (size_t i = 0; i < d->n; i++) {
 		struct inode *f = d->inode[i];
-		if (f->kind == FS_FILE && f->now.size)
+		if (f->kind == FS_FILE && f->most)
 			cut_content(d, f, r);
 		f->names.n = 0;
 		const struct entries *safe = &f->safe_names;
@@ -119,6 +122,8 @@ static void check_names(const struct disk *d, const struct inode *dir, const str
 
 static void check_content(const struct inode *f)
 {
+	CHECK(f->least <= f->now.size && f->now.size <= f->most); /* inv 6 */
+	CHECK(f->least <= f->safe.size && f->safe.size <= f->most);
 	for (size_t b = 0; b < disk_blocks(f->now.size); b++) { /* inv 4 */
 		size_t at = b * DISK_BLOCK, end = at + DISK_BLOCK;
 		end = end < f->safe.size ? end : f->safe.size;

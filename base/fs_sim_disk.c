@@ -365,26 +365,47 @@ size_t disk_write(struct disk *d, struct inode *f, const void *from, size_t len,
 	memset(f->block + off / DISK_BLOCK, BLOCK_DIRTY, disk_blocks(end) - off / DISK_BLOCK);
 	if (end > f->now.size)
 		f->now.size = end;
+	if (end > f->most)
+		f->most = end;
 	return len;
+}
+
+void disk_truncate(struct disk *d, struct inode *f, size_t size)
+{
+	(void)d;
+	/* What is cut off becomes zeros, which a later write beyond it shows, and which may reach the
+	 * disk before the new length does. */
+	if (size == f->now.size)
+		return;
+	memset(f->now.data + size, 0, f->now.size - size);
+	memset(f->block + size / DISK_BLOCK, BLOCK_DIRTY,
+	       disk_blocks(f->now.size) - size / DISK_BLOCK);
+	f->now.size = size;
+	if (size < f->least)
+		f->least = size;
 }
 
 void disk_sync(struct disk *d, struct inode *f)
 {
 	struct content *now = &f->now, *safe = &f->safe;
 	safe->data = disk_grown(d, safe->data, &safe->cap, now->size, 1);
+	if (safe->size > now->size)
+		memset(safe->data + now->size, 0, safe->size - now->size);
 	safe->size = now->size;
-	for (size_t b = 0; b < disk_blocks(now->size); b++) {
+	for (size_t b = 0; b < disk_blocks(f->most); b++) {
 		if (f->block[b] != BLOCK_DIRTY)
 			continue;
-		size_t at = b * DISK_BLOCK, n = now->size - at;
-		memcpy(safe->data + at, now->data + at, n < DISK_BLOCK ? n : DISK_BLOCK);
+		size_t at = b * DISK_BLOCK, n = at < now->size ? now->size - at : 0;
+		if (n)
+			memcpy(safe->data + at, now->data + at, n < DISK_BLOCK ? n : DISK_BLOCK);
 		f->block[b] = BLOCK_CLEAN;
 	}
+	f->least = f->most = now->size;
 }
 
 void disk_sync_failed(struct inode *f)
 {
-	for (size_t b = 0; b < disk_blocks(f->now.size); b++)
+	for (size_t b = 0; b < disk_blocks(f->most); b++)
 		if (f->block[b] == BLOCK_DIRTY)
 			f->block[b] = BLOCK_GONE;
 }

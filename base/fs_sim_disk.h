@@ -7,6 +7,7 @@
  *     share a name, the earlier reaches the disk first or with the later.
  *  4. A clean block is equal on disk and in the cache.
  *  5. links counts the names in the cache.
+ *  6. A file's length on disk and in the cache lies from least to most.
  * Threads: the caller's lock. Running out of memory is a CHECK: tests only. */
 #pragma once
 #include "base/fs.h"
@@ -44,7 +45,8 @@ struct inode {
 	bool locked, marked;
 	int64_t mtime_us;
 	struct content now, safe;      /* files: cache and disk */
-	uint8_t *block;                /* enum block_state of each block of now */
+	size_t least, most;            /* files: lengths of now since the last sync */
+	uint8_t *block;                /* enum block_state of each block up to most */
 	size_t blocks_cap;
 	struct entries names, safe_names; /* directories: cache and disk */
 };
@@ -92,6 +94,8 @@ void disk_release(struct disk *d, struct inode *f); /* a handle is closed */
 
 /* How many of the len bytes fitted; the rest met the capacity. */
 size_t disk_write(struct disk *d, struct inode *f, const void *from, size_t len, uint64_t off);
+/* To a length that it has. */
+void disk_truncate(struct disk *d, struct inode *f, size_t size);
 void disk_sync(struct disk *d, struct inode *f);
 void disk_sync_failed(struct inode *f);
 void disk_sync_dir(struct disk *d, struct inode *dir);

@@ -10,16 +10,19 @@
 static enum rc sim_open(struct fs *fs, const char *path, enum fs_open how, int *fd, struct err *e)
 {
 	struct op o;
-	op_begin(&o, fs, how == FS_READ ? "open" : "create", path, how != FS_READ, e);
+	bool creates = how == FS_CREATE || how == FS_CREATE_PRIVATE;
+	op_begin(&o, fs, creates ? "create" : "open", path, creates, e);
 	struct fs_sim *s = o.s;
 	if (o.rc == OK) {
 		char name[DISK_NAME];
 		struct inode *dir = disk_find_parent(&s->disk, path, name);
 		struct inode *f = dir ? disk_child(&s->disk, dir, name) : NULL;
-		if (!dir || (!f && how == FS_READ))
+		if (!dir || (!f && !creates))
 			op_fail(&o, ENOENT);
-		else if (f && how != FS_READ)
+		else if (f && creates)
 			op_fail(&o, EEXIST);
+		else if (f && how == FS_WRITE && f->kind != FS_FILE)
+			op_fail(&o, EISDIR);
 		else if (!f)
 			f = disk_make(&s->disk, FS_FILE, dir, name, op_now_us(&o));
 		/* Whoever is not told of a handle does not get one. */
@@ -66,6 +69,25 @@ static enum rc sim_pwrite(struct fs *fs, int fd, const void *from, size_t len, u
 	}
 	if (done < asked)
 		op_fail(&o, ENOSPC);
+	return op_end(&o);
+}
+
+static enum rc sim_truncate(struct fs *fs, int fd, uint64_t size_bytes, struct err *e)
+{
+	struct op o;
+	struct handle *h;
+	struct inode *f;
+	op_begin_fd(&o, fs, "truncate", fd, false, &h, &f, e);
+	o.changes = true;
+	o.detail = size_bytes;
+	if (o.rc == OK && !h->writes)
+		op_fail(&o, EINVAL);
+	else if (o.rc == OK && size_bytes > f->now.size)
+		o.rc = ERR(o.e, E_INVALID, "cut '%s': it has %zu bytes", o.what, f->now.size);
+	if (o.rc == OK) {
+		disk_truncate(&o.s->disk, f, (size_t)size_bytes);
+		f->mtime_us = op_now_us(&o);
+	}
 	return op_end(&o);
 }
 
@@ -292,6 +314,7 @@ const struct fs_ops fs_sim_ops = {
 	.open = sim_open,
 	.pread = sim_pread,
 	.pwrite = sim_pwrite,
+	.truncate = sim_truncate,
 	.sync = sim_sync,
 	.close = sim_close,
 	.fstat = sim_fstat,

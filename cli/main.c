@@ -5,6 +5,7 @@
 #include "base/schema.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -145,6 +146,7 @@ static void standard_descriptors(void)
 int main(int argc, char **argv)
 {
 	standard_descriptors();
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (ulimit -f) is an error of the write */
 	struct mem mem;
 	struct fs_real fs;
 	struct rng rng;

@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -117,6 +119,56 @@ static void inv11_create_never_takes_a_name_that_exists(struct world *w)
 	EXPECT(fd == -1);
 	EXPECT(failing(w, fs_write_new(w->fs, at(w, "a"), "second", 6, &w->e)) == E_EXISTS);
 	expect_text(w, "a", "first");
+}
+
+static void opened_to_write_an_existing_file_is_changed_in_place(struct world *w)
+{
+	int fd;
+	char buf[16];
+	size_t got;
+	struct fs_stat before, after;
+	put(w, "a", "0123456789");
+	EXPECT_OK(fs_stat(w->fs, at(w, "a"), &before, &w->e), &w->e);
+	EXPECT_OK(fs_open(w->fs, at(w, "a"), FS_WRITE, &fd, &w->e), &w->e);
+	EXPECT_OK(fs_pwrite(w->fs, fd, "abc", 3, 4, &w->e), &w->e);
+	EXPECT_OK(fs_pwrite(w->fs, fd, "end", 3, 10, &w->e), &w->e);
+	EXPECT_OK(fs_pread(w->fs, fd, buf, sizeof buf, 0, &got, &w->e), &w->e);
+	EXPECT(got == 13);
+	EXPECT_OK(fs_sync(w->fs, fd, &w->e), &w->e);
+	EXPECT_OK(fs_close(w->fs, &fd, &w->e), &w->e);
+	expect_text(w, "a", "0123abc789end");
+	EXPECT_OK(fs_stat(w->fs, at(w, "a"), &after, &w->e), &w->e);
+	EXPECT(before.inode == after.inode);
+	EXPECT(failing(w, fs_open(w->fs, at(w, "x"), FS_WRITE, &fd, &w->e)) == E_NOT_FOUND);
+	EXPECT(fd == -1 && fs_stat(w->fs, at(w, "x"), &after, NULL) == E_NOT_FOUND);
+	EXPECT_OK(fs_mkdir(w->fs, at(w, "d"), NULL, &w->e), &w->e);
+	EXPECT(failing(w, fs_open(w->fs, at(w, "d"), FS_WRITE, &fd, &w->e)) == E_IO);
+}
+
+static void a_file_is_cut_and_never_made_longer(struct world *w)
+{
+	int fd;
+	put(w, "a", "0123456789");
+	EXPECT_OK(fs_open(w->fs, at(w, "a"), FS_WRITE, &fd, &w->e), &w->e);
+	EXPECT(failing(w, fs_truncate(w->fs, fd, 11, &w->e)) == E_INVALID);
+	EXPECT_OK(fs_truncate(w->fs, fd, 10, &w->e), &w->e);
+	expect_text(w, "a", "0123456789");
+	EXPECT_OK(fs_truncate(w->fs, fd, 4, &w->e), &w->e);
+	expect_text(w, "a", "0123");
+	EXPECT_OK(fs_pwrite(w->fs, fd, "z", 1, 6, &w->e), &w->e);
+	EXPECT_OK(fs_sync(w->fs, fd, &w->e), &w->e);
+	struct fs_stat st;
+	char buf[16];
+	size_t got;
+	EXPECT_OK(fs_pread(w->fs, fd, buf, sizeof buf, 0, &got, &w->e), &w->e);
+	EXPECT(got == 7 && !memcmp(buf, "0123\0\0z", 7));
+	EXPECT_OK(fs_truncate(w->fs, fd, 0, &w->e), &w->e);
+	EXPECT_OK(fs_fstat(w->fs, fd, &st, &w->e), &w->e);
+	EXPECT(st.size_bytes == 0);
+	EXPECT_OK(fs_close(w->fs, &fd, &w->e), &w->e);
+	EXPECT_OK(fs_open(w->fs, at(w, "a"), FS_READ, &fd, &w->e), &w->e);
+	EXPECT(fs_truncate(w->fs, fd, 0, NULL) != OK);
+	EXPECT_OK(fs_close(w->fs, &fd, &w->e), &w->e);
 }
 
 static void what_is_not_there_is_not_found(struct world *w)
@@ -351,6 +403,8 @@ static void world_end(struct world *w)
 	X(reads_stop_at_the_end)                                                                   \
 	X(a_hole_reads_as_zeros)                                                                   \
 	X(inv11_create_never_takes_a_name_that_exists)                                             \
+	X(opened_to_write_an_existing_file_is_changed_in_place)                                    \
+	X(a_file_is_cut_and_never_made_longer)                                                     \
 	X(what_is_not_there_is_not_found)                                                          \
 	X(a_link_is_a_second_name_and_has_one_winner)                                              \
 	X(rename_moves_and_never_replaces)                                                         \
@@ -396,6 +450,64 @@ TEST(opening_a_pipe_nobody_writes_to_does_not_hang)
 	size_t len;
 	EXPECT(fs_read_all(w.fs, at(&w, "pipe"), 100, &data, &len, NULL) == E_INVALID);
 	world_end(&w);
+}
+
+enum { NOT_LIMITED = 77 };
+
+/* In a child, because limits stay. Its exit code: which step went wrong. */
+static int write_beyond_the_limit(struct world *w)
+{
+	int fd;
+	char path[128];
+	const struct rlimit limit = {8192, 8192};
+	static const char block[4096];
+	signal(SIGXFSZ, SIG_IGN);
+	if (setrlimit(RLIMIT_FSIZE, &limit))
+		return NOT_LIMITED;
+	snprintf(path, sizeof path, "%s/a", w->dir);
+	if (fs_open(w->fs, path, FS_CREATE, &fd, NULL) != OK)
+		return 1;
+	if (fs_pwrite(w->fs, fd, block, sizeof block, 0, NULL) != OK)
+		return 2;
+	if (fs_pwrite(w->fs, fd, block, sizeof block, 6000, &w->e) != E_NO_SPACE)
+		return 3;
+	return strstr(w->e.text, path) && strstr(w->e.text, "File too large") ? 0 : 4;
+}
+
+TEST(a_file_that_may_not_grow_is_a_lack_of_space_and_names_it)
+{
+	struct world w;
+	int status = 0;
+	world_begin(&w, false);
+	pid_t child = fork();
+	if (!child)
+		_exit(write_beyond_the_limit(&w));
+	EXPECT(child > 0 && waitpid(child, &status, 0) == child);
+	world_end(&w);
+	EXPECT(WIFEXITED(status));
+	if (WEXITSTATUS(status) == NOT_LIMITED)
+		skip();
+	if (WEXITSTATUS(status))
+		fail_msg("step %d", WEXITSTATUS(status));
+}
+
+TEST(a_link_to_another_file_system_is_told_apart)
+{
+	struct world w;
+	struct fs_stat here, there;
+	world_begin(&w, false);
+	put(&w, "a", "A");
+	bool other = fs_stat(w.fs, at(&w, "a"), &here, NULL) == OK &&
+		     fs_stat(w.fs, "/dev/shm", &there, NULL) == OK && here.device != there.device;
+	if (other) {
+		char to[64];
+		snprintf(to, sizeof to, "/dev/shm/%s", strrchr(w.dir, '/') + 1);
+		EXPECT(fs_link(w.fs, at(&w, "a"), to, &w.e) == E_UNREACHABLE);
+		EXPECT(strstr(w.e.text, to));
+	}
+	world_end(&w);
+	if (!other)
+		skip(); /* there is only one */
 }
 
 /* From now on the kernel seems not to know renameat2. False: it does not take filters. */
@@ -476,6 +588,8 @@ int main(void)
 		CLAIMS(X)
 #undef X
 			T(opening_a_pipe_nobody_writes_to_does_not_hang),
+		T(a_file_that_may_not_grow_is_a_lack_of_space_and_names_it),
+		T(a_link_to_another_file_system_is_told_apart),
 		T(rename_new_works_where_the_flag_is_unknown),
 		T(dirname_is_the_folder_of_a_path),
 	};
