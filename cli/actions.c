@@ -12,6 +12,11 @@
 #include <stdlib.h>
 
 static const struct arg_def options[] = {REMOTE_OPTIONS, {0}};
+static const struct arg_def checkpoint_options[] = {
+	{"--full", ARG_FLAG, NULL, "write everything, not only what changed"},
+	REMOTE_OPTIONS,
+	{0},
+};
 
 #define RECORDS 8 /* checkpoints remembered until the action says which was its own; by feel */
 
@@ -214,8 +219,7 @@ static int act(struct cli *c, const struct args *args, const char *kind, const c
 	struct act a = {.r = &r, .ask = &ask};
 	int code = 0;
 	events_init(&a.events, on_event, &a, c->env->mem);
-	if (remote_open(&r, c, args, &a.e) != OK || remote_job(&r, &a.e) != OK ||
-	    perform(&a, query) != OK) {
+	if (remote_open_job(&r, c, args, &a.e) != OK || perform(&a, query) != OK) {
 		/* In a stream the failure was printed with its event. */
 		code = r.json && a.over ? err_exit_code(a.e.code) : remote_fail(&r, &a.e);
 	} else if (!r.json) {
@@ -228,7 +232,7 @@ static int act(struct cli *c, const struct args *args, const char *kind, const c
 
 static int checkpoint(struct cli *c, const struct args *a)
 {
-	return act(c, a, "checkpoint", "", "");
+	return act(c, a, "checkpoint", "", args_has(a, "--full") ? "?full=1" : "");
 }
 
 static int stop(struct cli *c, const struct args *a)
@@ -273,30 +277,30 @@ static int rescale(struct cli *c, const struct args *a)
 
 const struct verb verb_checkpoint = {
 	.name = "checkpoint",
-	.arguments = "[JOB] [OPTION]...",
+	.arguments = "[JOB | DIR] [OPTION]...",
 	.summary = "takes a checkpoint of a running job now",
-	.help = "Takes a checkpoint of a running job and waits until it is complete. JOB may be\n"
-		"left out where there is only one, as in the directory of a `weir run`.\n"
+	.help = "Takes a checkpoint of a running job and waits until it is complete. DIR is the\n"
+		"directory of a `weir run`; JOB may be left out where there is only one.\n"
 		"\n"
 		"    weir checkpoint word-count --dir data\n"
-		"    weir checkpoint --dir weir-data/word-count\n"
+		"    weir checkpoint weir-data/word-count\n"
 		"\n" PROGRESS,
 	.most = 1,
-	.options = options,
+	.options = checkpoint_options,
 	.run = checkpoint,
 };
 
 const struct verb verb_stop = {
 	.name = "stop",
-	.arguments = "[JOB] [OPTION]...",
+	.arguments = "[JOB | DIR] [OPTION]...",
 	.summary = "stops a job with a final checkpoint; it can go on later",
 	.help = "Takes a final checkpoint, commits everything so far, and ends the job's process.\n"
 		"It stays stopped, whatever becomes of the server, until `weir restart` or\n"
-		"`weir submit` of the same job lets it go on from there. JOB may be left out where\n"
-		"there is only one, as in the directory of a `weir run`.\n"
+		"`weir submit` of the same job lets it go on from there. DIR is the directory of a\n"
+		"`weir run`; JOB may be left out where there is only one.\n"
 		"\n"
 		"    weir stop word-count --dir data\n"
-		"    weir stop --dir weir-data/word-count\n"
+		"    weir stop weir-data/word-count\n"
 		"\n" PROGRESS,
 	.most = 1,
 	.options = options,

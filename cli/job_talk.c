@@ -177,24 +177,31 @@ void talk_tick(void *arg)
 
 /* ---- what the server tells ---- */
 
-static void on_stop(struct process *p)
+/* What a drive that is not there yet is asked is a plain stop: nothing ran that could be drained or
+ * kept. */
+static void on_stop(struct process *p, const struct job_ask *a)
 {
+	struct err ignored = {0};
 	p->stop_asked = true;
-	if (p->drive)
+	if (p->drive && drive_ask(p->drive, a, &ignored) != OK)
 		drive_stop(p->drive);
 }
 
 static void on_request(struct process *p, const char *body, size_t len)
 {
-	uint64_t request;
+	struct job_ask a;
 	struct err e = {0};
-	if (request_read(&request, body, len, p->mem, &e) != OK)
+	if (request_read(&a, body, len, p->mem, &e) != OK)
 		return;
+	if (a.kind == ASK_STOP) {
+		on_stop(p, &a);
+		return;
+	}
 	if (!p->drive)
 		ERR(&e, E_REFUSED, "the job is only starting");
-	else if (drive_checkpoint(p->drive, request, &e) == OK)
+	else if (drive_ask(p->drive, &a, &e) == OK)
 		return;
-	say_answer(p, request, 0, &e);
+	say_answer(p, a.request, 0, &e);
 }
 
 static void on_watch(struct process *p, const char *body, size_t len)
@@ -215,10 +222,7 @@ void talk_frame(void *arg, enum wire_kind kind, const char *body, size_t len)
 			_exit(1);
 		loop_stop(p->loop);
 		break;
-	case WIRE_STOP:
-		on_stop(p);
-		break;
-	case WIRE_CHECKPOINT:
+	case WIRE_REQUEST:
 		on_request(p, body, len);
 		break;
 	case WIRE_ASK:

@@ -7,16 +7,45 @@
 
 #include <stdlib.h>
 
-RC remote_open(struct remote *r, struct cli *c, const struct args *a, struct err *e)
+static RC open_at(struct remote *r, struct cli *c, const struct args *a, const char *place_dir,
+		  struct err *e)
 {
 	const char *home = getenv("WEIR_DIR");
 	*r = (struct remote){.cli = c, .args = a, .json = args_has(a, "--json"),
-			     .server = args_text(a, "--server", NULL),
+			     .server = args_text(a, "--server", NULL), .place_dir = place_dir,
 			     .dir = args_text(a, "--dir", home && *home ? home : REMOTE_DIR)};
 	bytes_init(&r->refusal, c->env->mem);
 	if (r->server && args_has(a, "--dir"))
 		return ERR(e, E_USAGE, "--dir and --server: one of them");
+	if (place_dir)
+		r->dir = place_dir;
 	return client_open(&r->client, r->dir, r->server, c->env->mem, e);
+}
+
+RC remote_open(struct remote *r, struct cli *c, const struct args *a, struct err *e)
+{
+	return open_at(r, c, a, NULL, e);
+}
+
+/* Whether somebody listens, or did, in the folder called name. */
+static bool is_listened_in(struct cli *c, const char *name)
+{
+	struct fs_stat st;
+	struct err ignored = {0};
+	char path[REMOTE_NAME_MAX + 32];
+	snprintf(path, sizeof path, "%.*s/weir.sock", REMOTE_NAME_MAX, name);
+	return fs_stat(c->env->fs, path, &st, &ignored) == OK;
+}
+
+RC remote_open_job(struct remote *r, struct cli *c, const struct args *a, struct err *e)
+{
+	const char *place = a->n_places ? a->place[0] : NULL;
+	bool elsewhere = args_has(a, "--dir") || args_has(a, "--server");
+	bool is_dir = place && !elsewhere &&
+		      (strchr(place, '/') || place[0] == '.' || is_listened_in(c, place));
+	if (open_at(r, c, a, is_dir ? place : NULL, e) != OK)
+		return e->code;
+	return remote_job(r, e);
 }
 
 void remote_close(struct remote *r)
@@ -116,7 +145,7 @@ static enum rc only_job(struct remote *r, struct err *e)
 
 RC remote_job(struct remote *r, struct err *e)
 {
-	if (!r->args->n_places)
+	if (!r->args->n_places || r->place_dir)
 		return only_job(r, e);
 	const char *name = r->args->place[0];
 	if (!name_can_be(name)) {

@@ -19,6 +19,7 @@ struct remote {
 	const struct args *args;
 	struct client *client;
 	const char *dir, *server; /* server NULL: by dir */
+	const char *place_dir;    /* the verb's first argument, when it is a directory; else NULL */
 	bool json;
 	char job[REMOTE_NAME_MAX + 1]; /* the one asked about; "": none */
 	long status;                   /* of the last answer */
@@ -26,6 +27,10 @@ struct remote {
 };
 
 RC remote_open(struct remote *r, struct cli *c, const struct args *a, struct err *e);
+/* The same for a verb whose first argument is JOB or DIR, the directory of a `weir run` (or of a
+ * server with one job). It is DIR when neither --dir nor --server is given and it has a '/', begins
+ * with '.', or somebody listens in it. Sets r->job too (remote_job). */
+RC remote_open_job(struct remote *r, struct cli *c, const struct args *a, struct err *e);
 void remote_close(struct remote *r); /* legal on the empty value */
 
 /* As client_call, and an answer of 400 and above is its error, with the server's words. */

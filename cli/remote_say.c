@@ -108,7 +108,7 @@ const char *remote_command(const struct remote *r, char to[REMOTE_COMMAND], cons
 {
 	int n = snprintf(to, REMOTE_COMMAND, "weir %s%s%s", verb, job ? " " : "", job ? job : "");
 	const char *option = r->server ? "--server" : "--dir";
-	const char *where = args_text(r->args, option, NULL);
+	const char *where = r->place_dir ? r->place_dir : args_text(r->args, option, NULL);
 	if (where && n > 0 && n + 16 < REMOTE_COMMAND) {
 		n += snprintf(to + n, REMOTE_COMMAND - (size_t)n, " %s ", option);
 		quote(to + n, REMOTE_COMMAND - (size_t)n, where);

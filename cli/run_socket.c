@@ -48,16 +48,10 @@ static bool facts(void *arg, struct json_out *o)
 	return true;
 }
 
-static RC checkpoint(void *arg, uint64_t request, struct err *e)
+static RC ask(void *arg, const struct job_ask *a, struct err *e)
 {
 	const struct run_socket *s = arg;
-	return drive_checkpoint(s->drive, request, e);
-}
-
-static void stop(void *arg)
-{
-	const struct run_socket *s = arg;
-	drive_stop(s->drive);
+	return drive_ask(s->drive, a, e);
 }
 
 static void on_tick(void *arg)
@@ -71,7 +65,7 @@ static RC begin(struct run_socket *s, struct loop *l, const char *dir, struct er
 	const struct solo_config c = {
 		.loop = l, .env = s->cli->env, .dir = dir, .name = job_plan(s->job)->spec->name,
 		.version = WEIR_VERSION, .file = s->file, .state = state, .attempt = attempt,
-		.facts = facts, .checkpoint = checkpoint, .stop = stop, .arg = s};
+		.facts = facts, .ask = ask, .arg = s};
 	if (solo_open(&s->solo, &c, e) != OK || loop_timer_open(&s->tick, l, on_tick, s, e) != OK)
 		return e->code;
 	loop_timer_every(s->tick, TELL_EVERY_US);

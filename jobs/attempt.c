@@ -189,16 +189,16 @@ void attempt_stop(struct attempt *a, uint64_t now_us)
 	attempt_act(a);
 }
 
-RC attempt_checkpoint(struct attempt *a, uint64_t request, uint64_t now_us, struct err *e)
+RC attempt_ask(struct attempt *a, const struct job_ask *ask, uint64_t now_us, struct err *e)
 {
-	CHECK(request);
+	CHECK(ask->request);
 	if (a->stop_asked)
 		return ERR(e, E_REFUSED, "the job is being stopped, which takes a checkpoint");
 	if (a->closing)
 		return ERR(e, E_REFUSED, "the attempt is ending: ask again when the next one runs");
 	a->now_us = now_us;
 	attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .request_kind = CO_MANUAL,
-					    .request = request});
+					    .request = ask->request});
 	return OK;
 }
 

@@ -13,6 +13,7 @@
 #include "checkpoint/coordinator.h"
 #include "checkpoint/history.h"
 #include "checkpoint/store.h"
+#include "jobs/ask.h"
 #include "jobs/begin.h"
 #include "jobs/plan.h"
 #include "runtime/restore.h"
@@ -40,7 +41,7 @@ struct attempt_listener {
 	/* Text for standard output; give the letter back with mailbox_put(l->reply) under kind
 	 * l->reply_kind when it is written. NULL: it is thrown away. */
 	void (*print)(void *arg, struct print_letter *l);
-	/* A request of attempt_checkpoint was served (r), or will not be (why; r is NULL). May be
+	/* A request of attempt_ask was served (r), or will not be (why; r is NULL). May be
 	 * NULL. */
 	void (*answered)(void *arg, uint64_t request, const struct checkpoint_record *r,
 			 const struct err *why);
@@ -85,9 +86,9 @@ void attempt_step(struct attempt *a, uint64_t now_us, uint64_t *wake_at_us);
 
 /* A checkpoint and then the end; a second call changes nothing. */
 void attempt_stop(struct attempt *a, uint64_t now_us);
-/* A manual checkpoint, begun with the next step; `answered` tells later what became of it, or the
- * attempt ends without a word. request: not 0. E_REFUSED: it is ending. */
-RC attempt_checkpoint(struct attempt *a, uint64_t request, uint64_t now_us, struct err *e);
+/* A checkpoint, begun with the next step; `answered` tells later what became of it, or the attempt
+ * ends without a word. E_REFUSED: it is ending. */
+RC attempt_ask(struct attempt *a, const struct job_ask *ask, uint64_t now_us, struct err *e);
 /* Fails the attempt from outside (a thread that could not be started; a second signal). */
 void attempt_fail(struct attempt *a, const struct err *e, uint64_t now_us);
 

@@ -47,6 +47,7 @@ struct drive {
 	struct workers *workers; /* of the running attempt */
 	bool began;
 	bool stopping, stop_owed; /* a stop was asked for; the job was not told yet */
+	struct job_ask stop;      /* how */
 	bool signalled;
 	uint64_t signalled_us;
 	bool gave_up;             /* unread output was thrown away */
@@ -250,15 +251,22 @@ static void drive_close_limit(struct drive *d)
 	}
 }
 
+/* What may have changed since it was accepted cannot keep the job from stopping. */
+static void tell_stop(struct drive *d)
+{
+	struct err ignored = {0};
+	if (d->stop_owed && job_ask(d->job, &d->stop, &ignored) != OK)
+		job_stop(d->job);
+	d->stop_owed = false;
+}
+
 static void drive_go(struct drive *d)
 {
 	if (d->over)
 		return;
 	/* Prepared before the look: a letter that comes after the look pokes the loop again. */
 	waker_prepare(d->o.waker);
-	if (d->stop_owed)
-		job_stop(d->job);
-	d->stop_owed = false;
+	tell_stop(d);
 	uint64_t wake_at = drive_turn(d);
 	drive_limit(d);
 	drive_close_limit(d);
@@ -326,11 +334,21 @@ static void on_signal(void *arg, int number)
 	}
 }
 
-RC drive_checkpoint(struct drive *d, uint64_t request, struct err *e)
+RC drive_ask(struct drive *d, const struct job_ask *a, struct err *e)
 {
+	if (a->kind == ASK_STOP) {
+		if (job_may_ask(d->job, a, e) != OK)
+			return e->code;
+		if (d->stopping && (a->drain || a->savepoint))
+			return ERR(e, E_REFUSED, "the job is being stopped already");
+		if (!d->stopping)
+			d->stop = *a;
+		drive_stop(d);
+		return OK;
+	}
 	if (d->stopping)
 		return ERR(e, E_REFUSED, "the job is being stopped, which takes a checkpoint");
-	if (job_checkpoint(d->job, request, e) != OK)
+	if (job_ask(d->job, a, e) != OK)
 		return e->code;
 	loop_wake(d->waker);
 	return OK;
@@ -363,6 +381,7 @@ RC drive_open(struct drive **out, const struct drive_options *o, struct err *e)
 	d->job = o->job;
 	d->mem = o->mem;
 	d->clock = o->clock;
+	d->stop.kind = ASK_STOP; /* as a signal means it, unless somebody says more */
 	if (loop_waker_open(&d->waker, o->loop, on_go, d, e) != OK ||
 	    loop_timer_open(&d->timer, o->loop, on_go, d, e) != OK ||
 	    out_open(&d->out, o->loop, o->out_fd, o->printed, o->arg, d->mem, e) != OK)

@@ -44,6 +44,6 @@ void drive_close(struct drive *d);
 /* Asked for while drive_run runs, from a callback of the loop, of these options or of the job. */
 /* A checkpoint, then the end; a second call changes nothing. */
 void drive_stop(struct drive *d);
-/* A manual checkpoint; the answer comes as job_options.answered with this request (not 0), unless
- * this returns an error: nothing is running. */
-RC drive_checkpoint(struct drive *d, uint64_t request, struct err *e);
+/* As job_ask. A stop that was accepted is drive_stop, as it says; while one is under way only a
+ * plain one changes nothing, the others are refused. */
+RC drive_ask(struct drive *d, const struct job_ask *a, struct err *e);

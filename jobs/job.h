@@ -10,6 +10,7 @@
  * but job_open, job_begin_attempt and job_end_attempt, which read and write files while no task
  * runs. Owns store, I/O queue, attempt; borrows env, plan, log. Threads: control thread. */
 #pragma once
+#include "jobs/ask.h"
 #include "jobs/attempt.h"
 #include "jobs/restart.h"
 
@@ -39,8 +40,9 @@ struct job_options {
 	struct attempt_listener listen;
 	/* An attempt failed and another follows (or not). */
 	void (*failed)(void *arg, const struct err *e, const struct restart_decision *d);
-	/* A request of job_checkpoint was served (durable), or will not be (why is set, r is NULL).
-	 * Once each, from a later step, end or stop, never from within job_checkpoint. May be NULL. */
+	/* What job_ask accepted was done (durable), or will not be (why is set, r is NULL). Once each,
+	 * from a later step, end or stop, never from within job_ask. Not for a stop: the job's end
+	 * is its answer. May be NULL. */
 	void (*answered)(void *arg, uint64_t request, const struct checkpoint_record *r,
 			 const struct err *why);
 };
@@ -64,7 +66,7 @@ struct job_recovery {
 	uint64_t below_slot, below_id;  /* a fresh lineage over older state */
 };
 
-#define JOB_REQUESTS_MAX CO_REQUESTS_MAX /* manual checkpoints asked for and not answered yet */
+#define JOB_REQUESTS_MAX CO_REQUESTS_MAX /* asked for and not answered yet */
 #define JOB_HISTORY_MAX 4096 /* checkpoint records kept for the report, newest; by feel */
 
 struct job;
@@ -94,9 +96,11 @@ uint64_t job_wait_until(const struct job *j);
 void job_wait_over(struct job *j);
 /* Checkpoint, then stop. While WAITING or OWNED: stops as it is (nothing is running). */
 void job_stop(struct job *j);
-/* RUNNING: a manual checkpoint; answered tells what became of it. request: the asker's number, not
- * 0. E_REFUSED: no attempt is running, or it is ending; E_LIMIT: JOB_REQUESTS_MAX wait already. */
-RC job_checkpoint(struct job *j, uint64_t request, struct err *e);
+/* Whether this can be asked now, and why not: E_REFUSED: no attempt is running, or it is ending, or
+ * this comes with a later version; E_LIMIT: JOB_REQUESTS_MAX wait already. */
+RC job_may_ask(const struct job *j, const struct job_ask *a, struct err *e);
+/* The same, and it is begun; answered tells what became of it. A stop is job_stop, as it says. */
+RC job_ask(struct job *j, const struct job_ask *a, struct err *e);
 /* How often it was restarted in a row, for whoever supervises. */
 const struct restart_state *job_restarts(const struct job *j);
 

@@ -1,18 +1,45 @@
-/* job_requests.c - checkpoints asked for by somebody: each request that was accepted is answered
+/* job_requests.c - what is asked for by somebody: each request that was accepted is answered
  * exactly once, by the attempt that took it or, when that is gone without a word, by the job. See
  * job.h. */
 #include "jobs/job_in.h"
 
-RC job_checkpoint(struct job *j, uint64_t request, struct err *e)
+/* What this version can be asked for by name, and does not do yet. */
+static const char *later(const struct job_ask *a)
 {
+	if (a->full)
+		return "a full checkpoint";
+	if (a->drain)
+		return "a drain";
+	if (a->savepoint || a->kind == ASK_SAVEPOINT)
+		return "a savepoint";
+	return a->kind == ASK_CHECKPOINT || a->kind == ASK_STOP ? NULL : ask_kind_name(a->kind);
+}
+
+RC job_may_ask(const struct job *j, const struct job_ask *a, struct err *e)
+{
+	if (later(a))
+		return ERR(e, E_REFUSED, "%s comes with a later version", later(a));
+	if (a->kind == ASK_STOP)
+		return OK;
 	if (j->state != JOB_RUNNING)
 		return ERR(e, E_REFUSED, "no checkpoint can be taken now: the job is %s",
 			   job_state_name(j->state));
 	if (j->n_asked == JOB_REQUESTS_MAX)
 		return ERR(e, E_LIMIT, "%u checkpoints were asked for and are not taken yet", j->n_asked);
-	if (attempt_checkpoint(j->attempt, request, job_now_us(j), e) != OK)
+	return OK;
+}
+
+RC job_ask(struct job *j, const struct job_ask *a, struct err *e)
+{
+	if (job_may_ask(j, a, e) != OK)
 		return e->code;
-	j->asked[j->n_asked++] = request;
+	if (a->kind == ASK_STOP) {
+		job_stop(j);
+		return OK;
+	}
+	if (attempt_ask(j->attempt, a, job_now_us(j), e) != OK)
+		return e->code;
+	j->asked[j->n_asked++] = a->request;
 	return OK;
 }
 

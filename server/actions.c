@@ -15,9 +15,15 @@ static bool is_open(const struct action *a)
 	return a && a->id && !a->over;
 }
 
-static bool is_open_of(const struct action *a, const char *job, enum action_kind kind)
+/* Kinds that are looked for: those from first to last. */
+struct kinds {
+	enum action_kind first, last;
+};
+static const struct kinds asks = {ACTION_CHECKPOINT, ACTION_GC};
+
+static bool is_open_of(const struct action *a, const char *job, struct kinds k)
 {
-	return is_open(a) && a->kind == kind && !strcmp(a->job, job);
+	return is_open(a) && a->kind >= k.first && a->kind <= k.last && !strcmp(a->job, job);
 }
 
 struct action *actions_new(struct actions *as, const char *job, enum action_kind kind,
@@ -52,23 +58,43 @@ void actions_forget(struct actions *as, uint64_t id)
 		a->id = 0;
 }
 
-struct action *actions_open(struct actions *as, const char *job, enum action_kind kind)
+static struct action *oldest_open(struct actions *as, const char *job, struct kinds k)
 {
 	struct action *oldest = NULL;
 	for (size_t i = 0; i < ACTIONS_KEPT; i++) {
 		struct action *a = as->ring[i];
-		if (is_open_of(a, job, kind) && (!oldest || a->id < oldest->id))
+		if (is_open_of(a, job, k) && (!oldest || a->id < oldest->id))
 			oldest = a;
 	}
 	return oldest;
 }
 
-unsigned actions_count_open(const struct actions *as, const char *job, enum action_kind kind)
+static unsigned count_open(const struct actions *as, const char *job, struct kinds k)
 {
 	unsigned n = 0;
 	for (size_t i = 0; i < ACTIONS_KEPT; i++)
-		n += is_open_of(as->ring[i], job, kind);
+		n += is_open_of(as->ring[i], job, k);
 	return n;
+}
+
+struct action *actions_open(struct actions *as, const char *job, enum action_kind kind)
+{
+	return oldest_open(as, job, (struct kinds){kind, kind});
+}
+
+unsigned actions_count_open(const struct actions *as, const char *job, enum action_kind kind)
+{
+	return count_open(as, job, (struct kinds){kind, kind});
+}
+
+struct action *actions_open_ask(struct actions *as, const char *job)
+{
+	return oldest_open(as, job, asks);
+}
+
+unsigned actions_count_asks(const struct actions *as, const char *job)
+{
+	return count_open(as, job, asks);
 }
 
 static void write_value(struct json_out *o, const char *key, const char *text)

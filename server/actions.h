@@ -34,6 +34,9 @@ struct action *actions_find(struct actions *as, uint64_t id);
 /* The oldest of a job that is of this kind and not over; NULL: there is none. */
 struct action *actions_open(struct actions *as, const char *job, enum action_kind kind);
 unsigned actions_count_open(const struct actions *as, const char *job, enum action_kind kind);
+/* The same of all that the job's process answers (action_is_ask). */
+struct action *actions_open_ask(struct actions *as, const char *job);
+unsigned actions_count_asks(const struct actions *as, const char *job);
 /* It has ended: who watches the job is told. */
 void actions_over(struct actions *as, struct feed *f, uint64_t id, const struct err *error,
 		  uint64_t checkpoint);

@@ -10,7 +10,9 @@
 #include <string.h>
 
 static const char *const kinds[] = {
-	[ACTION_CHECKPOINT] = "checkpoint", [ACTION_STOP] = "stop",
+	[ACTION_CHECKPOINT] = "checkpoint", [ACTION_SAVEPOINT] = "savepoint",
+	[ACTION_PIN] = "pin",               [ACTION_UNPIN] = "unpin",
+	[ACTION_GC] = "gc",                 [ACTION_STOP] = "stop",
 	[ACTION_CANCEL] = "cancel",         [ACTION_RESTART] = "restart",
 	[ACTION_RESCALE] = "rescale",       [ACTION_REMOVE] = "remove",
 	[ACTION_SUBMIT] = "submit",
@@ -75,7 +77,7 @@ static RC take_rest(struct api_call *c, const char *rest, const char **method, s
 			return OK;
 		}
 	return ERR(e, E_NOT_FOUND, "no such path: a job has checkpoints, log, events (GET) and "
-		   "checkpoint, stop, cancel, restart, rescale, remove (POST)");
+		   "checkpoint, savepoint, pin, unpin, gc, stop, cancel, restart, rescale, remove (POST)");
 }
 
 static RC take_path(struct api_call *c, const char *path, const char **method, struct err *e)
@@ -163,6 +165,17 @@ static RC take_sets(struct api_call *c, const struct http_request *r, struct err
 	return OK;
 }
 
+static const char *act_query(enum action_kind k)
+{
+	static const char *const reads[] = {
+		[ACTION_CHECKPOINT] = " full ",   [ACTION_SAVEPOINT] = " name ",
+		[ACTION_PIN] = " id ",            [ACTION_UNPIN] = " id ",
+		[ACTION_GC] = " dry_run ",        [ACTION_STOP] = " drain savepoint name ",
+		[ACTION_RESCALE] = " parallelism ", [ACTION_SUBMIT] = NULL,
+	};
+	return reads[k] ? reads[k] : " ";
+}
+
 /* What each path reads; everything else is a slip that must not be passed over. */
 static const char *reads_query(const struct api_call *c)
 {
@@ -172,10 +185,42 @@ static const char *reads_query(const struct api_call *c)
 	case API_LOG:
 		return " tail follow ";
 	case API_ACT:
-		return c->kind == ACTION_RESCALE ? " parallelism " : " ";
+		return act_query(c->kind);
 	default:
 		return " ";
 	}
+}
+
+static RC take_ask(struct api_call *c, const struct http_request *r, struct err *e)
+{
+	static const enum ask_kind asks[] = {
+		[ACTION_CHECKPOINT] = ASK_CHECKPOINT, [ACTION_SAVEPOINT] = ASK_SAVEPOINT,
+		[ACTION_PIN] = ASK_PIN,               [ACTION_UNPIN] = ASK_UNPIN,
+		[ACTION_GC] = ASK_GC,                 [ACTION_STOP] = ASK_STOP,
+	};
+	const char *name = http_query(r, "name", 0), *id = http_query(r, "id", 0);
+	char *end = NULL;
+	struct err why = {0};
+	if (c->what != API_ACT || c->kind > ACTION_STOP)
+		return OK;
+	c->ask.kind = asks[c->kind];
+	if (take_flag(r, "full", &c->ask.full, e) != OK ||
+	    take_flag(r, "drain", &c->ask.drain, e) != OK ||
+	    take_flag(r, "savepoint", &c->ask.savepoint, e) != OK ||
+	    take_flag(r, "dry_run", &c->ask.dry_run, e) != OK)
+		return e->code;
+	if (name && ask_name_check(name, &why) != OK)
+		return ERR(e, E_USAGE, "%s", why.text);
+	if (name && c->kind == ACTION_STOP && !c->ask.savepoint)
+		return ERR(e, E_USAGE, "name=%s is for savepoint=1", name);
+	snprintf(c->ask.name, sizeof c->ask.name, "%s", name ? name : "");
+	if (id)
+		c->ask.id = strtoull(id, &end, 10);
+	if (id && (*id < '0' || *id > '9' || *end || !c->ask.id))
+		return ERR(e, E_USAGE, "id=%.40s: the number of a checkpoint is expected", id);
+	if (!id && (c->kind == ACTION_PIN || c->kind == ACTION_UNPIN))
+		return ERR(e, E_USAGE, "%s which checkpoint? ?id=N", action_kind_name(c->kind));
+	return OK;
 }
 
 static RC take_query(struct api_call *c, const struct http_request *r, struct err *e)
@@ -195,7 +240,8 @@ static RC take_query(struct api_call *c, const struct http_request *r, struct er
 	if (take_number(r, "parallelism", 1, 32768, &c->parallelism, e) != OK ||
 	    take_number(r, "tail", 0, API_TAIL_MAX, &c->tail, e) != OK ||
 	    take_flag(r, "replace", &c->replace, e) != OK ||
-	    take_flag(r, "follow", &c->follow, e) != OK || take_sets(c, r, e) != OK)
+	    take_flag(r, "follow", &c->follow, e) != OK || take_sets(c, r, e) != OK ||
+	    take_ask(c, r, e) != OK)
 		return e->code;
 	if (c->what == API_ACT && c->kind == ACTION_RESCALE && !c->parallelism)
 		return ERR(e, E_USAGE, "rescale to what? ?parallelism=N");

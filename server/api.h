@@ -3,6 +3,7 @@
  * Pure but for the answers. Threads: the loop's. */
 #pragma once
 #include "base/json.h"
+#include "jobs/ask.h"
 #include "server/entry.h"
 #include "server/http.h"
 
@@ -19,7 +20,13 @@ enum api_what {
 };
 
 enum action_kind {
+	/* the job's process answers */
 	ACTION_CHECKPOINT,
+	ACTION_SAVEPOINT,
+	ACTION_PIN,
+	ACTION_UNPIN,
+	ACTION_GC,
+	/* its life does */
 	ACTION_STOP,
 	ACTION_CANCEL,
 	ACTION_RESTART,
@@ -28,6 +35,10 @@ enum action_kind {
 	ACTION_SUBMIT, /* never asked for by name: a submit that replaces what runs */
 };
 const char *action_kind_name(enum action_kind k); /* "checkpoint" */
+static inline bool action_is_ask(enum action_kind k)
+{
+	return k < ACTION_STOP;
+}
 
 #define API_TAIL_MAX 1000000 /* lines */
 
@@ -39,6 +50,7 @@ struct api_call {
 	bool stream;              /* an action whose events are wanted */
 	/* query; strings borrowed from the request */
 	const char *file;
+	struct job_ask ask;       /* of an ask, and of a stop; without its request */
 	bool replace, follow;
 	unsigned parallelism, tail;
 	const char *set[ENTRY_SETS_MAX];

@@ -129,7 +129,7 @@ static RC heard_answer(struct managed *m, const char *body, size_t len, struct e
 	if (answer_read(&a, body, len, m->s->mem, e) != OK)
 		return e->code;
 	const struct action *asked = actions_find(&m->s->actions, a.request);
-	if (asked && (asked->kind != ACTION_CHECKPOINT || strcmp(asked->job, m->entry.name)))
+	if (asked && (!action_is_ask(asked->kind) || strcmp(asked->job, m->entry.name)))
 		return ERR(e, E_INVALID, "an answer to what it was not asked");
 	if (a.checkpoint)
 		m->checkpoint = a.checkpoint;
@@ -178,13 +178,13 @@ static void on_closed(void *arg)
 	process_kill(arg);
 }
 
-/* Checkpoints that were asked for and not answered. */
-static void fail_checkpoints(struct managed *m)
+/* What it was asked and has not answered. */
+static void fail_asks(struct managed *m)
 {
 	struct err e = {0};
 	ERR(&e, E_IO, "the job's process ended before the checkpoint was complete");
 	const struct action *a;
-	while ((a = actions_open(&m->s->actions, m->entry.name, ACTION_CHECKPOINT)))
+	while ((a = actions_open_ask(&m->s->actions, m->entry.name)))
 		actions_over(&m->s->actions, &m->feed, a->id, &e, 0);
 }
 
@@ -198,13 +198,25 @@ static void on_gone(void *arg, int status, int number)
 	m->up = false;
 	mem_put(m->s->mem, m->facts);
 	m->facts = NULL;
-	fail_checkpoints(m);
+	fail_asks(m);
 	managed_facts_came(m); /* who waited for them gets what there is */
 	managed_heard(m, &(struct life_event){.kind = LIFE_EV_GONE, .status = status, .signal = number,
 					      .random = rng_next(m->s->env->rng)});
 }
 
 /* ---- starting it ---- */
+
+/* As it was asked for; a restart, a replacement and the server's own end mean a plain one. */
+static void send_stop(struct managed *m)
+{
+	struct bytes body;
+	struct job_ask ask = m->stop;
+	ask.kind = ASK_STOP;
+	bytes_init(&body, m->s->mem);
+	request_write(&ask, &body);
+	wire_send(m->wire, WIRE_REQUEST, &body);
+	bytes_close(&body);
+}
 
 static RC send_start(struct managed *m, const struct entry *en, uint64_t lock_wait_us, char *dir,
 		     char *log, struct err *e)
@@ -221,11 +233,9 @@ static RC send_start(struct managed *m, const struct entry *en, uint64_t lock_wa
 		rc = ERR(e, E_NO_MEMORY, "no memory to start a process");
 	else
 		wire_send(m->wire, WIRE_START, &body);
-	bytes_clear(&body);
-	bytes_put_text(&body, "{}");
-	if (rc == OK && m->stop_spawn)
-		wire_send(m->wire, WIRE_STOP, &body);
 	bytes_close(&body);
+	if (rc == OK && m->stop_spawn)
+		send_stop(m);
 	if (rc == OK && feed_is_watched(&m->feed))
 		m->feed.watched(m->feed.arg, true);
 	return rc;
@@ -282,14 +292,9 @@ void process_start(struct managed *m, const struct entry *en)
 
 void process_tell_stop(struct managed *m)
 {
-	struct bytes body;
 	m->stop_spawn = true; /* if it is not there yet */
-	if (!m->wire)
-		return;
-	bytes_init(&body, m->s->mem);
-	bytes_put_text(&body, "{}");
-	wire_send(m->wire, WIRE_STOP, &body);
-	bytes_close(&body);
+	if (m->wire)
+		send_stop(m);
 }
 
 void process_kill(struct managed *m)

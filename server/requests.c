@@ -84,24 +84,26 @@ static RC needs_process(const struct managed *m, struct err *e)
 		   life_is_final(managed_state(m)) ? "; start it with: weir restart" : " now");
 }
 
-static RC act_checkpoint(struct managed *m, struct http_request *r, const struct api_call *c,
-			 struct err *e)
+static RC act_ask(struct managed *m, struct http_request *r, const struct api_call *c,
+		  struct err *e)
 {
 	struct bytes body;
 	struct actions *as = &m->s->actions;
+	struct job_ask ask = c->ask;
 	if (needs_process(m, e) != OK)
 		return e->code;
 	/* As the process says it; but it may hang. */
-	if (actions_count_open(as, m->entry.name, ACTION_CHECKPOINT) >= JOB_REQUESTS_MAX)
+	if (actions_count_asks(as, m->entry.name) >= JOB_REQUESTS_MAX)
 		return ERR(e, E_LIMIT, "%u checkpoints were asked for and are not taken yet",
 			   JOB_REQUESTS_MAX);
-	const struct action *a = actions_new(as, m->entry.name, ACTION_CHECKPOINT, e);
+	const struct action *a = actions_new(as, m->entry.name, c->kind, e);
 	if (!a)
 		return e->code;
 	server_accepted(m, r, c, a);
 	bytes_init(&body, m->s->mem);
-	request_write(a->id, &body);
-	wire_send(m->wire, WIRE_CHECKPOINT, &body);
+	ask.request = a->id;
+	request_write(&ask, &body);
+	wire_send(m->wire, WIRE_REQUEST, &body);
 	bytes_close(&body);
 	return OK;
 }
@@ -127,6 +129,10 @@ static RC act_life(struct managed *m, struct http_request *r, const struct api_c
 		actions_forget(&s->actions, a->id);
 		return e->code;
 	}
+	if (c->kind == ACTION_STOP) {
+		m->stop = c->ask;
+		m->stop.request = a->id;
+	}
 	/* The asker first: what is performed may be over, and the job gone, at once. */
 	server_accepted(m, r, c, a);
 	managed_perform(m);
@@ -137,8 +143,8 @@ static RC act(struct managed *m, struct http_request *r, const struct api_call *
 {
 	if (managed_live(m, e) != OK)
 		return e->code;
-	if (c->kind == ACTION_CHECKPOINT)
-		return act_checkpoint(m, r, c, e);
+	if (action_is_ask(c->kind))
+		return act_ask(m, r, c, e);
 	return act_life(m, r, c, e);
 }
 
@@ -205,7 +211,7 @@ static void do_act(struct managed *m, struct http_request *r, const struct api_c
 	else if (!m->version || m->dropping)
 		rc = ERR(&e, E_REFUSED, "job '%s' is being %s at this moment", m->entry.name,
 			 m->version ? "removed" : "submitted");
-	else if (c->kind == ACTION_RESCALE || (c->kind != ACTION_CHECKPOINT && !m->configured))
+	else if (c->kind == ACTION_RESCALE || (!action_is_ask(c->kind) && !m->configured))
 		rc = act_later(m, r, c, &e);
 	else
 		rc = act(m, r, c, &e);

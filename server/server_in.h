@@ -47,6 +47,7 @@ struct managed {
 	/* its process */
 	struct life_do *spawn;     /* the SPAWN under way: the entry is being read; likewise */
 	bool spawning, kill_spawn, stop_spawn;
+	struct job_ask stop;       /* how the stop under way was asked for; request 0: there is none */
 	struct loop_child *child;
 	struct wire *wire;
 	bool up;

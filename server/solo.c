@@ -99,21 +99,25 @@ static void answer_about(struct solo *s, struct http_request *r)
 
 static RC act(struct solo *s, struct http_request *r, const struct api_call *c, struct err *e)
 {
-	if (c->kind != ACTION_CHECKPOINT && c->kind != ACTION_STOP)
+	if (!action_is_ask(c->kind) && c->kind != ACTION_STOP)
 		return ERR(e, E_REFUSED, "job '%s' runs under `weir run`, which can be shown, asked for a "
 			   "checkpoint and stopped; for the rest submit it to a server: weir serve",
 			   s->c.name);
 	const struct action *a = actions_new(&s->actions, s->c.name, c->kind, e);
 	if (!a)
 		return e->code;
-	if (c->kind == ACTION_CHECKPOINT && s->c.checkpoint(s->c.arg, a->id, e) != OK) {
+	struct job_ask ask = c->ask;
+	struct err why = {0};
+	ask.request = a->id;
+	if (action_is_ask(c->kind) && s->c.ask(s->c.arg, &ask, e) != OK) {
 		actions_forget(&s->actions, a->id);
 		return e->code;
 	}
 	if (actions_accept(&s->actions, &s->feed, r, c, a))
 		tell_job(s, feed_tell_newest);
-	if (c->kind == ACTION_STOP)
-		s->c.stop(s->c.arg);
+	/* Who asks for a stop sees it begin. */
+	if (c->kind == ACTION_STOP && s->c.ask(s->c.arg, &ask, &why) != OK)
+		actions_over(&s->actions, &s->feed, ask.request, &why, 0);
 	return OK;
 }
 
@@ -264,25 +268,21 @@ static void on_look(void *arg)
 		loop_stop(s->c.loop);
 }
 
-static void end_actions(struct solo *s, enum action_kind kind, const struct err *error)
-{
-	const struct action *a;
-	while ((a = actions_open(&s->actions, s->c.name, kind)))
-		actions_over(&s->actions, &s->feed, a->id, error, s->checkpoint);
-}
-
 void solo_ended(struct solo *s, int exit, const struct err *error)
 {
 	struct loop_timer *limit = NULL, *look = NULL;
 	struct err e = {0}, unanswered = {0};
+	const struct action *a;
 	s->exit = exit;
 	if (error->code != OK)
 		snprintf(s->error, sizeof s->error, "%s", error->text);
 	bool anybody = http_counts(s->http).connections;
 	solo_changed(s);
 	ERR(&unanswered, E_REFUSED, "the job ended before the checkpoint was complete");
-	end_actions(s, ACTION_CHECKPOINT, &unanswered);
-	end_actions(s, ACTION_STOP, error);
+	while ((a = actions_open_ask(&s->actions, s->c.name)))
+		actions_over(&s->actions, &s->feed, a->id, &unanswered, s->checkpoint);
+	while ((a = actions_open(&s->actions, s->c.name, ACTION_STOP)))
+		actions_over(&s->actions, &s->feed, a->id, error, s->checkpoint);
 	feed_close(&s->feed);
 	if (anybody && loop_timer_open(&limit, s->c.loop, on_last_words, s, &e) == OK &&
 	    loop_timer_open(&look, s->c.loop, on_look, s, &e) == OK) {

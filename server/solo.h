@@ -1,6 +1,6 @@
 /* solo.h - the one job of `weir run` behind the protocol of a server (docs/REST.md), on a socket in
- * its directory: show, events, checkpoints, checkpoint and stop; whatever needs a server is refused
- * and says so.
+ * its directory: show, events, checkpoints, and what a job itself is asked (jobs/ask.h); whatever needs a
+ * server is refused and says so.
  * Threads: the loop's. */
 #pragma once
 #include "base/env.h"
@@ -19,8 +19,7 @@ struct solo_config {
 	const char *(*state)(void *arg);      /* as REST.md names states */
 	uint32_t (*attempt)(void *arg);
 	bool (*facts)(void *arg, struct json_out *o); /* one value; false: none now, nothing written */
-	RC (*checkpoint)(void *arg, uint64_t request, struct err *e);
-	void (*stop)(void *arg);
+	RC (*ask)(void *arg, const struct job_ask *a, struct err *e);
 	void *arg;
 };
 

@@ -19,8 +19,7 @@
 enum wire_kind {
 	/* to the process */
 	WIRE_START,      /* what to run: the first frame */
-	WIRE_STOP,       /* a final checkpoint, then end */
-	WIRE_CHECKPOINT, /* request */
+	WIRE_REQUEST,    /* what is asked of the job, a stop too */
 	WIRE_ASK,        /* facts, once */
 	WIRE_WATCH,      /* on: facts each second, and records, until off */
 	/* to the server */
@@ -30,7 +29,7 @@ enum wire_kind {
 	WIRE_ENDED,      /* its last word */
 	WIRE_FACTS,
 	WIRE_RECORD,     /* a checkpoint was completed or failed; some are left out */
-	WIRE_ANSWER,     /* of WIRE_CHECKPOINT */
+	WIRE_ANSWER,     /* to a WIRE_REQUEST; a stop's is WIRE_ENDED */
 	WIRE_KINDS,
 };
 

@@ -77,9 +77,19 @@ void up_write(uint64_t checkpoint, struct bytes *to)
 	put_one("checkpoint", checkpoint, to);
 }
 
-void request_write(uint64_t request, struct bytes *to)
+void request_write(const struct job_ask *a, struct bytes *to)
 {
-	put_one("request", request, to);
+	struct json_out o;
+	begin(&o, to);
+	jout_kv_string(&o, "ask", ask_kind_name(a->kind));
+	jout_kv_uint(&o, "request", a->request);
+	jout_kv_bool(&o, "full", a->full);
+	jout_kv_bool(&o, "drain", a->drain);
+	jout_kv_bool(&o, "savepoint", a->savepoint);
+	jout_kv_bool(&o, "dry_run", a->dry_run);
+	jout_kv_string(&o, "name", a->name);
+	jout_kv_uint(&o, "id", a->id);
+	jout_object_end(&o);
 }
 
 void answer_write(const struct word_answer *a, struct bytes *to)
@@ -265,6 +275,16 @@ void start_close(struct word_start *s, struct mem *mem)
 	memset(s, 0, sizeof *s);
 }
 
+static enum ask_kind take_ask_kind(struct word *w)
+{
+	const char *what = take_text(w, "ask");
+	unsigned i = 0;
+	while (i < ASK_KINDS && strcmp(what, ask_kind_name((enum ask_kind)i)))
+		i++;
+	w->bad |= i == ASK_KINDS;
+	return (enum ask_kind)i;
+}
+
 static RC take_one(const char *key, uint64_t *n, const char *body, size_t len, struct mem *mem,
 		   struct err *e)
 {
@@ -279,9 +299,22 @@ RC up_read(uint64_t *checkpoint, const char *body, size_t len, struct mem *mem, 
 	return take_one("checkpoint", checkpoint, body, len, mem, e);
 }
 
-RC request_read(uint64_t *request, const char *body, size_t len, struct mem *mem, struct err *e)
+RC request_read(struct job_ask *a, const char *body, size_t len, struct mem *mem, struct err *e)
 {
-	return take_one("request", request, body, len, mem, e);
+	struct word w;
+	memset(a, 0, sizeof *a);
+	word_open(&w, body, len, mem);
+	a->kind = take_ask_kind(&w);
+	a->request = take_uint(&w, w.v, "request");
+	a->full = take_bool(&w, "full");
+	a->drain = take_bool(&w, "drain");
+	a->savepoint = take_bool(&w, "savepoint");
+	a->dry_run = take_bool(&w, "dry_run");
+	const char *name = take_text(&w, "name");
+	w.bad |= strlen(name) > ASK_NAME_MAX;
+	snprintf(a->name, sizeof a->name, "%s", name);
+	a->id = take_uint(&w, w.v, "id");
+	return word_close(&w, "request", e);
 }
 
 RC answer_read(struct word_answer *a, const char *body, size_t len, struct mem *mem, struct err *e)

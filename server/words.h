@@ -25,13 +25,13 @@ void start_close(struct word_start *s, struct mem *mem); /* what start_read made
 void up_write(uint64_t checkpoint, struct bytes *to);
 RC up_read(uint64_t *checkpoint, const char *body, size_t len, struct mem *mem, struct err *e);
 
-/* WIRE_CHECKPOINT and its answer */
+/* WIRE_REQUEST, and the answer to all but a stop */
 struct word_answer {
 	uint64_t request, checkpoint;
 	struct err error;            /* code OK: done */
 };
-void request_write(uint64_t request, struct bytes *to);
-RC request_read(uint64_t *request, const char *body, size_t len, struct mem *mem, struct err *e);
+void request_write(const struct job_ask *a, struct bytes *to);
+RC request_read(struct job_ask *a, const char *body, size_t len, struct mem *mem, struct err *e);
 void answer_write(const struct word_answer *a, struct bytes *to);
 RC answer_read(struct word_answer *a, const char *body, size_t len, struct mem *mem, struct err *e);
 

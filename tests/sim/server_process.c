@@ -65,7 +65,10 @@ INSTEAD(void, wire_send, struct wire *w, enum wire_kind kind, const struct bytes
 	struct err e = {0};
 	struct loop_child *c = w->child;
 	CHECK(c);
-	if (kind == WIRE_STOP)
+	struct job_ask ask = {0};
+	if (kind == WIRE_REQUEST &&
+	    request_read(&ask, (const char *)body->data, body->len, &the_world->words, &e) == OK &&
+	    ask.kind == ASK_STOP)
 		c->stops = true;
 	if (kind != WIRE_START)
 		return;

@@ -60,7 +60,8 @@ static enum rc ask(struct fix *f)
 	struct err e = {0};
 	uint32_t answers = f->w.answers;
 	CHECK(++f->asked < REQUESTS_MAX);
-	enum rc rc = job_checkpoint(f->w.job, f->asked, &e);
+	struct job_ask a = {.kind = ASK_CHECKPOINT, .request = f->asked};
+	enum rc rc = job_ask(f->w.job, &a, &e);
 	WORLD_CHECK(&f->w, f->w.answers == answers); /* never from within */
 	WORLD_CHECK(&f->w, (rc == OK) == !e.text[0]);
 	f->accepted[f->asked] = rc == OK;

@@ -78,7 +78,8 @@ static void on_printed(void *arg)
 static void ask(struct world *w)
 {
 	struct err e = {0};
-	EXPECT_OK(drive_checkpoint(w->drive, ++w->asked, &e), &e);
+	struct job_ask a = {.kind = ASK_CHECKPOINT, .request = ++w->asked};
+	EXPECT_OK(drive_ask(w->drive, &a, &e), &e);
 }
 
 static void on_answered(void *arg, uint64_t request, const struct checkpoint_record *r,
@@ -181,7 +182,7 @@ TEST(a_stop_from_a_callback_ends_it_with_a_checkpoint)
 	EXPECT(w.stoppings == 1 && w.signal == 0);
 	const struct checkpoint_record *r = job_history(w.job, &n);
 	EXPECT(n && r[n - 1].kind == CO_STOP && r[n - 1].completed);
-	EXPECT(drive_checkpoint(w.drive, 1, &e) == E_REFUSED);
+	EXPECT(drive_ask(w.drive, &(struct job_ask){.request = 1}, &e) == E_REFUSED);
 	close_world(&w);
 }
 

@@ -108,10 +108,6 @@ TEST(small_words_arrive)
 	EXPECT_OK(up_read(&n, body(&f), f.b.len, &f.mem, &f.e), &f.e);
 	EXPECT(n == 41);
 	bytes_clear(&f.b);
-	request_write(1u << 31, &f.b);
-	EXPECT_OK(request_read(&n, body(&f), f.b.len, &f.mem, &f.e), &f.e);
-	EXPECT(n == 1u << 31);
-	bytes_clear(&f.b);
 	watch_write(true, &f.b);
 	EXPECT_OK(watch_read(&on, body(&f), f.b.len, &f.mem, &f.e), &f.e);
 	EXPECT(on);
@@ -119,6 +115,51 @@ TEST(small_words_arrive)
 	answer_write(&sent, &f.b);
 	EXPECT_OK(answer_read(&a, body(&f), f.b.len, &f.mem, &f.e), &f.e);
 	EXPECT(a.request == 12 && a.checkpoint == 99 && a.error.code == OK);
+	close_fix(&f);
+}
+
+static bool same_ask(const struct job_ask *a, const struct job_ask *b)
+{
+	return a->kind == b->kind && a->request == b->request && a->full == b->full &&
+	       a->drain == b->drain && a->savepoint == b->savepoint && a->dry_run == b->dry_run &&
+	       !strcmp(a->name, b->name) && a->id == b->id;
+}
+
+TEST(whatever_may_be_asked_arrives_as_it_was_asked)
+{
+	struct fix f;
+	struct job_ask got, sent[] = {
+		{.kind = ASK_CHECKPOINT, .request = UINT64_C(1) << 31, .full = true},
+		{.kind = ASK_SAVEPOINT, .request = 2, .name = "before-v2"},
+		{.kind = ASK_PIN, .request = 3, .id = UINT64_C(1) << 62},
+		{.kind = ASK_UNPIN, .request = 4, .id = 1},
+		{.kind = ASK_GC, .request = 5, .dry_run = true},
+		{.kind = ASK_STOP, .drain = true, .savepoint = true}};
+	open_fix(&f);
+	memset(sent[5].name, 'x', ASK_NAME_MAX);
+	for (size_t i = 0; i < sizeof sent / sizeof *sent; i++) {
+		bytes_clear(&f.b);
+		request_write(&sent[i], &f.b);
+		EXPECT_OK(request_read(&got, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+		EXPECT(same_ask(&got, &sent[i]));
+		for (size_t len = 0; len < f.b.len; len++) {
+			f.e = (struct err){0};
+			EXPECT(request_read(&got, body(&f), len, &f.mem, &f.e) == E_INVALID);
+		}
+		f.e = (struct err){0};
+	}
+	close_fix(&f);
+}
+
+TEST(a_name_longer_than_a_savepoint_has_is_no_word)
+{
+	struct fix f;
+	struct job_ask got, sent = {.kind = ASK_SAVEPOINT, .request = 1};
+	open_fix(&f);
+	memset(sent.name, 'x', ASK_NAME_MAX);
+	bytes_printf(&f.b, "{\"ask\":\"savepoint\",\"request\":1,\"full\":false,\"drain\":false,"
+		     "\"savepoint\":false,\"dry_run\":false,\"name\":\"%sx\",\"id\":0}", sent.name);
+	EXPECT(request_read(&got, body(&f), f.b.len, &f.mem, &f.e) == E_INVALID);
 	close_fix(&f);
 }
 
@@ -156,6 +197,8 @@ int main(void)
 		T(what_may_be_absent_stays_absent),
 		T(a_failure_and_an_end_carry_their_error_and_its_class),
 		T(small_words_arrive),
+		T(whatever_may_be_asked_arrives_as_it_was_asked),
+		T(a_name_longer_than_a_savepoint_has_is_no_word),
 		T(what_is_no_word_is_refused_as_a_whole),
 	};
 	return RUN(tests);
