@@ -133,6 +133,26 @@ struct manifest_intent *manifest_add_intent(struct manifest *m)
 	return ADD(m, m->intent, m->n_intents);
 }
 
+struct manifest_sum *manifest_add_sum(struct manifest *m, struct manifest_op *op)
+{
+	return ADD(m, op->sum, op->n_sums);
+}
+
+struct manifest_edge *manifest_add_edge(struct manifest *m)
+{
+	return ADD(m, m->edge, m->n_edges);
+}
+
+struct manifest_check *manifest_add_check(struct manifest *m)
+{
+	return ADD(m, m->check, m->n_checks);
+}
+
+struct manifest_move *manifest_add_move(struct manifest *m)
+{
+	return ADD(m, m->todo.move, m->todo.n);
+}
+
 uint32_t manifest_file(struct manifest *m, const struct part_file *f)
 {
 	for (uint32_t i = 0; i < m->n_files; i++)
@@ -220,6 +240,33 @@ const struct manifest_op *manifest_find_op(const struct manifest *m, const char 
 		if (!strcmp(m->op[i].id, id))
 			return &m->op[i];
 	return NULL;
+}
+
+const struct manifest_edge *manifest_find_edge(const struct manifest *m, const char *from,
+					       const char *to, uint32_t input)
+{
+	for (uint32_t i = 0; i < m->n_edges; i++)
+		if (m->edge[i].input == input && !strcmp(m->edge[i].from, from) &&
+		    !strcmp(m->edge[i].to, to))
+			return &m->edge[i];
+	return NULL;
+}
+
+bool manifest_accepts(const struct manifest *m, uint32_t lineage)
+{
+	bool is = lineage == m->lineage;
+	for (uint32_t i = 0; i < m->n_accepts && !is; i++)
+		is = m->accepts[i] == lineage;
+	return is;
+}
+
+uint64_t manifest_features(const struct manifest *m)
+{
+	uint64_t counts = m->n_edges || m->ledger.file ? FEATURE_COUNTS : 0;
+	for (uint32_t i = 0; i < m->n_ops && !counts; i++)
+		counts = m->op[i].counted ? FEATURE_COUNTS : 0;
+	return counts | (m->origin.id || m->n_accepts ? FEATURE_ORIGIN : 0) |
+	       (m->todo.kind != TODO_NONE ? FEATURE_TODO : 0) | (m->n_checks ? FEATURE_CHECKS : 0);
 }
 
 static void add_inline(struct manifest *m, struct section_ref *ref, void *arg)

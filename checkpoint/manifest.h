@@ -48,6 +48,12 @@ struct manifest_section {
 	const uint8_t *data;    /* when ref.file is SECTION_INLINE: ref.bytes bytes */
 };
 
+/* The sum of one value field over a keyed state. */
+struct manifest_sum {
+	const char *field;
+	__int128 sum;
+};
+
 struct manifest_op {
 	const char *id, *type;
 	uint32_t state_version;
@@ -57,6 +63,60 @@ struct manifest_op {
 	uint32_t n_keyed;
 	struct manifest_section *section;
 	uint32_t n_sections;
+
+	bool counted;               /* the numbers below were taken; else all are 0 */
+	uint64_t in, out, skipped;  /* records of all subtasks since the lineage began */
+	uint64_t keys;              /* in its keyed state */
+	struct manifest_sum *sum;
+	uint32_t n_sums;
+};
+
+/* Records, and the sum of their hashes mod 2^64 (0 without audit), since the lineage began. */
+struct manifest_total {
+	uint64_t n, hash;
+};
+
+/* What went along one edge of the plan, all subtasks together, up to this checkpoint's barrier. */
+struct manifest_edge {
+	const char *from, *to; /* stage ids */
+	uint32_t input;        /* of `to` */
+	struct manifest_total sent, received;
+};
+
+/* One of the job's invariants, as it held on this cut. */
+struct manifest_check {
+	const char *text;
+	__int128 left, right;
+};
+
+/* The checkpoint an imported state was taken from. id 0: none. */
+struct manifest_origin {
+	char uuid[UUID_TEXT];
+	uint32_t lineage;
+	uint64_t id, slot;
+	bool claimed; /* its directory is ours now */
+};
+
+/* The audit's ledger: what of it is this checkpoint's and older. file NULL: none. */
+struct manifest_ledger {
+	const char *file;
+	uint64_t length, hash;
+};
+
+/* What a fence promises and a start may not have finished (docs/FORMAT.md says each rule). */
+enum todo_kind { TODO_NONE, TODO_REWIND, TODO_FALLBACK, TODO_IMPORT, TODO_CLAIMED };
+#define TODO_KINDS 5
+struct manifest_move {
+	const char *from, *to; /* paths; a rename that never replaces */
+};
+struct manifest_todo {
+	enum todo_kind kind;
+	struct manifest_move *move;
+	uint32_t n;
+	const char *source; /* import, claimed: a directory, or NULL */
+	uint64_t slot;      /* rewind, fallback: the checkpoint left; import: the one taken, there */
+	char uuid[UUID_TEXT]; /* import, claimed: the other job's; else "" */
+	uint32_t lineage;
 };
 
 /* A prepared piece and what makes it final: data, performed by whoever settles (section 8). */
@@ -87,6 +147,9 @@ struct manifest {
 	uint64_t top_id;       /* highest checkpoint id known when it was written, its own included */
 	uint64_t *retained, *pinned, *quarantined; /* slots, ascending, itself not among them */
 	uint32_t n_retained, n_pinned, n_quarantined;
+	uint32_t *accepts; /* lineages whose files are this line's too */
+	uint32_t n_accepts;
+	struct manifest_todo todo; /* of a fence */
 
 	/* Filled by the checkpoint's maker; a fence has none of it: */
 	uint32_t attempt;
@@ -103,6 +166,12 @@ struct manifest {
 	struct manifest_intent *intent;
 	uint32_t n_intents;
 	struct manifest_figures figures;
+	struct manifest_edge *edge;
+	uint32_t n_edges;
+	struct manifest_check *check;
+	uint32_t n_checks;
+	struct manifest_origin origin;
+	struct manifest_ledger ledger;
 
 	uint64_t size_bytes; /* of its encoding: set by encode and decode, not in the body */
 };
@@ -125,6 +194,10 @@ struct manifest_keyed *manifest_add_keyed(struct manifest *m, struct manifest_op
 struct manifest_run *manifest_add_run(struct manifest *m, struct manifest_keyed *k);
 struct manifest_section *manifest_add_section(struct manifest *m, struct manifest_op *op);
 struct manifest_intent *manifest_add_intent(struct manifest *m);
+struct manifest_sum *manifest_add_sum(struct manifest *m, struct manifest_op *op);
+struct manifest_edge *manifest_add_edge(struct manifest *m);
+struct manifest_check *manifest_add_check(struct manifest *m);
+struct manifest_move *manifest_add_move(struct manifest *m); /* to todo */
 /* The index of the file called f->name, added (copied) when it is not there; UINT32_MAX without
  * memory. */
 uint32_t manifest_file(struct manifest *m, const struct part_file *f);
@@ -134,8 +207,22 @@ RC manifest_carry_run(struct manifest *m, struct manifest_keyed *k, const struct
 /* Drops files that no run and no section names (references are renumbered). */
 void manifest_prune_files(struct manifest *m);
 const struct manifest_op *manifest_find_op(const struct manifest *m, const char *id);
+const struct manifest_edge *manifest_find_edge(const struct manifest *m, const char *from,
+					       const char *to, uint32_t input);
+/* Whether files of that lineage are this line's. */
+bool manifest_accepts(const struct manifest *m, uint32_t lineage);
 /* Bytes of all inline sections together. */
 uint64_t manifest_inline_bytes(const struct manifest *m);
+
+/* Required features: bits of the header that the keys of m need; 0 is what every weir reads. */
+enum {
+	FEATURE_COUNTS = 1 << 0, /* counts, edges, audit */
+	FEATURE_ORIGIN = 1 << 1, /* origin, accepts */
+	FEATURE_TODO = 1 << 2,
+	FEATURE_CHECKS = 1 << 3,
+	FEATURES_KNOWN = (1 << 4) - 1,
+};
+uint64_t manifest_features(const struct manifest *m);
 
 /* Appends header and body. CHECKs what only a caller can do wrong (its own decode accepts it). */
 RC manifest_encode(struct manifest *m, struct bytes *to, struct err *e);

@@ -3,29 +3,9 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/json.h"
-#include "checkpoint/base64.h"
-#include "checkpoint/manifest.h"
 #include "checkpoint/manifest_format.h"
 
 #include <stdio.h>
-
-static void put_uint(struct json_out *o, const char *key, uint64_t v)
-{
-	if (v)
-		jout_kv_uint(o, key, v);
-}
-
-static void put_true(struct json_out *o, const char *key, bool v)
-{
-	if (v)
-		jout_kv_bool(o, key, true);
-}
-
-static void put_text(struct json_out *o, const char *key, const char *v)
-{
-	if (v && *v)
-		jout_kv_string(o, key, v);
-}
 
 static void put_slots(struct json_out *o, const char *key, const uint64_t *slot, uint32_t n)
 {
@@ -36,118 +16,6 @@ static void put_slots(struct json_out *o, const char *key, const uint64_t *slot,
 	for (uint32_t i = 0; i < n; i++)
 		jout_uint(o, slot[i]);
 	jout_array_end(o);
-}
-
-static void put_schema(struct json_out *o, const char *key, const struct schema *s)
-{
-	if (!s->n)
-		return;
-	jout_key(o, key);
-	jout_object(o);
-	for (uint32_t i = 0; i < s->n; i++) {
-		char type[32];
-		size_t len = strlen(type_name(s->field[i].type));
-		CHECK(len + 2 <= sizeof type);
-		memcpy(type, type_name(s->field[i].type), len);
-		type[len] = s->field[i].nullable ? '?' : '\0';
-		type[len + 1] = '\0';
-		jout_kv_string(o, s->field[i].name, type);
-	}
-	jout_object_end(o);
-}
-
-static void put_ref(struct json_out *o, const struct manifest *m, const struct section_ref *ref,
-		    const uint8_t *data)
-{
-	if (ref->file == SECTION_INLINE) {
-		struct bytes text;
-		bytes_init(&text, o->to->mem);
-		base64_put(&text, data, ref->bytes);
-		jout_kv_string(o, "data", bytes_text(&text));
-		o->to->failed |= !bytes_ok(&text);
-		bytes_close(&text);
-	} else {
-		CHECK(ref->file < m->n_files);
-		put_uint(o, "f", ref->file);
-		jout_kv_uint(o, "at", ref->offset);
-		jout_kv_uint(o, "len", ref->length);
-		jout_kv_hex64(o, "sum", ref->checksum);
-		jout_kv_uint(o, "bytes", ref->bytes);
-	}
-	put_uint(o, "rows", ref->rows);
-}
-
-static void put_keyed(struct json_out *o, const struct manifest *m, const struct manifest_keyed *k)
-{
-	jout_object(o);
-	put_text(o, "name", k->name);
-	put_schema(o, "key", &k->key);
-	put_schema(o, "value", &k->value);
-	jout_kv_uint(o, "hash", k->hash_id);
-	jout_key(o, "chain");
-	jout_array(o);
-	for (uint32_t i = 0; i < k->n_runs; i++) {
-		const struct manifest_run *run = &k->run[i];
-		jout_object(o);
-		put_ref(o, m, &run->ref, run->data);
-		if (run->hash_first)
-			jout_kv_hex64(o, "lo", run->hash_first);
-		if (run->hash_last != UINT64_MAX)
-			jout_kv_hex64(o, "hi", run->hash_last);
-		put_true(o, "delta", run->delta);
-		jout_object_end(o);
-	}
-	jout_array_end(o);
-	jout_object_end(o);
-}
-
-static void put_ended(struct json_out *o, const struct manifest_op *op)
-{
-	uint32_t ended = 0;
-	for (uint32_t i = 0; i < op->parallelism; i++)
-		ended += op->ended[i];
-	if (!ended)
-		return;
-	jout_key(o, "ended");
-	jout_array(o);
-	for (uint32_t i = 0; i < op->parallelism; i++)
-		if (op->ended[i])
-			jout_uint(o, i);
-	jout_array_end(o);
-}
-
-static void put_op(struct json_out *o, const struct manifest *m, const struct manifest_op *op)
-{
-	jout_object(o);
-	jout_kv_string(o, "id", op->id);
-	jout_kv_string(o, "type", op->type);
-	put_uint(o, "version", op->state_version);
-	if (op->parallelism != 1)
-		jout_kv_uint(o, "par", op->parallelism);
-	jout_kv_uint(o, "max_par", op->max_parallelism);
-	put_ended(o, op);
-	if (op->n_keyed) {
-		jout_key(o, "keyed");
-		jout_array(o);
-		for (uint32_t i = 0; i < op->n_keyed; i++)
-			put_keyed(o, m, &op->keyed[i]);
-		jout_array_end(o);
-	}
-	if (op->n_sections) {
-		jout_key(o, "sections");
-		jout_array(o);
-		for (uint32_t i = 0; i < op->n_sections; i++) {
-			const struct manifest_section *s = &op->section[i];
-			jout_object(o);
-			put_uint(o, "sub", s->subtask);
-			jout_kv_string(o, "kind", section_kind_name(s->kind));
-			put_text(o, "name", s->name);
-			put_ref(o, m, &s->ref, s->data);
-			jout_object_end(o);
-		}
-		jout_array_end(o);
-	}
-	jout_object_end(o);
 }
 
 static void put_files(struct json_out *o, const struct manifest *m)
@@ -215,13 +83,11 @@ static void put_checkpoint(struct json_out *o, const struct manifest *m)
 	jout_kv_int(o, "wall_us", m->wall_us);
 	jout_kv_hex64(o, "job", m->job_hash);
 	put_files(o, m);
-	jout_key(o, "ops");
-	jout_array(o);
-	for (uint32_t i = 0; i < m->n_ops; i++)
-		put_op(o, m, &m->op[i]);
-	jout_array_end(o);
+	ops_put(o, m);
 	put_intents(o, m);
 	put_figures(o, &m->figures);
+	origin_put(o, m);
+	counts_put(o, m);
 }
 
 static void put_body(struct bytes *to, const struct manifest *m)
@@ -240,8 +106,11 @@ static void put_body(struct bytes *to, const struct manifest *m)
 	put_slots(&o, "retained", m->retained, m->n_retained);
 	put_slots(&o, "pinned", m->pinned, m->n_pinned);
 	put_slots(&o, "quarantined", m->quarantined, m->n_quarantined);
+	accepts_put(&o, m);
 	if (m->slot_kind == SLOT_CHECKPOINT)
 		put_checkpoint(&o, m);
+	else
+		todo_put(&o, &m->todo);
 	jout_object_end(&o);
 }
 
@@ -249,7 +118,8 @@ static void check_sane(const struct manifest *m)
 {
 	CHECK(m->slot != SLOT_NONE && m->parent < m->slot && strlen(m->uuid) == UUID_TEXT - 1);
 	CHECK(m->slot_kind == SLOT_FENCE ? m->epoch == m->slot && !m->n_files && !m->n_ops
-					 : m->epoch && m->epoch < m->slot && m->id && m->n_ops);
+					 : m->epoch && m->epoch < m->slot && m->id && m->n_ops &&
+						   m->todo.kind == TODO_NONE);
 	CHECK(manifest_inline_bytes(m) <= MANIFEST_INLINE_MAX);
 }
 
@@ -267,7 +137,7 @@ enum rc manifest_encode(struct manifest *m, struct bytes *to, struct err *e)
 	bytes_put_u64(to, body.len);
 	bytes_put_u64(to, checksum64(body.data, body.len));
 	bytes_put_u64(to, m->slot);
-	bytes_put_u64(to, 0); /* required features */
+	bytes_put_u64(to, manifest_features(m));
 	bytes_put_u64(to, 0);
 	if (bytes_ok(to))
 		bytes_put_u64(to, checksum64(to->data + start, MANIFEST_HEADER - 8));

@@ -108,6 +108,20 @@ bool mget_true(struct decoder *d, const struct json *o, const char *key)
 	return v && json_bool(v);
 }
 
+void mget_uuid(struct decoder *d, const struct json *o, char to[UUID_TEXT])
+{
+	const char *text = mget_text(d, o, "uuid", MUST, UUID_TEXT - 1);
+	bool good = strlen(text) == UUID_TEXT - 1;
+	for (size_t i = 0; good && i < UUID_TEXT - 1; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+		good = dash ? text[i] == '-' : strchr("0123456789abcdef", text[i]) != NULL;
+	}
+	if (good)
+		memcpy(to, text, UUID_TEXT);
+	else
+		WRONG(d, "'uuid' is no identity");
+}
+
 size_t mget_count(const struct json *list)
 {
 	return list ? json_count(list) : 0;

@@ -1,7 +1,7 @@
 /* manifest_get.h - typed values out of a manifest's JSON, with everything checked on the way.
  * Why sticky: a decoder of sixty keys reads as a list when only its end asks whether all went well.
  * The first thing found wrong stands in the decoder; from then on every getter gives its empty
- * value. For manifest_decode.c only. */
+ * value. For the decoder's files only (manifest_format.h). */
 #pragma once
 #include "base/json.h"
 #include "checkpoint/manifest.h"
@@ -32,6 +32,8 @@ const char *mget_text(struct decoder *d, const struct json *o, const char *key, 
 uint64_t mget_hex(struct decoder *d, const struct json *o, const char *key, enum need need,
 		  size_t digits, uint64_t otherwise);
 bool mget_true(struct decoder *d, const struct json *o, const char *key);
+/* An identity, 36 characters. */
+void mget_uuid(struct decoder *d, const struct json *o, char to[UUID_TEXT]);
 size_t mget_count(const struct json *list); /* list may be NULL */
 
 /* Refuses keys that are not among the names, and things that are no object. */

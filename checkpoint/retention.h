@@ -4,19 +4,32 @@
  * inv 12: nothing a live slot names goes. inv 13: a fence's slot never goes, nor a name of a newer
  * epoch; everything else only once a published manifest newer than all that name it dropped it.
  * inv 14: what no slot names goes, if its owner is dead. inv 16: beside an unreadable slot nothing
- * goes that stood before its quarantine. */
+ * goes that stood before its quarantine; what a quarantined slot names stays as long as it does. */
 #pragma once
 #include "checkpoint/manifest.h"
 
-/* top lists slot as retained or pinned, or is it: the slot is alive. A fence is no checkpoint. */
+/* The first of n ascending slots that is not below wanted; n: none. */
+uint32_t slots_from(const uint64_t *slot, uint32_t n, uint64_t wanted);
+bool slots_has(const uint64_t *slot, uint32_t n, uint64_t wanted);
+
+/* top lists slot as retained or pinned, or is it, or is a fence that goes on from it: the slot is
+ * alive. A fence is no checkpoint. */
 bool retention_lists(const struct manifest *top, uint64_t slot);
 
-/* What the child of slot `parent` should list as retained when `retain` checkpoints are kept, the
- * child included: its ancestors along parents, among known[n] (readable checkpoints that `top`
- * lists). keep has room for retain - 1; ascending. Returns how many. Parents skip fences: they do
- * not count. */
+/* How much is kept: so many checkpoints, and beyond them those younger than age_us, by the wall clock
+ * (0: none). The age only ever keeps more: a clock that jumps loses nothing below the count. */
+struct retention {
+	uint32_t count; /* the newest included; at least 1 */
+	uint64_t age_us;
+	int64_t now_wall_us;
+};
+#define RETAINED_MAX 16384 /* slots a manifest lists, by feel: 128 KiB of it */
+
+/* What the child of slot `parent` should list as retained: its ancestors along parents, among
+ * known[n] (readable checkpoints that `top` lists, ascending). keep has room for n; ascending.
+ * Returns how many. Parents skip fences: they do not count. */
 uint32_t retention_keep(const struct manifest *top, const struct manifest *const *known, size_t n,
-			uint64_t parent, uint32_t retain, uint64_t *keep);
+			uint64_t parent, const struct retention *r, uint64_t *keep);
 
 enum fate {
 	FATE_KEEP,
@@ -26,11 +39,14 @@ enum fate {
 struct retention_facts {
 	uint64_t epoch;   /* ours */
 	uint32_t attempt; /* the running one: its files are not orphans */
-	bool unreadable;  /* some slot below top cannot be read */
-	const struct manifest *top;          /* ours, the newest */
-	const struct manifest *const *live;  /* what top lists, and top: all of it that is readable */
-	size_t n_live;
-	const char *const *dropped; /* names read in manifests that were retired, or discarded by us */
+	/* Slots and names of epochs below this one may be named by a slot that cannot be read: the fence
+	 * that found the newest such slot; 0: all can be read. */
+	uint64_t evidence_below;
+	const struct manifest *top;  /* ours, the newest */
+	const char *const *named;    /* names in slots that are alive or quarantined; ascending */
+	size_t n_named;
+	const char *const *dropped; /* names read in manifests that were retired, or discarded by us;
+	                             * ascending */
 	size_t n_dropped;
 };
 

@@ -86,10 +86,18 @@ void store_forget_all(struct store *s)
 	s->top = NULL;
 	s->top_slot = SLOT_NONE;
 	s->top_id = 0;
-	s->unreadable = false;
+	s->missing = false;
 	mem_put(s->fs->mem, s->job_before);
 	s->job_before = NULL;
 	s->job_before_len = 0;
+	s->bad.n = 0;
+	s->n_passed = 0;
+	err_clear(&s->bad_err);
+	s->not_kept = s->carries = s->todo_back = false;
+	s->promise = TODO_NONE;
+	s->promise_slot = SLOT_NONE;
+	s->todo_at = 0;
+	manifest_close(&s->plan);
 }
 
 const struct manifest **store_live(struct store *s, size_t *n)
@@ -171,16 +179,20 @@ static enum rc fill_in(struct store *s, struct manifest *m, struct err *e)
 	m->top_id = m->id;
 	size_t n_live;
 	const struct manifest **live = store_live(s, &n_live);
-	m->retained = manifest_alloc(m, (size_t)s->o.retain * sizeof *m->retained);
-	m->pinned = manifest_copy(m, t->pinned, t->n_pinned * sizeof *m->pinned);
-	m->quarantined = manifest_copy(m, t->quarantined, t->n_quarantined * sizeof *m->pinned);
-	bool good = live && m->retained && m->pinned && m->quarantined;
+	struct retention r = {.count = s->o.retain, .age_us = s->o.retain_age_us,
+			      .now_wall_us = m->wall_us};
+	m->retained = manifest_alloc(m, (n_live + 1) * sizeof *m->retained);
+	m->quarantined = manifest_copy(m, t->quarantined, t->n_quarantined * sizeof *m->quarantined);
+	if (!m->n_accepts) { /* else its maker knows better: an import */
+		m->accepts = manifest_copy(m, t->accepts, t->n_accepts * sizeof *m->accepts);
+		m->n_accepts = t->n_accepts;
+	}
+	bool good = live && m->retained && m->quarantined && (m->accepts || !m->n_accepts);
 	if (good)
-		m->n_retained = retention_keep(t, live, n_live, m->parent, s->o.retain, m->retained);
-	m->n_pinned = t->n_pinned;
+		m->n_retained = retention_keep(t, live, n_live, m->parent, &r, m->retained);
 	m->n_quarantined = t->n_quarantined;
 	mem_put(s->mem, live);
-	return good ? OK : ERR(e, E_NO_MEMORY, "no memory for a manifest");
+	return good ? store_pinned(s, t, m, e) : ERR(e, E_NO_MEMORY, "no memory for a manifest");
 }
 
 enum rc store_publish(struct store *s, struct manifest *m, struct err *e)
@@ -224,9 +236,17 @@ enum rc store_newest(struct store *s, struct manifest *m, struct err *e)
 
 enum rc store_drop_name(struct store *s, const char *name, struct err *e)
 {
-	for (size_t i = 0; i < s->n_dropped; i++)
-		if (!strcmp(s->dropped[i], name))
+	size_t low = 0, high = s->n_dropped;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int c = strcmp(s->dropped[mid], name);
+		if (!c)
 			return OK;
+		if (c < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
 	if (s->n_dropped == s->cap_dropped) {
 		size_t cap = s->cap_dropped ? s->cap_dropped * 2 : 16;
 		char **grown = mem_resize(s->mem, s->dropped, cap * sizeof *grown);
@@ -238,7 +258,9 @@ enum rc store_drop_name(struct store *s, const char *name, struct err *e)
 	char *own = mem_string(s->mem, name);
 	if (!own)
 		return ERR(e, E_NO_MEMORY, "no memory for a name");
-	s->dropped[s->n_dropped++] = own;
+	memmove(s->dropped + low + 1, s->dropped + low, (s->n_dropped - low) * sizeof *s->dropped);
+	s->dropped[low] = own;
+	s->n_dropped++;
 	return OK;
 }
 
@@ -277,6 +299,11 @@ void store_close(struct store *s)
 	for (size_t i = 0; i < s->n_dropped; i++)
 		mem_put(s->mem, s->dropped[i]);
 	mem_put(s->mem, s->dropped);
+	mem_put(s->mem, s->passed);
+	slot_set_close(&s->bad, s->mem);
+	slot_set_close(&s->pins, s->mem);
+	slot_set_close(&s->unpins, s->mem);
+	slot_set_close(&s->exporting, s->mem);
 	(void)!fs_close(s->fs, &s->lock_fd, NULL); /* the lock goes with it; nothing rests on it */
 	mem_put(s->mem, s);
 }

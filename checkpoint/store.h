@@ -4,7 +4,7 @@
  *
  *   store_open (look) -> caller's checks -> store_own -> store_publish, store_sweep_* ... -> close
  *        |                                    | E_EXISTS: the log moved; *out is new: check again
- *        final: store_make_durable, settle    |
+ *        final: store_make_durable, settle    | then store_todo_step until done
  *        its intents, close                   |
  *
  * Threads: one owner at a time. open and own: whoever starts the job, before it runs; publish,
@@ -15,10 +15,28 @@
 #include "checkpoint/slots.h"
 #include "checkpoint/verify.h"
 
+/* Which checkpoint to start from: the newest, or one that is kept, by id or by a savepoint's name. */
+enum store_want_by { WANT_NEWEST, WANT_ID, WANT_NAME };
+struct store_want {
+	enum store_want_by by;
+	uint64_t id;
+	const char *name; /* borrowed as long as the store looks */
+};
+
 struct store_options {
 	const char *dir;
 	bool fresh;               /* begin a new lineage, whatever lies there */
+	bool commits;             /* the job has a sink whose output is committed by intents: then a
+	                           * newest manifest that cannot be read is no reason to go back, for
+	                           * what it lists may have been committed (inv 16) */
+	bool falls_back;          /* the caller plans the moves of a fallback (out->fell_back); else a
+	                           * newest checkpoint that is not intact is E_CORRUPT */
+	bool imports;             /* the caller finishes an import that a fence promises (out->todo); else
+	                           * it is E_REFUSED */
+	struct store_want want;
 	uint32_t retain;          /* checkpoints kept, the newest included; at least 1 */
+	uint64_t retain_age_us;   /* and everything younger, by the wall clock; 0: none. It only ever
+	                           * keeps more (inv 23) */
 	const char *job_text;     /* as submitted; kept in job.json; borrowed until store_own is OK */
 	size_t job_len;
 	const char *new_uuid;     /* the identity, if the directory has none yet (36 characters) */
@@ -43,6 +61,19 @@ struct store_start {
 	uint64_t previous_pid;         /* of owner.lock before us, 0: none */
 	int64_t previous_seen_us;      /* wall clock: its last sign of life on disk, 0: none */
 	struct verify_result verified; /* of chosen */
+
+	bool rewinds;                  /* chosen was asked for, and newer ones stand above it */
+	bool fell_back;                /* the newest cannot be restored: chosen is its ancestor, or what
+	                                * is left of its line */
+	uint64_t bad_slot, bad_id;     /* then: the newest; id 0: its manifest cannot be read */
+	char bad_why[256];
+	/* Readable checkpoints that chosen goes back behind, newest first: what they prepared and
+	 * chosen did not must never be committed. */
+	const struct manifest *const *passed;
+	size_t n_passed;
+	/* Begun by an owner before us, and carried on by our fence; NULL: nothing. Moves are finished
+	 * by store_todo_step; an import is the caller's. */
+	const struct manifest_todo *todo;
 };
 
 struct store;
@@ -50,8 +81,10 @@ struct store;
 /* Phase 1. Makes dir if need be and takes owner.lock; otherwise changes nothing.
  *   E_REFUSED   another live process holds the directory (its pid is named); or the newest manifest
  *               is of a later version
- *   E_CORRUPT   the newest manifest or a file it names is not what was written (the file is named);
- *               or files without any manifest (inv 24)
+ *   E_CORRUPT   the newest manifest cannot be read and the job commits; or no checkpoint is left to
+ *               fall back to (inv 16; the file is named); or files without any manifest (inv 24)
+ *   E_REFUSED   another job took the directory over, or an import was begun (see imports)
+ *   E_NOT_FOUND the checkpoint asked for is not kept: says which are
  *   E_IO ...    a read failed: never a start from nothing (inv 15) */
 RC store_open(struct store **s, struct fs *fs, struct mem *mem, const struct store_options *o,
 	      struct store_start *out, struct err *e);
@@ -62,6 +95,27 @@ RC store_open(struct store **s, struct fs *fs, struct mem *mem, const struct sto
  *   E_REFUSED   no hard links here: says where to put the directory */
 #define STORE_TRIES 8
 RC store_own(struct store *s, struct store_start *out, struct err *e);
+
+/* Between the look and store_own: what the fence will promise besides what it carries on; replaces
+ * what was planned before. Moves are of a rewind or a fallback, as *out says, and performed in this
+ * order by store_todo_step: what could still be committed first. Copied.
+ *   E_CORRUPT   of a fallback: neither name of a move is there, so the checkpoint gone back behind
+ *               may have been committed; nothing was changed */
+RC store_plan_moves(struct store *s, const struct manifest_move *m, uint32_t n, struct err *e);
+/* The same for an import (or, into the other's log, a claim): kind, source, slot, uuid, lineage. */
+RC store_plan_import(struct store *s, const struct manifest_todo *t, struct err *e);
+
+/* After store_own, before anything else: one move of what the fence promises; call until *done.
+ * Repeating moves is harmless.
+ *   E_CORRUPT   of a fallback: a piece is gone, so its checkpoint may have been committed; the
+ *               others are where they were, and the next start says the same without a change */
+RC store_todo_step(struct store *s, bool *done, struct err *e);
+
+/* Changes what the next manifest or fence lists as pinned; durable only with it. Durability lane,
+ * or before the job runs. E_NOT_FOUND: no such checkpoint is kept. */
+RC store_pin(struct store *s, uint64_t slot, bool on, struct err *e);
+/* The same for a savepoint's checkpoint, as long as its export is not durable. */
+RC store_exporting(struct store *s, uint64_t slot, bool on, struct err *e);
 
 /* A start on a final checkpoint links no fence, but it too makes the newest slot durable before it
  * believes it (inv 1): whoever linked it may have been killed before the folder was synced. */
@@ -79,6 +133,13 @@ RC store_publish(struct store *s, struct manifest *m, struct err *e);
  * goes on. */
 RC store_sweep_begin(struct store *s, uint32_t attempt, struct err *e);
 RC store_sweep_step(struct store *s, bool *done, struct err *e);
+
+/* The same, below a fence too, as `weir gc` does on a directory nobody runs: what stood alive stays,
+ * what no slot names goes. */
+RC store_gc_begin(struct store *s, struct err *e);
+/* Tells what that would remove, and why; changes nothing, and needs no fence. path: from dir on. */
+RC store_gc_plan(struct store *s, void (*would)(void *arg, const char *path, uint64_t size_bytes,
+						 const char *why), void *arg, struct err *e);
 
 /* A part of ours that will never be published (aborted checkpoint, dropped merge): the next sweep
  * removes it. E_NO_MEMORY is harmless (a later start removes it). */

@@ -1,4 +1,4 @@
-/* store_parts.h - what the files behind store.h share: ownership.c takes a directory, store.c
+/* store_parts.h - what the files behind store.h share: look.c and fence.c take a directory, store.c
  * publishes into it, sweep.c clears it. Not for others.
  * Invariants, checked by store_check:
  *  1. known[] ascends by slot; top is its newest readable element, top_slot its last.
@@ -10,10 +10,20 @@
 
 enum slot_is { SLOT_UNREAD, SLOT_IS_FENCE, SLOT_IS_CHECKPOINT, SLOT_UNREADABLE };
 
+/* Slots, ascending, each once. */
+struct slot_set {
+	uint64_t *slot;
+	uint32_t n, cap;
+};
+RC slot_set_add(struct slot_set *l, struct mem *mem, uint64_t slot, struct err *e);
+void slot_set_remove(struct slot_set *l, uint64_t slot);
+void slot_set_close(struct slot_set *l, struct mem *mem);
+
 /* A slot that exists. */
 struct known {
 	uint64_t slot;
 	enum slot_is is;
+	enum rc unreadable; /* of SLOT_UNREADABLE: E_CORRUPT, or E_REFUSED: a later version's */
 	struct manifest *m; /* owned; top, what it lists, and what waits to be swept */
 };
 
@@ -25,6 +35,9 @@ struct sweep {
 	uint32_t attempt;
 	struct fs_names slots, parts; /* of manifest/ and parts/ */
 	size_t i;
+	const char **named;           /* of parts that may not go; borrowed from known[] */
+	size_t n_named;
+	uint64_t named_for;           /* top_slot when they were collected */
 };
 
 struct store {
@@ -41,10 +54,26 @@ struct store {
 	size_t n_known, cap_known;
 	const struct manifest *top; /* in known[]; NULL: there is none */
 	uint64_t top_slot;          /* the last that exists, readable or not */
-	bool unreadable;            /* a slot that counts cannot be read, or is gone */
+	bool missing;               /* a slot that counts is gone */
 	uint64_t top_id;            /* highest checkpoint id any manifest or name carries */
 	uint8_t *job_before;
 	size_t job_before_len;
+
+	/* Of the look: what it could not use, and what the fence will say of it. */
+	struct slot_set bad;        /* to be quarantined */
+	const struct manifest **passed; /* that chosen goes back behind, newest first; in known[] */
+	size_t n_passed, cap_passed;
+	struct err bad_err;         /* of the newest of them */
+	bool not_kept;              /* the checkpoint asked for is not there */
+	enum todo_kind promise;     /* the kind of the fence's todo */
+	uint64_t promise_slot;
+	bool carries;               /* top's moves go on in our fence */
+	struct manifest plan;       /* an arena: its todo is what the caller planned */
+	uint32_t todo_at;           /* after the fence: moves that were made */
+	bool todo_back;             /* they are being moved back, for this piece is gone: */
+	const char *todo_gone;
+
+	struct slot_set pins, unpins, exporting; /* changes for the next manifest or fence */
 
 	uint64_t epoch; /* 0: not the owner */
 	uint32_t lineage;
@@ -52,7 +81,7 @@ struct store {
 	uint64_t seq; /* of temporaries */
 	int lost;     /* races for a slot */
 
-	char **dropped; /* names in parts/ that may go (retention.h); owned */
+	char **dropped; /* names in parts/ that may go (retention.h); owned; ascending */
 	size_t n_dropped, cap_dropped;
 	struct sweep sweep;
 	bool unlinks_unsynced; /* slots went since manifest/ was last synced */
@@ -65,6 +94,24 @@ struct store {
 RC store_dead(struct store *s, struct err *e);
 enum rc store_died(struct store *s, enum rc rc, const struct err *why, struct err *e);
 
+RC store_take_lock(struct store *s, struct err *e); /* owner_lock.c */
+/* look.c: reads the log anew and chooses; what was known before is forgotten. */
+RC store_look(struct store *s, struct store_start *out, struct err *e);
+RC store_read_slot(struct store *s, struct known *k, struct err *e);
+/* choose.c: fills in out->chosen and all that is said of it. */
+RC store_choose(struct store *s, struct store_start *out, struct err *e);
+/* k cannot be used, why says it: our fence will quarantine it. The first one's why is told. */
+RC store_bad(struct store *s, const struct known *k, const struct err *why, struct err *e);
+/* promise.c: how far the moves of a todo are. */
+struct moves_state {
+	uint32_t to_do, done, gone; /* gone: neither name is there */
+	const char *first_gone;     /* its `from` */
+};
+RC moves_look(struct fs *fs, const struct manifest_todo *t, struct moves_state *at, struct err *e);
+/* Puts what this owner promises into its fence. */
+RC store_promise(struct store *s, struct manifest *fence, struct err *e);
+/* pins.c: t's pinned (NULL: none) with the changes asked for, in memory of m. */
+RC store_pinned(struct store *s, const struct manifest *t, struct manifest *m, struct err *e);
 struct known *store_find(struct store *s, uint64_t slot);
 /* Adds at the end. Takes m (NULL: unread). */
 RC store_add(struct store *s, uint64_t slot, struct manifest *m, struct err *e);
@@ -77,4 +124,7 @@ RC store_link(struct store *s, struct manifest *m, struct err *e);
 const struct manifest **store_live(struct store *s, size_t *n);
 RC store_drop_name(struct store *s, const char *name, struct err *e);
 void sweep_close(struct store *s);
+/* sweep.c: what decides, by the log as it is known now. epoch: of the owner, or who would be one.
+ * Collects what is named; valid until the next of these, a publication or sweep_close. */
+RC sweep_facts(struct store *s, uint64_t epoch, struct retention_facts *f, struct err *e);
 void store_check(const struct store *s);

@@ -10,8 +10,9 @@
 #include "checkpoint/store_parts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-enum rc store_sweep_begin(struct store *s, uint32_t attempt, struct err *e)
+static enum rc begin(struct store *s, uint32_t attempt, bool now, struct err *e)
 {
 	enum rc rc = store_dead(s, e);
 	if (rc != OK)
@@ -19,9 +20,21 @@ enum rc store_sweep_begin(struct store *s, uint32_t attempt, struct err *e)
 	CHECK(s->epoch);
 	sweep_close(s);
 	s->sweep.attempt = attempt;
-	/* Until a checkpoint stands above our fence, all that was alive still is. */
-	s->sweep.at = s->top->slot_kind == SLOT_CHECKPOINT ? SWEEP_LIST : SWEEP_DONE;
+	s->sweep.at = now ? SWEEP_LIST : SWEEP_DONE;
 	return OK;
+}
+
+enum rc store_sweep_begin(struct store *s, uint32_t attempt, struct err *e)
+{
+	/* Until a checkpoint stands above our fence, all that was alive still is. */
+	return begin(s, attempt, !s->top || s->top->slot_kind == SLOT_CHECKPOINT, e);
+}
+
+enum rc store_gc_begin(struct store *s, struct err *e)
+{
+	if (s->top && s->top->todo.kind != TODO_NONE)
+		return ERR(e, E_REFUSED, "something was begun in '%s' that a run has to finish first", s->dir);
+	return begin(s, 0, true, e);
 }
 
 void sweep_close(struct store *s)
@@ -30,6 +43,7 @@ void sweep_close(struct store *s)
 		fs_names_close(&s->sweep.slots);
 	if (s->sweep.parts.mem)
 		fs_names_close(&s->sweep.parts);
+	mem_put(s->mem, s->sweep.named);
 	s->sweep = (struct sweep){.at = SWEEP_DONE};
 }
 
@@ -39,14 +53,67 @@ static void next(struct store *s)
 	s->sweep.i = 0;
 }
 
-/* live is memory of s->mem. */
-static struct retention_facts facts_of(struct store *s, const struct manifest **live, size_t n_live)
+static int by_text(const void *a, const void *b)
 {
-	return (struct retention_facts){
-		.epoch = s->epoch, .attempt = s->sweep.attempt, .unreadable = s->unreadable,
-		.top = s->top, .live = live, .n_live = n_live,
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Its files stay: it is alive, or evidence. */
+static bool protects(const struct store *s, const struct known *k)
+{
+	return k->is == SLOT_IS_CHECKPOINT && k->m &&
+	       (retention_lists(s->top, k->slot) ||
+		slots_has(s->top->quarantined, s->top->n_quarantined, k->slot));
+}
+
+/* Once a sweep and publication: each name is then looked up, not searched for. */
+static enum rc collect_named(struct store *s, struct err *e)
+{
+	struct sweep *w = &s->sweep;
+	size_t n = 0;
+	if (w->named && w->named_for == s->top_slot)
+		return OK;
+	for (size_t i = 0; i < s->n_known; i++)
+		n += protects(s, &s->known[i]) ? s->known[i].m->n_files : 0;
+	mem_put(s->mem, w->named);
+	w->n_named = 0;
+	w->named = mem_get(s->mem, (n + 1) * sizeof *w->named);
+	if (!w->named)
+		return ERR(e, E_NO_MEMORY, "no memory to sweep with");
+	for (size_t i = 0; i < s->n_known; i++)
+		for (uint32_t f = 0; protects(s, &s->known[i]) && f < s->known[i].m->n_files; f++)
+			w->named[w->n_named++] = s->known[i].m->file[f].name;
+	qsort(w->named, w->n_named, sizeof *w->named, by_text);
+	w->named_for = s->top_slot;
+	return OK;
+}
+
+/* The fence that found the newest slot that cannot be read; 0: all can. Whatever that slot names is
+ * older: of an epoch below that fence. */
+static uint64_t evidence_below(const struct store *s, uint64_t epoch)
+{
+	uint64_t fence = epoch;
+	if (s->missing)
+		return epoch;
+	for (size_t i = s->n_known; i-- > 0;) {
+		if (s->known[i].is == SLOT_UNREADABLE)
+			return fence;
+		if (s->known[i].is == SLOT_IS_FENCE)
+			fence = s->known[i].slot;
+	}
+	return 0;
+}
+
+enum rc sweep_facts(struct store *s, uint64_t epoch, struct retention_facts *f, struct err *e)
+{
+	enum rc rc = collect_named(s, e);
+	*f = (struct retention_facts){
+		.epoch = epoch, .attempt = s->sweep.attempt, .top = s->top,
+		.evidence_below = evidence_below(s, epoch),
+		.named = s->sweep.named, .n_named = s->sweep.n_named,
 		.dropped = (const char *const *)s->dropped, .n_dropped = s->n_dropped,
 	};
+	return rc;
 }
 
 static enum rc list_slots(struct store *s, struct err *e)
@@ -98,7 +165,7 @@ static enum rc read_next(struct store *s, struct err *e)
 	}
 	if (rc == E_CORRUPT || rc == E_REFUSED) {
 		k->is = SLOT_UNREADABLE;
-		s->unreadable = true;
+		k->unreadable = rc;
 		return OK;
 	}
 	return rc == OK ? OK : ERR(e, rc, "%s", why.text);
@@ -126,7 +193,10 @@ static enum rc retire(struct store *s, struct known *k, struct err *e)
 
 static enum rc retire_next(struct store *s, struct err *e)
 {
-	struct retention_facts f = facts_of(s, NULL, 0);
+	struct retention_facts f;
+	enum rc rc = sweep_facts(s, s->epoch, &f, e);
+	if (rc != OK)
+		return rc;
 	for (; s->sweep.i < s->n_known; s->sweep.i++) {
 		struct known *k = &s->known[s->sweep.i];
 		const struct manifest *m = k->is == SLOT_IS_CHECKPOINT ? k->m : NULL;
@@ -142,14 +212,12 @@ static enum rc remove_next(struct store *s, const struct fs_names *l, const char
 			   enum fate (*fate)(const struct retention_facts *, const char *),
 			   struct err *e)
 {
-	size_t n_live;
-	const struct manifest **live = store_live(s, &n_live);
-	if (!live)
-		return ERR(e, E_NO_MEMORY, "no memory to sweep with");
-	struct retention_facts f = facts_of(s, live, n_live);
+	struct retention_facts f;
+	enum rc rc = sweep_facts(s, s->epoch, &f, e);
+	if (rc != OK)
+		return rc;
 	while (s->sweep.i < l->n && fate(&f, l->name[s->sweep.i]) == FATE_KEEP)
 		s->sweep.i++;
-	mem_put(s->mem, live);
 	if (s->sweep.i == l->n) {
 		next(s);
 		return OK;
@@ -158,7 +226,7 @@ static enum rc remove_next(struct store *s, const struct fs_names *l, const char
 	if (!layout_path(path, dir, NULL, l->name[s->sweep.i]))
 		return ERR(e, E_INVALID, "the path of '%s' is too long", l->name[s->sweep.i]);
 	struct err why = {OK};
-	enum rc rc = fs_unlink(s->fs, path, &why);
+	rc = fs_unlink(s->fs, path, &why);
 	s->sweep.i++;
 	return rc == OK || rc == E_NOT_FOUND ? OK : ERR(e, rc, "%s", why.text);
 }
@@ -168,10 +236,8 @@ static void forget_dropped(struct store *s)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s->n_dropped; i++) {
-		bool there = false;
-		for (size_t j = 0; j < s->sweep.parts.n && !there; j++)
-			there = !strcmp(s->sweep.parts.name[j], s->dropped[i]);
-		if (there)
+		const char *name = s->dropped[i];
+		if (bsearch(&name, s->sweep.parts.name, s->sweep.parts.n, sizeof name, by_text))
 			s->dropped[n++] = s->dropped[i];
 		else
 			mem_put(s->mem, s->dropped[i]);

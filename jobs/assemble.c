@@ -151,58 +151,6 @@ static RC add_intents(struct manifest *m, const struct snap *x, struct err *e)
 	return OK;
 }
 
-/* ---- figures ---- */
-
-const char *checkpoint_trigger(enum co_kind k)
-{
-	static const char *const names[] = {
-		[CO_INITIAL] = "start", [CO_PERIODIC] = "interval", [CO_MANUAL] = "manual",
-		[CO_SAVEPOINT] = "savepoint", [CO_STOP] = "stop", [CO_FINAL] = "end"};
-	return names[k];
-}
-
-static void add_figures(struct attempt *a, const struct pending *p, struct manifest_figures *f)
-{
-	uint64_t frozen_last = 0, done_last = 0;
-	for (uint32_t i = 0; i < a->n_tasks; i++) {
-		const struct snap *s = p->snap[i];
-		f->keys += s->figures.keys;
-		f->keys_changed += s->figures.keys_changed;
-		f->state_bytes += s->figures.state_bytes;
-		if (s->figures.align_us > f->align_us)
-			f->align_us = s->figures.align_us;
-		if (s->figures.sync_us_max > f->sync_us_max)
-			f->sync_us_max = s->figures.sync_us_max;
-		if (s->figures.barrier_us > frozen_last)
-			frozen_last = s->figures.barrier_us;
-		if (s->figures.done_us > done_last)
-			done_last = s->figures.done_us;
-	}
-	f->trigger = checkpoint_trigger(p->kind);
-	f->bytes_written = p->part.file.length;
-	f->async_us = done_last > frozen_last ? done_last - frozen_last : 0;
-	f->total_us = a->now_us - p->triggered_us;
-}
-
-void assemble_record(struct attempt *a, const struct pending *p, struct checkpoint_record *r)
-{
-	*r = (struct checkpoint_record){.id = p->id, .kind = p->kind,
-					.wall_us = clock_wall_us(a->c.env->clock),
-					.total_us = a->now_us - p->triggered_us};
-	if (!p->made)
-		return;
-	const struct manifest *m = &p->made->m;
-	r->completed = true;
-	r->full = !p->base_id;
-	r->bytes_written = m->figures.bytes_written + m->size_bytes;
-	r->state_bytes = m->figures.state_bytes;
-	r->keys = m->figures.keys;
-	r->keys_changed = m->figures.keys_changed;
-	r->align_us = m->figures.align_us;
-	r->sync_us_max = m->figures.sync_us_max;
-	r->async_us = m->figures.async_us;
-}
-
 /* ---- the whole ---- */
 
 static enum checkpoint_kind manifest_kind(enum co_kind k)
@@ -260,7 +208,7 @@ enum rc assemble(struct attempt *a, struct pending *p, struct err *e)
 	/* A part of which nothing is named (all keys were deleted) would be an orphan: it is named by
 	 * nobody and swept like one. */
 	manifest_prune_files(m);
-	add_figures(a, p, &m->figures);
+	assemble_figures(a, p, &m->figures);
 	p->made = made;
 	return OK;
 }

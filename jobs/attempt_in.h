@@ -93,6 +93,8 @@ uint64_t subtask_hash_last(const struct plan_stage *st, uint32_t subtask);
 enum rc assemble_blobs(struct attempt *a, struct pending *p, struct err *e);
 /* The manifest of p from its acknowledgements and the base. */
 enum rc assemble(struct attempt *a, struct pending *p, struct err *e);
+/* assemble_figures.c */
+void assemble_figures(struct attempt *a, const struct pending *p, struct manifest_figures *f);
 void assemble_record(struct attempt *a, const struct pending *p, struct checkpoint_record *r);
 
 /* publish.c: each submits a job whose letter comes back under a JOB_ kind */

@@ -1,7 +1,6 @@
 /* publish.c - the control thread's jobs for the durability lane: seal and publish, commit, sweep,
- * discard, a line of history. Each is one structure that owns what it needs until its letter is
- * back. */
-#include "jobs/attempt_in.h"
+ * discard (durable_job.h); lines of history are publish_history.c's. */
+#include "jobs/durable_job.h"
 
 #include <stdio.h>
 
@@ -19,21 +18,8 @@ void published_drop(struct published *p)
 	mem_put(mem, p);
 }
 
-struct durable_job {
-	struct io_job job;
-	struct attempt *a;
-	uint64_t id;
-	struct published *manifest; /* a reference */
-	struct part_share *part;    /* to be sealed; NULL: no part */
-	uint32_t at;                /* commit: next intent; sweep: next orphan */
-	bool begun, swept;
-	char part_name[LAYOUT_NAME_MAX + 1];
-	char *line;
-	size_t len;
-};
-
-static struct durable_job *durable_job(struct attempt *a, enum io_class class, int kind,
-				       bool (*step)(struct io_job *, struct fs *))
+struct durable_job *durable_job(struct attempt *a, enum io_class class, int kind,
+				bool (*step)(struct io_job *, struct fs *))
 {
 	struct durable_job *d = mem_get(a->mem, sizeof *d);
 	if (!d)
@@ -46,7 +32,7 @@ static struct durable_job *durable_job(struct attempt *a, enum io_class class, i
 	return d;
 }
 
-static void durable_submit(struct durable_job *d)
+void durable_submit(struct durable_job *d)
 {
 	d->a->jobs_out++;
 	ioqueue_submit(d->a->c.io, &d->job);
@@ -189,50 +175,6 @@ void discard_unnamed(struct attempt *a, const char *part_name)
 		if (!strcmp(m->file[i].name, part_name))
 			return;
 	discard_submit(a, part_name);
-}
-
-/* ---- history ---- */
-
-static bool note_step(struct io_job *job, struct fs *fs)
-{
-	(void)fs;
-	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
-	job->rc = history_append(d->a->c.history, d->line, d->len, &job->error);
-	return true;
-}
-
-void note_submit(struct attempt *a, const struct checkpoint_record *r)
-{
-	if (!a->c.history)
-		return;
-	struct durable_job *d = durable_job(a, IO_UNLINK, JOB_NOTED, note_step);
-	if (!d)
-		return;
-	struct bytes text;
-	bytes_init(&text, a->mem);
-	struct json_out o;
-	jout_begin(&o, &text, false);
-	jout_object(&o);
-	jout_kv_uint(&o, "id", r->id);
-	jout_kv_string(&o, "kind", co_kind_name(r->kind));
-	jout_kv_string(&o, "state", r->completed ? "completed" : "failed");
-	if (!r->completed)
-		jout_kv_string(&o, "error", r->error);
-	jout_kv_int(&o, "wall_us", r->wall_us);
-	jout_kv_uint(&o, "epoch", a->c.epoch);
-	jout_kv_uint(&o, "attempt", a->c.attempt);
-	jout_kv_uint(&o, "bytes_written", r->bytes_written);
-	jout_kv_uint(&o, "keys_changed", r->keys_changed);
-	jout_kv_uint(&o, "total_us", r->total_us);
-	jout_object_end(&o);
-	if (!bytes_ok(&text)) {
-		bytes_close(&text);
-		mem_put(a->mem, d);
-		return;
-	}
-	d->line = (char *)text.data;
-	d->len = text.len;
-	durable_submit(d);
 }
 
 /* ---- letters ---- */

@@ -290,8 +290,14 @@ TEST(inv39_later_versions_and_features_are_refused_by_name)
 	EXPECT(manifest_decode(&m, &mem, 9, b.data, b.len, &e) == E_REFUSED);
 	EXPECT(strstr(e.text, "feature 5"));
 	err_clear(&e);
-	EXPECT(decode_body(&mem, "{\"is\":\"fence\"," WHO ""
-			   "\"epoch\":9,\"todo\":{}}", &e) == E_REFUSED);
+	wrap(&b, 9, "{" HEAD OPS TAIL "}", 1, 1u << 17 | FEATURE_COUNTS);
+	EXPECT(manifest_decode(&m, &mem, 9, b.data, b.len, &e) == E_REFUSED);
+	EXPECT(strstr(e.text, "feature 17"));
+	err_clear(&e);
+	wrap(&b, 9, "{\"is\":\"fence\"," WHO "\"epoch\":9,\"todo\":{\"kind\":\"dance\"}}", 1,
+	     FEATURE_TODO);
+	EXPECT(manifest_decode(&m, &mem, 9, b.data, b.len, &e) == E_REFUSED);
+	EXPECT(strstr(e.text, "'dance'"));
 	bytes_close(&b);
 }
 

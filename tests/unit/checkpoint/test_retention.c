@@ -11,6 +11,8 @@ static struct manifest fact(enum slot_kind kind, uint64_t slot, uint64_t parent,
 				 .retained = retained, .n_retained = n};
 }
 
+#define COUNT(n) &(struct retention){.count = (n)}
+
 TEST(retention_follows_parents_and_not_slot_order)
 {
 	/* 2 <- 3, 5 <- 7: 3's line was left; 4 and 6 are fences */
@@ -21,12 +23,12 @@ TEST(retention_follows_parents_and_not_slot_order)
 	struct manifest top = fact(SLOT_CHECKPOINT, 7, 5, 6, lists, 3);
 	const struct manifest *known[] = {&a, &b, &c, &top};
 	uint64_t keep[8];
-	EXPECT(retention_keep(&top, known, 4, 7, 3, keep) == 2);
+	EXPECT(retention_keep(&top, known, 4, 7, COUNT(3), keep) == 2);
 	EXPECT(keep[0] == 5 && keep[1] == 7);
-	EXPECT(retention_keep(&top, known, 4, 7, 8, keep) == 3);
+	EXPECT(retention_keep(&top, known, 4, 7, COUNT(8), keep) == 3);
 	EXPECT(keep[0] == 2 && keep[1] == 5 && keep[2] == 7);
-	EXPECT(retention_keep(&top, known, 4, 7, 1, keep) == 0);
-	EXPECT(retention_keep(&top, known, 4, SLOT_NONE, 3, keep) == 0);
+	EXPECT(retention_keep(&top, known, 4, 7, COUNT(1), keep) == 0);
+	EXPECT(retention_keep(&top, known, 4, SLOT_NONE, COUNT(3), keep) == 0);
 }
 
 TEST(a_dead_slot_is_not_kept_though_it_exists)
@@ -37,7 +39,7 @@ TEST(a_dead_slot_is_not_kept_though_it_exists)
 	struct manifest top = fact(SLOT_CHECKPOINT, 7, 5, 6, lists, 1);
 	const struct manifest *known[] = {&a, &c, &top};
 	uint64_t keep[8];
-	EXPECT(retention_keep(&top, known, 3, 7, 8, keep) == 2);
+	EXPECT(retention_keep(&top, known, 3, 7, COUNT(8), keep) == 2);
 	EXPECT(keep[0] == 5 && keep[1] == 7);
 }
 
@@ -58,7 +60,7 @@ TEST(inv13_fences_pinned_and_quarantined_slots_are_never_retired)
 		EXPECT(retention_slot(&f, slot, &fence) == FATE_KEEP);
 		EXPECT(retention_slot(&f, slot, NULL) == FATE_KEEP);
 	}
-	f.unreadable = true; /* inv 16: then only our own go */
+	f.evidence_below = 8; /* inv 16: then only our own go */
 	struct manifest c = fact(SLOT_CHECKPOINT, 7, 0, 1, NULL, 0);
 	EXPECT(retention_slot(&f, 7, &c) == FATE_KEEP);
 }
@@ -75,12 +77,13 @@ TEST(inv12_inv13_inv14_the_fate_of_each_file)
 	name_of(named.name, 2, 1, 10);
 	char dropped[LAYOUT_NAME_MAX + 1], name[LAYOUT_NAME_MAX + 1];
 	name_of(dropped, 5, 3, 20);
-	const char *const drops[] = {dropped, named.name};
+	const char *const drops[] = {named.name, dropped}; /* ascending */
 	struct manifest top = fact(SLOT_CHECKPOINT, 9, 0, 5, NULL, 0);
 	top.file = &named;
 	top.n_files = 1;
-	const struct manifest *live[] = {&top};
-	struct retention_facts f = {.epoch = 5, .attempt = 3, .top = &top, .live = live, .n_live = 1,
+	const char *const names[] = {named.name};
+	top.lineage = 1;
+	struct retention_facts f = {.epoch = 5, .attempt = 3, .top = &top, .named = names, .n_named = 1,
 				    .dropped = drops, .n_dropped = 2};
 	EXPECT(retention_part(&f, named.name) == FATE_KEEP); /* named, though dropped elsewhere */
 	EXPECT(retention_part(&f, dropped) == FATE_REMOVE);
@@ -97,11 +100,68 @@ TEST(inv12_inv13_inv14_the_fate_of_each_file)
 	EXPECT(retention_temporary(&f, "tmp-00000000000000000005-0") == FATE_REMOVE);
 	EXPECT(retention_temporary(&f, "tmp-00000000000000000006-0") == FATE_KEEP);
 	EXPECT(retention_temporary(&f, "00000000000000000001") == FATE_KEEP);
-	f.unreadable = true;
+	f.evidence_below = 5;
+	EXPECT(retention_temporary(&f, "tmp-00000000000000000004-0") == FATE_KEEP);
 	name_of(name, 4, 9, 21);
 	EXPECT(retention_part(&f, name) == FATE_KEEP); /* inv 16: it may be that slot's */
 	name_of(name, 5, 2, 21);
 	EXPECT(retention_part(&f, name) == FATE_REMOVE); /* younger than the quarantine */
+	f.evidence_below = 3;
+	name_of(name, 4, 9, 21);
+	EXPECT(retention_part(&f, name) == FATE_REMOVE); /* of an owner after it, and dead */
+}
+
+TEST(inv11_names_of_a_lineage_taken_over_are_older_than_all_of_ours)
+{
+	uint32_t accepts[] = {0xbeef0001};
+	struct part_name n = {.lineage = 0xbeef0001, .epoch = 900, .attempt = 1, .checkpoint_id = 4};
+	struct manifest top = fact(SLOT_CHECKPOINT, 9, 0, 5, NULL, 0);
+	char foreign[LAYOUT_NAME_MAX + 1], stranger[LAYOUT_NAME_MAX + 1];
+	layout_part(foreign, &n);
+	n.lineage = 0xbeef0002;
+	layout_part(stranger, &n);
+	top.lineage = 1;
+	top.accepts = accepts;
+	top.n_accepts = 1;
+	const char *const named[] = {foreign};
+	struct retention_facts f = {.epoch = 5, .attempt = 1, .top = &top, .named = named, .n_named = 1};
+	EXPECT(retention_part(&f, foreign) == FATE_KEEP);
+	EXPECT(retention_part(&f, stranger) == FATE_KEEP); /* of an epoch we know nothing of */
+	f.n_named = 0;
+	EXPECT(retention_part(&f, foreign) == FATE_REMOVE);
+	EXPECT(retention_part(&f, stranger) == FATE_KEEP);
+	f.evidence_below = 3;
+	EXPECT(retention_part(&f, foreign) == FATE_KEEP);
+}
+
+/* A line of ten checkpoints, one a day; the clock says what it likes. */
+TEST(inv23_an_age_only_ever_keeps_more_than_the_count_whatever_the_clock_says)
+{
+	enum { N = 10 };
+	const int64_t day = 86400000000, last = 1700000000000000;
+	uint64_t lists[N], keep[N];
+	struct manifest m[N];
+	const struct manifest *known[N];
+	for (int i = 0; i < N; i++) {
+		lists[i] = (uint64_t)i + 1;
+		m[i] = fact(SLOT_CHECKPOINT, (uint64_t)i + 1, (uint64_t)i, 1, NULL, 0);
+		m[i].wall_us = last - (N - 1 - i) * day;
+		known[i] = &m[i];
+	}
+	struct manifest *top = &m[N - 1];
+	top->retained = lists;
+	top->n_retained = N - 1;
+	for (int64_t jump = -10; jump <= 10; jump++) {
+		struct retention r = {.count = 3, .age_us = (uint64_t)(5 * day),
+				      .now_wall_us = last + jump * day};
+		uint32_t kept = retention_keep(top, known, N, N, &r, keep);
+		/* those with an age below five days, and two in any case; the child is the third */
+		uint32_t young = jump >= 5 ? 0 : (uint32_t)(5 - jump);
+		EXPECT(kept == (young < 2 ? 2 : young > N ? N : young));
+		EXPECT(kept && keep[kept - 1] == N);
+		r.age_us = 0;
+		EXPECT(retention_keep(top, known, N, N, &r, keep) == 2);
+	}
 }
 
 int main(void)
@@ -111,6 +171,8 @@ int main(void)
 		T(a_dead_slot_is_not_kept_though_it_exists),
 		T(inv13_fences_pinned_and_quarantined_slots_are_never_retired),
 		T(inv12_inv13_inv14_the_fate_of_each_file),
+		T(inv11_names_of_a_lineage_taken_over_are_older_than_all_of_ours),
+		T(inv23_an_age_only_ever_keeps_more_than_the_count_whatever_the_clock_says),
 	};
 	return RUN(tests);
 }

@@ -1,0 +1,259 @@
+/* choose.c - which checkpoint a start goes on from: the newest that can be restored, or the one that
+ * was asked for; and what is to be promised before anybody may do so. Changes nothing.
+ *
+ *   fresh ............................................. from nothing
+ *   asked for by id or name, and newer ones stand ..... a rewind: the caller plans its moves
+ *   newest intact ..................................... that
+ *   newest not intact ................................. its parent, and so on: a fallback; what the
+ *                                                       newer ones prepared is moved aside first
+ *   a fence with a todo on top ........................ its parent, once more with that todo
+ * inv 15: a read error is none of these. inv 16: see store.h and docs/FORMAT.md, "todo". */
+#include "base/check.h"
+#include "checkpoint/store_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum rc store_bad(struct store *s, const struct known *k, const struct err *why, struct err *e)
+{
+	if (!s->bad.n || k->slot > s->promise_slot) {
+		s->promise_slot = k->slot;
+		s->bad_err = *why;
+	}
+	return slot_set_add(&s->bad, s->mem, k->slot, e);
+}
+
+/* The checkpoint in that slot, if it can be read. */
+static struct known *checkpoint_in(struct store *s, uint64_t slot)
+{
+	struct known *k = slot == SLOT_NONE ? NULL : store_find(s, slot);
+	return k && k->is == SLOT_IS_CHECKPOINT ? k : NULL;
+}
+
+static enum rc pass(struct store *s, const struct manifest *m, struct err *e)
+{
+	if (s->n_passed == s->cap_passed) {
+		size_t cap = s->cap_passed ? s->cap_passed * 2 : 8;
+		const struct manifest **grown = mem_resize(s->mem, s->passed, cap * sizeof *grown);
+		if (!grown)
+			return ERR(e, E_NO_MEMORY, "no memory for the checkpoints of '%s'", s->dir);
+		s->passed = grown;
+		s->cap_passed = cap;
+	}
+	s->passed[s->n_passed++] = m;
+	return OK;
+}
+
+/* OK with *why set (E_CORRUPT) when it is not intact. */
+static enum rc verify(struct store *s, const struct manifest *m, struct verify_result *r,
+		      struct err *why, struct err *e)
+{
+	enum rc rc = verify_manifest(s->fs, s->mem, s->dir, m, s->o.verify, r, e);
+	err_clear(why);
+	if (rc == OK && r->verdict != VERIFY_INTACT)
+		ERR(why, E_CORRUPT, "'%s/%s' %s; checkpoint %" PRIu64 " needs it", s->parts_dir, r->file,
+		    r->verdict == VERIFY_MISSING ? "is missing" : "is not what was written", m->id);
+	return rc;
+}
+
+/* --- the newest --- */
+
+/* The newest checkpoint of top's line that can be read; NULL: the line has none yet. */
+static enum rc newest(struct store *s, struct known **n, struct err *e)
+{
+	const struct manifest *t = s->top;
+	uint64_t slot = t->slot_kind == SLOT_CHECKPOINT ? t->slot : t->parent;
+	char name[LAYOUT_NAME_MAX + 1];
+	*n = checkpoint_in(s, slot);
+	if (*n || slot == SLOT_NONE)
+		return OK;
+	struct known *k = store_find(s, slot), gone = {.slot = slot};
+	struct err why = {OK};
+	layout_slot(name, slot);
+	ERR(&why, k && k->is == SLOT_UNREADABLE ? k->unreadable : E_CORRUPT,
+	    "the newest checkpoint, '%s/%s', %s", s->manifest_dir, name,
+	    k && k->is != SLOT_IS_FENCE ? "cannot be read" : "is missing");
+	for (size_t i = s->n_known; i-- > 0 && !*n;)
+		if (s->known[i].slot < slot && retention_lists(t, s->known[i].slot))
+			*n = checkpoint_in(s, s->known[i].slot);
+	bool asked = s->o.want.by != WANT_NEWEST; /* then it is the asker's rewind */
+	if (!s->o.falls_back || (s->o.commits && !asked) || why.code != E_CORRUPT || !*n)
+		return ERR(e, why.code, "%s", why.text);
+	return store_bad(s, k ? k : &gone, &why, e);
+}
+
+/* From n, which why says cannot be restored, to the nearest ancestor that can. */
+static enum rc fall_back(struct store *s, struct known *n, struct err *why, struct store_start *out,
+			 struct err *e)
+{
+	struct err first = *why;
+	while (why->code != OK) {
+		enum rc rc = store_bad(s, n, why, e);
+		if (rc == OK)
+			rc = pass(s, n->m, e);
+		if (rc != OK)
+			return rc;
+		struct known *p = checkpoint_in(s, n->m->parent);
+		if (!p || !retention_lists(s->top, p->slot))
+			return ERR(e, E_CORRUPT, "%s; no older checkpoint is left that could be restored",
+				   first.text);
+		n = p;
+		rc = verify(s, n->m, &out->verified, why, e);
+		if (rc != OK)
+			return rc;
+	}
+	out->chosen = n->m;
+	s->promise = TODO_FALLBACK;
+	return OK;
+}
+
+/* A fallback was begun by an owner before us. All moved, or all can be: it goes on. A piece is gone:
+ * its checkpoint may have been committed, and stands if it has been mended since; else what was
+ * moved goes back (by our fence's todo, inv 27), or nothing is to be done and nothing is. */
+static enum rc resume_fallback(struct store *s, bool *goes_on, struct store_start *out, struct err *e)
+{
+	const struct manifest_todo *t = &s->top->todo;
+	struct moves_state at;
+	struct err why = {OK};
+	enum rc rc = moves_look(s->fs, t, &at, e);
+	*goes_on = true;
+	if (rc != OK || !at.gone || at.done)
+		return rc;
+	struct known *n = store_find(s, t->slot);
+	rc = n ? store_read_slot(s, n, &why) : E_NOT_FOUND;
+	if (rc == OK && n->is == SLOT_IS_CHECKPOINT)
+		rc = verify(s, n->m, &out->verified, &why, e);
+	if (rc != OK && rc != E_CORRUPT && rc != E_NOT_FOUND)
+		return rc;
+	if (rc == OK && why.code == OK && n->is == SLOT_IS_CHECKPOINT) {
+		out->chosen = n->m;
+		*goes_on = false;
+		return OK;
+	}
+	return ERR(e, E_CORRUPT, "%s%scheckpoint in slot %" PRIu64 " may have been committed, for '%s' is "
+		   "gone, and it cannot be restored: put back what it lacks, or go back behind it with "
+		   "--restore and --rewind", why.text, why.text[0] ? "; " : "", t->slot, at.first_gone);
+}
+
+static enum rc choose_newest(struct store *s, struct store_start *out, struct err *e)
+{
+	const struct manifest_todo *t = &s->top->todo;
+	bool goes_on = t->kind != TODO_NONE;
+	struct err why = {OK};
+	struct known *n;
+	if (t->kind == TODO_FALLBACK) {
+		enum rc rc = resume_fallback(s, &goes_on, out, e);
+		if (rc != OK || out->chosen)
+			return rc;
+	}
+	s->carries = goes_on;
+	enum rc rc = newest(s, &n, e);
+	if (rc != OK)
+		return rc;
+	if (goes_on) {
+		s->promise = t->kind;
+		s->promise_slot = t->slot;
+		out->todo = t;
+	} else if (s->bad.n) {
+		s->promise = TODO_FALLBACK;
+	}
+	if (!n)
+		return OK;
+	rc = verify(s, n->m, &out->verified, &why, e);
+	if (rc != OK)
+		return rc;
+	out->chosen = n->m;
+	if (why.code == OK)
+		return OK;
+	if (goes_on && t->kind != TODO_FALLBACK)
+		return ERR(e, E_CORRUPT, "%s, and going back to it was begun: go back further with --restore "
+			   "and --rewind", why.text);
+	return s->o.falls_back ? fall_back(s, n, &why, out, e) : ERR(e, E_CORRUPT, "%s", why.text);
+}
+
+/* --- the one asked for --- */
+static bool is_wanted(const struct store_want *w, const struct manifest *m)
+{
+	return w->by == WANT_ID ? m->id == w->id : m->name && !strcmp(m->name, w->name);
+}
+
+static enum rc not_kept(struct store *s, struct err *e)
+{
+	char kept[512] = "", wanted[160];
+	size_t len = 0;
+	for (size_t i = s->n_known; i-- > 0 && len + 24 < sizeof kept;)
+		if (checkpoint_in(s, s->known[i].slot) && retention_lists(s->top, s->known[i].slot))
+			len += (size_t)snprintf(kept + len, sizeof kept - len, "%s%" PRIu64,
+						len ? ", " : "", s->known[i].m->id);
+	if (s->o.want.by == WANT_ID)
+		snprintf(wanted, sizeof wanted, "checkpoint %" PRIu64, s->o.want.id);
+	else
+		snprintf(wanted, sizeof wanted, "a checkpoint named '%.100s'", s->o.want.name);
+	s->not_kept = true;
+	return ERR(e, E_NOT_FOUND, "%s is not kept in '%s' (kept: %s)", wanted, s->dir,
+		   len ? kept : "none");
+}
+
+static enum rc choose_wanted(struct store *s, struct store_start *out, struct err *e)
+{
+	const struct manifest *t = s->top;
+	struct known *n = NULL, *k = NULL;
+	struct err why = {OK};
+	enum rc rc = newest(s, &n, e);
+	for (size_t i = s->n_known; rc == OK && i-- > 0 && !k;) {
+		struct known *x = checkpoint_in(s, s->known[i].slot);
+		if (x && (x == n || retention_lists(t, x->slot)) && is_wanted(&s->o.want, x->m))
+			k = x;
+	}
+	if (rc != OK)
+		return rc;
+	if (!k)
+		return not_kept(s, e);
+	if (k == n && !s->bad.n)
+		return choose_newest(s, out, e);
+	if (t->todo.kind == TODO_IMPORT || (t->todo.kind != TODO_NONE && n && k->slot > n->slot))
+		return ERR(e, E_REFUSED, "going back to checkpoint %" PRIu64 " was begun and comes first: run "
+			   "without --restore, or restore an older one", n ? n->m->id : 0);
+	rc = verify(s, k->m, &out->verified, &why, e);
+	if (rc != OK || why.code != OK)
+		return rc != OK ? rc : ERR(e, why.code, "%s", why.text);
+	for (size_t i = s->n_known; rc == OK && i-- > 0 && s->known[i].slot > k->slot;)
+		if (checkpoint_in(s, s->known[i].slot) && (retention_lists(t, s->known[i].slot) ||
+							    &s->known[i] == n))
+			rc = pass(s, s->known[i].m, e);
+	out->chosen = k->m;
+	out->rewinds = true;
+	s->promise = TODO_REWIND;
+	s->promise_slot = n ? n->slot : t->slot;
+	s->carries = t->todo.kind != TODO_NONE;
+	return rc;
+}
+
+enum rc store_choose(struct store *s, struct store_start *out, struct err *e)
+{
+	enum rc rc = OK;
+	const struct manifest *t = s->top;
+	if (t && t->todo.kind == TODO_CLAIMED)
+		return ERR(e, E_REFUSED, "'%s' was taken over by the job in '%s': it is its state now, and "
+			   "goes on there", s->dir, t->todo.source ? t->todo.source : "?");
+	if (t && !s->o.fresh && t->todo.kind == TODO_IMPORT && !s->o.imports)
+		return ERR(e, E_REFUSED, "taking over the state in '%s' was begun in '%s' and not finished: "
+			   "give the same --restore again, or begin anew with --fresh",
+			   t->todo.source ? t->todo.source : "?", s->dir);
+	if (t && !s->o.fresh)
+		rc = s->o.want.by == WANT_NEWEST ? choose_newest(s, out, e) : choose_wanted(s, out, e);
+	else if (!t && s->o.want.by != WANT_NEWEST && !s->o.fresh)
+		rc = not_kept(s, e);
+	if (rc != OK)
+		return rc;
+	out->passed = s->passed;
+	out->n_passed = s->n_passed;
+	out->fell_back = s->bad.n && !out->rewinds && !s->o.fresh;
+	if (!out->fell_back)
+		return OK;
+	struct known *bad = checkpoint_in(s, s->promise_slot);
+	out->bad_slot = s->promise_slot;
+	out->bad_id = bad ? bad->m->id : 0;
+	snprintf(out->bad_why, sizeof out->bad_why, "%s", s->bad_err.text);
+	return OK;
+}

@@ -1,0 +1,165 @@
+/* fence.c - the second half of taking a job's directory: the top is made durable and the fence linked
+ * after it; from then on nobody of before publishes. See store.h; the first half is look.c. */
+#include "base/check.h"
+#include "checkpoint/store_parts.h"
+
+/* Takes l's slots into memory of m. */
+static uint64_t *own_slots(struct manifest *m, const struct slot_set *l, uint32_t *n)
+{
+	*n = l->n;
+	return manifest_copy(m, l->slot, l->n * sizeof *l->slot);
+}
+
+/* What top says is bad, and what the look found; not what is gone on from: that was mended. */
+static enum rc quarantined(struct store *s, const struct manifest *chosen, struct slot_set *l,
+			   struct err *e)
+{
+	enum rc rc = OK;
+	for (uint32_t i = 0; i < s->top->n_quarantined && rc == OK; i++)
+		rc = slot_set_add(l, s->mem, s->top->quarantined[i], e);
+	for (uint32_t i = 0; i < s->bad.n && rc == OK; i++)
+		rc = slot_set_add(l, s->mem, s->bad.slot[i], e);
+	if (chosen)
+		slot_set_remove(l, chosen->slot);
+	return rc;
+}
+
+/* What stood alive stays so until a checkpoint is published above the fence. */
+static enum rc retained(struct store *s, const struct manifest *chosen, const struct slot_set *bad,
+			struct slot_set *l, struct err *e)
+{
+	const struct manifest *t = s->top;
+	enum rc rc = OK;
+	for (uint32_t i = 0; i < t->n_retained && rc == OK; i++)
+		rc = slot_set_add(l, s->mem, t->retained[i], e);
+	if (t->slot_kind == SLOT_CHECKPOINT && rc == OK)
+		rc = slot_set_add(l, s->mem, t->slot, e);
+	if (chosen && rc == OK)
+		rc = slot_set_add(l, s->mem, chosen->slot, e);
+	for (uint32_t i = 0; i < bad->n; i++)
+		slot_set_remove(l, bad->slot[i]);
+	return rc;
+}
+
+static enum rc make_fence(struct store *s, const struct manifest *chosen, struct manifest *m,
+			  struct err *e)
+{
+	const struct manifest *t = s->top;
+	struct slot_set bad = {0}, kept = {0};
+	m->slot_kind = SLOT_FENCE;
+	m->slot = m->epoch = s->top_slot + 1;
+	m->parent = chosen ? chosen->slot : SLOT_NONE;
+	m->lineage = s->lineage;
+	m->top_id = s->top_id;
+	memcpy(m->uuid, s->uuid, UUID_TEXT);
+	enum rc rc = store_promise(s, m, e);
+	if (rc != OK || !t)
+		return rc;
+	rc = quarantined(s, chosen, &bad, e);
+	if (rc == OK)
+		rc = retained(s, chosen, &bad, &kept, e);
+	if (rc == OK)
+		rc = store_pinned(s, t, m, e);
+	if (rc == OK) {
+		m->quarantined = own_slots(m, &bad, &m->n_quarantined);
+		m->retained = own_slots(m, &kept, &m->n_retained);
+		m->accepts = manifest_copy(m, t->accepts, t->n_accepts * sizeof *m->accepts);
+		m->n_accepts = t->n_accepts;
+		if (!m->quarantined || !m->retained || !m->accepts)
+			rc = ERR(e, E_NO_MEMORY, "no memory for a fence");
+	}
+	slot_set_close(&bad, s->mem);
+	slot_set_close(&kept, s->mem);
+	return rc;
+}
+
+/* Both in s->dir, whose own name was made durable before: one sync for the two. */
+static enum rc make_dirs(struct store *s, struct err *e)
+{
+	enum rc rc = fs_mkdir(s->fs, s->manifest_dir, NULL, e);
+	if (rc == OK)
+		rc = fs_mkdir(s->fs, s->parts_dir, NULL, e);
+	if (rc == OK)
+		rc = fs_sync_dir(s->fs, s->dir, e);
+	return rc == OK ? store_make_durable(s, e) : rc;
+}
+
+/* Puts the job's text into job.json. Missing for a moment when it is replaced: the next start then
+ * has no text of before, which is all that is lost. */
+static enum rc write_job(struct store *s, struct err *e)
+{
+	char path[LAYOUT_PATH_MAX], temporary[LAYOUT_PATH_MAX], name[LAYOUT_NAME_MAX + 1];
+	if (!s->o.job_text || (s->job_before && s->job_before_len == s->o.job_len &&
+			       !memcmp(s->job_before, s->o.job_text, s->o.job_len)))
+		return OK;
+	enum rc rc;
+	struct err why;
+	do { /* whoever lost the race for our slot may have left a name like ours */
+		err_clear(&why);
+		layout_temporary(name, s->epoch, s->seq++);
+		if (!layout_path(path, s->dir, NULL, "job.json") ||
+		    !layout_path(temporary, s->manifest_dir, NULL, name))
+			return ERR(e, E_INVALID, "the path of '%s' is too long", s->dir);
+		rc = fs_write_new(s->fs, temporary, s->o.job_text, s->o.job_len, &why);
+	} while (rc == E_EXISTS && s->seq < 1000);
+	if (rc != OK)
+		return ERR(e, rc, "%s", why.text);
+	if (s->job_before)
+		rc = fs_unlink(s->fs, path, e);
+	if (rc == OK)
+		rc = fs_rename_new(s->fs, temporary, path, e);
+	if (rc == OK)
+		rc = fs_sync_dir(s->fs, s->dir, e);
+	return rc;
+}
+
+/* Somebody was faster. Nothing of ours is visible: look again, and let the caller check again. */
+static enum rc lost_race(struct store *s, struct store_start *out, const struct err *why,
+			 struct err *e)
+{
+	if (++s->lost >= STORE_TRIES)
+		return store_died(s, E_FENCED, why, e);
+	enum rc rc = store_look(s, out, e);
+	return rc == OK ? ERR(e, E_EXISTS, "%s; looked again", why->text) : rc;
+}
+
+enum rc store_make_durable(struct store *s, struct err *e)
+{
+	enum rc rc = store_dead(s, e);
+	return rc == OK && s->top_slot != SLOT_NONE ? slots_durable(s->fs, s->dir, s->top_slot, e) : rc;
+}
+
+enum rc store_own(struct store *s, struct store_start *out, struct err *e)
+{
+	enum rc rc = store_dead(s, e);
+	if (rc != OK)
+		return rc;
+	CHECK(!s->epoch);
+	struct manifest fence;
+	struct err why = {OK};
+	manifest_init(&fence, s->mem);
+	rc = make_dirs(s, &why);
+	if (rc == OK)
+		rc = make_fence(s, out->chosen, &fence, &why);
+	if (rc == OK)
+		rc = store_link(s, &fence, &why);
+	if (rc == E_FENCED || rc == E_NOT_FOUND) { /* taken; or the top was retired under our eyes */
+		rc = lost_race(s, out, &why, e);
+		goto done;
+	}
+	/* What was tried just before in the same folder worked: only links are refused. fs_real says so
+	 * in its text for the codes that have no class of their own. */
+	if (rc == E_PERMISSION || (rc != OK && strstr(why.text, "without hard links")))
+		rc = ERR(e, E_REFUSED, "'%s' cannot hold checkpoints: its file system makes no hard "
+			 "links (%s); use --dir on a local Linux file system (ext4, xfs, btrfs, tmpfs)",
+			 s->dir, why.text);
+	else if (rc != OK)
+		rc = store_died(s, rc, &why, e);
+	if (rc != OK)
+		goto done;
+	s->epoch = out->epoch = s->top->epoch;
+	rc = write_job(s, e);
+done:
+	manifest_close(&fence);
+	return rc;
+}

@@ -1,0 +1,97 @@
+/* gc.c - what a sweep would remove, told and not done: `weir gc --dry-run`. The facts and the verdicts
+ * are the sweep's own (retention.c), so the two cannot disagree. See store.h. */
+#include "base/check.h"
+#include "checkpoint/store_parts.h"
+
+#include <stdio.h>
+
+struct teller {
+	struct store *s;
+	void (*would)(void *arg, const char *path, uint64_t size_bytes, const char *why);
+	void *arg;
+};
+
+static enum rc tell(const struct teller *t, const char *folder, const char *name, const char *why,
+		    struct err *e)
+{
+	char path[LAYOUT_PATH_MAX];
+	struct fs_stat st;
+	struct err ignored = {OK};
+	if (!layout_path(path, t->s->dir, folder, name))
+		return ERR(e, E_INVALID, "the path of '%s' is too long", name);
+	enum rc rc = fs_stat(t->s->fs, path, &st, &ignored);
+	if (rc == E_NOT_FOUND)
+		return OK;
+	if (rc == OK)
+		t->would(t->arg, path + strlen(t->s->dir) + 1, st.size_bytes, why);
+	return rc == OK ? OK : ERR(e, rc, "%s", ignored.text);
+}
+
+/* As the sweep's first steps do, but all are kept in memory. */
+static enum rc read_all(struct store *s, struct err *e)
+{
+	for (size_t i = 0; i < s->n_known; i++) {
+		struct err why = {OK};
+		enum rc rc = s->known[i].is == SLOT_UNREAD ? store_read_slot(s, &s->known[i], &why) : OK;
+		if (rc != OK && rc != E_CORRUPT && rc != E_REFUSED && rc != E_NOT_FOUND)
+			return ERR(e, rc, "%s", why.text);
+		s->missing |= rc == E_NOT_FOUND;
+	}
+	return OK;
+}
+
+static enum rc tell_slots(const struct teller *t, const struct retention_facts *f, struct err *e)
+{
+	enum rc rc = OK;
+	for (size_t i = 0; i < t->s->n_known && rc == OK; i++) {
+		const struct known *k = &t->s->known[i];
+		char name[LAYOUT_NAME_MAX + 1];
+		layout_slot(name, k->slot);
+		if (retention_slot(f, k->slot, k->is == SLOT_IS_CHECKPOINT ? k->m : NULL) == FATE_REMOVE)
+			rc = tell(t, LAYOUT_MANIFEST, name, "a checkpoint that is not kept any more", e);
+	}
+	return rc;
+}
+
+static enum rc tell_names(const struct teller *t, const struct retention_facts *f, const char *folder,
+			  enum fate (*fate)(const struct retention_facts *, const char *),
+			  const char *why, struct err *e)
+{
+	char path[LAYOUT_PATH_MAX];
+	struct fs_names names;
+	struct err absent = {OK};
+	if (!layout_path(path, t->s->dir, NULL, folder))
+		return ERR(e, E_INVALID, "the path of '%s' is too long", t->s->dir);
+	enum rc rc = fs_list(t->s->fs, path, &names, &absent);
+	if (rc == E_NOT_FOUND)
+		return OK;
+	if (rc != OK)
+		return ERR(e, rc, "%s", absent.text);
+	for (size_t i = 0; i < names.n && rc == OK; i++)
+		if (fate(f, names.name[i]) == FATE_REMOVE)
+			rc = tell(t, folder, names.name[i], why, e);
+	fs_names_close(&names);
+	return rc;
+}
+
+enum rc store_gc_plan(struct store *s, void (*would)(void *arg, const char *path, uint64_t size_bytes,
+						      const char *why), void *arg, struct err *e)
+{
+	struct teller t = {s, would, arg};
+	struct retention_facts f;
+	enum rc rc = store_dead(s, e);
+	if (rc != OK || !s->top)
+		return rc;
+	rc = read_all(s, e);
+	if (rc == OK)
+		rc = sweep_facts(s, s->epoch ? s->epoch : s->top_slot + 1, &f, e);
+	if (rc == OK)
+		rc = tell_slots(&t, &f, e);
+	if (rc == OK)
+		rc = tell_names(&t, &f, LAYOUT_PARTS, retention_part, "no checkpoint that is kept names it",
+				e);
+	if (rc == OK)
+		rc = tell_names(&t, &f, LAYOUT_MANIFEST, retention_temporary,
+				"left by a process that is gone", e);
+	return rc;
+}

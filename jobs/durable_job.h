@@ -1,0 +1,22 @@
+/* durable_job.h - one job of the control thread for the durability lane: it owns what it needs until
+ * its letter is back. For publish.c and publish_history.c only. */
+#pragma once
+#include "jobs/attempt_in.h"
+
+struct durable_job {
+	struct io_job job;
+	struct attempt *a;
+	uint64_t id;
+	struct published *manifest; /* a reference */
+	struct part_share *part;    /* to be sealed; NULL: no part */
+	uint32_t at;                /* commit: next intent; sweep: next orphan */
+	bool begun, swept;
+	char part_name[LAYOUT_NAME_MAX + 1];
+	char *line;
+	size_t len;
+};
+
+/* NULL: no memory. kind: the letter it comes back as. */
+struct durable_job *durable_job(struct attempt *a, enum io_class class, int kind,
+				bool (*step)(struct io_job *, struct fs *));
+void durable_submit(struct durable_job *d);
