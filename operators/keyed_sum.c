@@ -191,10 +191,8 @@ static RC out_of_range(const struct keyed_sum *s, struct err *e)
 		   cut, text, text[cut] ? "..." : "");
 }
 
-/* Adds the values to their places from r->from on; how far it came. out: the sums after each row,
- * or NULL. */
-static uint32_t add_rows(const struct keyed_sum *s, const struct sum_rows *r,
-			 const struct column *v, struct column *out)
+static uint32_t add_numbers(const struct keyed_sum *s, const struct sum_rows *r,
+			    const struct column *v, struct column *out)
 {
 	bool null = s->conf->value.nullable;
 	if (s->conf->value.type == T_INT64)
@@ -204,6 +202,19 @@ static uint32_t add_rows(const struct keyed_sum *s, const struct sum_rows *r,
 	else
 		sum_f64(r, v, out);
 	return r->n;
+}
+
+/* Adds the values to their places from r->from on; how far it came. out: the sums after each row,
+ * or NULL. Where the sum of all sums is watched, it is noted; out may take the place of v. */
+static uint32_t add_rows(const struct keyed_sum *s, struct op_ctx *ctx, const struct sum_rows *r,
+			 const struct column *v, struct column *out)
+{
+	if (!keyed_watched(ctx->state))
+		return add_numbers(s, r, v, out);
+	__int128 all = sum_of_rows(r, r->from, v);
+	uint32_t done = add_numbers(s, r, v, out);
+	keyed_note_sum(ctx->state, 0, all - sum_of_rows(r, done, v));
+	return done;
 }
 
 static uint32_t row_of(const struct sum_rows *r, uint32_t i)
@@ -226,7 +237,7 @@ static void add_skipping(const struct keyed_sum *s, struct op_ctx *ctx, const st
 			break;
 		skip_count(ctx, b, row_of(&r, done), &e);
 		r.from = done + 1;
-		done = add_rows(s, &r, v, out ? out->col[ctx->key->n] : NULL);
+		done = add_rows(s, ctx, &r, v, out ? out->col[ctx->key->n] : NULL);
 	}
 	if (!out)
 		return;
@@ -239,7 +250,7 @@ static void add_skipping(const struct keyed_sum *s, struct op_ctx *ctx, const st
 static enum op_result add(const struct keyed_sum *s, struct op_ctx *ctx, const struct batch *b,
 			  struct sum_rows r, const struct column *v, struct batch *out)
 {
-	uint32_t done = add_rows(s, &r, v, out ? out->col[ctx->key->n] : NULL);
+	uint32_t done = add_rows(s, ctx, &r, v, out ? out->col[ctx->key->n] : NULL);
 	if (done == r.n)
 		return OP_DONE;
 	if (!ctx->skip) {

@@ -116,3 +116,13 @@ void sum_f64_null(const struct sum_rows *r, const struct column *v, struct colum
 	nulls_begin(r, out);
 	(void)EACH_WAY(add_f64_null);
 }
+
+__int128 sum_of_rows(const struct sum_rows *r, uint32_t from, const struct column *v)
+{
+	__int128 sum = 0;
+	for (uint32_t i = from; i < r->n; i++) {
+		uint32_t row = r->sel ? r->sel[i] : i;
+		sum += column_is_null(v, row) ? 0 : v->i64[row];
+	}
+	return sum;
+}

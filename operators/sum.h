@@ -19,3 +19,5 @@ uint32_t sum_i64(const struct sum_rows *r, const struct column *v, struct column
 uint32_t sum_i64_null(const struct sum_rows *r, const struct column *v, struct column *out);
 void sum_f64(const struct sum_rows *r, const struct column *v, struct column *out);
 void sum_f64_null(const struct sum_rows *r, const struct column *v, struct column *out);
+/* What rows [from, n) of v, nulls aside, come to: of int64. */
+__int128 sum_of_rows(const struct sum_rows *r, uint32_t from, const struct column *v);

@@ -62,6 +62,8 @@ RC keyed_fill_rows(struct keyed_fill *f, const struct run_block *b, uint32_t fro
 		return ERR(e, E_CORRUPT, "a row's hash is out of %s",
 			   b->hash[from] < f->last_hash ? "order" : "this stretch's range");
 	f->last_hash = b->hash[to - 1];
+	if (f->k->watch.words)
+		totals_add_rows(f->k, b, from, to, f->sum);
 	if (f->k->shape.value_bytes == 8)
 		fill(f, b, from, to, 1);
 	else
@@ -101,6 +103,8 @@ RC keyed_fill_end(struct keyed_fill *all, uint32_t parts, struct err *e)
 		k->list[0].count += f->rows;
 		k->live += f->rows;
 		k->live_key_bytes += 8 * f->rows;
+		for (unsigned w = 0; w < ARRAY_LEN(f->sum); w++)
+			keyed_note_sum(k, w, f->sum[w]);
 	}
 	for (uint32_t i = 0; i < parts; i++) {
 		struct bytes *late = &all[i].late;

@@ -103,6 +103,8 @@ RC keyed_delete(struct keyed *k, const struct key_rows *r, uint64_t *deleted, st
 			if (rc != OK)
 				break;
 		}
+		if (k->watch.words)
+			totals_drop(k, table_slot(t, s));
 		lists_retag(k, t, s, (uint8_t)(TAG_DEAD | k->open_list));
 		k->live--;
 		k->dead++;

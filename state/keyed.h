@@ -84,11 +84,32 @@ uint64_t keyed_memory_bytes(const struct keyed *k); /* tables and key texts, as 
  * table. */
 uint64_t keyed_checksum(const struct keyed *k);
 
+/* --- totals: what a check of the whole state asks, without a walk over it --- */
+
+struct keyed_totals {
+	uint64_t keys;   /* live ones */
+	__int128 sum[2]; /* over live keys, of each value word that is watched; else 0 */
+};
+
+/* From now on the sums of these value words (bit w: word w, an int64) are kept, by difference: what
+ * keyed_add_i64 adds, what keyed_delete takes away, what a restore brings; what is done to values
+ * that keyed_upsert handed out, its caller notes. k must be empty. Costs one more pass over the
+ * numbers of a batch; nothing at all where it was not asked for. */
+void keyed_watch_sums(struct keyed *k, unsigned words);
+unsigned keyed_watched(const struct keyed *k);
+/* Values of k changed so that the sum of this word changed by delta: before anything else is asked
+ * of k. Of a word that is not watched: nothing. */
+void keyed_note_sum(struct keyed *k, unsigned word, __int128 delta);
+/* As of now, in no time; after an add that failed (the sums are not known then), by a walk. */
+struct keyed_totals keyed_totals(const struct keyed *k);
+
 /* --- snapshots --- */
 
 struct keyed_frozen {
 	bool full;     /* everything is written: the new runs replace the chain */
 	uint64_t rows; /* how many rows will be written */
+	struct keyed_totals totals; /* of the state that is frozen. Where all of it is written, the
+	                               rows must sum to this (CHECKed as they go out) */
 };
 
 /* Rows a delta on base would write now; UINT64_MAX when only a full one can be written. */
@@ -145,6 +166,7 @@ struct keyed_fill {
 	uint64_t lo, hi; /* its hashes, both inclusive; lo > hi: it has none */
 	uint64_t next, end; /* slots: free from next on; from end on they are another's */
 	uint64_t rows, room, last_hash;
+	__int128 sum[2];    /* of what is watched */
 	struct bytes late;  /* rows that found no room: key, value */
 };
 void keyed_fill_begin(struct keyed *k, uint32_t part, uint32_t parts, struct keyed_fill *f);

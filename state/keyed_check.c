@@ -1,8 +1,9 @@
-/* keyed_check.c - the invariants K1 to K7 of keyed_in.h, looked at one by one: for tests. */
+/* keyed_check.c - the invariants K1 to K8 of keyed_in.h, looked at one by one: for tests. */
 #include "state/keyed_in.h"
 
 struct recount {
 	uint64_t live, dead, key_bytes;
+	__int128 sum[2];
 	struct list list[LISTS];
 };
 
@@ -46,6 +47,8 @@ static const char *check_slot(const struct keyed *k, const struct table *t, uint
 	if (tag & TAG_LIVE) {
 		r->live++;
 		r->key_bytes += len;
+		for (unsigned w = 0; w < k->shape.value_bytes / 8; w++)
+			r->sum[w] += (int64_t)load_u64(slot_value(slot, &k->shape) + 8 * w);
 	} else {
 		r->dead++;
 	}
@@ -119,5 +122,8 @@ bool keyed_check(const struct keyed *k, const char **broken)
 		*broken = "the numbers of keys are wrong";
 	if (!*broken && r.key_bytes != k->live_key_bytes)
 		*broken = "the bytes of keys are wrong";
+	for (unsigned w = 0; w < ARRAY_LEN(r.sum) && !k->watch.lost; w++)
+		if (!*broken && k->watch.words >> w & 1 && r.sum[w] != k->watch.sum[w])
+			*broken = "K8: a watched sum is wrong";
 	return !*broken;
 }

@@ -66,6 +66,13 @@ struct freeze {
 	struct chunk *ready, **ready_end; /* lists, by next_list */
 };
 
+struct watch {
+	unsigned words; /* bit w: word w is watched */
+	bool lost;      /* some rows of an add that failed were added: nobody knows which */
+	__int128 sum[2];
+	__int128 frozen[2], seen[2]; /* of a full freeze: of its state, of its rows so far */
+};
+
 struct keyed {
 	struct keyed_shape shape;
 	uint32_t slot_bytes, row_bytes; /* row_bytes: of a KEY_FIX8 row in a chunk */
@@ -97,6 +104,8 @@ struct keyed {
 	bool restoring;
 	uint64_t restore_next; /* slot */
 	uint64_t restore_last_hash;
+
+	struct watch watch;
 };
 
 static inline bool keyed_growing(const struct keyed *k)
@@ -199,6 +208,21 @@ RC grow_for(struct keyed *k, uint64_t n, struct err *e);
 /* Makes a table of this capacity and moves everything at once. */
 RC grow_to(struct keyed *k, uint64_t cap, struct err *e);
 uint64_t grow_cap_for(uint64_t keys); /* a capacity that holds this many keys without growing */
+
+/* --- totals.c --- */
+/* The sum of n int64 numbers add[sel[0..n-1]], or add[0..n-1] when sel is NULL. */
+__int128 totals_of(const int64_t *add, const uint16_t *sel, uint32_t n);
+/* Rows [from, to) of a block, deletions aside: their watched words are added to sum. */
+void totals_add_rows(const struct keyed *k, const struct run_block *b, uint32_t from, uint32_t to,
+		     __int128 sum[2]);
+/* The entry is about to be deleted. */
+void totals_drop(struct keyed *k, const uint8_t *slot);
+/* The freeze begins: its totals. */
+struct keyed_totals totals_freeze(struct keyed *k);
+/* A chunk of the full freeze goes out: its rows are as they will be written. */
+void totals_seen(struct keyed *k, struct chunk *c);
+/* All of them went out. */
+void totals_check(const struct keyed *k);
 
 /* --- snapshot.c --- */
 /* The entry is about to change: its row goes to the saved ones. E_NO_MEMORY: it must not change. */

@@ -108,6 +108,8 @@ RC keyed_restore_rows(struct keyed *k, const struct run_block *b, uint32_t from,
 		      struct err *e)
 {
 	CHECK(k->restoring && to <= b->rows);
+	if (k->watch.words)
+		totals_add_rows(k, b, from, to, k->watch.sum);
 	for (uint32_t row = from; row < to; row++) {
 		if (k->shape.form == KEY_FIX8)
 			row = k->shape.value_bytes == 8 ? restore_fast(k, b, row, to, 1)

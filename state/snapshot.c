@@ -44,6 +44,7 @@ void keyed_freeze(struct keyed *k, uint64_t id, uint64_t base, bool full, struct
 	z->running = true;
 	f->full = z->full;
 	f->rows = z->full ? k->live : rows;
+	f->totals = totals_freeze(k);
 }
 
 bool keyed_is_freezing(const struct keyed *k)
@@ -51,21 +52,25 @@ bool keyed_is_freezing(const struct keyed *k)
 	return k->f.running;
 }
 
-static void ready_add(struct freeze *z, struct chunk *list, enum chunk_stream stream)
+static void ready_add(struct keyed *k, struct chunk *list, enum chunk_stream stream)
 {
+	struct freeze *z = &k->f;
 	for (struct chunk *c = list; c; c = c->next) {
 		c->stream = stream;
 		c->checkpoint = z->id;
+		if (z->full && k->watch.words)
+			totals_seen(k, c);
 	}
 	list->next_list = NULL;
 	*z->ready_end = list;
 	z->ready_end = &list->next_list;
 }
 
-static void ordered_close(struct freeze *z)
+static void ordered_close(struct keyed *k)
 {
+	struct freeze *z = &k->f;
 	if (z->ordered && z->ordered->rows) {
-		ready_add(z, z->ordered, CHUNK_ORDERED);
+		ready_add(k, z->ordered, CHUNK_ORDERED);
 		z->ordered_sent = true;
 	} else {
 		chunk_put(z->ordered);
@@ -73,10 +78,11 @@ static void ordered_close(struct freeze *z)
 	z->ordered = NULL;
 }
 
-static void saved_close(struct freeze *z)
+static void saved_close(struct keyed *k)
 {
+	struct freeze *z = &k->f;
 	if (z->saved)
-		ready_add(z, z->saved, CHUNK_SAVED);
+		ready_add(k, z->saved, CHUNK_SAVED);
 	z->saved = NULL;
 	z->saved_count = 0;
 }
@@ -93,7 +99,7 @@ static void saved_close_if(struct keyed *k, uint32_t all, uint64_t need)
 	for (const struct chunk *c = z->saved; c; c = c->next)
 		held += !c->overdraft;
 	if (held + need > all)
-		saved_close(z);
+		saved_close(k);
 }
 
 struct chunk *keyed_take(struct keyed *k)
@@ -129,7 +135,7 @@ RC snapshot_save(struct keyed *k, const uint8_t *slot, uint8_t tag, struct err *
 	struct freeze *z = &k->f;
 	if (!z->saved || chunk_room(z->saved) < slot_row_size(k, slot)) {
 		if (z->saved_count == SAVED_CHUNKS_MAX)
-			saved_close(z);
+			saved_close(k);
 		struct chunk *c = chunk_get_overdraft(k->pool);
 		if (!c)
 			return ERR(e, E_NO_MEMORY, "no memory to save a row for checkpoint %llu",
@@ -267,7 +273,7 @@ static RC cluster_write(struct keyed *k, const struct scan *s, uint64_t from, ui
 	for (i = 0; i < n; i++) {
 		const uint8_t *slot = table_slot(s->t, places[i].slot);
 		if (z->ordered && chunk_room(z->ordered) < slot_row_size(k, slot))
-			ordered_close(z);
+			ordered_close(k);
 		bool parted = i && places[i].hash == places[i - 1].hash;
 		if (!ordered_chunk(k) && parted) {
 			z->ordered = chunk_get_overdraft(k->pool);
@@ -436,7 +442,7 @@ static RC chunk_full(struct keyed *k, struct scan *s, uint64_t slot, bool *room,
 		from--;
 	rows_take_back(k, s, from, slot);
 	bool alone = z->ordered->rows == 0; /* this cluster fills a chunk */
-	ordered_close(z);
+	ordered_close(k);
 	s->at = from;
 	if (alone) {
 		s->at = table_empty_from(s->t, slot);
@@ -476,8 +482,10 @@ static void ordered_join(struct freeze *z)
 static void freeze_end(struct keyed *k)
 {
 	ordered_join(&k->f);
-	ordered_close(&k->f);
-	saved_close(&k->f);
+	ordered_close(k);
+	saved_close(k);
+	if (k->f.full && k->watch.words)
+		totals_check(k);
 	lists_cleared(k, k->f.clearing);
 	k->before_told = true;
 	k->f.running = false;

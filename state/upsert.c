@@ -314,13 +314,20 @@ RC keyed_add_i64(struct keyed *k, const struct key_rows *r, const int64_t *add, 
 	struct order o = {.r = r, .add = (const uint64_t *)add, .sum = (uint64_t *)sums};
 	CHECK(k->shape.value_bytes == 8);
 	*bad = UINT32_MAX;
-	return go(k, add_i64_fix8, add_i64_bytes, &o, bad, e);
+	if (!k->watch.words)
+		return go(k, add_i64_fix8, add_i64_bytes, &o, bad, e);
+	/* Every row is added to some value, whichever: so the kernels need not count. */
+	__int128 delta = totals_of(add, r->sel, r->n); /* sums may take its place */
+	enum rc rc = go(k, add_i64_fix8, add_i64_bytes, &o, bad, e);
+	k->watch.lost |= rc != OK || *bad != UINT32_MAX;
+	keyed_note_sum(k, 0, delta);
+	return rc;
 }
 
 RC keyed_add_f64(struct keyed *k, const struct key_rows *r, const double *add, double *sums,
 		 struct err *e)
 {
 	struct order o = {.r = r, .add = (const uint64_t *)add, .sum = (uint64_t *)sums};
-	CHECK(k->shape.value_bytes == 8);
+	CHECK(k->shape.value_bytes == 8 && !k->watch.words); /* sums of doubles depend on the order */
 	return go(k, add_f64_fix8, add_f64_bytes, &o, NULL, e);
 }

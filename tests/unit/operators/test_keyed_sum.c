@@ -325,6 +325,68 @@ TEST(updates_are_those_of_a_naive_map_for_every_kind_of_key)
 	}
 }
 
+/* ---- the sum of all sums ---- */
+
+static void watch(struct drive *d)
+{
+	for (uint32_t t = 0; t < d->n; t++)
+		keyed_watch_sums(task_keyed(d->task[t]), 1);
+}
+
+static __int128 watched(const struct drive *d)
+{
+	__int128 sum = 0;
+	for (uint32_t t = 0; t < d->n; t++)
+		sum += keyed_totals(task_keyed(d->task[t])).sum[0];
+	return sum;
+}
+
+TEST(a_watched_sum_is_that_of_a_naive_map_for_every_kind_of_key)
+{
+	struct rng r;
+	rng_seed(&r, 4713);
+	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+		struct drive d;
+		struct oracle o = {0};
+		__int128 want = 0;
+		kind_open(&d, &kinds[k], rng_below(&r, 2) ? "update" : "end");
+		EXPECT_OK(drive_start(&d, 1 + (uint32_t)rng_below(&r, 4), NULL), &d.e);
+		watch(&d);
+		for (int i = 0; i < 25; i++) {
+			struct batch *b = random_batch(&r, &d);
+			oracle_add(&o, b, NULL);
+			EXPECT(drive_route(&d, b));
+		}
+		EXPECT(drive_run(&d));
+		for (size_t i = 0; i < o.n; i++)
+			want += o.entry[i].sum;
+		EXPECT(watched(&d) == want);
+		oracle_clear(&o);
+		drive_close(&d);
+	}
+}
+
+TEST(a_skipped_record_is_not_in_the_watched_sum_whatever_stands_around_it)
+{
+	static const char *const options[] = {
+		"{\"key\":\"k\",\"value\":\"x\",\"on_error\":\"skip\"}",
+		"{\"key\":\"k\",\"value\":\"x\",\"on_error\":\"skip\",\"emit\":\"end\"}",
+		"{\"value\":\"x\",\"on_error\":\"skip\"}",
+	};
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+		struct drive d;
+		sum_open(&d, options[i], "k int64, x int64");
+		EXPECT_OK(drive_start(&d, 1, NULL), &d.e);
+		watch(&d);
+		struct batch *b = rows_batch(d.pool, &d.in[0], "1|9223372036854775807", "1|1", "1|2",
+					     "1|3", "1|-7", "1|8", "1|-1");
+		drive_route(&d, rows_select(b, "1011111"));
+		EXPECT(drive_run(&d));
+		EXPECT(watched(&d) == (__int128)INT64_MAX - 8); /* 2, 3 and 8 do not fit */
+		drive_close(&d);
+	}
+}
+
 /* Lives and parallelisms at random; what came after the newest checkpoint is put in again. */
 static void through_lives(struct rng *r, const struct kind *k, const char *emit)
 {
@@ -547,6 +609,8 @@ int main(void)
 		T(an_error_of_the_value_names_place_and_expression),
 		T(what_makes_no_sense_is_refused),
 		T(updates_are_those_of_a_naive_map_for_every_kind_of_key),
+		T(a_watched_sum_is_that_of_a_naive_map_for_every_kind_of_key),
+		T(a_skipped_record_is_not_in_the_watched_sum_whatever_stands_around_it),
 		T(inv30_sums_go_on_through_restarts_and_rescales),
 		T(inv20_what_the_end_emitted_before_a_checkpoint_is_not_emitted_after_it),
 		T(each_key_ends_once_even_where_only_some_subtasks_had_ended),

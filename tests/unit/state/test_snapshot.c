@@ -1,6 +1,7 @@
 /* test_snapshot.c - random schedules against the model: whatever is changed, grown, frozen, sliced,
  * aborted and published in whatever order, what a checkpoint's runs restore to is the state at its
- * freeze (inv 4, 7), and a delta has the keys changed since its base and no others. */
+ * freeze (inv 4, 7), and a delta has the keys changed since its base and no others. In half of them
+ * sums are watched, and are those of the model at every freeze, however it is restored. */
 #include "model.h"
 
 #define CHECKPOINTS 400
@@ -17,6 +18,7 @@ struct checkpoint {
 
 struct run_state {
 	uint64_t seed;
+	unsigned words; /* value words whose sums are watched */
 	struct rng rng;
 	struct mem mem;
 	struct chunk_pool pool;
@@ -57,6 +59,25 @@ static void state_open(struct run_state *s)
 {
 	struct keyed_config c = {s->m.shape, s->lo, s->hi, &s->pool, &s->mem};
 	SAY(s, keyed_open(&s->k, &c, &s->e) == OK);
+	keyed_watch_sums(s->k, s->words);
+}
+
+/* By looking at every key of the model. */
+static struct keyed_totals model_totals(const struct run_state *s, const struct model_entry *entry)
+{
+	struct keyed_totals t = {0};
+	for (uint32_t i = 0; i < s->m.keys; i++) {
+		t.keys += entry[i].present;
+		for (unsigned w = 0; w < 2; w++)
+			if (entry[i].present && s->words >> w & 1)
+				t.sum[w] += (int64_t)entry[i].value[w];
+	}
+	return t;
+}
+
+static bool totals_equal(const struct keyed_totals *a, const struct keyed_totals *b)
+{
+	return a->keys == b->keys && a->sum[0] == b->sum[0] && a->sum[1] == b->sum[1];
 }
 
 static uint32_t pick(struct run_state *s, uint16_t *sel)
@@ -88,8 +109,11 @@ static void do_upsert(struct run_state *s)
 		struct model_entry *x = &s->m.entry[sel[i]];
 		SAY(s, memcmp(value[i], x->value, s->m.shape.value_bytes) == 0);
 		SAY(s, (uintptr_t)value[i] % 8 == 0);
-		for (uint32_t w = 0; w < s->m.shape.value_bytes / 8; w++)
+		for (uint32_t w = 0; w < s->m.shape.value_bytes / 8; w++) {
+			int64_t was = (int64_t)x->value[w];
 			x->value[w] += rng_next(&s->rng) >> rng_below(&s->rng, 64);
+			keyed_note_sum(s->k, w, (__int128)(int64_t)x->value[w] - was);
+		}
 		memcpy(value[i], x->value, s->m.shape.value_bytes);
 		x->present = true;
 		x->touched = s->id + 1;
@@ -146,6 +170,8 @@ static void do_freeze(struct run_state *s)
 	s->freezing = id;
 	SAY(s, !c->full || s->frozen.rows == c->present);
 	SAY(s, base || c->full);
+	struct keyed_totals want = model_totals(s, c->entry);
+	SAY(s, totals_equal(&s->frozen.totals, &want));
 	/* Exactly the keys changed since the base, unless lists had to be joined. */
 	SAY(s, c->full || s->frozen.rows >= changed);
 	SAY(s, c->full || id - base > 8 || s->frozen.rows == changed);
@@ -215,6 +241,7 @@ static void check_restore(struct run_state *s, uint64_t id)
 	const struct model_run *run[MERGE_INPUTS];
 	uint32_t n = chain_of(s, id, run, MERGE_INPUTS);
 	uint32_t parts = 1 + (uint32_t)rng_below(&s->rng, 3);
+	struct keyed_totals all = {0}, want = model_totals(s, s->cp[id].entry);
 	for (uint32_t p = 0; p < parts; p++) {
 		uint64_t step = (s->hi - s->lo) / parts;
 		uint64_t lo = s->lo + p * step + (p > 0);
@@ -223,6 +250,7 @@ static void check_restore(struct run_state *s, uint64_t id)
 		struct keyed *k;
 		const char *broken;
 		SAY(s, keyed_open(&k, &c, &s->e) == OK);
+		keyed_watch_sums(k, s->words);
 		uint64_t expected = s->cp[id].present;
 		if (rng_below(&s->rng, 3) == 0)
 			expected = rng_below(&s->rng, 50);
@@ -230,8 +258,13 @@ static void check_restore(struct run_state *s, uint64_t id)
 				     &s->e) == OK);
 		SAY_NO(s, keyed_check(k, &broken) ? NULL : broken);
 		SAY_NO(s, model_differs(&s->m, s->cp[id].entry, k, lo, hi));
+		struct keyed_totals part = keyed_totals(k);
+		all.keys += part.keys;
+		all.sum[0] += part.sum[0];
+		all.sum[1] += part.sum[1];
 		keyed_close(k);
 	}
+	SAY(s, totals_equal(&all, &want));
 }
 
 static void do_publish(struct run_state *s)
@@ -281,6 +314,7 @@ static void prefill(struct run_state *s, uint32_t n)
 		struct model_entry *x = &s->m.entry[sel[i]];
 		*x = (struct model_entry){.present = true, .value = {i}, .touched = 1};
 		memcpy(value[i], x->value, 8);
+		keyed_note_sum(s->k, 0, i);
 	}
 	free(value);
 	free(sel);
@@ -312,6 +346,7 @@ static void schedule(uint64_t seed, bool large)
 	}
 	for (uint32_t i = 0; i < keys; i++)
 		s->m.entry[i].touched = 0;
+	s->words = seed % 2 ? shape.value_bytes == 16 ? 3 : 1 : 0;
 	state_open(s);
 	SAY(s, model_lane_open(&s->lane, &shape, &s->mem, &s->e) == OK);
 	s->slice_rows = large ? 4000 : 200;
