@@ -31,7 +31,7 @@ static const char *const action_names[] = {
 	[CO_PUBLISH] = "publish",     [CO_ABORT] = "abort",
 	[CO_COMPLETED] = "completed", [CO_FAIL_ATTEMPT] = "fail attempt",
 	[CO_HALT] = "halt",           [CO_DONE] = "done",
-	[CO_REFUSED] = "refused",
+	[CO_REFUSED] = "refused",     [CO_DRAIN] = "drain",
 };
 
 const char *co_kind_name(enum co_kind k)
@@ -67,9 +67,12 @@ struct co_action *co_emit_about(struct coordinator *co, enum co_action_kind kind
 	struct co_action *a = co_emit(co, kind);
 	a->id = p->id;
 	a->base_id = p->base_id;
-	a->checkpoint_kind = p->kind;
-	a->stop = p->kind == CO_STOP;
-	a->request = p->request;
+	a->checkpoint_kind = p->asked.kind;
+	a->stop = p->asked.kind == CO_STOP;
+	a->full = p->asked.full;
+	a->request = p->asked.token;
+	memcpy(a->name, p->asked.name, sizeof a->name);
+	memcpy(a->why, p->asked.why, sizeof a->why);
 	return a;
 }
 
@@ -198,6 +201,30 @@ static void note_publish_failed(struct coordinator *co, uint64_t id, const struc
 		co->stats.dropped_messages++;
 }
 
+/* The cut is whole and says what its user says it must not: nothing failed but the checkpoint, so no
+ * limit of failures is used up. Where one more try would say the same for ever the attempt ends. */
+static void note_violated(struct coordinator *co, uint64_t id, const struct err *error)
+{
+	struct inflight *p = inflight_find(&co->table, id, IN(INFLIGHT_PUBLISHING));
+	if (!p) {
+		co->stats.dropped_messages++;
+		return;
+	}
+	co->stats.violated++;
+	enum co_kind kind = p->asked.kind;
+	bool is_must = kind == CO_INITIAL || kind == CO_STOP || kind == CO_FINAL;
+	if (!co_is_live(co)) {
+		inflight_move(p, INFLIGHT_FREE);
+		return;
+	}
+	give_up(co, p, error);
+	if (!is_must && !co->cfg.violation_fails)
+		return;
+	struct err why = *error;
+	(void)err_in(&why, "checkpoint %llu", (unsigned long long)id);
+	fail_attempt(co, &why);
+}
+
 static void note_committed(struct coordinator *co, uint64_t id)
 {
 	if (id > co->newest) {
@@ -215,7 +242,8 @@ static void note_committed(struct coordinator *co, uint64_t id)
 		struct co_action *a = co_emit(co, CO_DONE);
 		a->id = co->ending_id;
 		a->checkpoint_kind = co->ending_kind;
-		a->request = co->stop_request;
+		a->request = co->stop.token;
+		memcpy(a->name, co->stop.name, sizeof a->name);
 	}
 }
 
@@ -291,7 +319,7 @@ static void note(struct coordinator *co, const struct co_event *ev)
 	case CO_EV_TICK:
 		break;
 	case CO_EV_REQUEST:
-		co_request(co, ev->request_kind, ev->request);
+		co_request(co, ev);
 		break;
 	case CO_EV_ACK:
 		note_ack(co, ev);
@@ -331,6 +359,12 @@ static void note(struct coordinator *co, const struct co_event *ev)
 		break;
 	case CO_EV_BACKLOG:
 		co->backlog = ev->count;
+		break;
+	case CO_EV_LOADED:
+		co->held = false;
+		break;
+	case CO_EV_VIOLATED:
+		note_violated(co, ev->id, &error);
 		break;
 	}
 }
@@ -411,6 +445,7 @@ RC co_open(struct coordinator **co, const struct co_config *c, struct mem *mem, 
 		new->cfg.interval_us = c->min_pause_us; /* (1) */
 	new->first_id = new->next_id = c->next_id;
 	new->newest = c->base_id;
+	new->held = c->hold;
 	new->periodic_at_us = NEVER;
 	if (inflight_open(&new->table, c->max_concurrent, c->subtasks, mem, e) != OK)
 		goto fail;

@@ -23,6 +23,8 @@ const char *co_kind_name(enum co_kind k); /* "initial", "periodic", ... */
 #define CO_CONCURRENT_MAX 16  /* as many ids as an aligner counts side by side */
 #define CO_SUBTASKS_MAX 65536 /* by feel: far above what one process runs */
 #define CO_REQUESTS_MAX 16    /* waiting manual requests and savepoints, by feel */
+#define CO_NAME 65            /* of a savepoint: 64 characters, as a stage's */
+#define CO_WHY 120            /* why a checkpoint was asked for, in words */
 
 struct co_config {
 	uint64_t interval_us;        /* 0: no periodic ones */
@@ -37,6 +39,10 @@ struct co_config {
 	bool initial;                /* one before the first record (fresh job, changed plan) */
 	uint64_t resend_us;          /* a trigger not through by then is sent again; 0: never */
 	uint32_t backlog_max;        /* old ones waiting for deletion stop new ones; 0: never */
+	bool full;                   /* each one writes everything (incremental: false) */
+	bool hold;                   /* none begins, whatever asks, before CO_EV_LOADED: the state it
+				      * would save is still being read and verified */
+	bool violation_fails;        /* CO_EV_VIOLATED fails the attempt */
 };
 
 enum co_event_kind {
@@ -54,6 +60,11 @@ enum co_event_kind {
 	CO_EV_INPUTS_ENDED,   /* every task has flushed after its end of input (22) */
 	CO_EV_TASK_FAILED,    /* error: the attempt fails (18: a sink's write or prepare too) */
 	CO_EV_BACKLOG,        /* count: old checkpoints that wait to be deleted (4) */
+	CO_EV_LOADED,         /* what co_config.hold waits for */
+	CO_EV_VIOLATED,       /* an invariant of the user does not hold on the cut of id, which is asked
+			       * to be published and is not yet: error. No I/O failure, and not counted
+			       * as one; a stop, final or initial one cannot be given up: it fails the
+			       * attempt */
 };
 
 struct co_event {
@@ -65,7 +76,12 @@ struct co_event {
 	uint64_t epoch, attempt, id;
 	uint32_t subtask;
 	uint32_t count;
+	/* Of a request: */
 	uint64_t request;            /* the asker's token, given back in actions; 0: none */
+	bool full;                   /* everything is to be written */
+	bool drain;                  /* of a stop: the sources end, the last one is a final one */
+	const char *name;            /* of the savepoint, or of the stop's; copied; NULL: none */
+	const char *why;             /* in words; copied and cut; NULL: its kind says it */
 	const struct err *error;     /* borrowed during the call */
 };
 
@@ -82,6 +98,7 @@ enum co_action_kind {
 	CO_HALT,         /* outcome unknown, or fenced: end the process, delete nothing: error */
 	CO_DONE,         /* the stop or final one's intents are settled: id; the job is over */
 	CO_REFUSED,      /* a request will not be served: request, checkpoint_kind, error */
+	CO_DRAIN,        /* tell every source that its input ends here. Once, and not before release */
 };
 const char *co_action_name(enum co_action_kind k); /* "trigger", ... */
 
@@ -90,13 +107,17 @@ struct co_action {
 	uint64_t id, base_id;        /* base 0: none, everything is written */
 	enum co_kind checkpoint_kind;
 	bool stop;                   /* sources emit nothing after this barrier (23) */
+	bool full;                   /* write everything, whatever the base */
 	uint64_t request;            /* of the request that asked for it, 0: none; a stop is tried
 				      * again after an abort, with the same request */
+	char name[CO_NAME];          /* what the checkpoint is called; "": nothing */
+	char why[CO_WHY];            /* why it was asked for; "": its kind says it */
 	struct err error;
 };
 
 struct co_stats {
 	uint64_t triggered, completed, failed, consecutive_failures;
+	uint64_t violated;           /* given up for an invariant; not among failed */
 	uint64_t subsumed;           /* given up because a newer one was published: no failure */
 	uint64_t dropped_messages;   /* of another attempt, or about what is not in flight */
 	uint64_t duplicate_acks, late_acks, unknown_acks;

@@ -20,11 +20,6 @@ enum phase { NEW, INITIAL, RUNNING, DONE, FAILED, HALTED };
 
 #define LIVE (TO(NEW) | TO(INITIAL) | TO(RUNNING))
 
-struct request {
-	enum co_kind kind;
-	uint64_t token;
-};
-
 struct coordinator {
 	struct mem *mem;
 	struct co_config cfg;
@@ -34,13 +29,15 @@ struct coordinator {
 	uint64_t first_id, next_id, newest;
 	uint64_t periodic_at_us;
 	uint64_t pause_until_us;     /* the newest completion plus min_pause */
-	bool stop_asked, inputs_ended;
-	uint64_t stop_request;
+	bool held;                   /* nothing is triggered before CO_EV_LOADED */
+	bool drain_asked, stop_asked, inputs_ended;
+	struct co_asked stop;        /* once one of the first two is asked: who did, and its name */
+	struct co_asked periodic;    /* the next one that nobody asked for: why */
 	uint64_t ending_id;          /* the stop or final checkpoint under way, 0: none */
 	enum co_kind ending_kind;
 	uint32_t backlog;
 	uint32_t requests;
-	struct request request[CO_REQUESTS_MAX]; /* savepoints first, then manual ones (3) */
+	struct co_asked request[CO_REQUESTS_MAX]; /* savepoints first, then manual ones (3) */
 	struct inflight_table table;
 	uint32_t first_action, actions;
 	struct co_action action[ACTIONS_MAX];
@@ -68,7 +65,7 @@ struct co_action *co_emit_about(struct coordinator *co, enum co_action_kind kind
 
 /* From now on records may flow, unless a stop was asked for before any did. */
 void co_release(struct coordinator *co);
-void co_request(struct coordinator *co, enum co_kind kind, uint64_t token);
+void co_request(struct coordinator *co, const struct co_event *ev);
 /* Answers every waiting request with CO_REFUSED. */
 void co_refuse_waiting(struct coordinator *co, const char *why);
 void co_send_again(struct coordinator *co);

@@ -77,8 +77,8 @@ bool inflight_is_freezing(const struct inflight_table *t)
 	return false;
 }
 
-struct inflight *inflight_begin(struct inflight_table *t, enum co_kind kind, uint64_t id,
-			      uint64_t now_us)
+struct inflight *inflight_begin(struct inflight_table *t, const struct co_asked *asked, uint64_t id,
+				uint64_t now_us)
 {
 	struct inflight *p = NULL;
 	for (uint32_t i = 0; !p && i < t->places; i++)
@@ -86,9 +86,9 @@ struct inflight *inflight_begin(struct inflight_table *t, enum co_kind kind, uin
 			p = &t->place[i];
 	CHECK(p);
 	inflight_move(p, INFLIGHT_TRIGGERED);
-	p->kind = kind;
+	p->asked = *asked;
 	p->id = id;
-	p->base_id = p->request = 0;
+	p->base_id = 0;
 	p->created_us = p->sent_us = now_us;
 	p->unacked = p->unfrozen = t->subtasks;
 	memset(p->acked, 0, words_of(t) * sizeof *p->acked);

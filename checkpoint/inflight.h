@@ -30,10 +30,18 @@ enum inflight_state {
 #define IN_GATHERING (IN(INFLIGHT_TRIGGERED) | IN(INFLIGHT_COMPLETE))
 #define IN_UNDECIDED (IN_GATHERING | IN(INFLIGHT_PUBLISHING))
 
+/* What was asked for, by whoever asked. */
+struct co_asked {
+	enum co_kind kind;
+	uint64_t token;
+	bool full;
+	char name[CO_NAME], why[CO_WHY];
+};
+
 struct inflight {
 	enum inflight_state state;
-	enum co_kind kind;
-	uint64_t id, base_id, request;
+	struct co_asked asked;
+	uint64_t id, base_id;
 	uint64_t created_us, sent_us;
 	uint32_t unacked, unfrozen;  /* how many bits are still clear */
 	uint64_t *acked, *frozen;    /* a bit for each subtask */
@@ -59,9 +67,9 @@ struct inflight *inflight_find(struct inflight_table *t, uint64_t id, unsigned s
 /* Whether a task may still be freezing one (COORDINATOR 4). */
 bool inflight_is_freezing(const struct inflight_table *t);
 
-/* A place must be free. base_id and request are the caller's to fill. */
-struct inflight *inflight_begin(struct inflight_table *t, enum co_kind kind, uint64_t id,
-			      uint64_t now_us);
+/* A place must be free. base_id is the caller's to fill. */
+struct inflight *inflight_begin(struct inflight_table *t, const struct co_asked *asked, uint64_t id,
+				uint64_t now_us);
 void inflight_move(struct inflight *p, enum inflight_state to); /* the one mover */
 /* False: this subtask had said so before. */
 bool inflight_ack(struct inflight *p, uint32_t subtask);

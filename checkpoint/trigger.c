@@ -28,38 +28,91 @@ static bool is_ending(const struct coordinator *co)
 	return co->stop_asked || co->inputs_ended;
 }
 
+/* (22) The sources end; what is in the job flows out, and the last checkpoint is a final one. */
+static void drain(struct coordinator *co)
+{
+	if (co->drain_asked && !co->stop_asked && !co->inputs_ended)
+		co_emit(co, CO_DRAIN);
+}
+
 void co_release(struct coordinator *co)
 {
 	co_phase_move(co, RUNNING);
 	if (!co->stop_asked)
 		co_emit(co, CO_RELEASE);
+	drain(co);
 	if (co->cfg.interval_us)
 		co->periodic_at_us = co_later(co->now_us, co->cfg.interval_us);
 }
 
-void co_request(struct coordinator *co, enum co_kind kind, uint64_t token)
+/* Cut where it is too long: what is asked for was checked by who asked. */
+static void put_text(char *to, size_t size, const char *text)
 {
+	size_t len = text ? strnlen(text, size - 1) : 0;
+	if (len)
+		memcpy(to, text, len);
+	memset(to + len, 0, size - len);
+}
+
+static struct co_asked asked_by(const struct coordinator *co, const struct co_event *ev)
+{
+	struct co_asked a = {.kind = ev->request_kind, .token = ev->request,
+			     .full = ev->full || co->cfg.full};
+	put_text(a.name, sizeof a.name, ev->name);
+	put_text(a.why, sizeof a.why, ev->why);
+	return a;
+}
+
+/* The job ends, with or without what is still on its way: nothing else is begun for anybody. */
+static void request_stop(struct coordinator *co, const struct co_event *ev,
+			 const struct co_asked *asked)
+{
+	if (co->drain_asked) /* a stop does not wait for it */
+		refuse(co, CO_STOP, co->stop.token, E_REFUSED, "the job is being stopped");
+	co->stop = *asked;
+	co_refuse_waiting(co, "the job is being stopped");
+	if (!ev->drain) {
+		co->stop_asked = true;
+		return;
+	}
+	co->drain_asked = true;
+	if (co->phase == RUNNING)
+		drain(co);
+}
+
+/* A place in the queue: savepoints first, then manual ones (3). */
+static void request_wait(struct coordinator *co, const struct co_asked *asked)
+{
+	uint32_t at = co->requests++;
+	for (; at > 0 && co->request[at - 1].kind < asked->kind; at--)
+		co->request[at] = co->request[at - 1];
+	co->request[at] = *asked;
+}
+
+void co_request(struct coordinator *co, const struct co_event *ev)
+{
+	enum co_kind kind = ev->request_kind;
+	uint64_t token = ev->request;
 	CHECK(kind == CO_PERIODIC || kind == CO_MANUAL || kind == CO_SAVEPOINT || kind == CO_STOP);
+	struct co_asked asked = asked_by(co, ev);
 	if (!co_is_live(co)) {
 		refuse(co, kind, token, E_REFUSED, "the attempt is over");
 	} else if (co->stop_asked) {
 		refuse(co, kind, token, E_REFUSED, "the job is being stopped");
 	} else if (co->inputs_ended) {
 		refuse(co, kind, token, E_REFUSED, "the job is taking its final checkpoint");
+	} else if (co->drain_asked && kind != CO_PERIODIC && (kind != CO_STOP || ev->drain)) {
+		refuse(co, kind, token, E_REFUSED, "the job is being drained");
 	} else if (kind == CO_PERIODIC) {
+		co->periodic = asked;
 		if (co->periodic_at_us > co->now_us)
 			co->periodic_at_us = co->now_us;
 	} else if (kind == CO_STOP) {
-		co->stop_asked = true;
-		co->stop_request = token;
-		co_refuse_waiting(co, "the job is being stopped");
+		request_stop(co, ev, &asked);
 	} else if (co->requests == CO_REQUESTS_MAX) {
 		refuse(co, kind, token, E_LIMIT, "too many requests wait already"); /* (3) */
 	} else {
-		uint32_t at = co->requests++;
-		for (; at > 0 && co->request[at - 1].kind < kind; at--)
-			co->request[at] = co->request[at - 1];
-		co->request[at] = (struct request){kind, token};
+		request_wait(co, &asked);
 	}
 }
 
@@ -83,7 +136,7 @@ void co_send_again(struct coordinator *co)
 /* (4) A place must be free too: a slow commit delays the next checkpoint, not memory. */
 static bool may_trigger(const struct coordinator *co)
 {
-	if (!(TO(co->phase) & (TO(INITIAL) | TO(RUNNING))))
+	if (!(TO(co->phase) & (TO(INITIAL) | TO(RUNNING))) || co->held)
 		return false;
 	const struct inflight_table *t = &co->table;
 	if (inflight_count(t, IN_UNDECIDED) >= co->cfg.max_concurrent)
@@ -94,12 +147,11 @@ static bool may_trigger(const struct coordinator *co)
 	return is_must || !co->cfg.backlog_max || co->backlog <= co->cfg.backlog_max;
 }
 
-static uint64_t trigger(struct coordinator *co, enum co_kind kind, uint64_t token)
+static uint64_t trigger(struct coordinator *co, const struct co_asked *asked)
 {
 	uint64_t id = co->next_id++; /* (5) consumed, whatever becomes of it */
-	struct inflight *p = inflight_begin(&co->table, kind, id, co->now_us);
+	struct inflight *p = inflight_begin(&co->table, asked, id, co->now_us);
 	p->base_id = co->newest; /* DESIGN 6: published, of this attempt's own line */
-	p->request = token;
 	co->stats.triggered++;
 	co_emit_about(co, CO_TRIGGER, p);
 	return id;
@@ -115,8 +167,11 @@ static void trigger_ending(struct coordinator *co)
 		if (is_pending || co->ending_kind == kind)
 			return;
 	}
+	struct co_asked asked = co->stop;
+	asked.kind = kind;
+	asked.full |= co->cfg.full;
 	co->ending_kind = kind;
-	co->ending_id = trigger(co, kind, co->stop_request);
+	co->ending_id = trigger(co, &asked);
 }
 
 /* (1, 2) min_pause counts from the newest completion; one that comes too early is not queued. */
@@ -132,7 +187,11 @@ static void trigger_periodic(struct coordinator *co)
 	uint64_t interval_us = co->cfg.interval_us ? co->cfg.interval_us : NEVER;
 	uint64_t next_us = co_later(co->periodic_at_us, interval_us);
 	co->periodic_at_us = next_us > co->now_us ? next_us : co_later(co->now_us, interval_us);
-	trigger(co, CO_PERIODIC, 0);
+	struct co_asked asked = co->periodic;
+	asked.kind = CO_PERIODIC;
+	asked.full |= co->cfg.full;
+	co->periodic = (struct co_asked){0};
+	trigger(co, &asked);
 }
 
 void co_trigger_next(struct coordinator *co)
@@ -141,13 +200,13 @@ void co_trigger_next(struct coordinator *co)
 		return;
 	if (co->phase == INITIAL) {
 		if (!inflight_count(&co->table, IN_UNDECIDED)) /* (7) none beside it */
-			trigger(co, CO_INITIAL, 0);
+			trigger(co, &(struct co_asked){.kind = CO_INITIAL, .full = co->cfg.full});
 	} else if (is_ending(co)) {
 		trigger_ending(co);
 	} else if (co->requests) {
-		struct request r = co->request[0];
+		struct co_asked r = co->request[0];
 		memmove(&co->request[0], &co->request[1], --co->requests * sizeof r);
-		trigger(co, r.kind, r.token);
+		trigger(co, &r);
 	} else {
 		trigger_periodic(co);
 	}

@@ -1,5 +1,6 @@
 /* attempt.c - an attempt from its opening to its end. See attempt.h; what the coordinator asks for
- * is done in attempt_act.c, what others tell arrives in attempt_letters.c. */
+ * is done in attempt_act.c, what others tell arrives in attempt_letters.c, what is asked from
+ * outside in attempt_asks.c. */
 #include "jobs/attempt_in.h"
 
 #include <inttypes.h>
@@ -177,29 +178,6 @@ void attempt_step(struct attempt *a, uint64_t now_us, uint64_t *wake_at_us)
 	if (a->closing && a->end == ATTEMPT_RUNNING &&
 	    (!attempt_all_told(a) || (a->closed == a->n_tasks && !a->jobs_out)))
 		*wake_at_us = now_us + 1000; /* memory may come back; a lane is about to count down */
-}
-
-void attempt_stop(struct attempt *a, uint64_t now_us)
-{
-	a->now_us = now_us;
-	if (a->stop_asked || a->closing)
-		return;
-	a->stop_asked = true;
-	attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .request_kind = CO_STOP});
-	attempt_act(a);
-}
-
-RC attempt_ask(struct attempt *a, const struct job_ask *ask, uint64_t now_us, struct err *e)
-{
-	CHECK(ask->request);
-	if (a->stop_asked)
-		return ERR(e, E_REFUSED, "the job is being stopped, which takes a checkpoint");
-	if (a->closing)
-		return ERR(e, E_REFUSED, "the attempt is ending: ask again when the next one runs");
-	a->now_us = now_us;
-	attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .request_kind = CO_MANUAL,
-					    .request = ask->request});
-	return OK;
 }
 
 void attempt_fail(struct attempt *a, const struct err *e, uint64_t now_us)

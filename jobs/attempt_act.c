@@ -106,19 +106,6 @@ void pending_close(struct attempt *a, struct pending *p)
 	mem_put(a->mem, p);
 }
 
-/* What becomes of a checkpoint that was asked for by name; request 0: it was not. */
-static void answer(struct attempt *a, uint64_t request, const struct checkpoint_record *r,
-		   const struct err *why)
-{
-	struct err text = {0};
-	if (!request || !a->c.listen.answered)
-		return;
-	if (why) /* given up for a reason that is no failure: to the asker it is a refusal */
-		ERR(&text, err_class_of(why->code) == CLASS_QUIET ? E_REFUSED : why->code, "%s",
-		    why->text);
-	a->c.listen.answered(a->c.listen.arg, request, r, why ? &text : NULL);
-}
-
 static void record(struct attempt *a, struct pending *p, uint64_t request,
 		   const struct err *error)
 {
@@ -130,7 +117,7 @@ static void record(struct attempt *a, struct pending *p, uint64_t request,
 	}
 	if (a->c.listen.checkpoint)
 		a->c.listen.checkpoint(a->c.listen.arg, &r);
-	answer(a, request, error ? NULL : &r, error);
+	attempt_answer(a, request, error ? NULL : &r, error);
 	if (a->end == ATTEMPT_RUNNING && a->ending != ATTEMPT_HALTED)
 		note_submit(a, &r);
 }
@@ -182,7 +169,7 @@ static void act_abort(struct attempt *a, const struct co_action *x)
 	if (!a->closing)
 		attempt_tell(a, LETTER_ABORT, &b, false);
 	if (!p) {
-		answer(a, x->request, NULL, &x->error);
+		attempt_answer(a, x->request, NULL, &x->error);
 		return;
 	}
 	record(a, p, x->request, &x->error);
@@ -264,8 +251,11 @@ static void act(struct attempt *a, const struct co_action *x)
 		attempt_begin_closing(
 			a, x->checkpoint_kind == CO_FINAL ? ATTEMPT_FINISHED : ATTEMPT_STOPPED, NULL);
 		break;
+	case CO_DRAIN:
+		CHECK(!"nobody can ask for it yet");
+		break;
 	case CO_REFUSED:
-		answer(a, x->request, NULL, &x->error);
+		attempt_answer(a, x->request, NULL, &x->error);
 		if (a->c.log)
 			log_line(a->c.log, LOG_WARN, "checkpoint refused: %s", x->error.text);
 		break;

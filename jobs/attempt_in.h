@@ -1,6 +1,6 @@
-/* attempt_in.h - the inside of an attempt: shared by build.c (makes it), attempt.c (steps),
- * assemble.c (acknowledgements -> manifest), publish.c (jobs for the durability lane), chains.c
- * (merging) only. */
+/* attempt_in.h - the inside of an attempt: shared by build.c (makes it), attempt.c and attempt_*.c
+ * (steps), assemble.c (acknowledgements -> manifest), publish.c (jobs for the durability lane),
+ * chains.c (merging) only. */
 #pragma once
 #include "jobs/attempt.h"
 #include "jobs/chain.h"
@@ -127,6 +127,11 @@ void chains_settle(struct attempt *a, bool published);
 /* What is not done is not waited for either: its letter comes soon. */
 void chains_drop(struct attempt *a);
 void chains_close(struct attempt *a);
+
+/* attempt_asks.c */
+/* What became of a checkpoint that was asked for by name; request 0: it was not. r or why. */
+void attempt_answer(struct attempt *a, uint64_t request, const struct checkpoint_record *r,
+		    const struct err *why);
 
 /* attempt_act.c */
 bool attempt_is_source(const struct attempt *a, uint32_t task);

@@ -5,6 +5,7 @@
  * Owns the parsed document; every string and node below is borrowed from it until spec_close.
  * Not here: whether expressions, fields and paths make sense (plan). Threads: one owner. */
 #pragma once
+#include "checkpoint/block.h"
 #include "jobs/diag.h"
 #include "jobs/restart.h"
 
@@ -42,18 +43,47 @@ struct spec_stage {
 	bool ok;              /* id, type, options and inputs are sound; its inputs' may not be */
 };
 
+enum spec_restore { SPEC_RESTORE_AUTO, SPEC_RESTORE_EAGER, SPEC_RESTORE_PARALLEL, SPEC_RESTORE_LAZY };
+
+/* The block `checkpoint`. */
+struct spec_checkpoint {
+	/* When one begins: the first of these that says so. Nothing but at start, at stop and at the end
+	 * when all are 0. */
+	uint64_t interval_us;    /* 0: not by time, or is_auto */
+	bool is_auto;            /* the interval follows the measured cost, within max_replay_us */
+	uint64_t max_replay_us;  /* with is_auto: how much of the stream a crash may repeat */
+	struct {
+		uint64_t records, bytes; /* that left sources; of changed state. 0: not by these */
+		const char *when;        /* SQL over metrics; NULL: none */
+		const struct json *json; /* the block, for faults inside `when`; NULL: no trigger */
+	} trigger;
+	uint64_t min_pause_us;   /* from a completion to the next one that nobody asked for by name */
+	unsigned max_concurrent; /* under way side by side */
+	/* How they are taken. */
+	bool at_least_once;      /* inputs do not wait for each other's barriers */
+	bool always_full;        /* incremental: false */
+	enum codec codec;
+	uint64_t timeout_us;
+	unsigned tolerable_failures;
+	const struct json *invariants; /* a list of texts; NULL: none */
+	bool violation_fails_job;      /* on_violation: "job"; else it fails that checkpoint */
+	bool audit;              /* sums of the records' hashes too, not only their counts */
+	/* What becomes of them. */
+	unsigned retain;         /* so many, and with retain_age_us all that are younger */
+	uint64_t retain_age_us;  /* 0: no age */
+	bool cancel_deletes;     /* on_cancel: "delete" */
+	const char *dir;         /* as written, NULL when absent: see spec_path */
+	enum spec_restore restore;
+	/* Who is told: a path, or a list of a path and its arguments; NULL: nobody. */
+	const struct json *on_complete, *on_abort, *on_restore;
+};
+
 struct spec {
 	const char *name; /* "" when missing (told) */
 	unsigned parallelism, max_parallelism;
 	unsigned cores; /* processors "auto" goes by */
 	bool chaining;  /* "auto": neighbours may share a thread */
-	struct {
-		uint64_t interval_us; /* 0: none but at start, at stop and at the end */
-		uint64_t timeout_us;
-		unsigned tolerable_failures, retain;
-		bool cancel_deletes; /* on_cancel: "delete" */
-		const char *dir; /* as written, NULL when absent: see spec_path */
-	} checkpoint;
+	struct spec_checkpoint checkpoint;
 	struct { /* as struct restart_policy says; see spec_restart_policy */
 		enum restart_strategy strategy;
 		unsigned attempts;   /* 0 with the strategy none */
@@ -65,6 +95,7 @@ struct spec {
 	struct {
 		uint64_t memory_bytes; /* 0: no limit */
 		uint64_t record_bytes, stop_us;
+		uint64_t merge_bytes, sweep_bytes; /* a second; 0: no limit */
 	} limits;
 	struct spec_stage *stages; /* in the order of the file */
 	unsigned n_stages;

@@ -1,27 +1,7 @@
 /* pack.c - see pack.h. */
-#include "runtime/pack.h"
+#include "runtime/pack_in.h"
 
 #include "base/check.h"
-
-#include <stdio.h>
-
-/* A checkpoint's part while it is written. */
-struct part_build {
-	struct part_build *next;
-	uint64_t id;
-	uint32_t sections;         /* numbers given so far */
-	struct part_share *part;
-};
-
-
-struct pack_job;
-
-struct packing {
-	struct packing_options o;
-	struct part_build *builds;
-	uint64_t over;             /* ids up to this one are finished or abandoned */
-	struct run_scratch scratch; /* of whichever chunk is being sorted; its pages stay warm */
-};
 
 /* One run being written: a stream of ordered chunks, or one list of saved ones. */
 struct run_build {
@@ -29,6 +9,8 @@ struct run_build {
 	uint32_t section;
 	bool open;                 /* the section has blocks that want a record */
 };
+
+struct pack_job;
 
 struct pack {
 	struct packing *packing;
@@ -58,12 +40,6 @@ RC packing_open(struct packing **p, const struct packing_options *o, struct err 
 	return OK;
 }
 
-static void part_build_close(struct packing *p, struct part_build *b)
-{
-	part_share_drop(b->part);
-	mem_put(p->o.mem, b);
-}
-
 void packing_close(struct packing *p)
 {
 	if (!p)
@@ -74,44 +50,6 @@ void packing_close(struct packing *p)
 	}
 	run_scratch_close(&p->scratch);
 	mem_put(p->o.mem, p);
-}
-
-static RC part_build_find(struct packing *p, uint64_t id, struct part_build **out, struct err *e)
-{
-	for (struct part_build *b = p->builds; b; b = b->next)
-		if (b->id == id) {
-			*out = b;
-			return OK;
-		}
-	struct part_build *b = mem_get(p->o.mem, sizeof *b);
-	if (!b)
-		return ERR(e, E_NO_MEMORY, "no memory for a part file");
-	b->id = id;
-	struct part_writer_options o = {
-		.parts_dir = p->o.parts_dir,
-		.name = {.lineage = p->o.lineage, .attempt = p->o.attempt, .epoch = p->o.epoch,
-			 .checkpoint_id = id},
-		.codec = CODEC_LZ4,
-	};
-	if (part_share_open(&b->part, p->o.fs, p->o.mem, &o, e) != OK) {
-		mem_put(p->o.mem, b);
-		return e->code;
-	}
-	b->next = p->builds;
-	p->builds = b;
-	*out = b;
-	return OK;
-}
-
-static struct part_build *part_build_take(struct packing *p, uint64_t id)
-{
-	for (struct part_build **at = &p->builds; *at; at = &(*at)->next)
-		if ((*at)->id == id) {
-			struct part_build *b = *at;
-			*at = b->next;
-			return b;
-		}
-	return NULL;
 }
 
 /* ---- fresh pages ---- */
@@ -287,11 +225,6 @@ static RC pack_end_step(struct pack *k, struct err *e)
 	return run_build_finish(k, b, &k->ordered, e);
 }
 
-static bool pack_is_over(const struct pack *k)
-{
-	return k->snap->barrier.id <= k->packing->over;
-}
-
 static bool pack_job_step(struct io_job *job, struct fs *fs)
 {
 	(void)fs;
@@ -300,7 +233,7 @@ static bool pack_job_step(struct io_job *job, struct fs *fs)
 	struct snap *s = k->snap;
 	bool consumed = false;
 	/* The first fault stands for the whole pack: what follows is only given back. */
-	if (s->rc == OK && !pack_is_over(k)) {
+	if (s->rc == OK && !pack_is_over(k->packing, s->barrier.id)) {
 		s->rc = j->list ? pack_chunk_step(j, &consumed, &s->error)
 				: pack_end_step(k, &s->error);
 		if (j->list && s->rc == OK && !consumed)
@@ -388,89 +321,4 @@ void pack_end(struct pack *k, struct mailbox *reply, int kind)
 void pack_done_close(struct pack_done *d)
 {
 	mem_put(d->snap->mem, d);
-}
-
-/* ---- the part as a whole ---- */
-
-#define BLOB_BLOCK (128u << 10)
-
-/* Blocks of one section rise in "hash": a blob's are numbered. */
-static RC blob_write(struct part_build *b, struct pack_blob *x, struct err *e)
-{
-	uint32_t section = b->sections++;
-	const uint8_t *data = x->data;
-	for (size_t at = 0, n = 0; at < x->len; at += BLOB_BLOCK, n++) {
-		size_t len = x->len - at < BLOB_BLOCK ? x->len - at : BLOB_BLOCK;
-		if (part_append(part_share_writer(b->part), section, data + at, len, 1, n, n, e) != OK)
-			return e->code;
-	}
-	return part_end_section(part_share_writer(b->part), section, &x->head, &x->ref, e);
-}
-
-static RC blobs_write(struct pack_finish *f, struct err *e)
-{
-	struct part_build *b;
-	for (uint32_t i = 0; i < f->n_blobs; i++)
-		if (part_build_find(f->packing, f->id, &b, e) != OK || blob_write(b, &f->blob[i], e) != OK)
-			return e->code;
-	return OK;
-}
-
-static bool pack_finish_step(struct io_job *job, struct fs *fs)
-{
-	(void)fs;
-	struct pack_finish *f = CONTAINER_OF(job, struct pack_finish, job);
-	job->rc = blobs_write(f, &job->error);
-	struct part_build *b = part_build_take(f->packing, f->id);
-	f->packing->over = f->id;
-	if (!b)
-		return true;
-	if (job->rc == OK)
-		job->rc = part_finish(part_share_writer(b->part), &f->file, &job->error);
-	if (job->rc != OK && part_exists(part_share_writer(b->part)))
-		snprintf(f->file.name, sizeof f->file.name, "%s",
-			 part_writer_name(part_share_writer(b->part)));
-	if (job->rc == OK) {
-		f->part = b->part;
-		b->part = NULL;
-	}
-	part_build_close(f->packing, b);
-	return true;
-}
-
-static bool pack_abandon_step(struct io_job *job, struct fs *fs)
-{
-	(void)fs;
-	struct pack_finish *f = CONTAINER_OF(job, struct pack_finish, job);
-	struct part_build *b = part_build_take(f->packing, f->id);
-	f->packing->over = f->id;
-	if (!b)
-		return true;
-	if (part_exists(part_share_writer(b->part)))
-		snprintf(f->file.name, sizeof f->file.name, "%s",
-			 part_writer_name(part_share_writer(b->part)));
-	part_build_close(f->packing, b);
-	return true;
-}
-
-static void whole_init(struct pack_finish *f, struct packing *p, uint64_t id, struct mailbox *reply,
-		       int kind, bool (*step)(struct io_job *, struct fs *))
-{
-	*f = (struct pack_finish){.packing = p, .id = id};
-	f->job.class = IO_PACK;
-	f->job.step = step;
-	f->job.reply = reply;
-	f->job.mail.kind = kind;
-}
-
-void pack_finish_init(struct pack_finish *f, struct packing *p, uint64_t id, struct mailbox *reply,
-		      int kind)
-{
-	whole_init(f, p, id, reply, kind, pack_finish_step);
-}
-
-void pack_abandon_init(struct pack_finish *f, struct packing *p, uint64_t id, struct mailbox *reply,
-		       int kind)
-{
-	whole_init(f, p, id, reply, kind, pack_abandon_step);
 }

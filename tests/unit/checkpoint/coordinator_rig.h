@@ -1,5 +1,6 @@
 /* coordinator_rig.h - a coordinator of three subtasks, told events and read as a line of words:
- * T7<5 = trigger 7 with base 5, R = release, P = publish, C = completed, A7:E_IO = abort,
+ * T7<5 = trigger 7 with base 5 (! it stops the sources, + everything is written, 'n' its name, (w)
+ * why it was asked for), R = release, E = the sources end, P = publish, C = completed, A7:E_IO = abort,
  * F = fail attempt, H = halt, D = done, X9 = request 9 refused. Time is the test's.
  * Why words: a claim about what follows from what is one line to read. */
 #pragma once
@@ -60,8 +61,10 @@ static inline const char *read_actions(struct fix *f)
 		const char *gap = n ? " " : "";
 		switch (a.kind) {
 		case CO_TRIGGER:
-			n += (size_t)snprintf(to, room, "%sT%llu<%llu %s%s", gap, id, base, kind,
-					      a.stop ? "!" : "");
+			n += (size_t)snprintf(to, room, "%sT%llu<%llu %s%s%s%s%s%s%s%s%s", gap, id, base,
+					      kind, a.stop ? "!" : "", a.full ? "+" : "",
+					      a.name[0] ? " '" : "", a.name, a.name[0] ? "'" : "",
+					      a.why[0] ? " (" : "", a.why, a.why[0] ? ")" : "");
 			break;
 		case CO_RELEASE:
 			n += (size_t)snprintf(to, room, "%sR", gap);
@@ -83,6 +86,9 @@ static inline const char *read_actions(struct fix *f)
 			break;
 		case CO_DONE:
 			n += (size_t)snprintf(to, room, "%sD%llu", gap, id);
+			break;
+		case CO_DRAIN:
+			n += (size_t)snprintf(to, room, "%sE", gap);
 			break;
 		case CO_REFUSED:
 			n += (size_t)snprintf(to, room, "%sX%llu %s:%s", gap, asked, kind, rc);

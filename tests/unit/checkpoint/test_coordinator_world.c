@@ -219,6 +219,9 @@ static void perform(struct world *w)
 		case CO_REFUSED:
 			OUGHT(w, a.request != 0);
 			break;
+		case CO_DRAIN:
+			OUGHT(w, !"nobody asked for it");
+			break;
 		}
 	}
 }

@@ -194,13 +194,53 @@ TEST(what_is_not_said_has_its_default)
 	EXPECT(!strcmp(s->name, "j") && s->parallelism == 1 && s->max_parallelism == 128);
 	EXPECT(s->checkpoint.interval_us == 0 && s->checkpoint.timeout_us == 600000000);
 	EXPECT(s->checkpoint.tolerable_failures == 0 && s->checkpoint.retain == 3);
-	EXPECT(!s->checkpoint.dir);
+	EXPECT(!s->checkpoint.dir && !s->checkpoint.is_auto && !s->checkpoint.max_replay_us);
+	EXPECT(!s->checkpoint.trigger.json && !s->checkpoint.min_pause_us);
+	EXPECT(s->checkpoint.max_concurrent == 1 && s->checkpoint.codec == CODEC_LZ4);
+	EXPECT(!s->checkpoint.at_least_once && !s->checkpoint.always_full && !s->checkpoint.audit);
+	EXPECT(!s->checkpoint.invariants && !s->checkpoint.violation_fails_job);
+	EXPECT(!s->checkpoint.retain_age_us && s->checkpoint.restore == SPEC_RESTORE_AUTO);
+	EXPECT(!s->checkpoint.on_complete && !s->checkpoint.on_abort && !s->checkpoint.on_restore);
+	EXPECT(!s->limits.merge_bytes && !s->limits.sweep_bytes);
 	EXPECT(s->restart.strategy == RESTART_EXPONENTIAL && s->restart.attempts == 3);
 	EXPECT(s->restart.initial_us == 1000000 && s->restart.max_us == 60000000);
 	EXPECT(s->restart.multiplier == 1.5 && s->restart.reset_after_us == 3600000000);
 	EXPECT(!s->restart.attempts_given && !s->checkpoint.cancel_deletes);
 	EXPECT(s->limits.memory_bytes == 0 && s->limits.record_bytes == 16000000);
 	EXPECT(s->limits.stop_us == 30000000);
+	parse_close(&p);
+}
+
+/* Some of it may still be refused as to come later: read it is all the same. */
+TEST(every_key_of_checkpoints_is_read)
+{
+	struct parse p;
+	const char *text =
+		"{\"name\":\"j\",\"checkpoint\":{\"interval\":\"auto\",\"max_replay\":\"5s\","
+		"\"min_pause\":\"20ms\",\"max_concurrent\":16,\"incremental\":false,"
+		"\"trigger\":{\"records\":5,\"bytes\":\"64MB\",\"when\":\"state_bytes > 9\"},"
+		"\"compression\":\"none\",\"invariants\":[\"1 = 1\",\"2 = 2\"],\"audit\":true,"
+		"\"on_violation\":\"job\",\"retain\":{\"count\":5,\"age\":\"1h\"},"
+		"\"restore\":\"parallel\",\"on_complete\":\"tell.sh\","
+		"\"on_abort\":[\"/bin/tell\",\"-x\"],\"on_restore\":[\"tell.sh\"]},"
+		"\"limits\":{\"merge\":\"50MB\",\"sweep\":\"60MB\"}," STAGES "}";
+	parse(&p, text);
+	EXPECT(p.spec != NULL);
+	const struct spec_checkpoint *c = &p.spec->checkpoint;
+	EXPECT(c->is_auto && !c->interval_us && c->max_replay_us == 5000000);
+	EXPECT(c->min_pause_us == 20000 && c->max_concurrent == 16 && c->always_full);
+	EXPECT(c->trigger.records == 5 && c->trigger.bytes == 64000000 && c->trigger.json);
+	EXPECT(!strcmp(c->trigger.when, "state_bytes > 9") && c->codec == CODEC_NONE);
+	EXPECT(json_count(c->invariants) == 2 && c->audit && c->violation_fails_job);
+	EXPECT(c->retain == 5 && c->retain_age_us == UINT64_C(3600000000));
+	EXPECT(c->restore == SPEC_RESTORE_PARALLEL && json_kind(c->on_complete) == JSON_STRING);
+	EXPECT(json_count(c->on_abort) == 2 && json_count(c->on_restore) == 1);
+	EXPECT(p.spec->limits.merge_bytes == 50000000 && p.spec->limits.sweep_bytes == 60000000);
+	parse_close(&p);
+	parse(&p, "{\"name\":\"j\",\"checkpoint\":{\"retain\":{\"age\":\"1h\"},"
+		  "\"compression\":\"lz4hc\",\"mode\":\"at_least_once\"}," STAGES "}");
+	EXPECT(p.spec && p.spec->checkpoint.retain == 3 && p.spec->checkpoint.codec == CODEC_LZ4HC);
+	EXPECT(p.spec->checkpoint.at_least_once && !p.spec->checkpoint.always_full);
 	parse_close(&p);
 }
 
@@ -518,6 +558,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(every_fault_is_told_at_once_with_place_and_cure),
 		T(what_is_not_said_has_its_default),
+		T(every_key_of_checkpoints_is_read),
 		T(what_is_said_is_kept),
 		T(each_strategy_is_read_as_the_policy_it_names),
 		T(a_stage_without_inputs_reads_the_stage_before_it),

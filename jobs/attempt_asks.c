@@ -1,0 +1,38 @@
+/* attempt_asks.c - what is asked of an attempt from outside, and how it is answered: each request
+ * that was accepted gets one word, or the attempt ends without it (job_requests.c then says so). */
+#include "jobs/attempt_in.h"
+
+void attempt_answer(struct attempt *a, uint64_t request, const struct checkpoint_record *r,
+		    const struct err *why)
+{
+	struct err text = {0};
+	if (!request || !a->c.listen.answered)
+		return;
+	if (why) /* given up for a reason that is no failure: to the asker it is a refusal */
+		ERR(&text, err_class_of(why->code) == CLASS_QUIET ? E_REFUSED : why->code, "%s",
+		    why->text);
+	a->c.listen.answered(a->c.listen.arg, request, r, why ? &text : NULL);
+}
+
+void attempt_stop(struct attempt *a, uint64_t now_us)
+{
+	a->now_us = now_us;
+	if (a->stop_asked || a->closing)
+		return;
+	a->stop_asked = true;
+	attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .request_kind = CO_STOP});
+	attempt_act(a);
+}
+
+RC attempt_ask(struct attempt *a, const struct job_ask *ask, uint64_t now_us, struct err *e)
+{
+	CHECK(ask->request);
+	if (a->stop_asked)
+		return ERR(e, E_REFUSED, "the job is being stopped, which takes a checkpoint");
+	if (a->closing)
+		return ERR(e, E_REFUSED, "the attempt is ending: ask again when the next one runs");
+	a->now_us = now_us;
+	attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .request_kind = CO_MANUAL,
+					    .request = ask->request});
+	return OK;
+}

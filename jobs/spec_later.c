@@ -1,0 +1,139 @@
+/* spec_later.c - keys that are read and checked, and that nothing acts on yet: refused by name,
+ * never accepted and ignored. A row goes when its feature stands; with the last row the file goes.
+ */
+#include "jobs/spec_parts.h"
+
+#include <stdio.h>
+
+struct later {
+	const char *block, *key;
+	bool (*asks)(const struct spec *s); /* whether the job asks for it */
+	const char *value;                  /* which value it is, when others work; NULL: any */
+	const char *now;                    /* what works now, for the hint; NULL: nothing */
+};
+
+static bool asks_auto(const struct spec *s)
+{
+	return s->checkpoint.is_auto;
+}
+
+static bool asks_trigger(const struct spec *s)
+{
+	return s->checkpoint.trigger.json;
+}
+
+static bool asks_min_pause(const struct spec *s)
+{
+	return s->checkpoint.min_pause_us;
+}
+
+static bool asks_concurrent(const struct spec *s)
+{
+	return s->checkpoint.max_concurrent > 1;
+}
+
+static bool asks_at_least_once(const struct spec *s)
+{
+	return s->checkpoint.at_least_once;
+}
+
+static bool asks_full(const struct spec *s)
+{
+	return s->checkpoint.always_full;
+}
+
+static bool asks_codec(const struct spec *s)
+{
+	return s->checkpoint.codec != CODEC_LZ4;
+}
+
+static bool asks_invariants(const struct spec *s)
+{
+	return s->checkpoint.invariants;
+}
+
+static bool asks_violation_fails_job(const struct spec *s)
+{
+	return s->checkpoint.violation_fails_job;
+}
+
+static bool asks_audit(const struct spec *s)
+{
+	return s->checkpoint.audit;
+}
+
+static bool asks_age(const struct spec *s)
+{
+	return s->checkpoint.retain_age_us;
+}
+
+static bool asks_restore(const struct spec *s)
+{
+	return s->checkpoint.restore != SPEC_RESTORE_AUTO;
+}
+
+static bool asks_on_complete(const struct spec *s)
+{
+	return s->checkpoint.on_complete;
+}
+
+static bool asks_on_abort(const struct spec *s)
+{
+	return s->checkpoint.on_abort;
+}
+
+static bool asks_on_restore(const struct spec *s)
+{
+	return s->checkpoint.on_restore;
+}
+
+static bool asks_merge(const struct spec *s)
+{
+	return s->limits.merge_bytes;
+}
+
+static bool asks_sweep(const struct spec *s)
+{
+	return s->limits.sweep_bytes;
+}
+
+static const struct later later[] = {
+	{"checkpoint", "interval", asks_auto, "\"auto\"", "a duration"},
+	{"checkpoint", "trigger", asks_trigger, NULL, NULL},
+	{"checkpoint", "min_pause", asks_min_pause, NULL, NULL},
+	{"checkpoint", "max_concurrent", asks_concurrent, "more than one", "1"},
+	{"checkpoint", "mode", asks_at_least_once, "\"at_least_once\"", "exactly_once"},
+	{"checkpoint", "incremental", asks_full, "false", "true"},
+	{"checkpoint", "compression", asks_codec, "another than lz4", "lz4"},
+	{"checkpoint", "invariants", asks_invariants, NULL, NULL},
+	{"checkpoint", "on_violation", asks_violation_fails_job, "\"job\"", "checkpoint"},
+	{"checkpoint", "audit", asks_audit, "true", "false"},
+	{"checkpoint", "retain", asks_age, "with an age", "a number"},
+	{"checkpoint", "restore", asks_restore, "another than auto", "auto"},
+	{"checkpoint", "on_complete", asks_on_complete, NULL, NULL},
+	{"checkpoint", "on_abort", asks_on_abort, NULL, NULL},
+	{"checkpoint", "on_restore", asks_on_restore, NULL, NULL},
+	{"limits", "merge", asks_merge, NULL, NULL},
+	{"limits", "sweep", asks_sweep, NULL, NULL},
+	{0},
+};
+
+static void refuse(const struct later *l, const struct json *block, struct diags *ds)
+{
+	struct diag_report dr;
+	struct opt_report *r = diag_report(&dr, ds, "%s", l->block);
+	char hint[80] = "";
+	if (l->now)
+		snprintf(hint, sizeof hint, "now: %s", l->now);
+	opt_error(r, json_get(block, l->key), hint, "'%s'%s%s comes with a later version", l->key,
+		  l->value ? ": " : "", l->value ? l->value : "");
+}
+
+void spec_refuse_later(const struct spec *s, const struct json *root, struct diags *ds)
+{
+	for (const struct later *l = later; l->key; l++) {
+		const struct json *block = json_get(root, l->block);
+		if (block && json_kind(block) == JSON_OBJECT && json_get(block, l->key) && l->asks(s))
+			refuse(l, block, ds);
+	}
+}
