@@ -1,6 +1,7 @@
 /* pack_in.h - the inside of the packer, shared by pack.c (one subtask's runs) and pack_part.c (the
  * part as a whole) only. Everything here belongs to the bytes lane. */
 #pragma once
+#include "runtime/id_ranges.h"
 #include "runtime/pack.h"
 
 /* A checkpoint's part while it is written. */
@@ -14,7 +15,7 @@ struct part_build {
 struct packing {
 	struct packing_options o;
 	struct part_build *builds;
-	uint64_t over;             /* ids up to this one are finished or abandoned */
+	struct id_ranges over;     /* finished or abandoned */
 	struct run_scratch scratch; /* of whichever chunk is being sorted; its pages stay warm */
 };
 

@@ -52,7 +52,7 @@ static struct part_build *part_build_take(struct packing *p, uint64_t id)
 
 bool pack_is_over(const struct packing *p, uint64_t id)
 {
-	return id <= p->over;
+	return id_ranges_have(&p->over, id);
 }
 
 #define BLOB_BLOCK (128u << 10)
@@ -85,7 +85,7 @@ static bool pack_finish_step(struct io_job *job, struct fs *fs)
 	struct pack_finish *f = CONTAINER_OF(job, struct pack_finish, job);
 	job->rc = blobs_write(f, &job->error);
 	struct part_build *b = part_build_take(f->packing, f->id);
-	f->packing->over = f->id;
+	id_ranges_add(&f->packing->over, f->id);
 	if (!b)
 		return true;
 	if (job->rc == OK)
@@ -106,7 +106,7 @@ static bool pack_abandon_step(struct io_job *job, struct fs *fs)
 	(void)fs;
 	struct pack_finish *f = CONTAINER_OF(job, struct pack_finish, job);
 	struct part_build *b = part_build_take(f->packing, f->id);
-	f->packing->over = f->id;
+	id_ranges_add(&f->packing->over, f->id);
 	if (!b)
 		return true;
 	if (part_exists(part_share_writer(b->part)))

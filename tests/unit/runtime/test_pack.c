@@ -1,4 +1,5 @@
 /* test_pack.c - tables into part files, chunk by chunk, while the tables change. */
+#include "runtime/pack_in.h"
 #include "tests/unit/runtime/bridge.h"
 
 TEST(inv4_a_part_holds_the_state_at_the_barrier_whatever_changed_between_slices)
@@ -167,6 +168,131 @@ TEST(inv32_a_write_that_fails_declines_the_checkpoint_and_the_next_one_has_it_al
 	EXPECT(failed >= 2);
 }
 
+/* ---- two at once ---- */
+
+#define CHUNKS_MAX 64
+
+/* A snapshot that is encoded, and whose chunks have not reached the lane. */
+struct encoded {
+	struct taking g;
+	uint64_t id;
+	struct chunk *chunk[CHUNKS_MAX];
+	uint32_t n;
+};
+
+static void encode(struct bridge *b, struct encoded *x, uint64_t base)
+{
+	enum keyed_slice at = KEYED_MORE;
+	x->n = 0;
+	take_begin(b, &x->g, base, false);
+	x->id = b->id;
+	while (at != KEYED_DONE) {
+		SAY(b, keyed_slice(b->t[0].k, 1000, &at, &b->e) == OK && at != KEYED_NO_ROOM);
+		while ((x->chunk[x->n] = keyed_take(b->t[0].k)))
+			SAY(b, ++x->n < CHUNKS_MAX);
+	}
+	x->g.encoding[0] = false;
+}
+
+static void send_chunks(struct bridge *b, struct encoded *x)
+{
+	for (uint32_t i = 0; i < x->n; i++)
+		SAY(b, pack_submit(x->g.pack[0], x->chunk[i], &b->e) == OK);
+	pack_end(x->g.pack[0], &b->mb, PACKED);
+	while (take_step(b, &x->g))
+		;
+	run_lanes(b);
+}
+
+static void abandon(struct bridge *b, uint64_t id)
+{
+	struct pack_finish f;
+	pack_abandon_init(&f, b->packing, id, &b->mb, FINISHED);
+	ioqueue_submit(b->io, &f.job);
+	SAY(b, wait_for(b)->kind == FINISHED && f.job.rc == OK);
+}
+
+static void finish(struct bridge *b, struct encoded *x)
+{
+	uint64_t newest = b->id;
+	b->id = x->id;
+	take_finish(b, &x->g, NULL);
+	b->id = newest;
+}
+
+static void two_open(struct bridge *b, uint64_t seed)
+{
+	bridge_open(b, seed, KEY_FIX8, 400);
+	tables_open(b, 1);
+	change_some(b, 100, false);
+	checkpoint(b, 0, true, NULL);
+	change_some(b, 50, false);
+}
+
+TEST(inv9_giving_up_a_newer_one_takes_nothing_from_an_older_one)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct bridge b;
+		struct encoded seven, eight;
+		two_open(&b, seed);
+		uint64_t base = b.id;
+		encode(&b, &seven, base);
+		change_some(&b, 50, false);
+		encode(&b, &eight, base);
+		abandon(&b, eight.id);
+		send_chunks(&b, &seven);
+		EXPECT(seven.g.rc == OK && seven.g.snap[0]->n_runs > 0);
+		finish(&b, &seven);
+		send_chunks(&b, &eight); /* its task hears of it late */
+		EXPECT(!b.packing->builds && eight.g.snap[0]->n_runs == 0);
+		take_drop(&b, &eight.g);
+		restore_into(&b, 2);
+		bridge_close(&b);
+	}
+}
+
+TEST(inv9_publishing_a_newer_one_does_not_keep_what_still_comes_for_an_older_one)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct bridge b;
+		struct encoded seven, eight;
+		two_open(&b, seed);
+		uint64_t base = b.id;
+		encode(&b, &seven, base);
+		change_some(&b, 50, false);
+		encode(&b, &eight, base);
+		send_chunks(&b, &eight);
+		finish(&b, &eight); /* its changes are all since the base: 7 is not missed */
+		abandon(&b, seven.id);
+		send_chunks(&b, &seven);
+		EXPECT(!b.packing->builds && seven.g.snap[0]->n_runs == 0);
+		take_drop(&b, &seven.g);
+		restore_into(&b, 2);
+		bridge_close(&b);
+	}
+}
+
+TEST(inv4_two_in_writing_do_not_mix)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct bridge b;
+		struct encoded seven, eight;
+		two_open(&b, seed);
+		uint64_t base = b.id;
+		encode(&b, &seven, base);
+		change_some(&b, 50, true);
+		encode(&b, &eight, base);
+		bool eight_first = seed % 2;
+		send_chunks(&b, eight_first ? &eight : &seven);
+		send_chunks(&b, eight_first ? &seven : &eight);
+		finish(&b, &seven);
+		finish(&b, &eight);
+		EXPECT(!b.packing->builds);
+		restore_into(&b, 2);
+		bridge_close(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +300,9 @@ int main(void)
 		T(nothing_changed_makes_no_file),
 		T(every_subtask_and_blob_of_a_checkpoint_stands_in_one_file),
 		T(an_abandoned_part_names_its_file_and_later_chunks_are_given_back),
+		T(inv9_giving_up_a_newer_one_takes_nothing_from_an_older_one),
+		T(inv9_publishing_a_newer_one_does_not_keep_what_still_comes_for_an_older_one),
+		T(inv4_two_in_writing_do_not_mix),
 		T(inv32_a_write_that_fails_declines_the_checkpoint_and_the_next_one_has_it_all),
 	};
 	return RUN(tests);
