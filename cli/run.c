@@ -6,6 +6,7 @@
 #include "cli/report_file.h"
 #include "cli/run_socket.h"
 #include "cli/screen.h"
+#include "cli/step.h"
 #include "jobs/report.h"
 
 #include <inttypes.h>
@@ -23,6 +24,7 @@ static const struct arg_def options[] = {
 	{"--log-format", ARG_WORD, "text|json", "json: the same as --json", .one_of = "text json"},
 	{"--status-every", ARG_DURATION, "TIME",
 	 "how often to say how it goes (a screen 0.25s, a terminal 1s, else 5s)", 1000, 3600000000},
+	{"--step", ARG_FLAG, NULL, "one event a key press, with a disk in memory: how a cut comes about"},
 	{"--restore", ARG_LATER, "ID", ""},
 	{"--rewind", ARG_LATER, NULL, ""},
 	{0},
@@ -349,6 +351,8 @@ static int run(struct cli *c, const struct args *a)
 	struct run r = {.cli = c, .args = a};
 	struct err e = {0};
 	int code;
+	if (args_has(a, "--step"))
+		return step_job(c, a);
 	if (read_job(&r, &e) != OK) {
 		code = r.file.ds.errors ? err_exit_code(E_INVALID) : refuse(&r, &e);
 	} else if (prepare(&r, &e) != OK) {
@@ -378,6 +382,7 @@ const struct verb verb_run = {
 		"\n"
 		"    weir run examples/word-count-slow.json       # kill -9 it, and run it again\n"
 		"    weir run examples/totals-at-the-end.json --parallelism 4 --report report.json\n"
+		"    weir run --step examples/step.json           # watch barriers, one event a key\n"
 		"\n"
 		"Standard output belongs to print_sink; all else goes to standard error.\n"
 		"Exit codes: 0 finished or stopped in order, 1 the job failed, 2 usage or invalid job,\n"

@@ -1,0 +1,9 @@
+/* timeline_text.h - one checkpoint's timeline for people: a bar a subtask, and whom it waited for. */
+#pragma once
+#include "cli/paint.h"
+#include "jobs/timeline.h"
+
+/* columns: of the whole, at least 60. */
+void timeline_print(const struct paint *p, const struct timeline *t, unsigned columns);
+/* The same facts inside an open JSON object: "timeline" and "path". */
+void timeline_json(struct json_out *o, const struct timeline *t);
