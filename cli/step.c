@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define BARRIERS_MAX 4096 /* of more, the newest half */
-#define STEP_SEED 1 /* who comes when: the same each time, so that one can talk about event 47 */
+#define STEP_SEED 1 /* always the same, so that one can talk about event 47 */
 
 static const char keys[] = "  Enter or n  the next event           b  on to the next barrier\n"
 			   "  c  ask for a checkpoint              k  kill -9; the next event is the new start\n"

@@ -26,10 +26,9 @@ static void task_name(const struct stepper *s, uint32_t task, char to[PAINT_TEXT
 
 void step_print_event(const struct paint *p, const struct step_event *e)
 {
-	fprintf(p->to, "%s%5" PRIu64 "  %7.3f s  %s%s%s: %s\n", paint_on(p, e->barrier ? PAINT_CYAN : PAINT_PLAIN),
-		e->n, (double)e->at_us / 1e6, e->who, paint_off(p),
-		paint_on(p, e->barrier ? PAINT_CYAN : PAINT_PLAIN), e->what);
-	fputs(paint_off(p), p->to);
+	enum paint_colour c = e->barrier ? PAINT_CYAN : PAINT_PLAIN;
+	fprintf(p->to, "%s%5" PRIu64 "  %7.3f s  %s: %s%s\n", paint_on(p, c), e->n,
+		(double)e->at_us / 1e6, e->who, e->what, paint_off(p));
 }
 
 /* ---- channels ---- */
@@ -148,14 +147,16 @@ static void print_cut(const struct paint *p, const struct stepper *s, const stru
 		fprintf(p->to, "  a restart now would go back to checkpoint %" PRIu64 "\n",
 			stepper_published(s));
 	else
-		fprintf(p->to, "  a restart now would begin from nothing: no checkpoint is published yet\n");
+		fputs("  a restart now would begin from nothing: no checkpoint is published yet\n",
+		      p->to);
 }
 
 void step_print_state(const struct paint *p, const struct stepper *s)
 {
 	const struct attempt *a = stepper_attempt(s);
 	if (!stepper_job(s)) {
-		fprintf(p->to, "\n  no process: it was killed. Its disk stays; the next event is the new start.\n");
+		fputs("\n  no process: it was killed. Its disk stays; the next event is the new start.\n",
+		      p->to);
 		return;
 	}
 	if (!a) {

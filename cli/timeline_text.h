@@ -1,4 +1,4 @@
-/* timeline_text.h - one checkpoint's timeline for people: a bar a subtask, and whom it waited for. */
+/* timeline_text.h - a checkpoint's timeline for people: a bar a subtask, and whom it waited for. */
 #pragma once
 #include "cli/paint.h"
 #include "jobs/timeline.h"

@@ -455,13 +455,14 @@ static bool wish(struct stepper *s, enum step_wish w)
 
 static void grant(struct stepper *s, enum step_wish w)
 {
+	struct job_ask ask = {.kind = ASK_CHECKPOINT, .request = ++s->requests};
 	struct err e = {0};
 	if (!s->job || s->over)
 		return;
 	if (w == STEP_ASK_KILL)
 		process_drop(s);
 	else
-		(void)!job_checkpoint(s->job, ++s->requests, &e);
+		(void)!job_ask(s->job, &ask, &e);
 }
 
 void stepper_checkpoint(struct stepper *s)

@@ -2,8 +2,8 @@
  * Why: how a barrier makes a consistent cut is best seen happening. It is the third driver of what
  * jobs/drive.c drives, with a virtual clock and a disk in memory: nothing of it leaves the process.
  *
- *   events:   a task took a batch | a barrier came | a slice of state was handed over | a lane wrote
- *             | the coordinator decided | the process was killed and began anew
+ *   events:   a task took a batch | a barrier came | a slice of state was handed over
+ *             | a lane wrote | the coordinator decided | a killed process began anew
  *   back:     all is played again from the start, which comes out the same: the scheduler's choices
  *             are the seed's, what the user did stands in a list
  *

@@ -147,8 +147,8 @@ static bool after_task(struct stepper *s, uint32_t task, const struct step_befor
 		say(e, "%s %" PRIu64 " record%s on", source ? "reads and sends" : "sends", out - b->out,
 		    out - b->out == 1 ? "" : "s");
 	if (b->look.slicing && !e->what[0])
-		say(e, "%s, between two batches",
-		    now.slicing ? "hands over rows of its frozen state" : "hands over the last of its frozen rows");
+		say(e, "hands over %s, between two batches",
+		    now.slicing ? "rows of its frozen state" : "the last of its frozen rows");
 	if (strcmp(now.phase, b->look.phase) != 0)
 		say(e, "%s", now.phase);
 	return e->what[0] != '\0';

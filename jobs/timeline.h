@@ -2,8 +2,8 @@
  * chain of waiting made it last that long. Pure: instants in, spans out.
  * Why not in the manifest: it is published before it is linked and committed. So each is a line of
  * spans.jsonl, bounded and never read for recovery (FORMAT.md).
- * All instants are microseconds since the trigger; 0 and later ones stand in the order of the fields
- * for a task that did all of it. Not here: where a task's instants come from (runtime/snap.h). */
+ * All instants are microseconds since the trigger; 0: there was none. Those of a task come in the
+ * order of their fields. Not here: where a task's instants come from (runtime/snap.h). */
 #pragma once
 #include "base/json.h"
 
@@ -19,7 +19,7 @@ struct timeline_task {
 	uint64_t encoded;  /* every slice is on its way to the lane */
 	uint64_t packed;   /* and packed */
 	uint64_t acked;    /* the control thread has the acknowledgement */
-	uint32_t last;     /* of whom the last barrier came, in timeline.task; TIMELINE_NONE: a source */
+	uint32_t last;     /* who sent the last barrier, in timeline.task; TIMELINE_NONE: a source */
 };
 
 struct timeline {

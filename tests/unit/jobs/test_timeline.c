@@ -114,7 +114,7 @@ TEST(a_line_is_read_back_as_it_was_written)
 	EXPECT(mem.used_bytes == 0);
 }
 
-/* Each byte replaced by each of some, and each length: refused, or another timeline; never worse. */
+/* Each byte replaced by each of some, and each length: refused, or another timeline, no worse. */
 TEST(inv34_a_damaged_line_is_refused_or_read)
 {
 	static const char with[] = "0-9\"{}[]\\,x\x80";
