@@ -12,24 +12,25 @@ const char *checkpoint_trigger(enum co_kind k)
 
 void assemble_figures(struct attempt *a, const struct pending *p, struct manifest_figures *f)
 {
-	uint64_t frozen_last = 0, done_last = 0;
+	uint64_t frozen_last = 0, acked_last = 0;
 	for (uint32_t i = 0; i < a->n_tasks; i++) {
 		const struct snap *s = p->snap[i];
 		f->keys += s->figures.keys;
 		f->keys_changed += s->figures.keys_changed;
 		f->state_bytes += s->figures.state_bytes;
-		if (s->figures.align_us > f->align_us)
-			f->align_us = s->figures.align_us;
+		uint64_t align_us = s->spans.aligned_us - s->spans.first_us;
+		if (align_us > f->align_us)
+			f->align_us = align_us;
 		if (s->figures.sync_us_max > f->sync_us_max)
 			f->sync_us_max = s->figures.sync_us_max;
-		if (s->figures.barrier_us > frozen_last)
-			frozen_last = s->figures.barrier_us;
-		if (s->figures.done_us > done_last)
-			done_last = s->figures.done_us;
+		if (s->spans.frozen_us > frozen_last)
+			frozen_last = s->spans.frozen_us;
+		if (s->spans.acked_us > acked_last)
+			acked_last = s->spans.acked_us;
 	}
 	f->trigger = checkpoint_trigger(p->kind);
 	f->bytes_written = p->part.file.length;
-	f->async_us = done_last > frozen_last ? done_last - frozen_last : 0;
+	f->async_us = acked_last > frozen_last ? acked_last - frozen_last : 0;
 	f->total_us = a->now_us - p->triggered_us;
 }
 

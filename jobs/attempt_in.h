@@ -64,6 +64,7 @@ struct attempt {
 	struct channel *channel;   /* one array of all */
 	uint32_t n_channels;
 	struct channel **ins, **outs; /* what tasks borrow */
+	uint32_t *edge_of;         /* of each of ins: which plan edge into its stage it is of */
 	struct edge *edges;
 	struct pending *pending;   /* newest first */
 	struct merging *merging;

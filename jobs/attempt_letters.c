@@ -1,9 +1,17 @@
 /* attempt_letters.c - what tasks and lanes tell the control thread, as events for the coordinator.
  *
+ *   task: FROZEN ─────> CO_EV_FROZEN
  *   task: ACK ────────> CO_EV_ACK          lane: part finished ─> assemble, publish
  *   task: ENDED ──────> CO_EV_INPUTS_ENDED lane: PUBLISHED ────> CO_EV_PUBLISHED ...
  *   task: FAILED ─────> CO_EV_TASK_FAILED  lane: COMMITTED ────> CO_EV_COMMITTED; sweep, merge */
 #include "jobs/attempt_in.h"
+
+static void letter_frozen(struct attempt *a, const struct snap *s)
+{
+	if (s->attempt == a->c.attempt)
+		attempt_event(a, &(struct co_event){.kind = CO_EV_FROZEN, .id = s->barrier.id,
+						    .subtask = s->task});
+}
 
 static void letter_ack(struct attempt *a, struct snap *s)
 {
@@ -16,6 +24,7 @@ static void letter_ack(struct attempt *a, struct snap *s)
 		snap_close(s);
 		return;
 	}
+	s->spans.triggered_us = p->triggered_us;
 	p->snap[s->task] = s;
 	p->acknowledged++;
 	attempt_event(a, &ev);
@@ -138,6 +147,9 @@ void attempt_letter(struct attempt *a, struct mail *m, uint64_t now_us)
 	struct publish_outcome o;
 	a->now_us = now_us;
 	switch (m->kind) {
+	case LETTER_FROZEN:
+		letter_frozen(a, CONTAINER_OF(m, struct snap, frozen_mail));
+		break;
 	case LETTER_ACK:
 		letter_ack(a, CONTAINER_OF(m, struct snap, mail));
 		break;

@@ -42,17 +42,21 @@ static uint32_t readers_of(const struct plan *p, uint32_t stage)
 
 /* The task's inputs: for each plan edge into its stage, the channels that end at it. */
 static uint32_t gather_inputs(struct attempt *a, const uint32_t *first, uint32_t stage, uint32_t j,
-			      struct channel **to)
+			      struct channel **to, uint32_t *edge_of, uint32_t *n_edges)
 {
 	const struct plan *p = a->c.plan;
 	uint32_t n = 0;
+	*n_edges = 0;
 	for (uint32_t g = 0; g < p->n_edges; g++) {
 		const struct plan_edge *x = &p->edge[g];
 		if (x->to != stage)
 			continue;
 		for (uint32_t i = 0; i < p->stage[x->from].parallelism; i++)
-			if (x->kind != EDGE_FORWARD || i == j)
+			if (x->kind != EDGE_FORWARD || i == j) {
+				edge_of[n] = *n_edges;
 				to[n++] = &a->channel[channel_at(p, x, first[g], i, j)];
+			}
+		++*n_edges;
 	}
 	return n;
 }
@@ -69,7 +73,7 @@ static uint32_t gather_edges(struct attempt *a, const uint32_t *first, uint32_t 
 		const struct plan_stage *to = &p->stage[x->to];
 		struct edge *y = &edges[n++];
 		*y = (struct edge){.kind = x->kind, .to = outs + *n_outs, .key = &to->p.key,
-				   .clips = to->p.skip, .max_parallelism = to->p.max_parallelism};
+				   .clips = to->p.skip, .number = g, .max_parallelism = to->p.max_parallelism};
 		y->hash_id = begin_shape(to, a->base ? &a->base->m : NULL).hash_id;
 		y->n = x->kind == EDGE_FORWARD ? 1 : to->parallelism;
 		for (uint32_t j = 0; j < y->n; j++)
@@ -115,14 +119,15 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 		.parallelism = st->parallelism, .max_parallelism = st->p.max_parallelism,
 		.ops = st->ops, .conf = st->p.conf, .in = st->p.n_in ? st->p.in[0] : NULL,
 		.out = &st->p.out, .record_limit_bytes = st->p.record_limit_bytes,
-		.skip = st->p.skip, .epoch = a->c.epoch, .attempt = a->c.attempt,
+		.skip = st->p.skip, .exactly_once = true, .epoch = a->c.epoch, .attempt = a->c.attempt,
 		.after_id = a->base ? a->base->m.id : 0, .lineage = a->c.lineage,
 		.uuid = a->c.uuid, .chunk_budget = chunk_budget(a), .mem = a->mem, .io = a->c.io,
 		.packing = a->packing, .control = a->c.control, .clock = a->c.env->clock,
 		.waker = &a->group[p->thread[st->first_task + i]].waker,
 	};
 	c.inputs = a->ins + *at_in;
-	c.n_inputs = gather_inputs(a, first, stage, i, c.inputs);
+	c.edge_of_input = a->edge_of + *at_in;
+	c.n_inputs = gather_inputs(a, first, stage, i, c.inputs, a->edge_of + *at_in, &c.n_in_edges);
 	*at_in += c.n_inputs;
 	c.edges = a->edges + *at_edge;
 	c.n_edges = gather_edges(a, first, stage, i, c.edges, a->outs, at_out);
@@ -220,11 +225,12 @@ enum rc build_graph(struct attempt *a, struct err *e)
 	for (uint32_t i = 0; a->channel && i < a->n_channels; i++) /* closable from here on */
 		channel_init(&a->channel[i], CHANNEL_SLOTS, CHANNEL_BYTES, NULL, NULL);
 	a->ins = mem_get(a->mem, (a->n_channels + 1) * sizeof *a->ins);
+	a->edge_of = mem_get(a->mem, (a->n_channels + 1) * sizeof *a->edge_of);
 	a->outs = mem_get(a->mem, (a->n_channels + 1) * sizeof *a->outs);
 	a->edges = mem_get(a->mem, (n_edges + 1) * sizeof *a->edges);
 	a->task = mem_get(a->mem, (p->n_tasks + 1) * sizeof *a->task);
 	a->task_told = mem_get(a->mem, p->n_tasks + 1);
-	if (!a->channel || !a->ins || !a->outs || !a->edges || !a->task || !a->task_told)
+	if (!a->channel || !a->ins || !a->edge_of || !a->outs || !a->edges || !a->task || !a->task_told)
 		goto no_memory;
 	enum rc rc = open_groups(a, e);
 	for (uint32_t s = 0; s < p->n_stages && rc == OK; s++)
@@ -257,6 +263,7 @@ void build_close(struct attempt *a)
 	mem_put(a->mem, a->task);
 	mem_put(a->mem, a->edges);
 	mem_put(a->mem, a->outs);
+	mem_put(a->mem, a->edge_of);
 	mem_put(a->mem, a->ins);
 	mem_put(a->mem, a->channel);
 }

@@ -23,7 +23,10 @@ static enum gate_got gate_answer(struct gate *g, struct item *it)
 		return GATE_NOTHING;
 	*it = (struct item){.kind = ITEM_BARRIER, .barrier = g->newest};
 	it->barrier.id = g->answer.aligned;
-	g->align_us = g->answer.last_us - g->answer.first_us;
+	g->first_us = g->answer.first_us;
+	g->last_us = g->answer.last_us;
+	g->first_input = g->answer.first_input;
+	g->last_input = g->answer.last_input;
 	g->answer = (struct alignment){0};
 	g->cancels_given = 0;
 	return GATE_BARRIER;
@@ -65,8 +68,10 @@ enum gate_got gate_next(struct gate *g, uint64_t now_us, struct item *it)
 		g->turn = g->turn + 1 == g->n ? 0 : g->turn + 1;
 		if (aligner_is_held(&g->aligner, input) || !channel_try_pop(g->in[input], it))
 			continue;
-		if (it->kind == ITEM_BATCH)
+		if (it->kind == ITEM_BATCH) {
+			g->input = input;
 			return GATE_BATCH;
+		}
 		return gate_mark(g, input, it, now_us);
 	}
 	return GATE_NOTHING;
@@ -87,6 +92,11 @@ void gate_abort(struct gate *g, uint64_t id)
 		g->answer.aligned = 0;
 	for (uint32_t i = 0; i < a.cancels && g->answer.cancels < ALIGNER_IDS_MAX + 1; i++)
 		g->answer.cancel[g->answer.cancels++] = a.cancel[i];
-	if (a.aligned)
-		g->answer.aligned = a.aligned;
+	if (!a.aligned)
+		return;
+	g->answer.aligned = a.aligned;
+	g->answer.first_us = a.first_us;
+	g->answer.last_us = a.last_us;
+	g->answer.first_input = a.first_input;
+	g->answer.last_input = a.last_input;
 }

@@ -14,7 +14,9 @@ struct gate {
 	struct alignment answer; /* being handed out */
 	uint32_t cancels_given;
 	struct barrier newest;   /* base and options of the barrier with the highest id seen */
-	uint64_t align_us;       /* of the barrier handed out last */
+	uint32_t input;          /* of the batch handed out last */
+	uint64_t first_us, last_us; /* of the barrier handed out last: its alignment, */
+	uint32_t first_input, last_input; /* and who came first, and for whom was waited */
 };
 
 enum gate_got {
@@ -29,6 +31,11 @@ enum gate_got {
 void gate_init(struct gate *g, struct channel **in, uint32_t n, bool exactly_once,
 	       uint64_t after_id);
 enum gate_got gate_next(struct gate *g, uint64_t now_us, struct item *it);
+/* Which input the batch came from that was handed out last. */
+static inline uint32_t gate_input(const struct gate *g)
+{
+	return g->input;
+}
 /* Before the task waits or goes idle: wakes the pushers that are owed it. */
 void gate_settle(struct gate *g);
 /* The coordinator gave id up: held inputs are released; cancels to pass on come from gate_next. */

@@ -10,15 +10,23 @@ enum letter_kind {
 	LETTER_ABORT,       /* barrier.id was given up */
 	LETTER_COMMITTED,   /* barrier.id is durable and its intents are settled */
 	LETTER_CHAIN,       /* chain_rows, chain_runs: how long the published chain is */
+	LETTER_DRAIN,       /* sources: that is the end of the input, as if there were no more */
+	LETTER_RESTORED,    /* the restore of barrier.id is confirmed; old_parallelism */
 	LETTER_CLOSE,       /* end: finish what is under way, close the operator, say CLOSED */
 	/* lane -> task */
 	LETTER_PACKED,      /* struct pack_done */
+	LETTER_STRETCH,     /* rows of a lazy restore, or why there are none */
 	/* task -> control */
 	LETTER_ACK = 100,   /* struct snap: the control thread's now */
 	LETTER_ENDED,       /* struct task_report: end of input, all flushed and passed on */
 	LETTER_FAILED,      /* struct task_report: rc and error */
 	LETTER_CLOSED,      /* struct task_report */
 	LETTER_SKIPPED,     /* struct task_report: the first record it left out, and why */
+	LETTER_FROZEN,      /* struct snap's frozen_mail, not the receiver's: all of its state is
+	                     * encoded, a later barrier may come. Not sent where LETTER_ACK, which
+	                     * says as much, follows at once, nor once it was given up */
+	LETTER_LOADED,      /* struct task_report: a lazy restore has all of its state, verified */
+	LETTER_PASSED,      /* struct task_report: a record for which its tap waits has passed */
 	/* lanes -> control: the control thread's own jobs */
 	LETTER_JOB = 200,
 };
@@ -28,9 +36,11 @@ struct task_letter {
 	struct barrier barrier;
 	uint64_t chain_rows;
 	uint32_t chain_runs;
+	uint32_t old_parallelism;
 };
 
-/* From a task to the control thread. Embedded in the task: each kind is sent once at most. */
+/* From a task to the control thread. Embedded in the task: each kind is sent once at most,
+ * LETTER_PASSED once a checkpoint. */
 struct task_report {
 	struct mail mail;
 	uint32_t task;

@@ -57,6 +57,10 @@ struct op_plan {
 	const char *order_dependent;    /* why its output depends on arrival order or clock; NULL: no */
 	const char *path;               /* the place it reads or writes, for explain and the check that
 	                                 * no two sinks share one; owned by conf; NULL: none */
+	bool shows;                     /* a sink whose output is seen at once, before any checkpoint:
+	                                 * its job restores eagerly */
+	uint32_t aggregates;            /* bits: which value words of its keyed state are int64 whose
+	                                 * sum over all keys may be asked for (keyed_watch_sums) */
 	const struct latency *latency;  /* of a sink that measures them: a histogram a subtask, owned
 	                                 * by conf; NULL: none */
 	void *conf;                     /* made with mem; shared by the subtasks, read only but for
@@ -78,11 +82,17 @@ struct op_begin {
 	uint32_t n_old, parallelism, max_parallelism;
 	const struct intent *intents;   /* of the chosen checkpoint, all sinks' */
 	size_t n_intents;
+	const uint32_t *accepts;        /* lineages before this one whose files are ours too, because
+	                                 * their savepoint was imported; n_accepts of them */
+	uint32_t n_accepts;
+	uint64_t rewind_to;             /* of later(): what committed after this checkpoint goes */
 
 	struct bytes *fresh;            /* out: parallelism states, initialised by the caller */
 	struct bytes orphans;           /* out: paths, each NUL-terminated, of prepared files no
 	                                 * manifest names: unlinked after this owner's first
 	                                 * checkpoint */
+	struct bytes moves;             /* out of later(): pairs of paths, from and to, each
+	                                 * NUL-terminated, in the order in which they are moved */
 	char says[512];                 /* out: for the recovery report: "words.txt from byte 81,402" */
 };
 
@@ -100,6 +110,23 @@ struct op_snapshot {
 	bool final;                     /* in */
 	struct bytes state;             /* out: non-keyed state of this subtask; initialised */
 	struct bytes intents;           /* out: struct intent, packed by intent_put */
+};
+
+/* What restored() is told. */
+struct op_restored {
+	uint64_t checkpoint;            /* whose state it has */
+	uint64_t keys;                  /* of its keyed state, 0 without */
+	uint32_t old_parallelism;       /* of its stage in that checkpoint */
+};
+
+/* What holds between the records that came in and those that went out, from barrier to barrier;
+ * records left out are counted apart. Audits check it. */
+enum op_law {
+	OP_LAW_NONE,    /* any number */
+	OP_LAW_SAME,    /* out = in - skipped */
+	OP_LAW_AT_MOST, /* out <= in - skipped */
+	OP_LAW_ENDS,    /* none goes out before the input has ended */
+	OP_LAW_SINK,    /* what came in, but for those skipped, is in the pieces prepared */
 };
 
 struct op_ctx {
@@ -125,6 +152,8 @@ struct op_ctx {
 	uint64_t now_us;                /* monotonic */
 	int64_t wall_us;                /* UTC, sources and sinks: for created_as and latency_of */
 	uint64_t wake_at_us;            /* with OP_WAIT: call again by then; UINT64_MAX: by letter */
+	/* set by the operator, kept from step to step */
+	uint64_t tick_at_us;            /* tick() is called once this has come; UINT64_MAX: never */
 	struct err error;               /* with OP_FAILED */
 	/* counted by the operator */
 	uint64_t skipped;
@@ -162,6 +191,11 @@ struct op_ops {
 	bool (*plan)(struct op_plan *p);
 	void (*conf_close)(void *conf, struct mem *mem);
 	RC (*begin)(const void *conf, struct op_begin *b, struct err *e);
+	/* Of sinks that commit, before the fence: which of their files are later than checkpoint
+	 * b->rewind_to, and where they are moved (b->moves), those still pending first. */
+	RC (*later)(const void *conf, struct op_begin *b, struct err *e);
+	/* NULL: OP_LAW_NONE. */
+	enum op_law (*law)(const void *conf);
 
 	/* state: this subtask's from begin(); empty when there is no begin. */
 	RC (*open)(void *self, struct op_ctx *ctx, const void *state, size_t len, struct err *e);
@@ -174,12 +208,19 @@ struct op_ops {
 	enum op_result (*end)(void *self, struct op_ctx *ctx);
 	/* Before a barrier is passed on: pending output goes out; inputs are held meanwhile. */
 	enum op_result (*prepare)(void *self, struct op_ctx *ctx, const struct barrier *b);
+	/* ctx->tick_at_us has come, and nothing else is under way (no batch, no barrier, no end): it
+	 * may emit one batch. OP_MORE: again, before anything else is taken; OP_DONE: it has set a
+	 * later ctx->tick_at_us. Not for sources. */
+	enum op_result (*tick)(void *self, struct op_ctx *ctx);
 	/* After the barrier was passed on: the state as of the barrier. Keyed state is the
 	 * runtime's. */
 	enum op_result (*snapshot)(void *self, struct op_ctx *ctx, struct op_snapshot *s);
 	/* Whether everything prepared for checkpoint id is written and synced: asked until OP_DONE,
 	 * again after each letter; the acknowledgement waits for it. NULL: at once. */
 	enum op_result (*prepared)(void *self, struct op_ctx *ctx, uint64_t checkpoint);
+	/* Once, before its first record, if this attempt began with a checkpoint: all of the restore
+	 * is confirmed. */
+	void (*restored)(void *self, struct op_ctx *ctx, const struct op_restored *r);
 	/* The checkpoint is durable and its intents are settled. */
 	void (*committed)(void *self, struct op_ctx *ctx, uint64_t checkpoint);
 	/* Whether a letter is still owed to it; close waits until false. */

@@ -171,6 +171,7 @@ RC outlet_send(struct outlet *o, struct batch **b, uint32_t *bad_row, struct err
 		}
 		if (edge_send(o, g, b, i + 1 == o->n_edges, e) != OK)
 			return e->code;
+		g->sent.n += g->kind == EDGE_BROADCAST ? (uint64_t)records * g->n : records;
 	}
 	batch_drop(b);
 	return OK;

@@ -9,6 +9,7 @@
  * Owns: its lists and scratch; borrows the channels. Threads: its task's. */
 #pragma once
 #include "runtime/channel.h"
+#include "runtime/counts.h"
 #include "runtime/keys.h"
 
 enum edge_kind {
@@ -32,6 +33,9 @@ struct edge {
 	uint32_t max_parallelism;
 	uint16_t *owner;             /* EDGE_HASH with n > 1: of each key group; the outlet's */
 	uint32_t turn;               /* EDGE_REBALANCE */
+	uint32_t number;             /* among the plan's edges */
+	bool audit;                  /* sent.hash is kept too */
+	struct snap_count sent;      /* so far */
 };
 
 struct outlet {

@@ -13,12 +13,27 @@ struct snap *snap_open(struct mem *mem, const struct barrier *b)
 	return s;
 }
 
+bool snap_count_room(struct snap *s, uint32_t n_sent, uint32_t n_received)
+{
+	struct snap_counts *c = &s->counts;
+	if (!n_sent && !n_received)
+		return true;
+	c->sent = mem_get(s->mem, (n_sent + n_received) * sizeof *c->sent);
+	if (!c->sent)
+		return false;
+	c->received = c->sent + n_sent;
+	c->n_sent = n_sent;
+	c->n_received = n_received;
+	return true;
+}
+
 void snap_close(struct snap *s)
 {
 	if (!s)
 		return;
 	bytes_close(&s->state);
 	bytes_close(&s->intents);
+	mem_put(s->mem, s->counts.sent); /* with it those received */
 	mem_put(s->mem, s->run);
 	mem_put(s->mem, s);
 }

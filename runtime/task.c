@@ -1,4 +1,5 @@
-/* task.c - see task.h: the steps. What follows a barrier is task_barrier.c. */
+/* task.c - see task.h: the steps. What follows a barrier is task_barrier.c, what letters do is
+ * task_letters.c, what the task says of itself task_tell.c. */
 #include "runtime/task_in.h"
 
 #include <stdio.h>
@@ -24,9 +25,12 @@ RC task_open(struct task **out, const struct task_config *c, struct err *e)
 	t->bye.mail.kind = LETTER_CLOSED;
 	t->skipped.mail.kind = LETTER_SKIPPED;
 	if (c->n_inputs)
-		gate_init(&t->gate, c->inputs, c->n_inputs, true, c->after_id);
+		gate_init(&t->gate, c->inputs, c->n_inputs, c->exactly_once, c->after_id);
+	t->completed = c->after_id;
+	t->n_received = !c->n_inputs ? 0 : c->edge_of_input ? c->n_in_edges : 1;
+	t->received = mem_get(c->mem, (t->n_received + 1) * sizeof *t->received);
 	t->self = mem_get(c->mem, c->ops->self_size);
-	if (!t->self) {
+	if (!t->self || !t->received) {
 		ERR(e, E_NO_MEMORY, "stage '%s': no memory for a task", c->stage);
 		goto fail;
 	}
@@ -53,7 +57,7 @@ RC task_open(struct task **out, const struct task_config *c, struct err *e)
 		.key = c->key, .record_limit_bytes = c->record_limit_bytes, .skip = c->skip,
 		.epoch = c->epoch, .attempt = c->attempt, .lineage = c->lineage, .uuid = c->uuid,
 		.mem = c->mem, .pool = t->pool, .io = c->io, .mail = &t->mail,
-		.control = c->control, .state = t->keyed, .task = t,
+		.control = c->control, .state = t->keyed, .tick_at_us = UINT64_MAX, .task = t,
 	};
 	return OK;
 fail:
@@ -95,6 +99,8 @@ void task_close(struct task *t)
 	keyed_close(t->keyed);
 	t->keyed = NULL;
 	outlet_close(&t->outlet);
+	mem_put(t->c.mem, t->received);
+	t->received = NULL;
 	mem_put(t->c.mem, t->self);
 	t->self = NULL;
 }
@@ -183,66 +189,6 @@ void op_emit(struct op_ctx *ctx, struct batch **b)
 	batch_drop(b);
 }
 
-/* ---- letters ---- */
-
-static void task_command(struct task *t, struct task_letter *l)
-{
-	switch (l->mail.kind) {
-	case LETTER_TRIGGER:
-		/* A trigger may be sent again (COORDINATOR 8): a second one for an id is none. */
-		if (l->barrier.id > t->newest_barrier &&
-		    !(t->trigger_pending && t->trigger.id >= l->barrier.id)) {
-			t->trigger = l->barrier;
-			t->trigger_pending = true;
-		}
-		break;
-	case LETTER_RELEASE:
-		if (t->phase == TASK_WAITING)
-			t->phase = TASK_RUNNING;
-		break;
-	case LETTER_ABORT:
-		if (t->trigger_pending && t->trigger.id == l->barrier.id)
-			t->trigger_pending = false;
-		if (t->c.n_inputs)
-			gate_abort(&t->gate, l->barrier.id);
-		task_abort(t, l->barrier.id);
-		/* The sources of a stop that was given up go on (COORDINATOR 23). */
-		if (t->phase == TASK_STOPPED && t->barrier.id == l->barrier.id)
-			t->phase = TASK_RUNNING;
-		break;
-	case LETTER_COMMITTED:
-		if (t->c.ops->committed && t->opened)
-			t->c.ops->committed(t->self, &t->ctx, l->barrier.id);
-		break;
-	case LETTER_CHAIN:
-		t->chain_rows = l->chain_rows;
-		t->chain_runs = l->chain_runs;
-		break;
-	case LETTER_CLOSE:
-		t->closing = true;
-		break;
-	default:
-		CHECK(!"a letter for a task");
-	}
-}
-
-static void task_letters(struct task *t)
-{
-	for (struct mail *m = mailbox_take_all(&t->mail), *next; m; m = next) {
-		next = m->next;
-		if (m->kind >= OP_LETTER) {
-			if (t->c.ops->event(t->self, &t->ctx, m) == OP_FAILED)
-				task_fail(t);
-		} else if (m->kind == LETTER_PACKED) {
-			task_packed(t, CONTAINER_OF(m, struct pack_done, mail));
-		} else {
-			struct task_letter *l = CONTAINER_OF(m, struct task_letter, mail);
-			task_command(t, l);
-			mem_put(t->c.mem, l);
-		}
-	}
-}
-
 /* ---- work ---- */
 
 static void task_pass(struct task *t, const struct item *mark)
@@ -303,17 +249,34 @@ static enum task_did task_source(struct task *t)
 	if (t->trigger_pending) {
 		t->trigger_pending = false;
 		t->barrier = t->trigger;
-		t->align_us = 0;
+		t->spans = (struct snap_spans){.first_us = t->ctx.now_us, .aligned_us = t->ctx.now_us};
 		t->preparing = true;
 		return task_barrier(t);
 	}
 	if (t->phase != TASK_RUNNING)
 		return TASK_IDLE;
+	if (t->draining) {
+		t->phase = TASK_ENDING;
+		return TASK_BUSY;
+	}
 	enum op_result r = t->c.ops->produce(t->self, &t->ctx);
 	if (r != OP_DONE || t->ctx.error.code != OK)
 		return did_of(t, r);
 	t->phase = TASK_ENDING;
 	return TASK_BUSY;
+}
+
+/* Both ends of an edge count what goes over it (counts.h). */
+static void task_received(struct task *t, const struct batch *b)
+{
+	const uint32_t *edge_of = t->c.edge_of_input;
+	struct snap_count *c = &t->received[edge_of ? edge_of[gate_input(&t->gate)] : 0];
+	uint32_t records = batch_count(b);
+	c->n += records;
+	atomic_store_explicit(&t->stats.records_in,
+			      atomic_load_explicit(&t->stats.records_in, memory_order_relaxed) +
+				      records,
+			      memory_order_relaxed);
 }
 
 static enum task_did task_take(struct task *t)
@@ -325,14 +288,14 @@ static enum task_did task_take(struct task *t)
 	case GATE_BATCH:
 		t->batch = it.batch;
 		task_flows(t, it.batch);
-		atomic_store_explicit(&t->stats.records_in,
-				      atomic_load_explicit(&t->stats.records_in, memory_order_relaxed) +
-					      batch_count(it.batch),
-				      memory_order_relaxed);
+		task_received(t, it.batch);
 		return TASK_BUSY;
 	case GATE_BARRIER:
 		t->barrier = it.barrier;
-		t->align_us = t->gate.align_us;
+		t->spans = (struct snap_spans){.first_us = t->gate.first_us,
+					       .aligned_us = t->gate.last_us,
+					       .first_input = t->gate.first_input,
+					       .last_input = t->gate.last_input};
 		t->preparing = true;
 		return TASK_BUSY;
 	case GATE_CANCEL:
@@ -362,6 +325,21 @@ static enum task_did task_batch(struct task *t)
 	return did_of(t, r);
 }
 
+static bool tick_is_due(const struct task *t)
+{
+	return t->ctx.now_us >= t->ctx.tick_at_us && t->phase == TASK_RUNNING && t->c.ops->tick;
+}
+
+/* Until it is done nothing else is taken: so no barrier comes into the middle of it. */
+static enum task_did task_tick(struct task *t)
+{
+	enum op_result r = t->c.ops->tick(t->self, &t->ctx);
+	if (r == OP_DONE && t->ctx.error.code == OK)
+		CHECK(t->ctx.tick_at_us > t->ctx.now_us);
+	CHECK(r != OP_WAIT);
+	return did_of(t, r);
+}
+
 /* Whatever comes next may emit one batch or mark, so there must be room for one. */
 static enum task_did task_work(struct task *t)
 {
@@ -371,6 +349,8 @@ static enum task_did task_work(struct task *t)
 		return task_batch(t);
 	if (t->preparing)
 		return task_barrier(t);
+	if (tick_is_due(t))
+		return task_tick(t);
 	if (t->phase == TASK_ENDING) {
 		if (t->c.ops->role != OP_SOURCE && t->c.ops->end) {
 			enum op_result r = t->c.ops->end(t->self, &t->ctx);
@@ -485,15 +465,22 @@ enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
 			task_tell_skipped(t);
 	}
 	/* One that is busy for long hands over what it has too, now and then. */
-	if (did != TASK_BUSY || ++t->busy_steps % SETTLE_STEPS == 0)
+	if (did != TASK_BUSY || ++t->busy_steps % SETTLE_STEPS == 0) {
 		task_settle(t);
+		task_tell(t);
+	}
 	atomic_store_explicit(&t->stats.records_out, t->outlet.records, memory_order_relaxed);
 	atomic_store_explicit(&t->stats.records_skipped, t->ctx.skipped, memory_order_relaxed);
 	atomic_store_explicit(&t->stats.work_done, t->ctx.work_done, memory_order_relaxed);
 	atomic_store_explicit(&t->stats.work_total, t->ctx.work_total, memory_order_relaxed);
 	atomic_store_explicit(&t->stats.checksum, t->ctx.checksum, memory_order_relaxed);
-	atomic_store_explicit(&t->stats.doing, did, memory_order_relaxed);
+	if (atomic_load_explicit(&t->stats.doing, memory_order_relaxed) != did) {
+		atomic_store_explicit(&t->stats.doing, did, memory_order_relaxed);
+		atomic_store_explicit(&t->stats.doing_since_us, now_us, memory_order_relaxed);
+	}
 	t->last_did = did;
 	*wake_at_us = t->ctx.wake_at_us;
+	if (did == TASK_IDLE && t->phase == TASK_RUNNING && t->ctx.tick_at_us < *wake_at_us)
+		*wake_at_us = t->ctx.tick_at_us;
 	return did;
 }

@@ -27,6 +27,16 @@ enum task_did {
 	TASK_CLOSED,        /* over: never step again */
 };
 
+/* Where the oldest checkpoint stands that this task has begun and not acknowledged. */
+enum snap_phase {
+	SNAP_NONE,
+	SNAP_ALIGN,   /* its barrier has come, not from every input: waits_input and waits_inputs */
+	SNAP_PREPARE, /* the operator's pending output goes out */
+	SNAP_SLICES,  /* keyed state is encoded */
+	SNAP_PACK,    /* the lane packs it */
+	SNAP_SYNC,    /* the operator's pieces are written and synced */
+};
+
 /* Relaxed atomics: written by the task, read by anyone. Times in microseconds. */
 struct task_stats {
 	_Atomic uint64_t records_in, records_out, records_skipped;
@@ -37,6 +47,13 @@ struct task_stats {
 	_Atomic uint64_t work_done, work_total; /* bounded sources, in their unit; op_ctx */
 	_Atomic uint64_t checksum;   /* sinks */
 	_Atomic uint32_t doing;      /* enum task_did of the last step */
+	_Atomic uint64_t doing_since_us; /* since when it is that, monotonic */
+	_Atomic uint64_t snap_id;    /* the checkpoint snap_phase is of; 0: none */
+	_Atomic uint32_t snap_phase; /* enum snap_phase */
+	_Atomic uint32_t waits_input, waits_inputs; /* SNAP_ALIGN: the first one, and how many */
+	/* With wants_changed: keyed state changed since the newest completed checkpoint; bytes are
+	 * about what its rows take, by the average key. */
+	_Atomic uint64_t keys_changed, bytes_changed;
 };
 
 /* What the builder (jobs/) fills; all borrowed. */
@@ -52,11 +69,18 @@ struct task_config {
 	struct section section;      /* with key: header of its sections */
 	uint64_t record_limit_bytes;
 	bool skip;                   /* op_plan's */
+	bool exactly_once;           /* false: inputs are not held for a barrier */
+	bool audit;                  /* hashes of records are summed, too, at both ends of an edge */
+	bool wants_changed;          /* task_stats.keys_changed and bytes_changed are kept */
+	uint32_t sums;               /* value words whose sums are kept: of op_plan.aggregates */
+	const struct tap *tap;       /* for which record LETTER_PASSED is put; NULL: none */
 	uint64_t epoch, attempt, after_id;
 	uint32_t lineage;
 	const char *uuid;
 	struct channel **inputs;
 	uint32_t n_inputs;
+	const uint32_t *edge_of_input; /* which of n_in_edges plan edges each input is of; NULL: one */
+	uint32_t n_in_edges;
 	struct edge *edges;
 	uint32_t n_edges;
 	uint32_t chunk_budget;       /* chunks of snapshot buffers, at least 4 */

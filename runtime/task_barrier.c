@@ -44,6 +44,22 @@ static void figures_of_state(struct task *t, struct snap *s)
 	atomic_store_explicit(&t->stats.state_bytes, s->figures.state_bytes, memory_order_relaxed);
 }
 
+/* The barrier was passed on and nothing since: exactly what went before it (inv 4). */
+static bool counts_of(const struct task *t, struct snap *s)
+{
+	struct snap_counts *c = &s->counts;
+	if (!snap_count_room(s, t->c.n_edges, t->n_received))
+		return false;
+	c->in = atomic_load_explicit(&t->stats.records_in, memory_order_relaxed);
+	c->out = t->outlet.records;
+	c->skipped = t->ctx.skipped;
+	for (uint32_t i = 0; i < c->n_sent; i++)
+		c->sent[i] = t->c.edges[i].sent;
+	for (uint32_t i = 0; i < c->n_received; i++)
+		c->received[i] = t->received[i];
+	return true;
+}
+
 /* A chain that would be read for more than twice the live state, or has too many runs because
  * merging did not keep up, is replaced as a whole (DESIGN 6, "Bounded"). */
 static bool wants_full(struct task *t, const struct barrier *b)
@@ -85,9 +101,13 @@ enum rc task_snapshot(struct task *t)
 	s->task = t->c.number;
 	s->attempt = t->c.attempt;
 	s->ended = t->phase == TASK_ENDED;
-	s->figures.barrier_us = t->ctx.now_us;
-	s->figures.align_us = t->align_us;
+	s->spans = t->spans;
+	s->spans.frozen_us = t->ctx.now_us;
 	figures_of_state(t, s);
+	if (!counts_of(t, s)) {
+		snap_close(s);
+		return ERR(e, E_NO_MEMORY, "no memory for a snapshot");
+	}
 	if (t->keyed) {
 		g->packed = false;
 		g->pack = pack_begin(t->c.packing, s, &t->c.shape, t->waker);
@@ -143,7 +163,7 @@ void task_stop_over(struct task *t)
 static void encoding_over(struct task *t, struct snapping *g)
 {
 	g->encoding = false;
-	g->snap->figures.encoded_us = t->ctx.now_us;
+	g->snap->spans.encoded_us = t->ctx.now_us;
 	pack_end(g->pack, &t->mail, LETTER_PACKED);
 	g->pack = NULL;
 }
@@ -155,6 +175,8 @@ bool task_slice(struct task *t)
 	struct snapping *g = encoding_of(t);
 	if (!g)
 		return false;
+	if (!g->snap->spans.sliced_us)
+		g->snap->spans.sliced_us = t->ctx.now_us;
 	uint64_t before = clock_thread_ns(t->c.clock);
 	bool did = slice(t, g);
 	sync_slice(&t->sync, SLICE_ROWS, clock_thread_ns(t->c.clock) - before);
@@ -186,7 +208,7 @@ void task_packed(struct task *t, struct pack_done *d)
 	struct snapping *g = snapping_of(t, d->snap->barrier.id);
 	CHECK(g && g->snap == d->snap);
 	g->packed = true;
-	g->snap->figures.packed_us = t->ctx.now_us;
+	g->snap->spans.packed_us = t->ctx.now_us;
 	pack_done_close(d);
 }
 
@@ -219,17 +241,32 @@ static bool operator_is_prepared(struct task *t, const struct snapping *g)
 	}
 }
 
+/* What is encoded and must still wait lets the next one freeze meanwhile (COORDINATOR 4). */
+static void tell_frozen(struct task *t)
+{
+	for (uint32_t i = 0; i < t->n_snapping; i++) {
+		struct snapping *g = &t->snapping[i];
+		if (g->encoding || g->frozen_told || g->snap->aborted || t->phase == TASK_FAILED)
+			continue;
+		g->frozen_told = true;
+		g->snap->frozen_mail.kind = LETTER_FROZEN;
+		mailbox_put(t->c.control, &g->snap->frozen_mail);
+	}
+}
+
 void task_acknowledge(struct task *t)
 {
 	/* In order: one acknowledgement never overtakes an earlier one. */
 	while (t->n_snapping && t->snapping[0].packed && t->phase != TASK_FAILED &&
 	       operator_is_prepared(t, &t->snapping[0])) {
 		struct snap *s = t->snapping[0].snap;
-		s->figures.done_us = t->ctx.now_us;
+		s->spans.prepared_us = t->c.ops->prepared ? t->ctx.now_us : 0;
+		s->spans.acked_us = t->ctx.now_us;
 		t->n_snapping--;
 		for (uint32_t i = 0; i < t->n_snapping; i++)
 			t->snapping[i] = t->snapping[i + 1];
 		s->mail.kind = LETTER_ACK;
 		mailbox_put(t->c.control, &s->mail);
 	}
+	tell_frozen(t);
 }

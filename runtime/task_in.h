@@ -1,4 +1,5 @@
-/* task_in.h - the inside of a task, shared by task.c (steps), task_barrier.c (snapshots) only. */
+/* task_in.h - the inside of a task, shared by task.c (steps), task_letters.c (what letters do),
+ * task_barrier.c (snapshots), task_tell.c (what it says of itself) only. */
 #pragma once
 #include "base/env.h"
 #include "runtime/sync_meter.h"
@@ -26,6 +27,7 @@ struct snapping {
 	struct pack *pack;  /* NULL: nothing keyed, or the end was submitted */
 	bool packed;        /* sections are in the part (or there are none) */
 	bool encoding;      /* slices are still owed */
+	bool frozen_told;   /* LETTER_FROZEN was put */
 };
 
 struct task {
@@ -45,7 +47,11 @@ struct task {
 	struct batch *batch;      /* being worked on */
 	bool preparing;           /* barrier waits for prepare() */
 	struct barrier barrier;   /* being prepared, or just passed on */
-	uint64_t align_us;
+	struct snap_spans spans;  /* of that barrier: so far first, aligned and the inputs */
+	struct snap_count *received; /* from the attempt's start; n_received of them */
+	uint32_t n_received;
+	bool draining;            /* a source: ends at its next step */
+	uint64_t completed;       /* the newest checkpoint known to be durable, or restored */
 	bool trigger_pending;     /* a source's next barrier */
 	struct barrier trigger;
 	uint64_t newest_barrier;
@@ -66,6 +72,13 @@ struct task {
 	enum task_did last_did;
 	uint32_t busy_steps;
 };
+
+/* task_letters.c */
+void task_letters(struct task *t);
+
+/* task_tell.c */
+/* Now and then: what has no statistic of its own a step. */
+void task_tell(struct task *t);
 
 /* task_barrier.c */
 /* Freezes and takes the operator's snapshot: everything up to the acknowledgement goes on by

@@ -241,7 +241,7 @@ ROWS_UNUSED static enum rc drive_task(struct drive *d, uint32_t i, const struct 
 		.max_parallelism = d->plan.max_parallelism, .ops = d->ops, .conf = d->plan.conf,
 		.in = &d->in[0], .out = &d->plan.out, .key = d->plan.keyed ? &d->plan.key : NULL,
 		.shape = {.form = d->plan.key.form, .value_bytes = d->plan.value_bytes},
-		.record_limit_bytes = 1 << 20, .skip = d->plan.skip, .epoch = 1, .attempt = 1,
+		.record_limit_bytes = 1 << 20, .exactly_once = true, .skip = d->plan.skip, .epoch = 1, .attempt = 1,
 		.after_id = d->checkpoint,
 		.lineage = 1, .uuid = "the-uuid", .inputs = d->ins[i], .n_inputs = d->n_inputs,
 		.edges = &d->edge[i], .n_edges = d->ops->role != OP_SINK, .chunk_budget = 4,

@@ -17,6 +17,9 @@ struct fake_conf {
 	int ends;            /* the same for end() */
 	int produces;        /* batches a source has */
 	bool prepared, fails, busy;
+	int ticks;           /* batches tick() still has to give */
+	uint64_t tick_every; /* us; 0: it never ticks */
+	struct op_restored restored; /* what it was told */
 	struct channel *out; /* to see what was passed on before snapshot() */
 	uint32_t at_snapshot;
 	uint64_t committed;
@@ -38,6 +41,8 @@ static inline RC fake_open(void *self, struct op_ctx *ctx, const void *state, si
 	struct fake *f = self;
 	(void)e;
 	f->c = (struct fake_conf *)ctx->conf;
+	if (f->c->tick_every)
+		ctx->tick_at_us = f->c->tick_every;
 	if (len)
 		note(f->c, (const char *)state);
 	return OK;
@@ -108,6 +113,26 @@ static inline enum op_result give(struct fake_conf *c, struct op_ctx *ctx, int *
 	return OP_MORE;
 }
 
+static inline enum op_result fake_tick(void *self, struct op_ctx *ctx)
+{
+	struct fake_conf *c = ((struct fake *)self)->c;
+	if (c->ticks) {
+		emit(ctx, 200 + --c->ticks);
+		return OP_MORE;
+	}
+	note(c, "tick");
+	ctx->tick_at_us = ctx->now_us + c->tick_every;
+	return OP_DONE;
+}
+
+static inline void fake_restored(void *self, struct op_ctx *ctx, const struct op_restored *r)
+{
+	struct fake_conf *c = ((struct fake *)self)->c;
+	(void)ctx;
+	note(c, "restored");
+	c->restored = *r;
+}
+
 static inline enum op_result fake_end(void *self, struct op_ctx *ctx)
 {
 	struct fake_conf *c = ((struct fake *)self)->c;
@@ -162,11 +187,12 @@ static inline void fake_close(void *self, struct op_ctx *ctx)
 #define CALLS                                                                                      \
 	.self_size = sizeof(struct fake), .open = fake_open, .event = fake_event,                  \
 	.prepare = fake_prepare, .snapshot = fake_snapshot, .prepared = fake_prepared,             \
-	.committed = fake_committed, .busy = fake_busy, .close = fake_close
+	.committed = fake_committed, .restored = fake_restored, .busy = fake_busy,                 \
+	.close = fake_close
 static const struct op_ops source_ops = {
 	.name = "s", .role = OP_SOURCE, .produce = fake_produce, CALLS};
 static const struct op_ops transform_ops = {.name = "t", .role = OP_TRANSFORM, .batch = fake_batch,
-					    .end = fake_end, CALLS};
+					    .tick = fake_tick, .end = fake_end, CALLS};
 
 /* ---- a task between channels ---- */
 
@@ -185,6 +211,7 @@ struct fix {
 	struct fake_conf conf;
 	char log[512];
 	uint64_t now_us, wake_us;
+	uint64_t frozen; /* the newest id of LETTER_FROZEN */
 	bool closed;
 	struct err e;
 };
@@ -211,7 +238,7 @@ static inline void open_fix(struct fix *f, const struct op_ops *ops, uint32_t in
 	f->key = (struct key_spec){.form = KEY_FIX8, .n = 1, .type = {T_INT64}};
 	f->c = (struct task_config){
 		.number = 5, .stage = "stage", .parallelism = 1, .max_parallelism = 128, .ops = ops,
-		.conf = &f->conf, .epoch = 1, .attempt = 3, .uuid = "u", .inputs = f->in,
+		.conf = &f->conf, .exactly_once = true, .epoch = 1, .attempt = 3, .uuid = "u", .inputs = f->in,
 		.n_inputs = inputs, .edges = &f->edge, .n_edges = 1, .chunk_budget = 4, .mem = &f->mem,
 		.io = f->io, .packing = f->packing, .control = &f->control, .clock = clock_real()};
 	if (keyed) {
@@ -324,17 +351,42 @@ static inline void expect_log(struct fix *f, const char *want)
 	f->log[0] = '\0';
 }
 
+/* What the control thread got, but for LETTER_FROZEN, which is noted: frozen is the newest id. */
+static inline struct mail *letters(struct fix *f)
+{
+	struct mail *list = mailbox_take_all(&f->control);
+	for (struct mail **at = &list; *at;) {
+		if ((*at)->kind != LETTER_FROZEN) {
+			at = &(*at)->next;
+			continue;
+		}
+		f->frozen = CONTAINER_OF(*at, struct snap, frozen_mail)->barrier.id;
+		*at = (*at)->next;
+	}
+	return list;
+}
+
 /* The only letter to the control thread. */
 static inline struct mail *told(struct fix *f, enum letter_kind kind)
 {
-	struct mail *m = mailbox_take_all(&f->control);
+	struct mail *m = letters(f);
 	EXPECT(m && !m->next && m->kind == (int)kind);
 	return m;
 }
 
+/* Whatever they were. */
+static inline void drop_letters(struct fix *f)
+{
+	for (struct mail *m = letters(f), *next; m; m = next) {
+		next = m->next;
+		if (m->kind == LETTER_ACK)
+			snap_close(CONTAINER_OF(m, struct snap, mail));
+	}
+}
+
 static inline void told_nothing(struct fix *f)
 {
-	EXPECT(mailbox_is_empty(&f->control));
+	EXPECT(!letters(f));
 }
 
 static inline struct snap *acknowledged(struct fix *f, uint64_t id)

@@ -138,7 +138,8 @@ TEST(the_time_from_first_to_last_barrier_is_the_alignment)
 	EXPECT(gate_next(&f.g, 1200, &it) == GATE_NOTHING);
 	barrier(&f, 1, 7);
 	EXPECT(gate_next(&f.g, 1500, &it) == GATE_BARRIER);
-	EXPECT(it.barrier.id == 7 && f.g.align_us == 500);
+	EXPECT(it.barrier.id == 7 && f.g.first_us == 1000 && f.g.last_us == 1500);
+	EXPECT(f.g.first_input == 0 && f.g.last_input == 1);
 	close_fix(&f);
 }
 

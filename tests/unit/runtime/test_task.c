@@ -40,7 +40,7 @@ TEST(the_acknowledgement_waits_for_the_operators_pieces_and_for_those_before_it)
 	f.conf.prepared = true;
 	mailbox_put(task_mailbox(f.t), &m);
 	run(&f);
-	struct mail *first = mailbox_take_all(&f.control), *second = first ? first->next : NULL;
+	struct mail *first = letters(&f), *second = first ? first->next : NULL;
 	EXPECT(first && second && !second->next);
 	struct snap *a = CONTAINER_OF(first, struct snap, mail);
 	struct snap *b = CONTAINER_OF(second, struct snap, mail);
@@ -83,7 +83,7 @@ TEST(inv5_after_the_end_barriers_are_still_passed_on_and_acknowledged_as_ended)
 	EXPECT(run(&f) == TASK_IDLE);
 	expect_out(&f, "1 101 100 end |7");
 	expect_log(&f, "batch end snapshot"); /* nothing is left to prepare */
-	struct mail *m = mailbox_take_all(&f.control);
+	struct mail *m = letters(&f);
 	EXPECT(m && m->kind == LETTER_ENDED && m->next && m->next->kind == LETTER_ACK);
 	struct snap *s = CONTAINER_OF(m->next, struct snap, mail);
 	EXPECT(s->ended && s->barrier.id == 7);
@@ -110,7 +110,7 @@ TEST(a_source_waits_for_its_release_and_injects_barriers_between_batches)
 	run(&f);
 	expect_out(&f, "1 |2 0 end");
 	expect_log(&f, "prepare snapshot produce prepare snapshot produce");
-	struct mail *m = mailbox_take_all(&f.control);
+	struct mail *m = letters(&f);
 	EXPECT(m && m->kind == LETTER_ACK && m->next && m->next->kind == LETTER_ENDED);
 	snap_close(CONTAINER_OF(m, struct snap, mail));
 	letter(&f, LETTER_TRIGGER, 3, BARRIER_FINAL);

@@ -1,0 +1,66 @@
+/* task_tell.c - what a task says of itself beyond the counts of each step: where its checkpoint
+ * stands and whom it waits for, so that one that does not come can be named; and how much of its
+ * state changed, for triggers. Asked for when the task rests, and now and then while it is busy. */
+#include "runtime/task_in.h"
+
+static void tell(_Atomic uint64_t *to, uint64_t v)
+{
+	atomic_store_explicit(to, v, memory_order_relaxed);
+}
+
+static void tell_32(_Atomic uint32_t *to, uint32_t v)
+{
+	atomic_store_explicit(to, v, memory_order_relaxed);
+}
+
+static enum snap_phase phase_of(const struct task *t, uint64_t *id)
+{
+	*id = 0;
+	if (t->n_snapping) {
+		const struct snapping *g = &t->snapping[0];
+		*id = g->snap->barrier.id;
+		return g->encoding ? SNAP_SLICES : !g->packed ? SNAP_PACK : SNAP_SYNC;
+	}
+	if (t->preparing) {
+		*id = t->barrier.id;
+		return SNAP_PREPARE;
+	}
+	if (!t->c.n_inputs || !t->gate.aligner.ids)
+		return SNAP_NONE;
+	*id = t->gate.aligner.running[0].id;
+	return SNAP_ALIGN;
+}
+
+static void tell_phase(struct task *t)
+{
+	uint64_t id;
+	enum snap_phase phase = phase_of(t, &id);
+	if (phase == SNAP_NONE && !atomic_load_explicit(&t->stats.snap_phase, memory_order_relaxed))
+		return;
+	if (phase == SNAP_ALIGN) {
+		uint32_t first = 0;
+		tell_32(&t->stats.waits_inputs, aligner_missing(&t->gate.aligner, &first, 1));
+		tell_32(&t->stats.waits_input, first);
+	}
+	tell_32(&t->stats.snap_phase, phase);
+	tell(&t->stats.snap_id, id);
+}
+
+/* Bytes by the average key: lists know entries, not lengths. */
+static void tell_changed(struct task *t)
+{
+	uint64_t base = t->barrier.base_id > t->completed ? t->barrier.base_id : t->completed;
+	uint64_t keys = keyed_count(t->keyed), rows = keyed_changed(t->keyed, base);
+	if (rows == UINT64_MAX)
+		rows = keys;
+	tell(&t->stats.keys_changed, rows);
+	tell(&t->stats.bytes_changed,
+	     keys ? (uint64_t)((double)rows * (double)keyed_live_bytes(t->keyed) / (double)keys) : 0);
+}
+
+void task_tell(struct task *t)
+{
+	tell_phase(t);
+	if (t->c.wants_changed && t->keyed)
+		tell_changed(t);
+}
