@@ -85,4 +85,11 @@ const struct section *section_head(const struct section_reader *s);
 size_t section_blocks(const struct section_reader *s);
 /* Reads, verifies and unpacks the next block in range. E_CORRUPT names file and offset. */
 RC section_next(struct section_reader *s, struct block_view *b, struct err *e);
+/* In any order instead (not mixed with section_next): the first block that may hold this hash or
+ * one above; section_blocks(s): none. */
+size_t section_seek(const struct section_reader *s, uint64_t hash);
+uint64_t section_first_hash(const struct section_reader *s, size_t i); /* of block i */
+/* Block i, as section_next gives it, but unpacked into raw (the caller's, initialised). */
+RC section_block(struct section_reader *s, size_t i, struct bytes *raw, struct block_view *b,
+		 struct err *e);
 void section_close(struct section_reader *s); /* legal on NULL */

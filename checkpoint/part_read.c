@@ -269,7 +269,8 @@ size_t section_blocks(const struct section_reader *s)
 	return s->part ? s->n : 1;
 }
 
-static enum rc read_block(struct section_reader *s, const struct entry *t, struct err *e)
+static enum rc read_block(struct section_reader *s, const struct entry *t, struct bytes *raw,
+			  struct err *e)
 {
 	size_t len = BLOCK_HEADER + t->block.packed_len;
 	bytes_clear(&s->packed);
@@ -278,9 +279,49 @@ static enum rc read_block(struct section_reader *s, const struct entry *t, struc
 	enum rc rc = read_at(s->part, s->packed.data, len, t->offset, e);
 	if (rc != OK)
 		return rc;
-	rc = block_unpack(s->packed.data, len, &t->block, &s->raw, e);
+	rc = block_unpack(s->packed.data, len, &t->block, raw, e);
 	if (rc != OK)
 		err_in(e, "'%s', byte %llu", s->part->path, (unsigned long long)t->offset);
+	return rc;
+}
+
+static struct block_view view_of(const struct entry *t, const struct bytes *raw)
+{
+	return (struct block_view){.raw = raw->data, .len = raw->len, .rows = t->block.rows,
+				   .first_hash = t->block.first_hash,
+				   .last_hash = t->block.last_hash};
+}
+
+size_t section_seek(const struct section_reader *s, uint64_t hash)
+{
+	size_t from = 0, to = s->n;
+	if (!s->part)
+		return hash > s->whole.last_hash;
+	while (from < to) {
+		size_t mid = from + (to - from) / 2;
+		if (s->entry[mid].block.last_hash < hash)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+uint64_t section_first_hash(const struct section_reader *s, size_t i)
+{
+	return s->part ? s->entry[i].block.first_hash : s->whole.first_hash;
+}
+
+enum rc section_block(struct section_reader *s, size_t i, struct bytes *raw, struct block_view *b,
+		      struct err *e)
+{
+	CHECK(i < section_blocks(s));
+	*b = s->whole;
+	if (!s->part)
+		return OK;
+	enum rc rc = read_block(s, &s->entry[i], raw, e);
+	if (rc == OK)
+		*b = view_of(&s->entry[i], raw);
 	return rc;
 }
 
@@ -297,13 +338,11 @@ enum rc section_next(struct section_reader *s, struct block_view *b, struct err 
 	if (s->at == s->n || s->entry[s->at].block.first_hash > s->hash_last)
 		return OK;
 	const struct entry *t = &s->entry[s->at];
-	enum rc rc = read_block(s, t, e);
+	enum rc rc = read_block(s, t, &s->raw, e);
 	if (rc != OK)
 		return rc;
 	s->at++;
-	*b = (struct block_view){.raw = s->raw.data, .len = s->raw.len, .rows = t->block.rows,
-				 .first_hash = t->block.first_hash,
-				 .last_hash = t->block.last_hash};
+	*b = view_of(t, &s->raw);
 	return OK;
 }
 

@@ -104,6 +104,8 @@ static struct queue *lane_choose(struct lane *l, enum io_lane which)
 			return &u[IO_MERGE];
 		if (l->steps % 4 == 0 && u[IO_PACK].first)
 			return &u[IO_PACK];
+		if (l->steps % 2 == 0 && u[IO_RESTORE].first)
+			return &u[IO_RESTORE];
 	}
 	for (int c = 0; c < IO_CLASSES; c++)
 		if (u[c].first)

@@ -1,8 +1,9 @@
 /* ioqueue.h - where every file operation of a running job happens: two lanes, each one thread and
  * each a step machine like a task.
  *
- *   bytes lane:       source reads > sink bytes > packing > merging, in steps of at most 256 KiB;
- *                     packing gets every 4th step and merging every 16th even under load
+ *   bytes lane:       source reads > sink bytes > restoring > packing > merging, in steps of at
+ *                     most 256 KiB; a lazy restore gets every 2nd step, packing every 4th and
+ *                     merging every 16th even under load
  *   durability lane:  publish and commit > other fsyncs, links, renames > unlinks (sweep)
  *
  * Why two: an fsync must not hold up a read. Why jobs are steps: a merge of 160 MB must not hold up
@@ -19,7 +20,7 @@
 enum io_lane { LANE_BYTES, LANE_DURABILITY };
 enum io_class {
 	/* bytes lane */
-	IO_READ, IO_SINK, IO_PACK, IO_MERGE,
+	IO_READ, IO_SINK, IO_RESTORE, IO_PACK, IO_MERGE,
 	/* durability lane */
 	IO_PUBLISH, IO_SYNC, IO_UNLINK,
 	IO_CLASSES,

@@ -51,21 +51,6 @@ static RC restore_merge(struct restore *r, struct merge *m, struct err *e)
 	}
 }
 
-/* The last hash up to which the runs that cover lo are those that cover it: after a rescale the
- * chains of old subtasks stand side by side, and only one of them is open at a time. */
-static uint64_t strip_end(const struct manifest_keyed *s, uint64_t lo, uint64_t hash_last)
-{
-	uint64_t end = hash_last;
-	for (uint32_t i = 0; i < s->n_runs; i++) {
-		const struct manifest_run *r = &s->run[i];
-		if (r->hash_first > lo && r->hash_first - 1 < end)
-			end = r->hash_first - 1;
-		if (r->hash_first <= lo && r->hash_last >= lo && r->hash_last < end)
-			end = r->hash_last;
-	}
-	return end;
-}
-
 static RC restore_strip(struct restore *r, uint64_t lo, uint64_t hi, struct err *e)
 {
 	struct merge *merge = NULL;
@@ -96,7 +81,7 @@ static void restore_main(void *arg)
 	}
 	runs_in_init(r->runs, r->mem);
 	for (uint64_t lo = r->lo, end; r->rc == OK && lo <= r->hi; lo = end + 1) {
-		end = strip_end(r->s, lo, r->hi);
+		end = runs_in_strip(r->s, lo, r->hi);
 		r->rc = restore_strip(r, lo, end, e);
 		if (end == r->hi)
 			break;

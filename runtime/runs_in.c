@@ -51,3 +51,16 @@ RC runs_in_feed(struct runs_in *r, struct merge *m, uint32_t i, struct err *e)
 	in->bytes += v.len;
 	return merge_feed(m, i, v.raw, v.len, e);
 }
+
+uint64_t runs_in_strip(const struct manifest_keyed *s, uint64_t lo, uint64_t hash_last)
+{
+	uint64_t end = hash_last;
+	for (uint32_t i = 0; i < s->n_runs; i++) {
+		const struct manifest_run *r = &s->run[i];
+		if (r->hash_first > lo && r->hash_first - 1 < end)
+			end = r->hash_first - 1;
+		if (r->hash_first <= lo && r->hash_last >= lo && r->hash_last < end)
+			end = r->hash_last;
+	}
+	return end;
+}

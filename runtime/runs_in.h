@@ -1,5 +1,5 @@
 /* runs_in.h - runs of a manifest as inputs of a merge: opening them and feeding their blocks.
- * Shared by restore.c and merger.c only. */
+ * Shared by restore.c, lazy_stream.c and merger.c only. */
 #pragma once
 #include "checkpoint/manifest.h"
 #include "state/merge.h"
@@ -24,3 +24,7 @@ RC runs_in_add(struct runs_in *r, struct fs *fs, const char *parts_dir, const st
 	       const struct manifest_run *run, uint64_t lo, uint64_t hi, struct err *e);
 /* Answers MERGE_WANT of input i. */
 RC runs_in_feed(struct runs_in *r, struct merge *m, uint32_t i, struct err *e);
+/* The last hash, up to hash_last, up to which the runs that cover lo are those that cover it: after
+ * a rescale the chains of old subtasks stand side by side, and only one of them is open at a
+ * time. */
+uint64_t runs_in_strip(const struct manifest_keyed *s, uint64_t lo, uint64_t hash_last);

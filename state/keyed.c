@@ -33,6 +33,7 @@ void keyed_close(struct keyed *k)
 	if (!k)
 		return;
 	keyed_abort(k);
+	keyed_lazy_close(k);
 	table_close(&k->t);
 	table_close(&k->old);
 	arena_close(&k->texts);
@@ -90,6 +91,8 @@ RC keyed_delete(struct keyed *k, const struct key_rows *r, uint64_t *deleted, st
 {
 	uint64_t n = 0;
 	enum rc rc = OK;
+	if (k->lazy)
+		keyed_lazy_check(k, r);
 	for (uint32_t i = 0; i < r->n && k->t.block; i++) {
 		struct probe p = probe_of(r, r->sel ? r->sel[i] : i, k->shape.form);
 		CHECK(p.hash - k->lo <= k->hi - k->lo);

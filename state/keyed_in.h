@@ -1,5 +1,5 @@
-/* keyed_in.h - inside struct keyed: what keyed.c, upsert.c, grow.c, lists.c, snapshot.c and
- * restore.c share.
+/* keyed_in.h - inside struct keyed: what keyed.c, upsert.c, grow.c, lists.c, snapshot.c, restore.c
+ * and lazy.c share.
  *
  * Invariants (keyed_check verifies them):
  *  K1. While growing, an entry stands in t iff its hash < moved_hash, else in old, at or after
@@ -101,6 +101,7 @@ struct keyed {
 	uint64_t last_id;
 	struct freeze f;
 
+	struct lazy_part *lazy; /* lazy.c: which stretches are missing; NULL: none */
 	bool restoring;
 	uint64_t restore_next; /* slot */
 	uint64_t restore_last_hash;
@@ -223,6 +224,16 @@ struct keyed_totals totals_freeze(struct keyed *k);
 void totals_seen(struct keyed *k, struct chunk *c);
 /* All of them went out. */
 void totals_check(const struct keyed *k);
+
+/* --- restore.c --- */
+/* The row into slot s of t, which is empty: clean. E_NO_MEMORY: the slot is empty still. */
+RC restore_put(struct keyed *k, struct table *t, uint64_t s, const struct run_block *b,
+	       uint32_t row, struct err *e);
+
+/* --- lazy.c --- */
+/* CHECKs that no stretch of these rows is missing. */
+void keyed_lazy_check(const struct keyed *k, const struct key_rows *r);
+void keyed_lazy_close(struct keyed *k);
 
 /* --- snapshot.c --- */
 /* The entry is about to change: its row goes to the saved ones. E_NO_MEMORY: it must not change. */

@@ -22,7 +22,7 @@ struct merge {
 	struct mem *mem;
 	struct keyed_shape shape;
 	bool at_bottom;
-	uint32_t n;
+	uint32_t n, room; /* room: heads there are */
 	struct merge_head *head;
 	uint64_t in, out;
 	/* KEY_FIX8: the inputs that have rows, their next hashes beside each other. */
@@ -34,6 +34,33 @@ struct merge {
 	struct merge_span span; /* merge_step: rows on their way into w */
 };
 
+static RC heads_open(struct merge *m, const struct merge_input *inputs, uint32_t n, struct err *e)
+{
+	if (n > MERGE_INPUTS)
+		return ERR(e, E_LIMIT, "a merge of %u runs, at most %u are possible", n,
+			   MERGE_INPUTS);
+	if (n > m->room) {
+		struct merge_head *head = mem_resize(m->mem, m->head, n * sizeof *head);
+		if (!head)
+			return ERR(e, E_NO_MEMORY, "no memory for a merge of %u runs", n);
+		memset(head + m->room, 0, (n - m->room) * sizeof *head);
+		m->head = head;
+		m->room = n;
+	}
+	for (m->n = 0; m->n < n; m->n++) {
+		struct merge_head *h = &m->head[m->n];
+		h->lo = inputs[m->n].lo;
+		h->hi = inputs[m->n].hi;
+		h->at = h->end = 0;
+		h->ended = h->lo > h->hi;
+		h->any = false;
+		h->last_key.mem = m->mem;
+		if (!h->block.hash && run_block_open(&h->block, &m->shape, m->mem, e) != OK)
+			return E_NO_MEMORY;
+	}
+	return OK;
+}
+
 RC merge_open(struct merge **to, const struct keyed_shape *shape, const struct merge_input *inputs,
 	      uint32_t n, bool at_bottom, struct mem *mem, struct err *e)
 {
@@ -43,38 +70,27 @@ RC merge_open(struct merge **to, const struct keyed_shape *shape, const struct m
 	m->mem = mem;
 	m->shape = *shape;
 	m->at_bottom = at_bottom;
-	if (n > MERGE_INPUTS) {
-		(void)ERR(e, E_LIMIT, "a merge of %u runs, at most %u are possible", n,
-			  MERGE_INPUTS);
-		goto fail;
-	}
-	m->head = mem_get(mem, (n ? n : 1) * sizeof *m->head);
-	if (!m->head) {
-		(void)ERR(e, E_NO_MEMORY, "no memory for a merge of %u runs", n);
-		goto fail;
-	}
-	for (; m->n < n; m->n++) {
-		struct merge_head *h = &m->head[m->n];
-		h->lo = inputs[m->n].lo;
-		h->hi = inputs[m->n].hi;
-		h->ended = h->lo > h->hi;
-		bytes_init(&h->last_key, mem);
-		if (run_block_open(&h->block, shape, mem, e) != OK)
-			goto fail;
-	}
-	return OK;
-fail:;
-	enum rc rc = n > MERGE_INPUTS ? E_LIMIT : E_NO_MEMORY;
+	enum rc rc = heads_open(m, inputs, n, e);
+	if (rc == OK)
+		return OK;
 	merge_close(m);
 	*to = NULL;
 	return rc;
+}
+
+RC merge_restart(struct merge *m, const struct merge_input *inputs, uint32_t n, struct err *e)
+{
+	CHECK(!m->w);
+	m->in = m->out = 0;
+	m->live = 0;
+	return heads_open(m, inputs, n, e);
 }
 
 void merge_close(struct merge *m)
 {
 	if (!m)
 		return;
-	for (uint32_t i = 0; i < m->n; i++) {
+	for (uint32_t i = 0; i < m->room; i++) {
 		run_block_close(&m->head[i].block);
 		bytes_close(&m->head[i].last_key);
 	}

@@ -35,6 +35,9 @@ struct merge;
 /* at_bottom: deletions are dropped, for nothing lies below. n may be 0. */
 RC merge_open(struct merge **m, const struct keyed_shape *shape, const struct merge_input *inputs,
 	      uint32_t n, bool at_bottom, struct mem *mem, struct err *e);
+/* Another merge of n runs, which keeps what m has allocated: for many small ones, one after the
+ * other. Not after merge_step. On error m is to be closed. */
+RC merge_restart(struct merge *m, const struct merge_input *inputs, uint32_t n, struct err *e);
 void merge_close(struct merge *m); /* legal on NULL */
 
 /* Spans of rows in ascending (hash, key) order, each key once. */

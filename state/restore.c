@@ -24,6 +24,39 @@ static RC restore_grow(struct keyed *k, struct err *e)
 	return OK;
 }
 
+RC restore_put(struct keyed *k, struct table *t, uint64_t s, const struct run_block *b,
+	       uint32_t row, struct err *e)
+{
+	uint8_t *slot = table_slot(t, s);
+	uint32_t len;
+	const uint8_t *key = run_key(b, row, &len);
+	if (k->shape.form == KEY_FIX8) {
+		memcpy(slot, key, 8);
+	} else {
+		struct slot_key sk = {.len = len};
+		memcpy(sk.first, key, len < 4 ? len : 4);
+		uint64_t word = long_key_word(len, b->hash[row]);
+		if (len > KEY_INLINE_BYTES) {
+			sk.text = arena_add(&k->texts, key, len);
+			if (!sk.text)
+				return ERR(e, E_NO_MEMORY, "no memory for a key of %u bytes", len);
+			memcpy(&sk, &word, sizeof word);
+		} else if (len > 4) {
+			memcpy(sk.rest, key + 4, len - 4);
+		}
+		memcpy(slot, &sk, sizeof sk);
+	}
+	memcpy(slot_value(slot, &k->shape), b->value + (size_t)row * k->shape.value_bytes,
+	       k->shape.value_bytes);
+	t->tags[s] = TAG_LIVE;
+	t->sums[s / GROUP_SLOTS] |= 1;
+	table_took(t, s);
+	k->list[0].count++;
+	k->live++;
+	k->live_key_bytes += len;
+	return OK;
+}
+
 static RC restore_one(struct keyed *k, const struct run_block *b, uint32_t row, struct err *e)
 {
 	uint64_t hash = b->hash[row];
@@ -38,35 +71,10 @@ static RC restore_one(struct keyed *k, const struct run_block *b, uint32_t row, 
 	while (s >= k->t.total)
 		if (!table_extend(&k->t, k->hi))
 			return ERR(e, E_NO_MEMORY, "no memory for overflow slots");
-	uint8_t *slot = table_slot(&k->t, s);
-	uint32_t len;
-	const uint8_t *key = run_key(b, row, &len);
-	if (k->shape.form == KEY_FIX8) {
-		memcpy(slot, key, 8);
-	} else {
-		struct slot_key sk = {.len = len};
-		memcpy(sk.first, key, len < 4 ? len : 4);
-		uint64_t word = long_key_word(len, hash);
-		if (len > KEY_INLINE_BYTES) {
-			sk.text = arena_add(&k->texts, key, len);
-			if (!sk.text)
-				return ERR(e, E_NO_MEMORY, "no memory for a key of %u bytes", len);
-			memcpy(&sk, &word, sizeof word);
-		} else if (len > 4) {
-			memcpy(sk.rest, key + 4, len - 4);
-		}
-		memcpy(slot, &sk, sizeof sk);
-	}
-	memcpy(slot_value(slot, &k->shape), b->value + (size_t)row * k->shape.value_bytes,
-	       k->shape.value_bytes);
-	k->t.tags[s] = TAG_LIVE;
-	k->t.sums[s / GROUP_SLOTS] |= 1;
-	table_took(&k->t, s);
-	k->list[0].count++;
+	if (restore_put(k, &k->t, s, b, row, e) != OK)
+		return E_NO_MEMORY;
 	k->restore_next = s + 1;
 	k->restore_last_hash = hash;
-	k->live++;
-	k->live_key_bytes += len;
 	return OK;
 }
 

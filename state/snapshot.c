@@ -27,7 +27,7 @@ _Static_assert(SAVED_CHUNKS_MAX < RUN_LISTS, "a saved run must be mergeable in o
 void keyed_freeze(struct keyed *k, uint64_t id, uint64_t base, bool full, struct keyed_frozen *f)
 {
 	struct freeze *z = &k->f;
-	CHECK(k->pool && !z->running && !z->ready && !z->ordered && !z->saved);
+	CHECK(k->pool && !z->running && !z->ready && !z->ordered && !z->saved && !k->lazy);
 	CHECK(id > k->last_id && base < id);
 	uint64_t rows = lists_freeze(k, id, base, &z->owed_lists);
 	k->last_id = id;

@@ -290,6 +290,8 @@ static RC go(struct keyed *k, way *fix8, way *bytes, const struct order *o, uint
 {
 	if (!o->r->n)
 		return OK;
+	if (k->lazy)
+		keyed_lazy_check(k, o->r);
 	if (grow_for(k, o->r->n, e) != OK)
 		return E_NO_MEMORY;
 	lists_tidy(k, TIDY_BYTES);

@@ -35,7 +35,7 @@ TEST(inv30_chains_of_any_number_of_old_subtasks_restore_into_one)
 			change_some(&b, 80, true);
 			checkpoint(&b, b.id, false, NULL);
 		}
-		cut_runs(&b, 97);
+		cut_runs(&b, 197);
 		EXPECT(b.newest.op[0].keyed[0].n_runs > 4 * MERGE_INPUTS);
 		restore_into(&b, 1);
 		change_some(&b, 80, true);

@@ -3,7 +3,7 @@
 #pragma once
 #include "base/check.h"
 #include "base/rng.h"
-#include "state/keyed.h"
+#include "state/lazy.h"
 #include "state/merge.h"
 #include "tests/lib/test.h"
 
@@ -267,7 +267,8 @@ static inline void model_lane_drop(struct model_lane *l)
 	l->rows = 0;
 }
 
-/* Merges runs, bottom first, restricted to [lo, hi], into k, or into a stretch of it. */
+/* Merges runs, bottom first, restricted to [lo, hi], into k (lazily if it was begun so), or into a
+ * stretch of it. */
 static inline RC model_restore_range(struct keyed *k, struct keyed_fill *fill,
 				     const struct keyed_shape *shape,
 				     const struct model_run *const *run, uint32_t n, uint64_t lo,
@@ -289,8 +290,9 @@ static inline RC model_restore_range(struct keyed *k, struct keyed_fill *fill,
 			break;
 		}
 		if (did == MERGE_ROWS) {
-			rc = fill ? keyed_fill_rows(fill, span.block, span.from, span.to, e)
-				  : keyed_restore_rows(k, span.block, span.from, span.to, e);
+			rc = fill                ? keyed_fill_rows(fill, span.block, span.from, span.to, e)
+			     : keyed_is_whole(k) ? keyed_restore_rows(k, span.block, span.from, span.to, e)
+						 : keyed_load_rows(k, span.block, span.from, span.to, e);
 			continue;
 		}
 		const struct model_run *r = run[span.input];
@@ -307,8 +309,36 @@ static inline RC model_restore_range(struct keyed *k, struct keyed_fill *fill,
 	return rc;
 }
 
+/* One stretch of a lazy restore. */
+static inline RC model_load(struct keyed *k, const struct keyed_shape *shape,
+			    const struct model_run *const *run, uint32_t n, uint32_t stretch,
+			    struct mem *mem, struct err *e)
+{
+	struct key_stretches s = keyed_stretches(k);
+	uint64_t lo, hi;
+	key_stretch_hashes(&s, stretch, &lo, &hi);
+	enum rc rc = model_restore_range(k, NULL, shape, run, n, lo, hi, mem, e);
+	if (rc == OK)
+		keyed_loaded(k, stretch);
+	return rc;
+}
+
+/* All stretches, the odd ones first: each finds what ran over from its neighbours. */
+static inline RC model_restore_lazily(struct keyed *k, const struct keyed_shape *shape,
+				      const struct model_run *const *run, uint32_t n,
+				      uint64_t expected, uint64_t id, struct mem *mem, struct err *e)
+{
+	enum rc rc = keyed_lazy_begin(k, expected, id, 1 + (uint32_t)expected % 6, e);
+	uint32_t stretches = rc == OK ? keyed_stretches(k).n : 0;
+	for (uint32_t odd = 2; rc == OK && odd-- > 0;)
+		for (uint32_t i = odd; rc == OK && i < stretches; i += 2)
+			rc = model_load(k, shape, run, n, i, mem, e);
+	CHECK(rc != OK || keyed_is_whole(k));
+	return rc;
+}
+
 /* Restores runs, bottom first, restricted to [lo, hi], into k: as a whole, or, where its size is
- * given, in 1 to 4 stretches. */
+ * given, in 1 to 4 stretches, or lazily. */
 static inline RC model_restore(struct keyed *k, const struct keyed_shape *shape,
 			       const struct model_run *const *run, uint32_t n, uint64_t lo,
 			       uint64_t hi, uint64_t expected, uint64_t id, struct mem *mem,
@@ -316,6 +346,8 @@ static inline RC model_restore(struct keyed *k, const struct keyed_shape *shape,
 {
 	struct keyed_fill f[4];
 	uint32_t parts = shape->form == KEY_FIX8 ? (uint32_t)expected % 5 : 0;
+	if (expected % 3 == 2)
+		return model_restore_lazily(k, shape, run, n, expected, id, mem, e);
 	enum rc rc = keyed_restore_begin(k, expected, e);
 	if (rc == OK && !parts)
 		rc = model_restore_range(k, NULL, shape, run, n, lo, hi, mem, e);
