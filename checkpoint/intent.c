@@ -1,5 +1,5 @@
-/* intent.c - see intent.h. */
-#include "checkpoint/intent.h"
+/* intent.c - see intent.h: how one is packed and named, and a rename. Appending: intent_append.c. */
+#include "checkpoint/intent_parts.h"
 
 #include "base/hash.h"
 
@@ -47,20 +47,49 @@ bool intent_next(struct reader *r, struct intent *in)
 	return true;
 }
 
-struct intent intent_of(const struct manifest_intent *m)
+const char *intent_kind_name(enum intent_kind k)
 {
-	struct intent in = {.kind = strcmp(m->kind, "rename") ? INTENT_APPEND : INTENT_RENAME,
-			    .from = (char *)m->from, .to = (char *)m->to, .offset = m->offset,
-			    .length = m->length, .hash = m->hash};
-	snprintf(in.sink, sizeof in.sink, "%s", m->sink);
+	static const char *const names[] = {"unknown", "rename", "append"};
+	return names[k];
+}
+
+static enum intent_kind kind_of(const char *name)
+{
+	for (enum intent_kind k = INTENT_RENAME; k <= INTENT_APPEND; k++)
+		if (!strcmp(name, intent_kind_name(k)))
+			return k;
+	return INTENT_UNKNOWN;
+}
+
+struct intent intent_of(const struct manifest *m, uint32_t i)
+{
+	const struct manifest_intent *mi = &m->intent[i];
+	struct intent in = {.kind = kind_of(mi->kind), .from = (char *)mi->from, .to = (char *)mi->to,
+			    .offset = mi->offset, .length = mi->length, .hash = mi->hash,
+			    .file_end = mi->offset + mi->length};
+	snprintf(in.sink, sizeof in.sink, "%s", mi->sink);
+	if (in.kind != INTENT_APPEND)
+		return in;
+	for (uint32_t k = 0; k < m->n_intents; k++) {
+		const struct manifest_intent *o = &m->intent[k];
+		if (kind_of(o->kind) != INTENT_APPEND || strcmp(o->to, mi->to))
+			continue;
+		if (o->offset + o->length > in.file_end)
+			in.file_end = o->offset + o->length;
+	}
 	return in;
 }
 
-static RC sync_dir_of(struct fs *fs, const char *path, struct err *e)
+enum rc intent_sync_dir_of(struct fs *fs, const char *path, struct err *e)
 {
 	char dir[INTENT_PATH_MAX];
 	fs_dirname(path, dir, sizeof dir);
 	return fs_sync_dir(fs, dir, e);
+}
+
+enum rc intent_sync_dirs(struct fs *fs, const struct intent *in, struct err *e)
+{
+	return intent_sync_dir_of(fs, in->to, e) == OK ? intent_sync_dir_of(fs, in->from, e) : e->code;
 }
 
 static RC file_hash(struct fs *fs, const char *path, uint64_t length, uint64_t *hash, struct err *e)
@@ -117,7 +146,7 @@ RC intent_folder_gone(const struct intent *in, const char *dir, struct err *e)
 
 /* The folder of prepared files is made before the first of them and never removed: without it (a
  * disk that is not mounted, a folder moved away) nothing can be said of what stood in it. */
-static RC folder_is_there(struct fs *fs, const struct intent *in, struct err *e)
+enum rc intent_folder_is_there(struct fs *fs, const struct intent *in, struct err *e)
 {
 	char dir[INTENT_PATH_MAX];
 	struct fs_stat st;
@@ -131,18 +160,26 @@ static RC folder_is_there(struct fs *fs, const struct intent *in, struct err *e)
 	return rc;
 }
 
-RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *out, struct err *e)
+enum rc intent_look(struct fs *fs, const char *path, bool *gone, struct fs_stat *st, struct err *e)
 {
-	if (in->kind != INTENT_RENAME)
-		return ERR(e, E_REFUSED, "sink '%s': an intent of kind %d is not known to this version",
-			   in->sink, (int)in->kind);
+	struct err why = {0};
+	enum rc rc = fs_stat(fs, path, st, &why);
+	*gone = rc == E_NOT_FOUND;
+	if (*gone)
+		*st = (struct fs_stat){0};
+	return rc == OK || *gone ? OK : ERR(e, rc, "%s", why.text);
+}
+
+static RC settle_rename(struct fs *fs, const struct intent *in, enum intent_outcome *out,
+			struct err *e)
+{
 	*out = INTENT_COMMITTED;
 	struct err local = {0};
 	enum rc rc = fs_rename_new(fs, in->from, in->to, &local);
 	if (rc == E_NOT_FOUND) {
 		/* Gone means done, but only where it would be if it were not: in a folder that is there. */
 		struct fs_stat st;
-		if (folder_is_there(fs, in, e) != OK)
+		if (intent_folder_is_there(fs, in, e) != OK)
 			return e->code;
 		*out = fs_stat(fs, in->to, &st, NULL) == E_NOT_FOUND ? INTENT_TAKEN : INTENT_WAS_DONE;
 	} else if (rc == E_EXISTS) {
@@ -154,5 +191,59 @@ RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *ou
 		return rc;
 	}
 	/* Also when it was done: its directories may still owe their sync to a crash. */
-	return sync_dir_of(fs, in->to, e) == OK ? sync_dir_of(fs, in->from, e) : e->code;
+	return intent_sync_dirs(fs, in, e);
+}
+
+/* ---- either ---- */
+
+RC intent_step(struct fs *fs, const struct intent *in, struct intent_work *w, bool *done,
+	       struct err *e)
+{
+	enum rc rc;
+	*done = false;
+	switch (in->kind) {
+	case INTENT_RENAME:
+		*done = true;
+		return settle_rename(fs, in, &w->out, e);
+	case INTENT_APPEND:
+		rc = intent_append_step(fs, in, w, done, e);
+		break;
+	default:
+		rc = ERR(e, E_REFUSED, "sink '%s' prepared %s in a way that this version does not know",
+			 in->sink, in->to);
+	}
+	if (rc != OK || *done)
+		intent_work_close(fs, w);
+	return rc;
+}
+
+void intent_work_close(struct fs *fs, struct intent_work *w)
+{
+	mem_put(fs->mem, w->sum);
+	w->sum = NULL;
+}
+
+RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *out, struct err *e)
+{
+	struct intent_work w = {0};
+	for (bool done = false; !done;)
+		if (intent_step(fs, in, &w, &done, e) != OK)
+			return e->code;
+	*out = w.out;
+	return OK;
+}
+
+RC intent_may_have_begun(struct fs *fs, const struct intent *in, bool *begun, struct err *e)
+{
+	bool gone;
+	struct fs_stat st;
+	if (intent_look(fs, in->from, &gone, &st, e) != OK)
+		return e->code;
+	*begun = gone;
+	if (gone || in->kind != INTENT_APPEND)
+		return OK;
+	if (intent_look(fs, in->to, &gone, &st, e) != OK)
+		return e->code;
+	*begun = !gone && st.size_bytes > in->offset;
+	return OK;
 }

@@ -121,7 +121,7 @@ struct manifest_todo {
 
 /* A prepared piece and what makes it final: data, performed by whoever settles (section 8). */
 struct manifest_intent {
-	const char *sink, *kind; /* stage id; "rename" or, later, "pwrite" */
+	const char *sink, *kind; /* stage id; "rename" or "append" */
 	const char *from, *to;   /* paths as the sink gave them */
 	uint64_t offset, length, hash;
 };

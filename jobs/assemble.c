@@ -138,7 +138,7 @@ static RC add_intents(struct manifest *m, const struct snap *x, struct err *e)
 		if (!mi)
 			return no_memory(e);
 		mi->sink = manifest_text(m, in.sink);
-		mi->kind = "rename";
+		mi->kind = intent_kind_name(in.kind);
 		mi->from = manifest_text(m, in.from);
 		mi->to = manifest_text(m, in.to);
 		mi->offset = in.offset;

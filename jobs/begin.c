@@ -196,7 +196,7 @@ static struct intent *intents_of(const struct manifest *m, struct mem *mem)
 {
 	struct intent *in = mem_get(mem, (m->n_intents + 1) * sizeof *in);
 	for (uint32_t i = 0; in && i < m->n_intents; i++)
-		in[i] = intent_of(&m->intent[i]);
+		in[i] = intent_of(m, i);
 	return in;
 }
 

@@ -10,6 +10,7 @@ struct durable_job {
 	struct published *manifest; /* a reference */
 	struct part_share *part;    /* to be sealed; NULL: no part */
 	uint32_t at;                /* commit: next intent; sweep: next orphan */
+	struct intent_work work;    /* commit: on that intent */
 	bool begun, swept;
 	char part_name[LAYOUT_NAME_MAX + 1];
 	char *line;

@@ -23,13 +23,20 @@ static RC intent_find(struct job *j, struct intent *in, struct intent_place *her
 {
 	const struct plan_stage *st = plan_find(j->o.plan, in->sink);
 	bool there = false;
+	char folder[INTENT_PATH_MAX];
 	fs_dirname(in->to, here->to, sizeof here->to);
 	size_t n = strlen(here->to);
-	if (!st || !st->p.commits || !st->p.path || !strcmp(here->to, st->p.path) ||
-	    strncmp(in->from, here->to, n) || in->from[n] != '/' || in->to[n] != '/')
+	if (!st || !st->p.commits || !st->p.path)
 		return OK;
-	int from = snprintf(here->from, INTENT_PATH_MAX, "%s%s", st->p.path, in->from + n);
-	int to = snprintf(here->to, INTENT_PATH_MAX, "%s%s", st->p.path, in->to + n);
+	if (in->kind == INTENT_APPEND) /* its path is the file */
+		fs_dirname(st->p.path, folder, sizeof folder);
+	else
+		snprintf(folder, sizeof folder, "%s", st->p.path);
+	if (!strcmp(here->to, folder) || strncmp(in->from, here->to, n) || in->from[n] != '/' ||
+	    in->to[n] != '/')
+		return OK;
+	int from = snprintf(here->from, INTENT_PATH_MAX, "%s%s", folder, in->from + n);
+	int to = snprintf(here->to, INTENT_PATH_MAX, "%s%s", folder, in->to + n);
 	if (from >= INTENT_PATH_MAX || to >= INTENT_PATH_MAX)
 		return OK;
 	if (is_there(j->o.env->fs, here->from, &there, e) != OK ||
@@ -45,7 +52,7 @@ static RC intent_find(struct job *j, struct intent *in, struct intent_place *her
 enum rc job_settle(struct job *j, const struct manifest *m, struct err *e)
 {
 	for (uint32_t i = 0; i < m->n_intents; i++) {
-		struct intent in = intent_of(&m->intent[i]);
+		struct intent in = intent_of(m, i);
 		struct intent_place here;
 		enum intent_outcome out;
 		if (intent_find(j, &in, &here, e) != OK ||

@@ -77,9 +77,13 @@ static bool commit_step(struct io_job *job, struct fs *fs)
 	const struct manifest *m = &d->manifest->m;
 	if (d->at == m->n_intents)
 		return true;
-	struct intent in = intent_of(&m->intent[d->at++]);
-	enum intent_outcome out;
-	job->rc = intent_settle(fs, &in, &out, &job->error);
+	struct intent in = intent_of(m, d->at);
+	bool done;
+	job->rc = intent_step(fs, &in, &d->work, &done, &job->error);
+	if (job->rc == OK && !done)
+		return false;
+	d->work = (struct intent_work){0};
+	d->at++;
 	if (job->rc != OK)
 		err_in(&job->error, "stage '%s': commit of checkpoint %llu", in.sink,
 		       (unsigned long long)m->id);
@@ -184,6 +188,7 @@ void publish_outcome(struct attempt *a, struct mail *m, struct publish_outcome *
 	struct durable_job *d = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct durable_job,
 					     job);
 	*o = (struct publish_outcome){.id = d->id, .rc = d->job.rc, .error = d->job.error};
+	intent_work_close(a->c.env->fs, &d->work); /* a queue that was halted left it in the middle */
 	part_share_drop(d->part);
 	published_drop(d->manifest);
 	mem_put(a->mem, d->line);

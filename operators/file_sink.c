@@ -1,21 +1,23 @@
 /* file_sink.c - writes records to files, each of which appears atomically, once, complete, and
- * never changes: {"type":"file_sink","path":"counts","format":"csv"}.
+ * never changes; or, with "files":"single", to one that only ever grows. What it is told:
+ * file_sink_plan.c.
  * Why two buffers: while the bytes lane writes one, the task fills the other; when both are out,
- * the task takes no input. What was written since the last barrier is one piece (sink_piece.h); at
- * the barrier it is sealed, synced, and named in an intent: committing is not this file's work
- * (inv 17). */
+ * the task takes no input. What was written since the last barrier is one piece (sink_piece.h), or
+ * with `roll` several; at the barrier the last one is sealed, and all are named in intents when they
+ * are synced: committing is not this file's work (inv 17). */
 #include "operators/file_sink.h"
 
 #include "base/check.h"
 #include "operators/operators.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #define BUFFERS 2
 #ifndef BUFFER_BYTES /* a test compiles all of the sink with small numbers */
 #define BUFFER_BYTES (1u << 20)
 #endif
+/* Of one interval: then the last one grows, so that a manifest stays small; by feel. */
+#define ROLLED_MAX 1000
 /* Kinds of letters: a buffer's number, then a piece's. */
 #define LETTER_PIECE (OP_LETTER + BUFFERS)
 
@@ -35,118 +37,14 @@ struct file_sink {
 	uint32_t fill;          /* filled now, if it is free; handed over in turns */
 	uint32_t send;          /* the next to be submitted */
 	size_t used;            /* of buffer[fill] */
-	struct piece *open;     /* the interval's; NULL: nothing was written in it yet */
+	struct piece *open;     /* being written; NULL: nothing was since the last one was sealed */
+	uint32_t rolled;        /* pieces of this interval that are sealed */
+	uint64_t next;          /* single: where the next piece goes in the file */
 	struct piece *oldest, **newest; /* all pieces not known to be committed, in order */
 	uint64_t counter;       /* of pending names */
 	uint32_t letters;       /* owed by the lanes */
 	bool failed;
 };
-
-static const struct opt_def file_sink_opts[] = {
-	{"path", OPT_STRING | OPT_PATH, .required = true, .help = "the folder that files are made in"},
-	{"format", OPT_STRING, .one_of = "csv jsonl text",
-	 .help = "csv, with a header line (the default); jsonl: an object a line; text: one string "
-		 "field, a line a record"},
-	{"files", OPT_STRING, .one_of = "rolling", .later = "single",
-	 .help = "rolling: one file a subtask and checkpoint"},
-	{"roll", OPT_LATER, .help = "splits the files of one interval"},
-	{0},
-};
-
-/* ---- planning ---- */
-
-static void sink_conf_close(void *conf, struct mem *mem)
-{
-	struct file_sink_conf *c = conf;
-	if (!c)
-		return;
-	mem_put(mem, c->path);
-	mem_put(mem, c->shown);
-	bytes_close(&c->header);
-	row_names_close(&c->names);
-	mem_put(mem, c);
-}
-
-static bool options_check(const struct op_plan *p, const char *path, char full[PATH_TEXT_MAX])
-{
-	unsigned before = p->report->errors;
-	struct err e = {OK};
-	/* The longest name below it is a pending file's. */
-	if (path_join(p->base_dir ? p->base_dir : "", path, full, &e) != OK ||
-	    strlen(full) > PATH_TEXT_MAX - 512)
-		opt_error(p->report, opt_json(p->options, "path"), NULL, "the path is too long");
-	const struct schema *in = p->in[0];
-	if (opt_is(p->options, "format", "text") && (in->n != 1 || in->field[0].type != T_STRING)) {
-		char fields[512];
-		schema_text(in, fields, sizeof fields);
-		opt_error(p->report, opt_json(p->options, "format"), "csv writes any fields",
-			  "text needs one string field; it gets: %s", fields);
-	}
-	return p->report->errors == before;
-}
-
-static bool sink_plan(struct op_plan *p)
-{
-	const char *path = opt_string(p->options, "path", "");
-	char full[PATH_TEXT_MAX];
-	if (!options_check(p, path, full))
-		return false;
-	struct file_sink_conf *c = mem_get(p->mem, sizeof *c);
-	p->conf = c;
-	if (c) {
-		bytes_init(&c->header, p->mem);
-		c->path = mem_string(p->mem, full);
-		c->shown = mem_string(p->mem, path);
-		c->format = row_format_find(opt_string(p->options, "format", "csv"));
-		if (c->format == &csv_format)
-			csv_header_put(&c->header, p->in[0]);
-	}
-	if (!c || !c->path || !c->shown || !bytes_ok(&c->header) ||
-	    !row_names_make(&c->names, c->format, p->in[0], p->mem)) {
-		opt_error(p->report, p->options, NULL, "no memory to plan it");
-		return false;
-	}
-	p->commits = true;
-	p->state_version = 1;
-	p->path = c->path;
-	return true;
-}
-
-/* ---- names ---- */
-
-static char *pending_dir_make(const struct file_sink *s, const struct op_ctx *ctx)
-{
-	char dir[PATH_TEXT_MAX];
-	int n = snprintf(dir, sizeof dir, "%s/%s/%s", s->conf->path, PENDING_DIR, ctx->uuid);
-	CHECK(n > 0 && (size_t)n < sizeof dir);
-	return mem_string(ctx->mem, dir);
-}
-
-/* The stage stands in it for people; only the numbers make it unique. */
-static char *pending_make(struct file_sink *s, const struct op_ctx *ctx)
-{
-	char path[PATH_TEXT_MAX], stage[65];
-	size_t i = 0;
-	for (; ctx->stage[i] && i < sizeof stage - 1; i++)
-		stage[i] = ctx->stage[i] == '/' ? '_' : ctx->stage[i];
-	stage[i] = '\0';
-	int n = snprintf(path, sizeof path, "%s/%s/%s/%" PRIu64 "-%" PRIu64 "-%s-%" PRIu32 "-%" PRIu64
-			 ".%s", s->conf->path, PENDING_DIR, ctx->uuid, ctx->epoch, ctx->attempt, stage,
-			 ctx->subtask, s->counter++, s->conf->format->ext);
-	CHECK(n > 0 && (size_t)n < sizeof path);
-	return mem_string(ctx->mem, path);
-}
-
-static char *final_make(const struct file_sink *s, const struct op_ctx *ctx, uint64_t checkpoint)
-{
-	char path[PATH_TEXT_MAX];
-	int n = snprintf(path, sizeof path,
-			 "%s/part-%08" PRIx32 "-%020" PRIu64 "-%" PRIu64 "-%" PRIu32 "-0.%s",
-			 s->conf->path, ctx->lineage, checkpoint, ctx->epoch, ctx->subtask,
-			 s->conf->format->ext);
-	CHECK(n > 0 && (size_t)n < sizeof path);
-	return mem_string(ctx->mem, path);
-}
 
 /* ---- faults ---- */
 
@@ -177,7 +75,7 @@ static void write_submit(struct file_sink *s, struct op_ctx *ctx, struct piece_w
 	p->unsent--;
 	p->unsynced += w->len;
 	w->job.then = NULL;
-	if (p->unsynced >= SINK_SYNC_BYTES && !(p->checkpoint && !p->unsent)) {
+	if (p->unsynced >= SINK_SYNC_BYTES && !(p->sealed && !p->unsent)) {
 		p->unsynced = 0;
 		p->syncing = true;
 		w->job.then = &p->early;
@@ -195,7 +93,7 @@ static void pump(struct file_sink *s, struct op_ctx *ctx)
 		s->send = (s->send + 1) % BUFFERS;
 	}
 	for (struct piece *p = s->oldest; p; p = p->next)
-		if (p->checkpoint && !p->ending && !p->unsent && !p->syncing) {
+		if (p->sealed && !p->ending && !p->unsent && !p->syncing) {
 			p->ending = true;
 			submit(s, ctx, &p->tail);
 		}
@@ -219,11 +117,12 @@ static void buffer_hand_over(struct file_sink *s, struct op_ctx *ctx)
 	pump(s, ctx);
 }
 
-/* The interval's first record makes its piece, and the header is its first line. A header is far
- * smaller than a buffer, and the buffer is empty: a new piece begins with a new one. */
+/* The first record makes a piece, and the header is a file's first line. A header is far smaller
+ * than a buffer, and the buffer is empty: a new piece begins with a new one. */
 static bool piece_begin(struct file_sink *s, struct op_ctx *ctx)
 {
-	char *pending = pending_make(s, ctx), *dir = pending_dir_make(s, ctx);
+	char *pending = file_sink_pending(s->conf, ctx, s->counter++);
+	char *dir = file_sink_pending_dir(s->conf, ctx);
 	struct piece *p = pending && dir ? piece_open(ctx->mem, pending, dir, LETTER_PIECE, ctx->mail)
 					 : NULL;
 	if (!p) {
@@ -236,10 +135,32 @@ static bool piece_begin(struct file_sink *s, struct op_ctx *ctx)
 	s->open = p;
 	const struct bytes *header = &s->conf->header;
 	CHECK(s->used == 0 && header->len <= BUFFER_BYTES);
+	if (s->conf->single && s->next)
+		return true;
 	if (header->len)
 		memcpy(s->buffer[s->fill].write.data, header->data, header->len);
 	s->used = header->len;
 	return true;
+}
+
+/* The open piece is complete: what of it stands in a buffer follows the rest, then comes its end. */
+static void piece_seal(struct file_sink *s, struct op_ctx *ctx)
+{
+	struct piece *p = s->open;
+	p->sealed = true;
+	if (s->used)
+		buffer_hand_over(s, ctx);
+	p->hash = checksum_end(&p->sum);
+	p->offset = s->next;
+	s->next += s->conf->single ? p->length : 0;
+	s->open = NULL;
+	pump(s, ctx);
+}
+
+static bool is_rolled(const struct file_sink *s)
+{
+	return s->open && s->conf->roll_bytes && s->open->length + s->used >= s->conf->roll_bytes &&
+	       s->rolled < ROLLED_MAX;
 }
 
 /* ---- the operator ---- */
@@ -247,9 +168,10 @@ static bool piece_begin(struct file_sink *s, struct op_ctx *ctx)
 static RC sink_open(void *self, struct op_ctx *ctx, const void *state, size_t len, struct err *e)
 {
 	struct file_sink *s = self;
-	(void)state;
-	(void)len;
+	bool ours;
 	s->conf = ctx->conf;
+	if (s->conf->single && single_state_get(s->conf, state, len, &s->next, &ours, e) != OK)
+		return e->code;
 	s->newest = &s->oldest;
 	rows_init(&s->rows, s->conf->format, &s->conf->names, "", ctx->mem);
 	for (int i = 0; i < BUFFERS; i++) {
@@ -280,6 +202,10 @@ static enum op_result sink_batch(void *self, struct op_ctx *ctx, struct batch *b
 			return fail(s);
 		if (!all)
 			buffer_hand_over(s, ctx);
+	}
+	if (is_rolled(s)) {
+		s->rolled++;
+		piece_seal(s, ctx);
 	}
 	return OP_DONE;
 }
@@ -330,33 +256,36 @@ static enum op_result sink_event(void *self, struct op_ctx *ctx, struct mail *m)
 static void intents_put(const struct file_sink *s, const struct op_ctx *ctx, struct bytes *to)
 {
 	for (const struct piece *p = s->oldest; p; p = p->next) {
-		struct intent in = {.kind = INTENT_RENAME, .from = p->pending, .to = p->final,
+		struct intent in = {.kind = s->conf->single ? INTENT_APPEND : INTENT_RENAME,
+				    .from = p->pending, .to = p->final, .offset = p->offset,
 				    .length = p->length, .hash = p->hash};
 		snprintf(in.sink, sizeof in.sink, "%s", ctx->stage);
 		intent_put(to, &in);
 	}
 }
 
-/* Seals the interval's piece, if there is one: an empty interval makes no file (inv 18). */
+/* Seals the interval's last piece, if there is one: an empty interval makes no file (inv 18). */
 static enum op_result sink_snapshot(void *self, struct op_ctx *ctx, struct op_snapshot *o)
 {
 	struct file_sink *s = self;
-	struct piece *p = s->open;
+	uint32_t part = 0;
 	CHECK(s->rows.at == 0 && s->rows.spill.len == 0); /* barriers stand between batches */
 	if (s->failed)
 		return OP_FAILED;
-	if (p) {
-		p->final = final_make(s, ctx, o->checkpoint);
+	if (s->open)
+		piece_seal(s, ctx);
+	s->rolled = 0;
+	for (struct piece *p = s->oldest; p; p = p->next) {
+		if (p->checkpoint)
+			continue;
+		p->final = file_sink_final(s->conf, ctx, o->checkpoint, part++);
 		if (!p->final)
 			return fail_memory(s, ctx);
 		p->checkpoint = o->checkpoint;
-		if (s->used)
-			buffer_hand_over(s, ctx);
-		p->hash = checksum_end(&p->sum);
-		s->open = NULL;
-		pump(s, ctx);
 	}
 	intents_put(s, ctx, &o->intents);
+	if (s->conf->single)
+		single_state_put(&o->state, s->conf, s->next);
 	return OP_DONE;
 }
 
@@ -367,7 +296,7 @@ static enum op_result sink_prepared(void *self, struct op_ctx *ctx, uint64_t che
 	if (s->failed)
 		return OP_FAILED;
 	/* What it lists: its own piece, and those of checkpoints before it that were given up. */
-	for (const struct piece *p = s->oldest; p && p != s->open; p = p->next)
+	for (const struct piece *p = s->oldest; p && p->checkpoint; p = p->next)
 		if (p->checkpoint <= checkpoint && !p->synced)
 			return OP_WAIT;
 	return OP_DONE;
@@ -376,7 +305,7 @@ static enum op_result sink_prepared(void *self, struct op_ctx *ctx, uint64_t che
 static void sink_committed(void *self, struct op_ctx *ctx, uint64_t checkpoint)
 {
 	struct file_sink *s = self;
-	while (s->oldest && s->oldest != s->open && s->oldest->checkpoint <= checkpoint &&
+	while (s->oldest && s->oldest->checkpoint && s->oldest->checkpoint <= checkpoint &&
 	       s->oldest->synced) {
 		struct piece *p = s->oldest;
 		s->oldest = p->next;
@@ -413,8 +342,8 @@ const struct op_ops file_sink_ops = {
 	.role = OP_SINK,
 	.self_size = sizeof(struct file_sink),
 	.opts = file_sink_opts,
-	.plan = sink_plan,
-	.conf_close = sink_conf_close,
+	.plan = file_sink_plan,
+	.conf_close = file_sink_conf_close,
 	.begin = file_sink_begin,
 	.open = sink_open,
 	.batch = sink_batch,

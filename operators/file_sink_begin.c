@@ -58,26 +58,26 @@ static bool pending_epoch(const char *name, uint64_t *epoch)
 	return *end == '-' && isdigit((unsigned char)end[1]);
 }
 
-/* The job's identity and the file's name in a pending file's path. */
-static const char *pending_tail(const char *path)
-{
-	const char *tail = path;
-	for (const char *at = path; (at = strstr(at, "/" PENDING_DIR "/")); at++)
-		tail = at;
-	return tail;
-}
-
 /* Whatever the folder was called when it was named: the job may have been moved since. */
 static bool is_named(const struct op_begin *b, const char *path)
 {
 	for (size_t i = 0; i < b->n_intents; i++)
-		if (!strcmp(pending_tail(b->intents[i].from), pending_tail(path)))
+		if (!strcmp(file_sink_pending_tail(b->intents[i].from), file_sink_pending_tail(path)))
+			return true;
+	return false;
+}
+
+/* Another sink whose files lie in the same folder has listed it. */
+static bool is_listed(const struct op_begin *b, const char *path)
+{
+	for (size_t at = 0; at < b->orphans.len; at += strlen((const char *)b->orphans.data + at) + 1)
+		if (!strcmp((const char *)b->orphans.data + at, path))
 			return true;
 	return false;
 }
 
 /* Files that no intent names, of this epoch or older: a newer owner's are not ours to judge. */
-static RC orphans_list(struct op_begin *b, const char *dir, struct err *e)
+static RC orphans_list(struct op_begin *b, const char *dir, bool single, struct err *e)
 {
 	struct fs_names names;
 	if (fs_list(b->fs, dir, &names, e) != OK)
@@ -89,7 +89,7 @@ static RC orphans_list(struct op_begin *b, const char *dir, struct err *e)
 		uint64_t epoch;
 		rc = path_join(dir, names.name[i], path, e);
 		if (rc != OK || !pending_epoch(names.name[i], &epoch) ||
-		    (b->epoch && epoch > b->epoch) || is_named(b, path))
+		    (b->epoch && epoch > b->epoch) || is_named(b, path) || is_listed(b, path))
 			continue;
 		bytes_put(&b->orphans, path, strlen(path) + 1);
 		found++;
@@ -97,10 +97,11 @@ static RC orphans_list(struct op_begin *b, const char *dir, struct err *e)
 	fs_names_close(&names);
 	if (rc == OK && !bytes_ok(&b->orphans))
 		rc = ERR(e, E_NO_MEMORY, "no memory for a list of files");
+	size_t said = strlen(b->says);
 	if (found)
-		snprintf(b->says, sizeof b->says, "%zu uncommitted file%s dropped", found,
-			 found == 1 ? "" : "s");
-	else
+		snprintf(b->says + said, sizeof b->says - said, "%s%zu uncommitted file%s dropped",
+			 said ? "; " : "", found, found == 1 ? "" : "s");
+	else if (!single)
 		snprintf(b->says, sizeof b->says, "%s",
 			 b->restored ? "committed files in place" : "no files yet");
 	return rc;
@@ -132,20 +133,20 @@ RC file_sink_begin(const void *conf, struct op_begin *b, struct err *e)
 	struct err why = {OK};
 	char pending[PATH_TEXT_MAX], dir[PATH_TEXT_MAX];
 	enum rc rc = fs_stat(b->fs, c->path, &st, &why);
-	if (rc == OK && st.kind != FS_DIR)
+	if (rc == OK && st.kind != FS_DIR && !c->single)
 		return ERR(e, E_REFUSED, "%s is a file: `path` is the folder that files are made in",
 			   c->shown);
 	if (rc != OK && rc != E_NOT_FOUND)
 		return ERR(e, rc, "%s cannot be used: %s", c->shown, why.text);
-	if (rc == OK && lineage_check(c, b, e) != OK)
+	if (rc == OK && !c->single && lineage_check(c, b, e) != OK)
 		return e->code;
-	if (path_join(c->path, PENDING_DIR, pending, e) != OK ||
+	if (path_join(c->folder, PENDING_DIR, pending, e) != OK ||
 	    path_join(pending, b->uuid, dir, e) != OK)
 		return e->code;
-	if (folder_check(b, dir, e) != OK)
+	if (folder_check(b, dir, e) != OK || (c->single && single_begin(c, b, dir, e) != OK))
 		return e->code;
 	/* Also where it is there: its maker may have crashed before its name was durable. */
 	if (fs_mkdir_all(b->fs, dir, e) != OK)
 		return err_in(e, "%s cannot be written", c->shown);
-	return orphans_list(b, dir, e);
+	return orphans_list(b, dir, c->single, e);
 }

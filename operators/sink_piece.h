@@ -1,10 +1,12 @@
-/* sink_piece.h - the file that holds one subtask's records of one interval between two barriers.
+/* sink_piece.h - a file that holds one subtask's records of one interval between two barriers, or
+ * with `roll` some of them.
  *
- *   pending   <path>/.weir-pending/<uuid>/<epoch>-<attempt>-<stage>-<subtask>-<counter>.csv
- *   final     <path>/part-<lineage>-<checkpoint>-<epoch>-<subtask>-0.csv
+ *   pending   <folder>/.weir-pending/<uuid>/<epoch>-<attempt>-<stage>-<subtask>-<counter>.csv
+ *   final     <path>/part-<lineage>-<checkpoint>-<epoch>-<subtask>-<part>.csv; or, of a single file,
+ *             a place in it
  *
- *   OPEN --first write--> written by the bytes lane --barrier: piece_seal--> SEALED --its tail job,
- *   then its sync job (file, close, directory)--> SYNCED --committed()--> freed
+ *   OPEN --first write--> written by the bytes lane --barrier or size: piece_seal--> SEALED --its
+ *   tail job, then its sync job (file, close, directory)--> SYNCED --committed()--> freed
  *
  * Names are never reused (inv 11); a job that failed is never tried again (inv 32): the lane
  * remembers the first error and gives it to whatever comes after.
@@ -24,7 +26,9 @@ struct piece {
 	struct piece *next;
 	char *pending, *final, *pending_dir;
 	uint64_t length, hash;   /* of what was handed over so far; hash once sealed */
-	uint64_t checkpoint;     /* it was sealed for; 0: open */
+	uint64_t offset;         /* of a sealed piece of a single file: its place there */
+	uint64_t checkpoint;     /* whose barrier came behind it; 0: none yet */
+	bool sealed;             /* complete: nothing more is added */
 	uint64_t unsynced;       /* bytes handed over since the last sync */
 	bool syncing;            /* nothing is written meanwhile */
 	bool ending;             /* its tail was submitted */

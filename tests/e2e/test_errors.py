@@ -191,7 +191,7 @@ INVALID = [
     ),
     # What later versions bring is refused by its name.
     ("a later source format", job(but(SOURCE, format="jsonl"), SINK), ["'lines'", "jsonl"]),
-    ("a later sink mode", job(SOURCE, but(SINK, files="single")), ["'out'", "single"]),
+    ("an unknown sink mode", job(SOURCE, but(SINK, files="one")), ["'out'", "rolling"]),
     (
         "a later emit",
         job(SOURCE, WORDS, but(COUNT, emit={"every": "1s"}), SINK),
