@@ -4,6 +4,8 @@
 #include "base/bytes.h"
 #include "checkpoint/layout.h"
 
+#include <stdio.h>
+
 struct history {
 	struct fs *fs;
 	struct mem *mem;
@@ -48,21 +50,18 @@ static enum rc tidy_up(struct history *h, struct err *e)
 }
 
 enum rc history_open(struct history **out, struct fs *fs, struct mem *mem, const char *dir,
-		     struct err *e)
+		     const char *name, struct err *e)
 {
+	char shorter[40];
+	snprintf(shorter, sizeof shorter, "%s.new", name);
 	*out = NULL;
 	struct history *h = mem_get(mem, sizeof *h);
 	if (!h)
 		return ERR(e, E_NO_MEMORY, "no memory for the history");
 	*h = (struct history){.fs = fs, .mem = mem, .fd = -1};
 	enum rc rc = OK;
-	if (!layout_path(h->path, dir, NULL, "history.jsonl") ||
-	    !layout_path(h->shorter, dir, NULL, "history.jsonl.new"))
+	if (!layout_path(h->path, dir, NULL, name) || !layout_path(h->shorter, dir, NULL, shorter))
 		rc = ERR(e, E_INVALID, "the path of '%s' is too long", dir);
-	if (rc == OK)
-		rc = tidy_up(h, e);
-	if (rc == OK)
-		rc = open_file(h, e);
 	if (rc != OK)
 		history_close(h);
 	else
@@ -100,7 +99,7 @@ static enum rc keep_half(struct history *h, struct err *e)
 enum rc history_append(struct history *h, const char *line, size_t len, struct err *e)
 {
 	enum rc rc = OK;
-	if (h->fd < 0) { /* an earlier shortening failed half way */
+	if (h->fd < 0) { /* the first line; or an earlier shortening failed half way */
 		rc = tidy_up(h, e);
 		if (rc == OK)
 			rc = open_file(h, e);

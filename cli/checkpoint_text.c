@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 
+#define TIMELINE_COLUMNS 100u
+
 static const char *trigger_of(const struct manifest *m)
 {
 	return m->figures.trigger && *m->figures.trigger ? m->figures.trigger
@@ -222,7 +224,7 @@ static void print_files(const struct paint *p, const struct manifest *m)
 }
 
 void checkpoint_print_one(const struct paint *p, struct env *env, const char *dir,
-			  const struct shown_checkpoint *s, bool json)
+			  const struct shown_checkpoint *s, const struct timeline *t, bool json)
 {
 	const struct manifest *m = s->m;
 	if (json) {
@@ -233,6 +235,8 @@ void checkpoint_print_one(const struct paint *p, struct env *env, const char *di
 		jout_object(&o);
 		json_facts(&o, s);
 		json_details(&o, m);
+		if (t)
+			timeline_json(&o, t);
 		jout_object_end(&o);
 		fprintf(p->to, "%s\n", bytes_text(&text));
 		bytes_close(&text);
@@ -257,4 +261,8 @@ void checkpoint_print_one(const struct paint *p, struct env *env, const char *di
 	for (uint32_t i = 0; i < m->n_ops; i++)
 		print_op(p, &m->op[i]);
 	print_files(p, m);
+	if (t) {
+		fputc('\n', p->to);
+		timeline_print(p, t, TIMELINE_COLUMNS);
+	}
 }

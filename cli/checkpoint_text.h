@@ -4,6 +4,7 @@
 #include "checkpoint/slots.h"
 #include "checkpoint/verify.h"
 #include "cli/paint.h"
+#include "cli/timeline_text.h"
 
 struct shown_checkpoint {
 	uint64_t slot;
@@ -17,5 +18,6 @@ struct shown_checkpoint {
 
 void checkpoints_print_table(const struct paint *p, struct env *env, const char *dir,
 			     const struct shown_checkpoint *s, size_t n, bool json);
+/* t: its timeline; NULL: none is known (any more). */
 void checkpoint_print_one(const struct paint *p, struct env *env, const char *dir,
-			  const struct shown_checkpoint *s, bool json);
+			  const struct shown_checkpoint *s, const struct timeline *t, bool json);

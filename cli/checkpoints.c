@@ -135,7 +135,11 @@ static int checkpoints_print(struct cli *c, const char *dir, const struct args *
 			    dir, a->place[1]);
 			return cli_fail(c, &e);
 		}
-		checkpoint_print_one(&c->out, c->env, dir, found, json);
+		struct timeline t;
+		bool known = timeline_find(&t, c->env, dir, id);
+		checkpoint_print_one(&c->out, c->env, dir, found, known ? &t : NULL, json);
+		if (known)
+			timeline_close(&t, c->env->mem);
 		return err_exit_code(found->bad ? E_CORRUPT : OK);
 	}
 	checkpoints_print_table(&c->out, c->env, dir, shown, n, json);
@@ -177,6 +181,8 @@ const struct verb verb_checkpoints = {
 		"compared with its checksum. Changes nothing; the job may be running. With ID:\n"
 		"its stages, sections, chains of runs and files. Exit code 6 if one is corrupt or\n"
 		"misses a file, 4 if there are none.\n"
+		"With ID, too: its timeline, from the trigger to the commit: a bar a subtask, and the\n"
+		"chain of what it waited for, whose spans sum to the whole.\n"
 		"\n"
 		"    weir run examples/word-count.json\n"
 		"    weir checkpoints weir-data/word-count\n"

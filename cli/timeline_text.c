@@ -7,11 +7,53 @@
  * A phase shorter than a column still gets one: the shortest, the stop, is drawn last. */
 #include "cli/timeline_text.h"
 
+#include "checkpoint/history.h"
+#include "checkpoint/layout.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #define NAME_COLUMNS 24u
 #define BAR_MOST 160u
+
+/* ---- finding it ---- */
+
+/* One line; true: it is a completed one of id. */
+static bool line_is(struct timeline *t, const char *line, size_t len, uint64_t id, struct mem *mem)
+{
+	struct err ignored = {0};
+	char begin[40];
+	int n = snprintf(begin, sizeof begin, "{\"id\":%" PRIu64 ",", id);
+	if (len < (size_t)n || memcmp(line, begin, (size_t)n) != 0 ||
+	    timeline_get(t, line, len, mem, &ignored) != OK)
+		return false;
+	if (t->completed)
+		return true;
+	timeline_close(t, mem);
+	return false;
+}
+
+bool timeline_find(struct timeline *t, struct env *env, const char *dir, uint64_t id)
+{
+	char path[LAYOUT_PATH_MAX];
+	struct err ignored = {0};
+	uint8_t *text;
+	size_t len;
+	bool found = false;
+	if (!layout_path(path, dir, NULL, SPANS_NAME) ||
+	    fs_read_all(env->fs, path, 2 * HISTORY_MAX, &text, &len, &ignored) != OK)
+		return false;
+	for (size_t end = len; end > 0 && !found;) {
+		size_t from = end - 1;
+		while (from > 0 && text[from - 1] != '\n')
+			from--;
+		size_t n = end - from - (text[end - 1] == '\n');
+		found = line_is(t, (const char *)text + from, n, id, env->mem);
+		end = from;
+	}
+	mem_put(env->fs->mem, text);
+	return found;
+}
 
 /* ---- bars ---- */
 
@@ -62,6 +104,8 @@ static void task_bar(const struct paint *p, const struct timeline *t, uint32_t i
 {
 	const struct timeline_task *x = &t->task[i];
 	uint64_t rest = x->packed ? x->packed : x->encoded ? x->encoded : x->frozen;
+	if (x->prepared > rest)
+		rest = x->prepared;
 	char name[PAINT_TEXT];
 	struct bar b;
 	bar_begin(&b, columns, timeline_total(t));
@@ -72,6 +116,7 @@ static void task_bar(const struct paint *p, const struct timeline *t, uint32_t i
 	if (x->packed)
 		bar_draw(&b, 'p', x->encoded, x->packed);
 	bar_draw(&b, '-', rest, x->acked);
+	bar_draw(&b, 'w', x->packed ? x->packed : x->frozen, x->prepared);
 	bar_draw(&b, 'F', x->aligned, x->frozen);
 	task_name(t, i, name);
 	bar_print(p, &b, name);
@@ -111,8 +156,11 @@ static void span_say(const struct timeline *t, const struct span *s, char *to, s
 	case SPAN_PACK:
 		snprintf(to, room, "the rows of %s sorted, compressed, written", a);
 		break;
+	case SPAN_PREPARE:
+		snprintf(to, room, "%s wrote its output files and made them durable", a);
+		break;
 	case SPAN_ACK:
-		snprintf(to, room, "%s finished its part: outputs prepared, acknowledged", a);
+		snprintf(to, room, "%s said that its part is done, and it was heard", a);
 		break;
 	case SPAN_PART:
 		snprintf(to, room, "the part file's end written");
@@ -169,7 +217,7 @@ void timeline_print(const struct paint *p, const struct timeline *t, unsigned co
 		task_bar(p, t, i, bar);
 	all_bar(p, t, bar);
 	fprintf(p->to, "\n  . no barrier yet    a aligning: inputs that had theirs wait    F stopped\n"
-		       "  s rows handed over between records    p packed    - the rest of its part\n"
+		       "  s rows handed over between records    p packed    w outputs written    - told\n"
 		       "  S fsync of the part    L manifest linked    C outputs committed\n");
 	path_print(p, t);
 }

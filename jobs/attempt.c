@@ -59,6 +59,7 @@ void attempt_close(struct attempt *a)
 	if (!a)
 		return;
 	chains_close(a);
+	spans_close(a);
 	for (struct pending *p = a->pending, *next; p; p = next) {
 		next = p->next;
 		for (uint32_t i = 0; p->snap && i < a->n_tasks; i++)

@@ -54,6 +54,7 @@ struct attempt_config {
 	const struct plan *plan;
 	struct store *store;
 	struct history *history;     /* NULL: none */
+	struct history *spans;       /* the same */
 	const char *parts_dir;
 	const char *uuid;
 	uint32_t lineage, attempt;

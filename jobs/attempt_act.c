@@ -84,6 +84,7 @@ static struct pending *pending_new(struct attempt *a, const struct co_action *x)
 	p->base_id = x->base_id;
 	p->kind = x->checkpoint_kind;
 	p->triggered_us = a->now_us;
+	p->wall_us = clock_wall_us(a->c.env->clock);
 	p->next = a->pending;
 	a->pending = p;
 	return p;
@@ -118,8 +119,11 @@ static void record(struct attempt *a, struct pending *p, uint64_t request,
 	if (a->c.listen.checkpoint)
 		a->c.listen.checkpoint(a->c.listen.arg, &r);
 	attempt_answer(a, request, error ? NULL : &r, error);
-	if (a->end == ATTEMPT_RUNNING && a->ending != ATTEMPT_HALTED)
-		note_submit(a, &r);
+	if (a->end != ATTEMPT_RUNNING || a->ending == ATTEMPT_HALTED)
+		return;
+	note_submit(a, &r);
+	if (error)
+		spans_given_up(a, p);
 }
 
 void attempt_event_failed(struct attempt *a, enum co_event_kind kind, uint64_t id,
@@ -196,6 +200,7 @@ static void act_completed(struct attempt *a, const struct co_action *x)
 	struct err e = {0};
 	CHECK(p && p->made);
 	record(a, p, x->request, NULL);
+	spans_published(a, p);
 	published_drop(a->base);
 	a->base = p->made;
 	p->made = NULL;

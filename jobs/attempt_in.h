@@ -4,6 +4,7 @@
 #pragma once
 #include "jobs/attempt.h"
 #include "jobs/chain.h"
+#include "jobs/timeline.h"
 #include "runtime/letters.h"
 #include "runtime/merger.h"
 
@@ -40,6 +41,9 @@ struct pending {
 	struct pack_finish part;   /* on the bytes lane, then the finished part */
 	bool part_under_way, publishing;
 	struct published *made;    /* the manifest, once assembled */
+	/* when, on the monotonic clock; 0: not yet */
+	int64_t wall_us;
+	uint64_t acked_us, packed_us, sealed_us, linked_us;
 };
 
 /* A merge on its way, or done and waiting for the next manifest. */
@@ -50,6 +54,8 @@ struct merging {
 	bool done;
 	bool tried, used;          /* for the manifest being published; used: it names it */
 };
+
+struct spans;
 
 struct attempt {
 	struct attempt_config c;
@@ -77,6 +83,7 @@ struct attempt {
 	bool sweeping, sweep_again, orphans_gone;
 	uint64_t commits, swept, sweep_covers; /* checkpoints, and of how many the old ones are gone */
 	bool unswept;              /* something was discarded since the last sweep began */
+	struct spans *spans;       /* of checkpoints whose commit is under way */
 	bool stop_asked;
 	enum attempt_end end, ending; /* ending: what it will be when all is closed */
 	struct err error;
@@ -106,15 +113,25 @@ void discard_submit(struct attempt *a, const char *part_name);
 /* Just published: unless the new base names it. */
 void discard_unnamed(struct attempt *a, const char *part_name);
 void note_submit(struct attempt *a, const struct checkpoint_record *r);
+/* Takes text: a line for history or spans, if memory allows. to NULL: nowhere. */
+void line_submit(struct attempt *a, struct history *to, struct bytes *text);
 /* What a letter of the above says; closes the job. */
 struct publish_outcome {
 	uint64_t id;
+	uint64_t sealed_us;
 	enum rc rc;
 	struct err error;
 };
 void publish_outcome(struct attempt *a, struct mail *m, struct publish_outcome *o);
 void published_use(struct published *p);
 void published_drop(struct published *p);
+
+/* attempt_spans.c: timelines */
+/* It is durable: the line follows with its commit. Its acknowledgements are still there. */
+void spans_published(struct attempt *a, const struct pending *p);
+void spans_committed(struct attempt *a, uint64_t id);
+void spans_given_up(struct attempt *a, const struct pending *p);
+void spans_close(struct attempt *a);
 
 /* chains.c */
 /* After a publication: starts merges, tells tasks how long their chains are. */

@@ -26,7 +26,8 @@ static void letter_ack(struct attempt *a, struct snap *s)
 	}
 	s->spans.triggered_us = p->triggered_us;
 	p->snap[s->task] = s;
-	p->acknowledged++;
+	if (++p->acknowledged == a->n_tasks)
+		p->acked_us = a->now_us;
 	attempt_event(a, &ev);
 }
 
@@ -45,6 +46,7 @@ static void letter_part(struct attempt *a, struct mail *m)
 	}
 	enum rc rc = f->job.rc;
 	e = f->job.error;
+	p->packed_us = a->now_us;
 	if (rc == OK)
 		rc = assemble(a, p, &e);
 	if (rc == OK)
@@ -60,6 +62,8 @@ static void letter_published(struct attempt *a, struct mail *m)
 	struct pending *p = pending_of(a, o.id);
 	CHECK(p && p->publishing);
 	p->publishing = false;
+	p->sealed_us = o.sealed_us;
+	p->linked_us = a->now_us;
 	if (p->decided)
 		pending_close(a, p);
 	if (o.rc == OK)
@@ -90,6 +94,7 @@ static void letter_committed(struct attempt *a, struct mail *m)
 	if (!a->closing)
 		attempt_tell(a, LETTER_COMMITTED, &(struct barrier){.id = o.id}, false);
 	attempt_event(a, &(struct co_event){.kind = CO_EV_COMMITTED, .id = o.id});
+	spans_committed(a, o.id);
 	a->commits++;
 	if (a->ending != ATTEMPT_HALTED) {
 		sweep_submit(a);

@@ -13,8 +13,10 @@ struct durable_job {
 	struct intent_work work;    /* commit: on that intent */
 	bool begun, swept;
 	char part_name[LAYOUT_NAME_MAX + 1];
+	struct history *history;    /* what `line` goes to */
 	char *line;
 	size_t len;
+	uint64_t sealed_us;         /* publish: when the part was durable */
 };
 
 /* NULL: no memory. kind: the letter it comes back as. */

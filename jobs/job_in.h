@@ -12,7 +12,7 @@ struct job {
 	enum job_state state;
 	struct store *store;
 	struct store_start start;
-	struct history *history;
+	struct history *history, *spans;
 	struct ioqueue *io;
 	struct mailbox control;
 	struct begun begun;

@@ -182,8 +182,10 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 	j->recovery.verify_us = job_now_us(j) - before;
 	j->next_id = j->start.next_id;
 	struct err ignored = {0};
-	if (history_open(&j->history, o->env->fs, j->mem, o->dir, &ignored) != OK)
-		j->history = NULL;
+	struct fs *fs = o->env->fs;
+	if (history_open(&j->history, fs, j->mem, o->dir, HISTORY_NAME, &ignored) != OK ||
+	    history_open(&j->spans, fs, j->mem, o->dir, SPANS_NAME, &ignored) != OK)
+		err_clear(&ignored); /* nothing rests on them */
 	if (ioqueue_open(&j->io, o->env->fs, j->mem, e) != OK)
 		goto fail;
 	job_move(j, JOB_OWNED);
@@ -201,6 +203,7 @@ void job_close(struct job *j)
 	attempt_close(j->attempt);
 	ioqueue_close(j->io);
 	history_close(j->history);
+	history_close(j->spans);
 	begun_close(&j->begun);
 	if (j->has_newest)
 		manifest_close(&j->newest);

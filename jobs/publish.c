@@ -47,6 +47,7 @@ static bool publish_step(struct io_job *job, struct fs *fs)
 	if (d->part && !d->begun) {
 		d->begun = true;
 		job->rc = part_share_seal(d->part, &job->error);
+		d->sealed_us = clock_mono_us(d->a->c.env->clock);
 		return job->rc != OK;
 	}
 	job->rc = store_publish(d->a->c.store, &d->manifest->m, &job->error);
@@ -187,7 +188,8 @@ void publish_outcome(struct attempt *a, struct mail *m, struct publish_outcome *
 {
 	struct durable_job *d = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct durable_job,
 					     job);
-	*o = (struct publish_outcome){.id = d->id, .rc = d->job.rc, .error = d->job.error};
+	*o = (struct publish_outcome){.id = d->id, .sealed_us = d->sealed_us, .rc = d->job.rc,
+				      .error = d->job.error};
 	intent_work_close(a->c.env->fs, &d->work); /* a queue that was halted left it in the middle */
 	part_share_drop(d->part);
 	published_drop(d->manifest);

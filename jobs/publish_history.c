@@ -6,17 +6,26 @@ static bool note_step(struct io_job *job, struct fs *fs)
 {
 	(void)fs;
 	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
-	job->rc = history_append(d->a->c.history, d->line, d->len, &job->error);
+	job->rc = history_append(d->history, d->line, d->len, &job->error);
 	return true;
+}
+
+void line_submit(struct attempt *a, struct history *to, struct bytes *text)
+{
+	struct durable_job *d =
+		to && bytes_ok(text) ? durable_job(a, IO_UNLINK, JOB_NOTED, note_step) : NULL;
+	if (!d) {
+		bytes_close(text);
+		return;
+	}
+	d->history = to;
+	d->line = (char *)text->data;
+	d->len = text->len;
+	durable_submit(d);
 }
 
 void note_submit(struct attempt *a, const struct checkpoint_record *r)
 {
-	if (!a->c.history)
-		return;
-	struct durable_job *d = durable_job(a, IO_UNLINK, JOB_NOTED, note_step);
-	if (!d)
-		return;
 	struct bytes text;
 	bytes_init(&text, a->mem);
 	struct json_out o;
@@ -34,12 +43,5 @@ void note_submit(struct attempt *a, const struct checkpoint_record *r)
 	jout_kv_uint(&o, "keys_changed", r->keys_changed);
 	jout_kv_uint(&o, "total_us", r->total_us);
 	jout_object_end(&o);
-	if (!bytes_ok(&text)) {
-		bytes_close(&text);
-		mem_put(a->mem, d);
-		return;
-	}
-	d->line = (char *)text.data;
-	d->len = text.len;
-	durable_submit(d);
+	line_submit(a, a->c.history, &text);
 }

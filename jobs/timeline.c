@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char *const names[SPAN_KINDS] = {"letter", "channel", "freeze", "slices", "pack",
-					      "ack",    "part",    "sync",   "link",   "commit"};
+					      "prepare", "ack", "part", "sync", "link", "commit"};
 
 const char *span_name(enum span_kind k)
 {
@@ -54,14 +54,15 @@ static uint32_t last_acked(const struct timeline *t)
 static void back_own(struct path *p, const struct timeline *t, uint32_t i)
 {
 	const struct timeline_task *x = &t->task[i];
+	const uint64_t rows = x->packed > x->encoded ? x->packed : x->encoded;
+	const uint64_t done = rows > x->frozen ? rows : x->frozen;
+	back(p, SPAN_ACK, i, i, x->prepared > done ? x->prepared : done);
+	if (x->prepared > done)
+		back(p, SPAN_PREPARE, i, i, done);
 	if (x->packed)
-		back(p, SPAN_ACK, i, i, x->packed);
-	if (x->packed && x->encoded)
 		back(p, SPAN_PACK, i, i, x->encoded);
 	if (x->encoded)
-		back(p, x->packed ? SPAN_SLICES : SPAN_ACK, i, i, x->frozen);
-	else
-		back(p, SPAN_ACK, i, i, x->frozen);
+		back(p, SPAN_SLICES, i, i, x->frozen);
 }
 
 static void reverse(struct span *s, uint32_t n)
@@ -116,7 +117,8 @@ struct instant {
 #define INSTANT(name) {#name, offsetof(struct timeline, name)}
 static const struct instant task_instants[] = {TASK_INSTANT(first),   TASK_INSTANT(aligned),
 					       TASK_INSTANT(frozen),  TASK_INSTANT(encoded),
-					       TASK_INSTANT(packed),  TASK_INSTANT(acked)};
+					       TASK_INSTANT(packed),  TASK_INSTANT(prepared),
+					       TASK_INSTANT(acked)};
 static const struct instant instants[] = {INSTANT(acked), INSTANT(packed), INSTANT(sealed),
 					  INSTANT(linked), INSTANT(committed)};
 

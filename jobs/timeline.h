@@ -18,7 +18,8 @@ struct timeline_task {
 	uint64_t frozen;   /* state is frozen, the barrier is sent on: records flow again */
 	uint64_t encoded;  /* every slice is on its way to the lane */
 	uint64_t packed;   /* and packed */
-	uint64_t acked;    /* the control thread has the acknowledgement */
+	uint64_t prepared; /* what a sink wrote for it is durable */
+	uint64_t acked;    /* it said so */
 	uint32_t last;     /* who sent the last barrier, in timeline.task; TIMELINE_NONE: a source */
 };
 
@@ -44,7 +45,8 @@ enum span_kind {
 	SPAN_FREEZE,  /* the task's stop */
 	SPAN_SLICES,  /* the state's rows go to the lane, a slice each step of the task */
 	SPAN_PACK,    /* compressed and written */
-	SPAN_ACK,     /* the rest until the control thread has it */
+	SPAN_PREPARE, /* a sink's files written and made durable */
+	SPAN_ACK,     /* the rest until the control thread has all */
 	SPAN_PART,    /* the part's end */
 	SPAN_SYNC,    /* fsync of the part */
 	SPAN_LINK,    /* the manifest written, fsynced and linked */

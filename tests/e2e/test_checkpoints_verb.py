@@ -50,6 +50,21 @@ class CheckpointsVerb(weir.Case):
             self.assertRegex(table, r"(?m)^\W*%d\b" % id)
         one = self.ok("checkpoints", folder, ids[0]).out
         self.assertRegex(one, "count")
+        self.timeline_is_whole(folder, ids[-2])
+
+    def timeline_is_whole(self, folder, id):
+        """Bars of every subtask; the path's spans join, and sum to the whole."""
+        text = self.ok("checkpoints", folder, id).out
+        for stage in ("lines", "words", "count", "out"):
+            self.assertRegex(text, r"(?m)^  %s/0 +[.aFspw-]*$" % stage)
+        self.assertRegex(text, r"Most of it, .* of .* \(\d+ %\): ")
+        facts = self.ok("checkpoints", folder, id, "--json").json()
+        spans, whole = facts["path"], facts["timeline"]["committed"]
+        self.assertEqual(spans[0]["from_us"], 0)
+        self.assertEqual([s["from_us"] for s in spans[1:]], [s["to_us"] for s in spans[:-1]])
+        self.assertEqual(sum(s["to_us"] - s["from_us"] for s in spans), whole)
+        # What the checkpoint's own figures say, without the commit, must not be longer.
+        self.assertLessEqual(facts["async_ms"], whole / 1e3)
 
     def test_a_directory_or_checkpoint_that_is_not_there(self):
         self.refused(4, ["nowhere"], "checkpoints", self.path("nowhere"))

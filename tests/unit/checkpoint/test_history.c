@@ -48,7 +48,7 @@ TEST(history_goes_on_through_lives_and_keeps_the_newest_half)
 	EXPECT_OK(fs_sim_open(&sim, &mem, &e), &e);
 	struct fs *fs = fs_sim_fs(sim);
 	for (int life = 0; life < 3; life++) {
-		EXPECT_OK(history_open(&h, fs, &mem, ".", &e), &e);
+		EXPECT_OK(history_open(&h, fs, &mem, ".", HISTORY_NAME, &e), &e);
 		for (size_t bytes = 0; bytes < HISTORY_MAX * 2 / 3;)
 			bytes += append(h, ++id, &e);
 		history_close(h);
@@ -72,7 +72,7 @@ TEST(a_line_that_a_crash_cut_is_ended)
 	EXPECT_OK(fs_sim_open(&sim, &mem, &e), &e);
 	struct fs *fs = fs_sim_fs(sim);
 	EXPECT_OK(fs_write_new(fs, "history.jsonl", "{\"id\":1}\n{\"i", 12, &e), &e);
-	EXPECT_OK(history_open(&h, fs, &mem, ".", &e), &e);
+	EXPECT_OK(history_open(&h, fs, &mem, ".", HISTORY_NAME, &e), &e);
 	EXPECT_OK(history_append(h, "{\"id\":2}", 8, &e), &e);
 	history_close(h);
 	EXPECT_OK(fs_read_all(fs, "history.jsonl", 1000, &data, &len, &e), &e);
@@ -99,8 +99,8 @@ TEST(any_failing_operation_costs_at_most_lines)
 		EXPECT_OK(fs_write_new(fs, "history.jsonl", full, sizeof full, &e), &e);
 		uint64_t at = fs_sim_count(sim) + n;
 		fs_sim_fault_at(sim, at, E_IO, false);
-		if (history_open(&h, fs, &mem, ".", NULL) != OK)
-			EXPECT_OK(history_open(&h, fs, &mem, ".", &e), &e);
+		if (history_open(&h, fs, &mem, ".", HISTORY_NAME, NULL) != OK)
+			EXPECT_OK(history_open(&h, fs, &mem, ".", HISTORY_NAME, &e), &e);
 		(void)!history_append(h, "{\"id\":1}", 8, NULL); /* shortens */
 		(void)!history_append(h, "{\"id\":2}", 8, NULL);
 		more = fs_sim_count(sim) >= at;

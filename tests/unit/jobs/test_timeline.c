@@ -13,11 +13,11 @@
 /* lines -> words -> count (two of them) -> out. */
 enum { LINES, WORDS, COUNT0, COUNT1, OUT, TASKS };
 static struct timeline_task usual[TASKS] = {
-	[LINES] = {"lines", 0, 40, 40, 60, 0, 0, 90, TIMELINE_NONE},
-	[WORDS] = {"words", 0, 500, 500, 510, 0, 0, 530, LINES},
-	[COUNT0] = {"count", 0, 900, 900, 980, 2000, 5000, 5100, WORDS},
-	[COUNT1] = {"count", 1, 7000, 7000, 7100, 8000, 12000, 12100, WORDS},
-	[OUT] = {"out", 0, 1500, 9000, 9010, 0, 0, 9500, COUNT1},
+	[LINES] = {"lines", 0, 40, 40, 60, 0, 0, 0, 90, TIMELINE_NONE},
+	[WORDS] = {"words", 0, 500, 500, 510, 0, 0, 0, 530, LINES},
+	[COUNT0] = {"count", 0, 900, 900, 980, 2000, 5000, 0, 5100, WORDS},
+	[COUNT1] = {"count", 1, 7000, 7000, 7100, 8000, 12000, 0, 12100, WORDS},
+	[OUT] = {"out", 0, 1500, 9000, 9010, 0, 0, 9400, 9500, COUNT1},
 };
 static const struct timeline completed = {
 	.id = 7, .kind = "periodic", .trigger = "interval", .wall_us = 1795000000000000,
@@ -62,6 +62,26 @@ TEST(the_path_goes_through_whom_each_waited_for_and_sums_to_the_whole)
 	EXPECT(timeline_path(&completed, s, n - 1) == n);
 }
 
+TEST(a_sink_that_writes_long_is_named)
+{
+	struct timeline t = completed;
+	struct timeline_task task[TASKS];
+	struct span s[MOST];
+	bool seen = false;
+	memcpy(task, usual, sizeof task);
+	task[OUT].prepared = 14000;
+	task[OUT].acked = 14100;
+	t.task = task;
+	t.acked = 14150;
+	t.packed = 14300;
+	uint32_t n = timeline_path(&t, s, MOST);
+	for (uint32_t i = 0; i < n; i++)
+		seen |= s[i].kind == SPAN_PREPARE && s[i].task == OUT && s[i].from == 9010 &&
+			s[i].to == 14000;
+	EXPECT(seen);
+	expect_joined(s, n, timeline_total(&t));
+}
+
 TEST(whatever_the_instants_say_spans_join_and_sum_to_the_whole)
 {
 	struct rng r;
@@ -79,7 +99,7 @@ TEST(whatever_the_instants_say_spans_join_and_sum_to_the_whole)
 			task[i] = (struct timeline_task){
 				"x", i, rng_below(&r, 100), rng_below(&r, 100), rng_below(&r, 100),
 				rng_below(&r, 100), rng_below(&r, 100), rng_below(&r, 100),
-				rng_below(&r, 3) ? (uint32_t)rng_below(&r, TASKS) : TIMELINE_NONE};
+				rng_below(&r, 100), rng_below(&r, 3) ? (uint32_t)rng_below(&r, TASKS) : TIMELINE_NONE};
 		uint32_t n = timeline_path(&t, s, MOST);
 		EXPECT(n <= MOST);
 		expect_joined(s, n, timeline_total(&t));
@@ -152,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(the_path_goes_through_whom_each_waited_for_and_sums_to_the_whole),
+		T(a_sink_that_writes_long_is_named),
 		T(whatever_the_instants_say_spans_join_and_sum_to_the_whole),
 		T(a_line_is_read_back_as_it_was_written),
 		T(inv34_a_damaged_line_is_refused_or_read),
