@@ -1,6 +1,6 @@
-/* attempt_spans.c - the timeline of each checkpoint, put together when it is decided and written when
- * its commit is done: a line of spans.jsonl. Who sent a task its last barrier is found by the channel
- * it came through. */
+/* attempt_spans.c - the timeline of each checkpoint, put together when it is decided and written
+ * when its commit is done: a line of spans.jsonl. Who sent a task its last barrier is found by the
+ * channel it came through. */
 #include "jobs/attempt_in.h"
 
 /* One that waits for its commit. */

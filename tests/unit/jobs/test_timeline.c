@@ -99,7 +99,8 @@ TEST(whatever_the_instants_say_spans_join_and_sum_to_the_whole)
 			task[i] = (struct timeline_task){
 				"x", i, rng_below(&r, 100), rng_below(&r, 100), rng_below(&r, 100),
 				rng_below(&r, 100), rng_below(&r, 100), rng_below(&r, 100),
-				rng_below(&r, 100), rng_below(&r, 3) ? (uint32_t)rng_below(&r, TASKS) : TIMELINE_NONE};
+				rng_below(&r, 100),
+				rng_below(&r, 3) ? (uint32_t)rng_below(&r, TASKS) : TIMELINE_NONE};
 		uint32_t n = timeline_path(&t, s, MOST);
 		EXPECT(n <= MOST);
 		expect_joined(s, n, timeline_total(&t));
