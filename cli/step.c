@@ -14,7 +14,7 @@
 #define STEP_SEED 1 /* always the same, so that one can talk about event 47 */
 
 static const char keys[] = "  Enter or n  the next event           b  on to the next barrier\n"
-			   "  c  ask for a checkpoint              k  kill -9; the next event is the new start\n"
+			   "  c  ask for a checkpoint              k  kill -9; then comes a new start\n"
 			   "  u  back one event                    B  back to the barrier before\n"
 			   "  s  show how everything stands        p  what print_sink wrote\n"
 			   "  ?  these keys                        q  quit\n";
