@@ -211,6 +211,9 @@ const struct manifest_edge *manifest_find_edge(const struct manifest *m, const c
 					       const char *to, uint32_t input);
 /* Whether files of that lineage are this line's. */
 bool manifest_accepts(const struct manifest *m, uint32_t lineage);
+/* A copy that shares nothing with `from`. to is closed on error. */
+RC manifest_clone(struct manifest *to, const struct manifest *from, struct mem *mem,
+		  struct err *e);
 /* Bytes of all inline sections together. */
 uint64_t manifest_inline_bytes(const struct manifest *m);
 

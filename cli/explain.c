@@ -1,11 +1,15 @@
 /* explain.c - `weir explain`: the graph of a job file, drawn. The drawing is jobs/explain.c's. */
 #include "cli/cli.h"
 #include "jobs/job_text.h"
+#include "cli/against.h"
 #include "jobs/explain.h"
 
 static const struct arg_def options[] = {
 	{"--set", ARG_TEXTS, "PATH=VALUE", "another value, as in --set parallelism=4"},
 	{"--json", ARG_FLAG, NULL, "the graph as JSON"},
+	{"--against", ARG_TEXT, "DIR",
+	 "instead: what a start in this directory would take over, and drop"},
+	{"--drop-state", ARG_TEXTS, "STAGE", "as `weir run` would be told; with --against"},
 	{0},
 };
 
@@ -24,13 +28,15 @@ static int explain(struct cli *c, const struct args *a)
 	diags_print(&f.ds, &text);
 	fputs(bytes_text(&text), c->err.to);
 	bytes_clear(&text);
-	if (rc == OK && args_has(a, "--json"))
+	if (rc == OK && args_has(a, "--against"))
+		rc = against(c, a, f.plan, &text, &e);
+	else if (rc == OK && args_has(a, "--json"))
 		explain_json(f.plan, &text);
 	else if (rc == OK)
 		explain_draw(f.plan, &text);
-	if (rc == OK)
+	if (!f.ds.errors) /* against shows its table beside a refusal too */
 		fputs(bytes_text(&text), c->out.to);
-	else if (!f.ds.errors)
+	if (rc != OK && !f.ds.errors)
 		cli_fail(c, &e);
 	if (rc != OK)
 		code = err_exit_code(rc);
@@ -48,6 +54,12 @@ const struct verb verb_explain = {
 		"order in which records arrive shows in the output, and where. Runs nothing.\n"
 		"\n"
 		"    weir explain examples/two-sources.json\n"
+		"    weir explain examples/word-count.json --against weir-data/word-count\n"
+		"\n"
+		"--against DIR compares the job with the newest checkpoint of a job's directory or of a\n"
+		"savepoint: per stage what is restored, dropped or started empty, in how many bytes\n"
+		"and about how long, and where the sources would go on. What would be refused is\n"
+		"refused here too (exit code 5).\n"
 		"\n"
 		"--json prints {\"name\", \"bounded\", \"tasks\", \"stages\": [{id, type, parallelism,\n"
 		"inputs, schema, keyed_by, ...}], \"edges\": [{from, to, exchange, channels}],\n"

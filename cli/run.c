@@ -25,6 +25,8 @@ static const struct arg_def options[] = {
 	{"--status-every", ARG_DURATION, "TIME",
 	 "how often to say how it goes (a screen 0.25s, a terminal 1s, else 5s)", 1000, 3600000000},
 	{"--step", ARG_FLAG, NULL, "one event a key press, with a disk in memory: how a cut comes about"},
+	{"--drop-state", ARG_TEXTS, "STAGE",
+	 "a changed job: begin this stage from nothing, although there is state of it"},
 	{"--restore", ARG_LATER, "ID", ""},
 	{"--rewind", ARG_LATER, NULL, ""},
 	{0},
@@ -39,6 +41,7 @@ struct run {
 	struct screen screen;
 	struct job *job;
 	struct run_socket *socket; /* while it runs; NULL: it could not be had */
+	const char *drops[ARGS_MAX]; /* of --drop-state */
 	char *dir;          /* the caller's of make_dir */
 	uint8_t *before;    /* the job's text of the run before, or NULL */
 	size_t before_len;
@@ -222,7 +225,9 @@ static void show_difference(struct run *r)
 static RC open_job(struct run *r, struct err *e)
 {
 	const struct spec *s = r->file.spec;
+	size_t n_drops = args_texts(r->args, "--drop-state", r->drops, ARGS_MAX);
 	struct job_options o = {
+		.drops = r->drops, .n_drops = (uint32_t)n_drops,
 		.env = r->cli->env, .log = &r->log, .plan = r->file.plan, .dir = r->dir,
 		.fresh = args_has(r->args, "--fresh"), .pid = (uint64_t)getpid(),
 		.started_us = r->cli->started_us, .restart_attempts = s->restart.attempts,

@@ -12,6 +12,8 @@
 
 #include <inttypes.h>
 
+#define TELL_ESTIMATE_US 10000 /* what takes less was not waited for */
+
 static void put_head(const struct screen *s, const struct paint *p, struct bytes *to)
 {
 	const struct job_recovery *r = job_recovery(s->job);
@@ -113,6 +115,8 @@ static void put_times(const struct screen *s, struct bytes *to)
 			     (double)r->verify_us / 1e3);
 	}
 	bytes_printf(to, "tables %.1f", (double)r->tables_us / 1e3);
+	if (r->estimate_us >= TELL_ESTIMATE_US)
+		bytes_printf(to, " (about %.0f expected)", (double)r->estimate_us / 1e3);
 	if (us > known)
 		bytes_printf(to, " | %s %.1f", first ? "first record" : "waiting, then first record",
 			     (double)(us - known) / 1e3);

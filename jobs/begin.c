@@ -1,6 +1,8 @@
 /* begin.c - see begin.h. */
 #include "jobs/begin.h"
 
+#include "jobs/evolve.h"
+
 #include <stdio.h>
 
 /* ---- is it ours ---- */
@@ -27,57 +29,6 @@ RC begin_same_job(const struct plan *p, const char *before, size_t len, const ch
 
 /* ---- does it fit ---- */
 
-struct misfits {
-	struct bytes text;
-	unsigned n;
-};
-
-static void misfit(struct misfits *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void misfit(struct misfits *m, const char *fmt, ...)
-{
-	char line[512];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof line, fmt, ap);
-	va_end(ap);
-	if (m->n++)
-		bytes_put_text(&m->text, "; ");
-	bytes_put_text(&m->text, line);
-}
-
-static bool op_has_state(const struct manifest_op *op)
-{
-	return op->n_keyed || op->n_sections;
-}
-
-static void fit_keyed(struct misfits *mf, const struct plan_stage *st, const struct manifest_op *op)
-{
-	char before[256], now[256];
-	if (!op->n_keyed)
-		return;
-	const struct manifest_keyed *k = &op->keyed[0];
-	if (!st->p.keyed) {
-		misfit(mf, "stage '%s' has keyed state, which the job now has no use for", op->id);
-		return;
-	}
-	if (!schema_equal(&k->key, &st->p.key_schema)) {
-		schema_text(&k->key, before, sizeof before);
-		schema_text(&st->p.key_schema, now, sizeof now);
-		misfit(mf, "stage '%s' was keyed by (%s), now by (%s)", op->id, before, now);
-	}
-	if (!schema_equal(&k->value, &st->p.value_schema)) {
-		schema_text(&k->value, before, sizeof before);
-		schema_text(&st->p.value_schema, now, sizeof now);
-		misfit(mf, "stage '%s' kept (%s), now (%s)", op->id, before, now);
-	}
-	if (!shape_hash_fits(st->p.key.form, k->hash_id))
-		misfit(mf, "stage '%s' has keys placed by hash %u, which is not for keys of its kind",
-		       op->id, k->hash_id);
-	if (op->max_parallelism != st->p.max_parallelism)
-		misfit(mf, "max_parallelism was %u and is now %u: it is fixed for the life of the state",
-		       op->max_parallelism, st->p.max_parallelism);
-}
-
 /* An unchanged job's manifest lists exactly its stages and their subtasks (inv 2): one that is
  * missing would begin from nothing as if it were new. */
 static RC fit_set(const struct plan *p, const struct manifest *m, struct err *e)
@@ -100,32 +51,11 @@ static RC fit_set(const struct plan *p, const struct manifest *m, struct err *e)
 
 RC begin_fits(const struct plan *p, const struct manifest *m, struct err *e)
 {
-	if (fit_set(p, m, e) != OK)
+	struct evolution ev;
+	if (fit_set(p, m, e) != OK || evolve(&ev, p, m, NULL, 0, p->mem, e) != OK)
 		return e->code;
-	struct misfits mf = {0};
-	bytes_init(&mf.text, p->mem);
-	for (uint32_t i = 0; i < m->n_ops; i++) {
-		const struct manifest_op *op = &m->op[i];
-		const struct plan_stage *st = plan_find(p, op->id);
-		if (!st && op_has_state(op))
-			misfit(&mf, "stage '%s' has state, and the job has no stage of this id any more",
-			       op->id);
-		else if (st && strcmp(st->ops->name, op->type))
-			misfit(&mf, "stage '%s' was a %s and is now a %s", op->id, op->type,
-			       st->ops->name);
-		else if (st && op_has_state(op) && op->state_version > st->p.state_version)
-			misfit(&mf, "stage '%s' has state of version %u, this weir knows %u", op->id,
-			       op->state_version, st->p.state_version);
-		else if (st)
-			fit_keyed(&mf, st, op);
-	}
-	enum rc rc = OK;
-	if (mf.n)
-		rc = ERR(e, E_REFUSED,
-			 "the state of checkpoint %llu does not fit the changed job: %s. Change the job "
-			 "back, or begin anew with --fresh, or in another --dir",
-			 (unsigned long long)m->id, bytes_text(&mf.text));
-	bytes_close(&mf.text);
+	enum rc rc = evolution_check(&ev, m, e);
+	evolution_close(&ev);
 	return rc;
 }
 

@@ -1,6 +1,8 @@
 /* job.c - a job's attempts and the moves between its states. See job.h. */
 #include "jobs/job_in.h"
 
+#include "jobs/evolve.h"
+
 #include <inttypes.h>
 
 #define TO(s) (1u << (s))
@@ -68,9 +70,14 @@ void job_print_to(struct job *j, void (*print)(void *arg, struct print_letter *l
 
 /* ---- attempts ---- */
 
-static const struct manifest *restore_from(const struct job *j)
+static const struct manifest *newest_of(const struct job *j)
 {
 	return j->has_newest ? &j->newest : j->start.chosen;
+}
+
+static const struct manifest *restore_from(const struct job *j)
+{
+	return j->has_kept ? &j->kept : newest_of(j);
 }
 
 RC job_begin_attempt(struct job *j, struct err *e)
@@ -88,6 +95,7 @@ RC job_begin_attempt(struct job *j, struct err *e)
 			   .answered = job_heard_answer, .arg = j}};
 	j->recovery.keys = j->recovery.rows_read = j->recovery.bytes_read = 0;
 	j->recovery.full_runs = j->recovery.delta_runs = 0;
+	j->recovery.estimate_us = job_estimate(j, restore_from(j));
 	j->recovery.tables_us = job_now_us(j);
 	return attempt_open(&j->attempt, &c, e);
 }
@@ -111,7 +119,7 @@ static RC job_confirm_restore(const struct job *j, struct err *e)
 {
 	const struct manifest *m = restore_from(j);
 	uint64_t keys = __atomic_load_n(&j->recovery.keys, __ATOMIC_RELAXED);
-	if (!m || m->figures.keys == keys)
+	if (!m || m->figures.keys == keys || m->figures.keys == EVOLVE_KEYS_UNKNOWN)
 		return OK;
 	return ERR(e, E_CORRUPT, "checkpoint %" PRIu64 " was taken of %" PRIu64 " keys, its runs hold "
 		   "%" PRIu64 ": it does not say what the state was", m->id, m->figures.keys, keys);
@@ -227,7 +235,7 @@ static RC choose_again(struct job *j, struct err *e)
 		manifest_close(&j->newest);
 	j->newest = m;
 	j->has_newest = m.id != 0;
-	const struct manifest *from = restore_from(j);
+	const struct manifest *from = newest_of(j);
 	if (job_check(j, from, e) != OK)
 		return e->code;
 	job_recovery_of(j, from);

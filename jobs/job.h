@@ -32,6 +32,10 @@ struct job_options {
 	const struct plan *plan;
 	const char *dir;
 	bool fresh;
+	/* Ids of stages whose state is not taken over from a checkpoint that another version of the job
+	 * took; once this version has taken one, they have no meaning any more. Borrowed. */
+	const char *const *drops;
+	uint32_t n_drops;
 	uint64_t pid;
 	uint64_t started_us;     /* monotonic time the process began, for recovery_ms */
 	uint32_t restart_attempts; /* restarts in a row: spec's, or RESTART_UNLIMITED */
@@ -64,6 +68,7 @@ struct job_recovery {
 	uint64_t find_us, verify_us, tables_us;
 	uint64_t began_us;              /* monotonic: process start, or the failure before this */
 	uint64_t below_slot, below_id;  /* a fresh lineage over older state */
+	uint64_t estimate_us;           /* about how long its tables would take, said beforehand */
 };
 
 #define JOB_REQUESTS_MAX CO_REQUESTS_MAX /* asked for and not answered yet */

@@ -18,6 +18,8 @@ struct job {
 	struct begun begun;
 	struct manifest newest;      /* what the next attempt starts from, after the first one */
 	bool has_newest;
+	struct manifest kept;        /* that, or the chosen one, without what was dropped by name */
+	bool has_kept;
 	char parts_dir[LAYOUT_PATH_MAX];
 	struct attempt *attempt;
 	uint32_t attempt_number;
@@ -56,6 +58,13 @@ void job_heard_answer(void *job, uint64_t request, const struct checkpoint_recor
 		      const struct err *why);
 /* There is no attempt any more: whoever waits is told, and why (code OK: it ended in order). */
 void job_answer_all(struct job *j, const struct err *why);
+
+/* job_drop.c */
+/* What an attempt goes on from when the checkpoint is *m (NULL: from nothing): itself, or j->kept. */
+enum rc job_keep(struct job *j, const struct manifest **m, struct err *e);
+void job_forget_kept(struct job *j);
+/* About how long its tables take; 0: nothing to restore, or no memory to tell. */
+uint64_t job_estimate(const struct job *j, const struct manifest *from);
 
 /* job_open.c */
 /* Everything that can refuse: does the state of m (NULL: none) fit, what do sources and sinks

@@ -79,7 +79,7 @@ static uint32_t count_texts(const struct bytes *b)
  * say. */
 enum rc job_check(struct job *j, const struct manifest *m, struct err *e)
 {
-	if (m && begin_fits(j->o.plan, m, e) != OK)
+	if (job_keep(j, &m, e) != OK || (m && begin_fits(j->o.plan, m, e) != OK))
 		return e->code;
 	begun_close(&j->begun);
 	if (begin_stages(&j->begun, j->o.env, j->o.plan, m, j->parts_dir, j->start.uuid,
@@ -124,8 +124,9 @@ static RC own(struct job *j, struct err *e)
 
 static RC job_finished_before(struct job *j, struct err *e)
 {
-	job_recovery_of(j, j->start.chosen);
-	if (begin_fits(j->o.plan, j->start.chosen, e) != OK ||
+	const struct manifest *m = j->start.chosen;
+	job_recovery_of(j, m);
+	if (job_keep(j, &m, e) != OK || begin_fits(j->o.plan, m, e) != OK ||
 	    store_make_durable(j->store, e) != OK || job_settle(j, j->start.chosen, e) != OK)
 		return e->code;
 	job_move(j, JOB_FINISHED);
@@ -205,6 +206,7 @@ void job_close(struct job *j)
 	history_close(j->history);
 	history_close(j->spans);
 	begun_close(&j->begun);
+	job_forget_kept(j);
 	if (j->has_newest)
 		manifest_close(&j->newest);
 	store_close(j->store);
