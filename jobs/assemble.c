@@ -208,6 +208,11 @@ enum rc assemble(struct attempt *a, struct pending *p, struct err *e)
 	/* A part of which nothing is named (all keys were deleted) would be an orphan: it is named by
 	 * nobody and swept like one. */
 	manifest_prune_files(m);
+	rc = assemble_counts(a, p, m, e);
+	if (rc != OK) {
+		published_drop(made);
+		return rc;
+	}
 	assemble_figures(a, p, &m->figures);
 	p->made = made;
 	return OK;

@@ -31,6 +31,8 @@ RC attempt_open(struct attempt **out, const struct attempt_config *c, struct err
 			goto fail;
 		}
 		a->base->users = 1;
+		published_use(a->base);
+		a->restored = a->base;
 	}
 	struct packing_options po = {.mem = a->mem, .fs = c->env->fs, .io = c->io,
 				     .parts_dir = c->parts_dir, .lineage = c->lineage,
@@ -74,6 +76,7 @@ void attempt_close(struct attempt *a)
 	packing_close(a->packing);
 	co_close(a->co);
 	published_drop(a->base);
+	published_drop(a->restored);
 	mem_put(a->mem, a);
 }
 
@@ -143,6 +146,8 @@ RC attempt_start(struct attempt *a, uint64_t now_us, struct err *e)
 		if (task_start(a->task[i], state->data, state->len, e) != OK)
 			return e->code;
 	}
+	if (attempt_tell_restored(a, e) != OK)
+		return e->code;
 	if (a->base)
 		chains_look(a);
 	a->started = true;

@@ -42,6 +42,24 @@ void attempt_tell(struct attempt *a, enum letter_kind kind, const struct barrier
 	attempt_fail(a, &e, a->now_us);
 }
 
+enum rc attempt_tell_restored(struct attempt *a, struct err *e)
+{
+	for (uint32_t i = 0; a->restored && i < a->n_tasks; i++) {
+		const struct task_config *c = task_config(a->task[i]);
+		const struct manifest_op *op = manifest_find_op(&a->restored->m, c->stage);
+		if (!c->ops->restored || !op)
+			continue;
+		struct task_letter *l = mem_get(a->mem, sizeof *l);
+		if (!l)
+			return ERR(e, E_NO_MEMORY, "no memory for a letter to the job's tasks");
+		l->mail.kind = LETTER_RESTORED;
+		l->barrier.id = a->restored->m.id;
+		l->old_parallelism = op->parallelism;
+		mailbox_put(task_mailbox(a->task[i]), &l->mail);
+	}
+	return OK;
+}
+
 /* Closing needs memory that may just have run out: one task at a time, tried again each step. */
 void attempt_close_tasks(struct attempt *a)
 {

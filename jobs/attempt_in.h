@@ -61,6 +61,7 @@ struct attempt {
 	struct attempt_config c;
 	struct mem *mem;
 	struct published *base;    /* the newest published, or restored; NULL: none */
+	struct published *restored; /* what it began with, for totals; NULL: a fresh start */
 	struct packing *packing;
 	struct coordinator *co;
 	struct task **task;
@@ -101,6 +102,9 @@ uint64_t subtask_hash_last(const struct plan_stage *st, uint32_t subtask);
 enum rc assemble_blobs(struct attempt *a, struct pending *p, struct err *e);
 /* The manifest of p from its acknowledgements and the base. */
 enum rc assemble(struct attempt *a, struct pending *p, struct err *e);
+/* assemble_counts.c: into m, whose ops stand in the plan's order. */
+enum rc assemble_counts(struct attempt *a, const struct pending *p, struct manifest *m,
+			struct err *e);
 /* assemble_figures.c */
 void assemble_figures(struct attempt *a, const struct pending *p, struct manifest_figures *f);
 void assemble_record(struct attempt *a, const struct pending *p, struct checkpoint_record *r);
@@ -156,6 +160,8 @@ bool attempt_is_source(const struct attempt *a, uint32_t task);
 /* The same letter to all tasks, or to the sources; without memory for it the attempt fails. */
 void attempt_tell(struct attempt *a, enum letter_kind kind, const struct barrier *b,
 		  bool sources_only);
+/* The restore is confirmed: whoever wants to hear it is told. */
+enum rc attempt_tell_restored(struct attempt *a, struct err *e);
 /* Puts LETTER_CLOSE to those who have not got it yet: memory for it may just have run out. */
 void attempt_close_tasks(struct attempt *a);
 bool attempt_all_told(const struct attempt *a);

@@ -73,7 +73,8 @@ static uint32_t gather_edges(struct attempt *a, const uint32_t *first, uint32_t 
 		const struct plan_stage *to = &p->stage[x->to];
 		struct edge *y = &edges[n++];
 		*y = (struct edge){.kind = x->kind, .to = outs + *n_outs, .key = &to->p.key,
-				   .clips = to->p.skip, .number = g, .max_parallelism = to->p.max_parallelism};
+				   .clips = to->p.skip, .number = g,
+				   .audit = p->spec->checkpoint.audit, .max_parallelism = to->p.max_parallelism};
 		y->hash_id = begin_shape(to, a->base ? &a->base->m : NULL).hash_id;
 		y->n = x->kind == EDGE_FORWARD ? 1 : to->parallelism;
 		for (uint32_t j = 0; j < y->n; j++)
@@ -114,12 +115,14 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 {
 	const struct plan *p = a->c.plan;
 	const struct plan_stage *st = &p->stage[stage];
+	const struct spec_checkpoint *cp = &p->spec->checkpoint;
 	struct task_config c = {
 		.number = st->first_task + i, .stage = st->spec->id, .subtask = i,
 		.parallelism = st->parallelism, .max_parallelism = st->p.max_parallelism,
 		.ops = st->ops, .conf = st->p.conf, .in = st->p.n_in ? st->p.in[0] : NULL,
 		.out = &st->p.out, .record_limit_bytes = st->p.record_limit_bytes,
-		.skip = st->p.skip, .exactly_once = true, .epoch = a->c.epoch, .attempt = a->c.attempt,
+		.skip = st->p.skip, .exactly_once = !cp->at_least_once, .audit = cp->audit,
+		.wants_changed = cp->is_auto || cp->trigger.bytes || cp->trigger.when, .epoch = a->c.epoch, .attempt = a->c.attempt,
 		.after_id = a->base ? a->base->m.id : 0, .lineage = a->c.lineage,
 		.uuid = a->c.uuid, .chunk_budget = chunk_budget(a), .mem = a->mem, .io = a->c.io,
 		.packing = a->packing, .control = a->c.control, .clock = a->c.env->clock,

@@ -6,7 +6,7 @@
  * measurement of this process and no state: latency.h. */
 #include "operators/latency.h"
 #include "operators/operators.h"
-#include "operators/record_checksum.h"
+#include "runtime/record_checksum.h"
 #include "operators/stage_expr.h"
 
 #include "base/check.h"

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "runtime/pool.h"
+#include "runtime/record_checksum.h"
 
 struct selection {
 	uint32_t n;
@@ -150,6 +151,14 @@ static RC edge_send(struct outlet *o, struct edge *g, struct batch **b, bool las
 	return OK;
 }
 
+/* What goes to every subtask is received by each. */
+static void count_sent(struct edge *g, uint32_t records, uint64_t hash)
+{
+	uint32_t times = g->kind == EDGE_BROADCAST ? g->n : 1;
+	g->sent.n += (uint64_t)records * times;
+	g->sent.hash += hash * times;
+}
+
 RC outlet_send(struct outlet *o, struct batch **b, uint32_t *bad_row, struct err *e)
 {
 	uint32_t records = batch_count(*b);
@@ -158,6 +167,8 @@ RC outlet_send(struct outlet *o, struct batch **b, uint32_t *bad_row, struct err
 		batch_drop(b);
 		return OK;
 	}
+	/* All edges of a job are audited, or none: one sum is for all. */
+	uint64_t hash = o->n_edges && o->edge[0].audit ? record_checksum(*b) : 0;
 	for (uint32_t i = 0; i < o->n_edges; i++) {
 		struct edge *g = &o->edge[i];
 		/* Two edges may be keyed differently: a hash is for one of them. */
@@ -171,7 +182,7 @@ RC outlet_send(struct outlet *o, struct batch **b, uint32_t *bad_row, struct err
 		}
 		if (edge_send(o, g, b, i + 1 == o->n_edges, e) != OK)
 			return e->code;
-		g->sent.n += g->kind == EDGE_BROADCAST ? (uint64_t)records * g->n : records;
+		count_sent(g, records, hash);
 	}
 	batch_drop(b);
 	return OK;

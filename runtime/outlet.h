@@ -34,7 +34,7 @@ struct edge {
 	uint16_t *owner;             /* EDGE_HASH with n > 1: of each key group; the outlet's */
 	uint32_t turn;               /* EDGE_REBALANCE */
 	uint32_t number;             /* among the plan's edges */
-	bool audit;                  /* sent.hash is kept too */
+	bool audit;                  /* sent.hash is kept too; of all edges, or of none */
 	struct snap_count sent;      /* so far */
 };
 

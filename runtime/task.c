@@ -1,5 +1,6 @@
 /* task.c - see task.h: the steps. What follows a barrier is task_barrier.c, what letters do is
  * task_letters.c, what the task says of itself task_tell.c. */
+#include "runtime/record_checksum.h"
 #include "runtime/task_in.h"
 
 #include <stdio.h>
@@ -50,6 +51,8 @@ RC task_open(struct task **out, const struct task_config *c, struct err *e)
 		t->c.section.hash_last = k.hash_hi;
 		if (keyed_open(&t->keyed, &k, e) != OK)
 			goto fail;
+		if (c->sums)
+			keyed_watch_sums(t->keyed, c->sums);
 	}
 	t->ctx = (struct op_ctx){
 		.stage = c->stage, .subtask = c->subtask, .parallelism = c->parallelism,
@@ -273,6 +276,8 @@ static void task_received(struct task *t, const struct batch *b)
 	struct snap_count *c = &t->received[edge_of ? edge_of[gate_input(&t->gate)] : 0];
 	uint32_t records = batch_count(b);
 	c->n += records;
+	if (t->c.audit)
+		c->hash += record_checksum(b);
 	atomic_store_explicit(&t->stats.records_in,
 			      atomic_load_explicit(&t->stats.records_in, memory_order_relaxed) +
 				      records,

@@ -77,6 +77,7 @@ static void freeze(struct task *t, struct snapping *g)
 	struct keyed_frozen f;
 	keyed_freeze(t->keyed, s->barrier.id, s->barrier.base_id, wants_full(t, &s->barrier), &f);
 	s->full = f.full;
+	s->totals = f.totals;
 	s->figures.keys_changed = f.rows;
 	s->head = t->c.section;
 	s->head.checkpoint_id = s->barrier.id;

@@ -1,5 +1,5 @@
 /* checksum.h - weir's checksum of a stream of records, written again from its definition
- * (operators/record_checksum.h), for records of two numbers; words.c has the one for words.
+ * (runtime/record_checksum.h), for records of two numbers; words.c has the one for words.
  * It is bound by multiplications of 64 bits to 128. Half of the rows go through the vector unit,
  * whose multiplier has nothing else to do: 20 % faster than either alone. */
 #pragma once

@@ -11,7 +11,7 @@
  *
  * Prints {"records": N, "checksum": "...", "state_checksum": "..."}: of all updates (of w2 only
  * where one worker read all rows in order: otherwise null), and of the last update of each key. The
- * checksum is operators/record_checksum.h's, written again. A word's n updates are (word, 1) to
+ * checksum is runtime/record_checksum.h's, written again. A word's n updates are (word, 1) to
  * (word, n) whatever the order, so w1 needs only the final counts. */
 #include <stdbool.h>
 #include <stdint.h>

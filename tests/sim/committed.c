@@ -313,6 +313,73 @@ static void check_pending(struct world *w)
 	fs_names_close(&jobs);
 }
 
+/* ---- counts ---- */
+
+static uint64_t received_by(const struct manifest *m, const char *stage)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < m->n_edges; i++)
+		n += strcmp(m->edge[i].to, stage) ? 0 : m->edge[i].received.n;
+	return n;
+}
+
+/* No job here broadcasts, and nobody leaves a record out. */
+static void check_cut(struct world *w, const struct manifest *m)
+{
+	for (uint32_t i = 0; i < m->n_edges; i++) {
+		const struct manifest_edge *g = &m->edge[i];
+		const struct manifest_op *from = manifest_find_op(m, g->from);
+		if (g->sent.n != g->received.n || g->sent.hash != g->received.hash ||
+		    g->sent.n != from->out)
+			world_fail(w, "checkpoint %" PRIu64 ", %s to %s: %" PRIu64 " records out, %" PRIu64
+				   " sent, %" PRIu64 " received", m->id, g->from, g->to, from->out,
+				   g->sent.n, g->received.n);
+	}
+	for (uint32_t i = 0; i < m->n_ops; i++) {
+		WORLD_CHECK(w, m->op[i].counted && !m->op[i].skipped);
+		WORLD_CHECK(w, m->op[i].in == received_by(m, m->op[i].id));
+	}
+}
+
+/* Reads it if it is a whole checkpoint. */
+static bool read_checkpoint(struct world *w, uint64_t slot, struct manifest *m)
+{
+	if (!slot || slots_read(w->fs, &w->mem, w->dir, slot, m, NULL) != OK)
+		return false;
+	if (m->slot_kind == SLOT_CHECKPOINT)
+		return true;
+	manifest_close(m);
+	return false;
+}
+
+uint64_t check_counts(struct world *w, const char *stage)
+{
+	struct fs_names names;
+	char path[256];
+	uint64_t newest = 0;
+	snprintf(path, sizeof path, "%s/manifest", w->dir);
+	if (fs_list(w->fs, path, &names, NULL) != OK)
+		return 0;
+	for (size_t i = 0; i < names.n; i++) { /* ascending */
+		uint64_t slot = 0, before = 0;
+		struct manifest m, parent;
+		if (!layout_slot_parse(names.name[i], &slot) || !read_checkpoint(w, slot, &m))
+			continue;
+		check_cut(w, &m);
+		if (read_checkpoint(w, m.parent, &parent)) {
+			before = received_by(&parent, stage);
+			manifest_close(&parent);
+		}
+		newest = received_by(&m, stage);
+		if (newest < before)
+			world_fail(w, "checkpoint %" PRIu64 ": %s has received %" PRIu64 " records, and %"
+				   PRIu64 " in the one before", m.id, stage, newest, before);
+		manifest_close(&m);
+	}
+	fs_names_close(&names);
+	return newest;
+}
+
 void check_directory(struct world *w)
 {
 	struct manifest *live = calloc(SLOTS_LIVE_MAX, sizeof *live);

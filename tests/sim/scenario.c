@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 const char *scenario_name(enum scenario_kind k)
@@ -127,12 +128,18 @@ void scenario_files(const struct scenario *s, struct world *w)
 
 void scenario_check_now(const struct scenario *s, struct world *w)
 {
+	check_counts(w, "count");
 	if (s->kind != SCENARIO_WORDS_END)
 		check_chains(w, &s->oracle);
 }
 
 void scenario_check_end(const struct scenario *s, struct world *w)
 {
+	uint64_t all = 0, counted = check_counts(w, "count");
+	for (size_t i = 0; i < s->oracle.n; i++)
+		all += (uint64_t)s->oracle.v[i].n;
+	if (counted != all) /* over all attempts, whatever was read again after a crash */
+		world_fail(w, "%" PRIu64 " of %" PRIu64 " records are counted", counted, all);
 	if (s->kind == SCENARIO_WORDS_END)
 		check_exact(w, &s->oracle);
 	else

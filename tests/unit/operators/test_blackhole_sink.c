@@ -3,7 +3,7 @@
 #include "base/rng.h"
 #include "operators/latency.h"
 #include "operators/operators.h"
-#include "operators/record_checksum.h"
+#include "runtime/record_checksum.h"
 #include "tests/lib/task_driver.h"
 
 static const char fields[] = "a int64, b float64?, s string?, t bool, u timestamp?";

@@ -1,6 +1,6 @@
 /* record_checksum.c - see record_checksum.h. A column at a time over an array of running hashes:
  * multiplications of neighbouring rows overlap, and nothing is decided per record but its nulls. */
-#include "operators/record_checksum.h"
+#include "runtime/record_checksum.h"
 
 #include "base/check.h"
 #include "base/hash_lanes.h"
