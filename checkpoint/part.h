@@ -83,7 +83,11 @@ RC section_open_inline(struct section_reader **s, struct mem *mem, const void *d
 /* The header, or NULL of an inline section (its facts stand in the manifest). Borrowed. */
 const struct section *section_head(const struct section_reader *s);
 size_t section_blocks(const struct section_reader *s);
-/* Reads, verifies and unpacks the next block in range. E_CORRUPT names file and offset. */
+/* Blocks that hold only hashes below this are not wanted any more: section_next passes over them
+ * unread. Never goes back. */
+void section_skip_to(struct section_reader *s, uint64_t hash_first);
+/* Reads, verifies and unpacks the next block in range. E_CORRUPT names file and offset; the next
+ * call goes on behind that block. */
 RC section_next(struct section_reader *s, struct block_view *b, struct err *e);
 /* In any order instead (not mixed with section_next): the first block that may hold this hash or
  * one above; section_blocks(s): none. */

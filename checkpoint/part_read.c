@@ -325,6 +325,12 @@ enum rc section_block(struct section_reader *s, size_t i, struct bytes *raw, str
 	return rc;
 }
 
+void section_skip_to(struct section_reader *s, uint64_t hash_first)
+{
+	if (hash_first > s->hash_first)
+		s->hash_first = hash_first;
+}
+
 enum rc section_next(struct section_reader *s, struct block_view *b, struct err *e)
 {
 	if (!s->part) {
@@ -337,11 +343,10 @@ enum rc section_next(struct section_reader *s, struct block_view *b, struct err 
 		s->at++;
 	if (s->at == s->n || s->entry[s->at].block.first_hash > s->hash_last)
 		return OK;
-	const struct entry *t = &s->entry[s->at];
+	const struct entry *t = &s->entry[s->at++];
 	enum rc rc = read_block(s, t, &s->raw, e);
 	if (rc != OK)
 		return rc;
-	s->at++;
 	*b = view_of(t, &s->raw);
 	return OK;
 }

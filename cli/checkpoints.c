@@ -4,6 +4,7 @@
  * verdict only if the slot is still there (DESIGN 7); what was retired meanwhile is left out. */
 #include "cli/cli.h"
 #include "cli/checkpoint_text.h"
+#include "cli/job_dir.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,45 +13,6 @@ static const struct arg_def options[] = {
 	{"--json", ARG_FLAG, NULL, "the same facts as JSON"},
 	{0},
 };
-
-static bool has_name(struct cli *c, const char *dir, const char *name)
-{
-	char path[LAYOUT_PATH_MAX];
-	struct fs_stat st;
-	struct err why = {0};
-	return layout_path(path, dir, NULL, name) && fs_stat(c->env->fs, path, &st, &why) == OK;
-}
-
-static RC look_dir(struct cli *c, const char *dir, struct err *e)
-{
-	struct fs_stat st;
-	enum rc rc = fs_stat(c->env->fs, dir, &st, e);
-	if (rc != OK)
-		return rc;
-	if (st.kind != FS_DIR)
-		return ERR(e, E_NOT_FOUND, "'%s' is a file; the directory of a job is needed", dir);
-	if (has_name(c, dir, LAYOUT_MANIFEST))
-		return OK;
-	char inside[LAYOUT_PATH_MAX];
-	/* One folder too high is the usual mistake: weir-data instead of weir-data/<job>. */
-	struct fs_names names;
-	if (fs_list(c->env->fs, dir, &names, e) != OK)
-		return e->code;
-	rc = OK;
-	for (size_t i = 0; i < names.n && rc == OK; i++)
-		if (layout_path(inside, dir, NULL, names.name[i]) &&
-		    has_name(c, inside, LAYOUT_MANIFEST))
-			rc = ERR(e, E_NOT_FOUND,
-				 "'%s' is not the directory of a job, but '%s' is; try: weir checkpoints %s",
-				 dir, inside, inside);
-	fs_names_close(&names);
-	if (rc == OK)
-		rc = ERR(e, E_NOT_FOUND,
-			 "'%s' is not the directory of a job: it has no folder '%s' (the default is "
-			 "weir-data/<name of the job>)",
-			 dir, LAYOUT_MANIFEST);
-	return rc;
-}
 
 /* Still there, in a directory that did not move on to another top while we read? */
 static bool slot_is_there(struct cli *c, const char *dir, uint64_t slot)
@@ -151,7 +113,7 @@ static int checkpoints(struct cli *c, const struct args *a)
 	const char *dir = a->place[0];
 	struct slot_entries l = {0};
 	struct err e = {0};
-	if (look_dir(c, dir, &e) != OK ||
+	if (job_dir_check(c->env, dir, "checkpoints", &e) != OK ||
 	    slots_read_all(c->env->fs, c->env->mem, dir, &l, &e) != OK)
 		return cli_fail(c, &e);
 	int code;

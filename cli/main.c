@@ -12,14 +12,15 @@
 
 /* In the order of the overview; those from `at_server` on ask a server. */
 static const struct verb *const verbs[] = {
-	&verb_run,    &verb_validate,   &verb_explain, &verb_checkpoints, &verb_demo,
+	&verb_run,    &verb_validate,   &verb_explain, &verb_checkpoints, &verb_state,
+	&verb_fsck,   &verb_demo,
 	&verb_serve,  &verb_submit,     &verb_list,    &verb_show,        &verb_logs,
 	&verb_checkpoint, &verb_stop,   &verb_cancel,  &verb_restart,     &verb_rescale,
 	&verb_remove,
 };
 static const struct verb *const at_server = &verb_serve;
 
-static const char *const later[] = {"savepoint", "state", "fsck", "export"};
+static const char *const later[] = {"savepoint", "export"};
 
 static void overview(const struct paint *p)
 {

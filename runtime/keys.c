@@ -45,8 +45,7 @@ void keys_close(struct keys *k)
 	memset(k, 0, sizeof *k);
 }
 
-/* -0.0 becomes 0.0 and every NaN one NaN, so that what compares equal is one key. */
-static uint64_t canonical_double(double d)
+uint64_t key_canonical_f64(double d)
 {
 	if (d == 0)
 		d = 0;
@@ -61,7 +60,7 @@ static uint64_t canonical8(const struct column *c, uint32_t row)
 	case T_BOOL:
 		return bit_get(c->bits, row);
 	case T_FLOAT64:
-		return canonical_double(c->f64[row]);
+		return key_canonical_f64(c->f64[row]);
 	default:
 		return (uint64_t)c->i64[row];
 	}

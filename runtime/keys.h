@@ -24,6 +24,10 @@ struct key_spec {
 /* form follows from the fields. */
 void key_spec_set(struct key_spec *k, const struct schema *s, const uint32_t *field, uint32_t n);
 
+/* The 8 canonical bytes of a float64: -0.0 becomes 0.0 and every NaN one NaN, so that what compares
+ * equal is one key. */
+uint64_t key_canonical_f64(double d);
+
 /* The keys of one batch as the keyed state takes them. fix8 for KEY_FIX8, views and bases for
  * KEY_BYTES; indexed by column row. Scratch belongs to the holder (one task). */
 struct keys {

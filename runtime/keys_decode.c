@@ -57,43 +57,55 @@ static void put_null(struct column *c, uint32_t row)
 		put8(c, row, 0);
 }
 
-/* Fields behind each other: a tag, then the value. False: malformed. */
-static bool put_tagged(struct decoding *d, uint32_t row, const struct keyed_entry *x)
+/* Fields behind each other: a tag, then the value. */
+static bool tagged_fields(const struct key_spec *k, struct reader r, struct key_field *to)
 {
-	struct reader r = reader_of(x->key, x->key_len);
-	for (uint32_t f = 0; f < d->spec->n; f++) {
-		struct column *c = d->col[f];
+	for (uint32_t f = 0; f < k->n; f++) {
 		uint8_t tag = reader_u8(&r);
-		if (tag > 1 || (!tag && !d->spec->nullable[f]))
+		to[f] = (struct key_field){.null = !tag};
+		if (tag > 1 || (!tag && !k->nullable[f]))
 			return false;
-		if (!tag) {
-			put_null(c, row);
-		} else if (c->type == T_STRING) {
-			uint32_t len = reader_u32(&r);
-			const uint8_t *at = reader_take(&r, len);
-			if (!at)
-				return false;
-			put_string(d, c, row, at, len);
+		if (!tag)
+			continue;
+		if (k->type[f] != T_STRING) {
+			to[f].bits = reader_u64(&r);
 		} else {
-			put8(c, row, reader_u64(&r));
+			to[f].len = reader_u32(&r);
+			to[f].text = reader_take(&r, to[f].len);
 		}
 	}
 	return !r.failed && !reader_left(&r);
 }
 
-static bool put_key(struct decoding *d, uint32_t row, const struct keyed_entry *x)
+bool key_fields(const struct key_spec *k, const void *key, uint32_t len, struct key_field *to)
 {
-	const struct key_spec *k = d->spec;
 	if (k->form == KEY_FIX8) {
-		if (x->key_len == 8)
-			put8(d->col[0], row, load_u64(x->key));
-		return x->key_len == 8;
+		if (len == 8)
+			to[0] = (struct key_field){.bits = load_u64(key)};
+		return len == 8;
 	}
 	if (k->n == 1 && !k->nullable[0] && k->type[0] == T_STRING) {
-		put_string(d, d->col[0], row, x->key, x->key_len);
+		to[0] = (struct key_field){.text = key, .len = len};
 		return true;
 	}
-	return put_tagged(d, row, x);
+	return tagged_fields(k, reader_of(key, len), to);
+}
+
+static bool put_key(struct decoding *d, uint32_t row, const struct keyed_entry *x)
+{
+	struct key_field field[KEY_FIELDS_MAX];
+	if (!key_fields(d->spec, x->key, x->key_len, field))
+		return false;
+	for (uint32_t f = 0; f < d->spec->n; f++) {
+		struct column *c = d->col[f];
+		if (field[f].null)
+			put_null(c, row);
+		else if (c->type == T_STRING)
+			put_string(d, c, row, field[f].text, field[f].len);
+		else
+			put8(c, row, field[f].bits);
+	}
+	return true;
 }
 
 static bool needs_text(const struct key_spec *k)

@@ -4,6 +4,16 @@
 #include "runtime/keys.h"
 #include "runtime/pool.h"
 
+/* One field of a key. */
+struct key_field {
+	bool null;
+	uint64_t bits;       /* of what is no string: its 8 canonical bytes */
+	const uint8_t *text; /* of a string: borrowed from the key */
+	uint32_t len;
+};
+/* The spec->n fields of a canonical key. False: bytes that no key has. */
+bool key_fields(const struct key_spec *spec, const void *key, uint32_t len, struct key_field *to);
+
 /* How many of the entries, at least one of them, have texts that fit into one standard buffer: so
  * that a batch of long keys stays small. n > 0. */
 uint32_t keys_decodable(const struct keyed_entry *entry, uint32_t n);

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "base/waker.h"
-#include "runtime/runs_in.h"
+#include "runtime/walk.h"
 
 #define SPLIT_KEYS (1u << 20) /* from here on threads pay, by feel: some 20 ms for one */
 #define STRETCHES_MAX 16u
@@ -19,7 +19,6 @@ struct restore {
 	struct keyed *k;
 	struct keyed_fill *fill; /* NULL: all of k */
 	uint64_t lo, hi;
-	struct runs_in *runs;
 	struct restored out;
 	struct thread thread;
 	bool started;
@@ -27,66 +26,34 @@ struct restore {
 	struct err error;
 };
 
-static RC restore_merge(struct restore *r, struct merge *m, struct err *e)
+static RC restore_rows(struct restore *r, struct walk *w, struct err *e)
 {
-	struct merge_span span;
+	struct merge_span x;
 	for (;;) {
-		switch (merge_rows(m, &span, e)) {
-		case MERGE_WANT:
-			if (runs_in_feed(r->runs, m, span.input, e) != OK)
-				return e->code;
-			break;
-		case MERGE_ROWS:
-			if ((r->fill ? keyed_fill_rows(r->fill, span.block, span.from, span.to, e)
-				     : keyed_restore_rows(r->k, span.block, span.from, span.to,
-							  e)) != OK)
-				return e->code;
-			break;
-		case MERGE_END:
-			return OK;
-		case MERGE_BLOCK:
-		case MERGE_FAULT:
+		if (walk_next(w, &x, e) != OK)
 			return e->code;
-		}
+		if (!x.block)
+			return OK;
+		if ((r->fill ? keyed_fill_rows(r->fill, x.block, x.from, x.to, e)
+			     : keyed_restore_rows(r->k, x.block, x.from, x.to, e)) != OK)
+			return e->code;
 	}
-}
-
-static RC restore_strip(struct restore *r, uint64_t lo, uint64_t hi, struct err *e)
-{
-	struct merge *merge = NULL;
-	enum rc rc = OK;
-	for (uint32_t i = 0; i < r->s->n_runs && rc == OK; i++)
-		rc = runs_in_add(r->runs, r->fs, r->parts_dir, r->m, &r->s->run[i], lo, hi, e);
-	if (rc == OK)
-		rc = merge_open(&merge, r->shape, r->runs->range, r->runs->n, true, r->mem, e);
-	if (rc == OK)
-		rc = restore_merge(r, merge, e);
-	if (rc == OK)
-		r->out.rows_read += merge_rows_in(merge);
-	for (uint32_t i = 0; i < r->runs->n; i++)
-		r->out.bytes_read += r->runs->in[i].bytes;
-	merge_close(merge);
-	runs_in_close(r->runs);
-	return rc;
 }
 
 static void restore_main(void *arg)
 {
 	struct restore *r = arg;
-	struct err *e = &r->error;
-	r->runs = mem_get(r->mem, sizeof *r->runs);
-	if (!r->runs) {
-		r->rc = ERR(e, E_NO_MEMORY, "no memory to restore");
+	struct walk *w;
+	struct walk_options o = {.fs = r->fs, .mem = r->mem, .parts_dir = r->parts_dir, .m = r->m,
+				 .state = r->s, .shape = r->shape, .hash_first = r->lo,
+				 .hash_last = r->hi};
+	r->rc = walk_open(&w, &o, &r->error);
+	if (r->rc != OK)
 		return;
-	}
-	runs_in_init(r->runs, r->mem);
-	for (uint64_t lo = r->lo, end; r->rc == OK && lo <= r->hi; lo = end + 1) {
-		end = runs_in_strip(r->s, lo, r->hi);
-		r->rc = restore_strip(r, lo, end, e);
-		if (end == r->hi)
-			break;
-	}
-	mem_put(r->mem, r->runs);
+	r->rc = restore_rows(r, w, &r->error);
+	r->out.rows_read = walk_rows_read(w);
+	r->out.bytes_read = walk_bytes_read(w);
+	walk_close(w);
 }
 
 /* Every stretch by a thread of its own, if wanted; the first one here, and those that have none. */

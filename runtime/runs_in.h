@@ -1,5 +1,5 @@
 /* runs_in.h - runs of a manifest as inputs of a merge: opening them and feeding their blocks.
- * Shared by restore.c, lazy_stream.c and merger.c only. */
+ * Shared by walk.c, lazy_stream.c and merger.c only. */
 #pragma once
 #include "checkpoint/manifest.h"
 #include "state/merge.h"
