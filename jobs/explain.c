@@ -320,6 +320,13 @@ static void put_order(const struct plan *p, struct bytes *to)
 			     stage, why);
 		return;
 	}
+	if (plan_find(p, stage)->p.by_clock) {
+		bytes_printf(to,
+			     "order        order-dependent: stage '%s' %s: the last value\n"
+			     "             of each key is right, which values stand between is not fixed.\n",
+			     stage, why);
+		return;
+	}
 	bytes_printf(to,
 		     "order        order-dependent: stage '%s' %s, and its input arrives\n"
 		     "             over several paths. After a crash the last value of each key is\n"

@@ -83,7 +83,8 @@ static void stage_plan(struct plan *p, unsigned i, struct diags *ds)
 		return;
 	stage_set_parallelism(st, r);
 	st->several_paths = has_several_paths(p, st->spec);
-	if (st->p.order_dependent && (st->several_paths || st->ops->role == OP_SOURCE))
+	if (st->p.order_dependent &&
+	    (st->several_paths || st->p.by_clock || st->ops->role == OP_SOURCE))
 		st->order_dependent = st->p.order_dependent;
 	if (st->p.keyed)
 		st->shape = (struct keyed_shape){.form = st->p.key.form,

@@ -2,7 +2,8 @@
  *     {"type":"keyed_sum","key":"word","value":"1","as":"n"}
  * "update": a record for each record, with the sum after it: the input's key columns, shared, plus
  * the sums, and the fields of the record named in "keep", shared too. "end": a record for
- * each key when the input has ended, in table order.
+ * each key when the input has ended, in table order. {"every":"1s"}: a record for each key that
+ * changed, now and then (keyed_sum_every.c).
  *
  *   hashes (came with the batch) + keys -> keyed_add_i64 -> sums
  *                                       -> keyed_upsert -> places -> sum.c's loops -> sums
@@ -28,8 +29,15 @@ static const struct opt_def keyed_sum_opts[] = {
 	{"as", OPT_STRING, .help = "the field that holds the sum; default \"sum\""},
 	{"keep", OPT_STRING | OPT_LIST,
 	 .help = "update: fields that go with each record, behind the sum"},
-	{"emit", OPT_STRING, .one_of = "update end", .later_kinds = OPT_OBJECT,
-	 .help = "update: a record for each input; end: one for each key at the end"},
+	{"emit", OPT_STRING | OPT_OBJECT, .one_of = "update end",
+	 .help = "update: a record for each input; end: one for each key at the end; {\"every\": \"1s\"}: "
+		 "one for each key that changed, so often"},
+	{0},
+};
+
+static const struct opt_def every_opts[] = {
+	{"every", OPT_DURATION, .min = 1000, .max = (int64_t)86400 * 1000000, .required = true,
+	 .help = "how long a change may wait"},
 	{0},
 };
 
@@ -100,9 +108,10 @@ static void plan_keep(struct op_plan *p, struct keyed_sum_conf *c)
 		if (stage_out_add(p, at, x->name, x->type, x->nullable))
 			c->kept[c->n_kept++] = (uint32_t)f;
 	}
-	if (c->at_end && opt_has(p->options, "keep"))
+	if ((c->at_end || c->every_us) && opt_has(p->options, "keep"))
 		opt_error(p->report, opt_json(p->options, "keep"), NULL,
-			  "'keep' goes with \"emit\": \"update\": a sum of the end is of many records");
+			  "'keep' goes with \"emit\": \"update\": a sum of %s is of many records",
+			  c->at_end ? "the end" : "a while");
 }
 
 static bool keyed_sum_plan(struct op_plan *p)
@@ -115,11 +124,18 @@ static bool keyed_sum_plan(struct op_plan *p)
 		return stage_no_memory(p);
 	plan_key(p);
 	c->at_end = opt_is(p->options, "emit", "end");
+	const struct json *emit = opt_json(p->options, "emit");
+	if (emit && json_kind(emit) == JSON_OBJECT &&
+	    opt_check(every_opts, emit, NULL, NULL, p->report))
+		c->every_us = opt_duration_us(emit, "every", 0);
 	if (plan_value(p, c))
 		plan_keep(p, c);
 	p->keyed = true;
 	p->state_version = 1;
-	if (!c->at_end)
+	p->by_clock = c->every_us > 0;
+	if (c->every_us)
+		p->order_dependent = "emits what changed when a clock says so";
+	else if (!c->at_end)
 		p->order_dependent = "emits a running value for each input record";
 	else if (c->value.type == T_FLOAT64)
 		p->order_dependent = "adds floating-point numbers in the order they arrive";
@@ -161,6 +177,8 @@ static RC keyed_sum_open(void *self, struct op_ctx *ctx, const void *state, size
 	s->hash_last = hash_of_group(group_first(ctx->subtask + 1, n, groups), groups) - 1;
 	if (ended_decode(&s->ended, state, len, e) != OK)
 		return e->code;
+	if (s->conf->every_us && every_open(s, ctx, e) != OK)
+		return e->code;
 	return stage_expr_open(&s->conf->value, &s->value, ctx->in, EXPR_VALUE, ctx->mem, e);
 }
 
@@ -169,6 +187,7 @@ static void keyed_sum_close(void *self, struct op_ctx *ctx)
 	struct keyed_sum *s = self;
 	(void)ctx;
 	expr_close(s->value);
+	keyed_close(s->pending);
 	keys_close(&s->keys);
 	ended_close(&s->ended);
 }
@@ -421,7 +440,9 @@ static enum op_result keyed_sum_batch(void *self, struct op_ctx *ctx, struct bat
 	else
 		r = sum_up(s, ctx, b, v, out);
 	column_drop(v);
-	if (r == OP_DONE && out)
+	if (r == OP_DONE && out && s->pending)
+		r = every_note(s, ctx, b, out);
+	else if (r == OP_DONE && out)
 		op_emit(ctx, &out);
 	batch_drop(&out);
 	return r;
@@ -439,6 +460,8 @@ const struct op_ops keyed_sum_ops = {
 	.open = keyed_sum_open,
 	.batch = keyed_sum_batch,
 	.end = keyed_sum_end,
+	.prepare = keyed_sum_prepare,
+	.tick = keyed_sum_tick,
 	.snapshot = keyed_sum_snapshot,
 	.close = keyed_sum_close,
 };

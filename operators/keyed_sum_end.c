@@ -5,21 +5,25 @@
 #include "base/check.h"
 #include "runtime/keys_decode.h"
 
+uint32_t keyed_sum_take(struct keyed_sum *s, const struct keyed *from, struct keyed_iter *at)
+{
+	struct keyed_iter before = *at;
+	uint32_t n = keyed_next(from, at, s->entry, BATCH_ROWS);
+	uint32_t fit = n ? keys_decodable(s->entry, n) : 0;
+	if (fit < n) {
+		*at = before;
+		n = keyed_next(from, at, s->entry, fit);
+		CHECK(n == fit);
+	}
+	return n;
+}
+
 /* The next keys whose end is owed, as many as fit into a batch. 0: there are none left. */
 static uint32_t next_entries(struct keyed_sum *s, struct op_ctx *ctx)
 {
 	for (;;) {
-		struct keyed_iter before = s->at;
-		uint32_t n = keyed_next(ctx->state, &s->at, s->entry, BATCH_ROWS), owed = 0;
-		if (!n)
-			return 0;
-		uint32_t fit = keys_decodable(s->entry, n);
-		if (fit < n) {
-			s->at = before;
-			n = keyed_next(ctx->state, &s->at, s->entry, fit);
-			CHECK(n == fit);
-		}
-		if (!s->ended.n)
+		uint32_t n = keyed_sum_take(s, ctx->state, &s->at), owed = 0;
+		if (!n || !s->ended.n)
 			return n;
 		for (uint32_t i = 0; i < n; i++) {
 			uint64_t hash = shape_hash(keyed_shape(ctx->state), s->entry[i].key,
@@ -46,7 +50,7 @@ static void sums_of(const struct keyed_entry *entry, uint32_t n, bool nullable, 
 	}
 }
 
-static enum op_result emit_entries(struct keyed_sum *s, struct op_ctx *ctx, uint32_t n)
+enum op_result keyed_sum_emit(struct keyed_sum *s, struct op_ctx *ctx, uint32_t n)
 {
 	struct batch *out = pool_batch(ctx->pool);
 	uint32_t k = ctx->key->n;
@@ -75,11 +79,13 @@ static enum op_result emit_entries(struct keyed_sum *s, struct op_ctx *ctx, uint
 enum op_result keyed_sum_end(void *self, struct op_ctx *ctx)
 {
 	struct keyed_sum *s = self;
+	if (s->pending)
+		return every_flush(s, ctx);
 	if (!s->conf->at_end || ended_covers(&s->ended, s->hash_first, s->hash_last))
 		return OP_DONE;
 	uint32_t n = next_entries(s, ctx);
 	if (n)
-		return emit_entries(s, ctx, n);
+		return keyed_sum_emit(s, ctx, n);
 	enum rc rc = ended_add(&s->ended, s->hash_first, s->hash_last, &ctx->error);
 	return rc == OK ? OP_DONE : OP_FAILED;
 }

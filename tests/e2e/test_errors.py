@@ -193,9 +193,9 @@ INVALID = [
     ("a later source format", job(but(SOURCE, format="jsonl"), SINK), ["'lines'", "jsonl"]),
     ("an unknown sink mode", job(SOURCE, but(SINK, files="one")), ["'out'", "rolling"]),
     (
-        "a later emit",
-        job(SOURCE, WORDS, but(COUNT, emit={"every": "1s"}), SINK),
-        ["'count'", "every|emit"],
+        "an emit that is not known",
+        job(SOURCE, WORDS, but(COUNT, emit={"evry": "1s"}), SINK),
+        ["'count'", "did you mean 'every'"],
     ),
     (
         "an unknown on_error",

@@ -217,7 +217,6 @@ TEST(what_makes_no_sense_is_refused)
 	expect_refused("{\"key\":\"a\",\"as\":\"a\"}", "a int64", "field 'a' is there already");
 	expect_refused("{\"value\":\"s\"}", "s string",
 		       "only numbers can be summed; the value is string");
-	expect_refused("{\"emit\":{\"every\":\"1s\"}}", "s string", "later version");
 	expect_refused("{\"emit\":\"ends\"}", "s string", "did you mean 'end'?");
 }
 
