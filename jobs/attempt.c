@@ -14,6 +14,7 @@ RC attempt_open(struct attempt **out, const struct attempt_config *c, struct err
 		return ERR(e, E_NO_MEMORY, "no memory for an attempt");
 	a->c = *c;
 	a->mem = c->env->mem;
+	ioqueue_hurry(c->io, false);
 	if (c->from) {
 		/* The restored manifest must last as long as chains are carried on from it: encoded and
 		 * decoded, it is a copy of our own. */

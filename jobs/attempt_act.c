@@ -64,6 +64,7 @@ enum rc attempt_tell_restored(struct attempt *a, struct err *e)
 void attempt_close_tasks(struct attempt *a)
 {
 	a->closing = true;
+	ioqueue_hurry(a->c.io, true);
 	chains_drop(a);
 	for (uint32_t i = 0; i < a->n_tasks; i++)
 		if (!(a->task_told[i]) && tell(a, i, LETTER_CLOSE, NULL))

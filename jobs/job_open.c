@@ -189,6 +189,8 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 		err_clear(&ignored); /* nothing rests on them */
 	if (ioqueue_open(&j->io, o->env->fs, j->mem, e) != OK)
 		goto fail;
+	ioqueue_limit(j->io, o->env->clock, o->plan->spec->limits.merge_bytes,
+		      o->plan->spec->limits.sweep_bytes);
 	job_move(j, JOB_OWNED);
 	return OK;
 fail:

@@ -2,6 +2,7 @@
 #include "runtime/ioqueue.h"
 
 #include "base/check.h"
+#include "runtime/budget.h"
 
 #include <string.h>
 
@@ -13,6 +14,7 @@ struct lane {
 	struct mailbox inbox;
 	struct waker waker;
 	struct queue queue[IO_CLASSES];
+	struct budget budget; /* bytes lane: of merges; durability lane: of the sweep */
 	uint64_t steps;
 };
 
@@ -21,6 +23,8 @@ struct ioqueue {
 	struct mem *mem;
 	_Atomic uint64_t under_way;
 	_Atomic enum rc halted;     /* OK: not */
+	_Atomic bool hurry;
+	struct clock *clock;        /* NULL: no budgets */
 	struct lane lane[2];
 };
 
@@ -95,20 +99,55 @@ static struct io_job *queue_take(struct queue *u)
 	return j;
 }
 
+void ioqueue_limit(struct ioqueue *q, struct clock *clock, uint64_t merge_bytes,
+		   uint64_t sweep_bytes)
+{
+	q->clock = merge_bytes || sweep_bytes ? clock : NULL;
+	q->lane[LANE_BYTES].budget = (struct budget){.rate_bytes = merge_bytes};
+	q->lane[LANE_DURABILITY].budget = (struct budget){.rate_bytes = sweep_bytes};
+}
+
+void ioqueue_hurry(struct ioqueue *q, bool hurry)
+{
+	atomic_store(&q->hurry, hurry);
+	if (hurry && q->clock)
+		for (int i = 0; i < 2; i++)
+			waker_wake(&q->lane[i].waker);
+}
+
+static bool has_budget(enum io_class c)
+{
+	return c == IO_MERGE || c == IO_UNLINK;
+}
+
+/* Whether the lane's class with a budget may be stepped now. */
+static bool lane_may(struct ioqueue *q, struct lane *l)
+{
+	return !q->clock || atomic_load_explicit(&q->hurry, memory_order_relaxed) ||
+	       budget_may(&l->budget, clock_mono_us(q->clock));
+}
+
+uint64_t ioqueue_wake_at(const struct ioqueue *q, enum io_lane which)
+{
+	const struct lane *l = &q->lane[which];
+	enum io_class c = which == LANE_BYTES ? IO_MERGE : IO_UNLINK;
+	return q->clock && l->queue[c].first ? budget_wake_at(&l->budget) : UINT64_MAX;
+}
+
 /* Order of preference for this step: the class that is owed a turn first, then by priority. */
-static struct queue *lane_choose(struct lane *l, enum io_lane which)
+static struct queue *lane_choose(struct ioqueue *q, struct lane *l, enum io_lane which)
 {
 	struct queue *u = l->queue;
 	if (which == LANE_BYTES) {
-		if (l->steps % 16 == 0 && u[IO_MERGE].first)
+		if (l->steps % 16 == 0 && u[IO_MERGE].first && lane_may(q, l))
 			return &u[IO_MERGE];
 		if (l->steps % 4 == 0 && u[IO_PACK].first)
 			return &u[IO_PACK];
 		if (l->steps % 2 == 0 && u[IO_RESTORE].first)
 			return &u[IO_RESTORE];
 	}
-	for (int c = 0; c < IO_CLASSES; c++)
-		if (u[c].first)
+	for (enum io_class c = 0; c < IO_CLASSES; c++)
+		if (u[c].first && (!has_budget(c) || lane_may(q, l)))
 			return &u[c];
 	return NULL;
 }
@@ -167,10 +206,16 @@ bool ioqueue_step(struct ioqueue *q, enum io_lane which)
 		queue_put(&l->queue[j->class], j);
 	}
 	l->steps++;
-	struct queue *u = lane_choose(l, which);
+	struct queue *u = lane_choose(q, l, which);
 	if (!u)
 		return false;
-	if (job_step(q, u->first))
+	struct io_job *j = u->first;
+	bool counts = q->clock && has_budget(j->class);
+	uint64_t before = j->bytes;
+	bool over = job_step(q, j);
+	if (counts)
+		budget_spend(&l->budget, j->bytes - before);
+	if (over)
 		job_done(q, queue_take(u));
 	return true;
 }

@@ -78,6 +78,7 @@ static RC merger_step(struct merger *g, bool *done, struct err *e)
 				span.out.rows, span.out.first_hash, span.out.last_hash, e) != OK)
 			return e->code;
 		part_share_grew(g->part, g->io);
+		g->job.bytes += span.out.len;
 		return OK;
 	case MERGE_END:
 		*done = true;
