@@ -38,6 +38,8 @@ const char *checkpoint_trigger(enum co_kind k);
 /* Heard on the control thread; pointers are borrowed for the call. */
 struct attempt_listener {
 	void (*checkpoint)(void *arg, const struct checkpoint_record *r);
+	/* What the sinks had prepared for it is committed. May be NULL. */
+	void (*committed)(void *arg, uint64_t checkpoint);
 	/* Text for standard output; give the letter back with mailbox_put(l->reply) under kind
 	 * l->reply_kind when it is written. NULL: it is thrown away. */
 	void (*print)(void *arg, struct print_letter *l);

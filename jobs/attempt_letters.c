@@ -96,6 +96,8 @@ static void letter_committed(struct attempt *a, struct mail *m)
 	attempt_event(a, &(struct co_event){.kind = CO_EV_COMMITTED, .id = o.id});
 	spans_committed(a, o.id);
 	a->commits++;
+	if (a->c.listen.committed)
+		a->c.listen.committed(a->c.listen.arg, o.id);
 	if (a->ending != ATTEMPT_HALTED) {
 		sweep_submit(a);
 		chains_look(a);

@@ -7,6 +7,7 @@
 #include "jobs/drive.h"
 
 #include "base/check.h"
+#include "jobs/listener.h"
 #include "jobs/out.h"
 #include "jobs/workers.h"
 
@@ -19,6 +20,7 @@
 struct lane_thread {
 	struct thread thread;
 	struct ioqueue *q;
+	struct clock *clock;
 	enum io_lane lane;
 	_Atomic bool end;
 };
@@ -42,6 +44,8 @@ struct drive {
 	struct loop_signal *sigint, *sigterm;
 	bool over;
 	struct out *out;
+	struct listener *listener; /* NULL: the job names nobody */
+	uint64_t listen_by_us;    /* the job is over, and its listeners have until then; 0: it is not */
 	struct lane_thread lane[2];
 	uint32_t lanes;
 	struct workers *workers; /* of the running attempt */
@@ -59,6 +63,12 @@ struct drive {
 
 /* ---- threads ---- */
 
+static uint64_t lane_wait_us(const struct lane_thread *l)
+{
+	uint64_t at = ioqueue_wake_at(l->q, l->lane), now = clock_mono_us(l->clock);
+	return at == UINT64_MAX ? at : at > now ? at - now : 1;
+}
+
 static void lane_main(void *arg)
 {
 	struct lane_thread *l = arg;
@@ -70,7 +80,7 @@ static void lane_main(void *arg)
 		if (ioqueue_step(l->q, l->lane) || atomic_load(&l->end))
 			waker_cancel(w);
 		else
-			waker_sleep(w, UINT64_MAX);
+			waker_sleep(w, lane_wait_us(l));
 	}
 }
 
@@ -86,6 +96,7 @@ static RC lanes_start(struct drive *d, struct err *e)
 	for (; d->lanes < 2; d->lanes++) {
 		struct lane_thread *l = &d->lane[d->lanes];
 		l->q = job_ioqueue(d->job);
+		l->clock = d->clock;
 		l->lane = (enum io_lane)d->lanes;
 		if (thread_start(&l->thread, lane_main, l, names[d->lanes], e) != OK)
 			return e->code;
@@ -154,6 +165,8 @@ static void attempt_begin(struct drive *d)
 		rc = restore_all(d, &e);
 	if (rc == OK)
 		rc = job_start_attempt(d->job, &e);
+	if (rc == OK)
+		listener_restored(d->listener, job_recovery(d->job), job_attempt_number(d->job));
 	if (rc != OK) {
 		workers_end(d);
 		job_attempt_broken(d->job, &e);
@@ -260,12 +273,27 @@ static void tell_stop(struct drive *d)
 	d->stop_owed = false;
 }
 
+/* What the job's listeners were told last is waited for, within the limit of a stop. */
+static void drive_listen(struct drive *d)
+{
+	uint64_t now = clock_mono_us(d->clock);
+	d->listen_by_us = d->listen_by_us ? d->listen_by_us : now + d->o.stop_limit_us;
+	if (listener_is_idle(d->listener) || now >= d->listen_by_us)
+		drive_end(d, DRIVE_OVER);
+	else
+		loop_timer_set(d->timer, d->listen_by_us - now);
+}
+
 static void drive_go(struct drive *d)
 {
 	if (d->over)
 		return;
 	/* Prepared before the look: a letter that comes after the look pokes the loop again. */
 	waker_prepare(d->o.waker);
+	if (d->listen_by_us) {
+		drive_listen(d);
+		return;
+	}
 	tell_stop(d);
 	uint64_t wake_at = drive_turn(d);
 	drive_limit(d);
@@ -273,7 +301,7 @@ static void drive_go(struct drive *d)
 	if (d->close_by_us && d->close_by_us < wake_at)
 		wake_at = d->close_by_us;
 	if (is_final(job_state(d->job))) {
-		drive_end(d, DRIVE_OVER);
+		drive_listen(d);
 		return;
 	}
 	uint64_t now = clock_mono_us(d->clock);
@@ -289,6 +317,38 @@ static void on_go(void *arg)
 static void poke(void *arg)
 {
 	loop_wake(arg);
+}
+
+static void on_heard_all(void *arg)
+{
+	struct drive *d = arg;
+	loop_wake(d->waker);
+}
+
+static void on_checkpoint(void *arg, const struct checkpoint_record *r)
+{
+	struct drive *d = arg;
+	listener_checkpoint(d->listener, r);
+}
+
+static void on_committed(void *arg, uint64_t checkpoint)
+{
+	struct drive *d = arg;
+	listener_committed(d->listener, checkpoint);
+}
+
+static RC listen_open(struct drive *d, struct err *e)
+{
+	struct listener_options o = {
+		.loop = d->o.loop, .spec = job_plan(d->job)->spec, .dir = job_dir(d->job),
+		.log = job_log(d->job), .mem = d->mem, .limit_us = d->o.stop_limit_us,
+		.idle = on_heard_all, .arg = d};
+	if (listener_open(&d->listener, &o, e) != OK)
+		return e->code;
+	if (d->listener)
+		job_tell_to(d->job, &(struct job_hearer){.checkpoint = on_checkpoint,
+							 .committed = on_committed, .arg = d});
+	return OK;
 }
 
 static void on_print(void *arg, struct print_letter *l)
@@ -391,7 +451,7 @@ RC drive_open(struct drive **out, const struct drive_options *o, struct err *e)
 		goto fail;
 	o->waker->arg = d->waker;
 	o->waker->notify = poke;
-	if (lanes_start(d, e) != OK)
+	if (lanes_start(d, e) != OK || listen_open(d, e) != OK)
 		goto fail;
 	job_print_to(d->job, on_print, d);
 	return OK;
@@ -416,6 +476,8 @@ void drive_close(struct drive *d)
 	lanes_join(d);
 	d->o.waker->notify = NULL;
 	job_print_to(d->job, NULL, NULL);
+	job_tell_to(d->job, NULL);
+	listener_close(d->listener);
 	out_close(d->out);
 	loop_signal_close(&d->sigterm);
 	loop_signal_close(&d->sigint);

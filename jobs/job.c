@@ -49,6 +49,15 @@ void job_heard_checkpoint(void *arg, const struct checkpoint_record *r)
 	j->record[j->n_records++] = *r;
 	if (j->o.listen.checkpoint)
 		j->o.listen.checkpoint(j->o.listen.arg, r);
+	if (j->hearer.checkpoint)
+		j->hearer.checkpoint(j->hearer.arg, r);
+}
+
+void job_heard_committed(void *arg, uint64_t checkpoint)
+{
+	struct job *j = arg;
+	if (j->hearer.committed)
+		j->hearer.committed(j->hearer.arg, checkpoint);
 }
 
 void job_heard_print(void *arg, struct print_letter *l)
@@ -60,6 +69,11 @@ void job_heard_print(void *arg, struct print_letter *l)
 	}
 	l->mail.kind = l->reply_kind;
 	mailbox_put(l->reply, &l->mail);
+}
+
+void job_tell_to(struct job *j, const struct job_hearer *h)
+{
+	j->hearer = h ? *h : (struct job_hearer){0};
 }
 
 void job_print_to(struct job *j, void (*print)(void *arg, struct print_letter *l), void *arg)
@@ -91,8 +105,8 @@ RC job_begin_attempt(struct job *j, struct err *e)
 		.lineage = j->start.lineage, .attempt = j->attempt_number, .epoch = j->start.epoch,
 		.next_id = j->next_id, .from = restore_from(j), .begun = &j->begun, .io = j->io,
 		.control = &j->control,
-		.listen = {.checkpoint = job_heard_checkpoint, .print = job_heard_print,
-			   .answered = job_heard_answer, .arg = j}};
+		.listen = {.checkpoint = job_heard_checkpoint, .committed = job_heard_committed,
+			   .print = job_heard_print, .answered = job_heard_answer, .arg = j}};
 	j->recovery.keys = j->recovery.rows_read = j->recovery.bytes_read = 0;
 	j->recovery.full_runs = j->recovery.delta_runs = 0;
 	j->recovery.estimate_us = job_estimate(j, restore_from(j));

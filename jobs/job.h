@@ -118,6 +118,7 @@ const struct plan *job_plan(const struct job *j);
 const struct store_start *job_start(const struct job *j);
 uint32_t job_attempt_number(const struct job *j);
 const char *job_dir(const struct job *j);
+struct log *job_log(const struct job *j); /* NULL: none */
 /* Records of this process's checkpoints, oldest first; *n of them. Borrowed until the next step. */
 const struct checkpoint_record *job_history(const struct job *j, size_t *n);
 uint64_t job_completed(const struct job *j);
@@ -135,6 +136,14 @@ struct job_task_totals {
 	uint32_t doing;
 };
 void job_task_totals(const struct job *j, uint32_t task, struct job_task_totals *t);
+
+/* Who hears of checkpoints beside job_options.listen: whoever drives it. h NULL: nobody. */
+struct job_hearer {
+	void (*checkpoint)(void *arg, const struct checkpoint_record *r);
+	void (*committed)(void *arg, uint64_t checkpoint);
+	void *arg;
+};
+void job_tell_to(struct job *j, const struct job_hearer *h);
 
 /* Who writes print_sink's text (attempt_listener.print), once somebody can. */
 void job_print_to(struct job *j, void (*print)(void *arg, struct print_letter *l), void *arg);

@@ -57,6 +57,11 @@ uint32_t job_attempt_number(const struct job *j)
 	return j->attempt_number;
 }
 
+struct log *job_log(const struct job *j)
+{
+	return j->o.log;
+}
+
 const char *job_dir(const struct job *j)
 {
 	return j->o.dir;

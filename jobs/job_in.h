@@ -38,6 +38,7 @@ struct job {
 	uint64_t completed, failed;
 	void (*print)(void *arg, struct print_letter *l);
 	void *print_arg;
+	struct job_hearer hearer;
 	struct job_task_totals *totals; /* of attempts that are over */
 };
 
@@ -50,6 +51,7 @@ static inline uint64_t job_now_us(const struct job *j)
 void job_move(struct job *j, enum job_state to);
 /* What its attempts tell: goes into the job's records, then to the job's own listener. */
 void job_heard_checkpoint(void *job, const struct checkpoint_record *r);
+void job_heard_committed(void *job, uint64_t checkpoint);
 void job_heard_print(void *job, struct print_letter *l);
 
 /* job_requests.c */

@@ -72,26 +72,6 @@ static bool asks_restore(const struct spec *s)
 	return s->checkpoint.restore != SPEC_RESTORE_AUTO;
 }
 
-static bool asks_on_complete(const struct spec *s)
-{
-	return s->checkpoint.on_complete;
-}
-
-static bool asks_on_abort(const struct spec *s)
-{
-	return s->checkpoint.on_abort;
-}
-
-static bool asks_on_restore(const struct spec *s)
-{
-	return s->checkpoint.on_restore;
-}
-
-static bool asks_merge(const struct spec *s)
-{
-	return s->limits.merge_bytes;
-}
-
 static bool asks_sweep(const struct spec *s)
 {
 	return s->limits.sweep_bytes;
@@ -110,10 +90,6 @@ static const struct later later[] = {
 	{"checkpoint", "audit", asks_audit, "true", "false"},
 	{"checkpoint", "retain", asks_age, "with an age", "a number"},
 	{"checkpoint", "restore", asks_restore, "another than auto", "auto"},
-	{"checkpoint", "on_complete", asks_on_complete, NULL, NULL},
-	{"checkpoint", "on_abort", asks_on_abort, NULL, NULL},
-	{"checkpoint", "on_restore", asks_on_restore, NULL, NULL},
-	{"limits", "merge", asks_merge, NULL, NULL},
 	{"limits", "sweep", asks_sweep, NULL, NULL},
 	{0},
 };
