@@ -119,13 +119,14 @@ static void verdict(const struct dir_result *r, char *to, size_t size)
 	if (!r->chosen)
 		snprintf(to, size, "No checkpoint is there for a start to go on from.");
 	else if (r->chosen_intact)
-		snprintf(to, size, "A start goes on from checkpoint %" PRIu64 ", which is intact.", r->chosen);
+		snprintf(to, size, "A start goes on from checkpoint %" PRIu64 ", which is intact.",
+			 r->chosen);
 	else if (r->best)
-		snprintf(to, size, "A start would go on from checkpoint %" PRIu64 ", which is NOT intact; the "
-			 "newest that can be restored is %" PRIu64 ".", r->chosen, r->best);
+		snprintf(to, size, "A start would go on from checkpoint %" PRIu64 ", which is NOT intact; "
+			 "the newest that can be restored is %" PRIu64 ".", r->chosen, r->best);
 	else
-		snprintf(to, size, "A start would go on from checkpoint %" PRIu64 ", which is NOT intact, and no "
-			 "other is: keep the directory as it is.", r->chosen);
+		snprintf(to, size, "A start would go on from checkpoint %" PRIu64 ", which is NOT intact, "
+			 "and no other is: keep the directory as it is.", r->chosen);
 	if (!r->chosen && r->best) /* the newest manifest cannot be read */
 		snprintf(to, size, "The newest manifest cannot be read, so a start refuses; the newest "
 			 "checkpoint that is intact is %" PRIu64 ".", r->best);

@@ -11,8 +11,8 @@
 #include <string.h>
 
 static const struct arg_def options[] = {
-	{"--at", ARG_TEXT, "ID", "the checkpoint of this number, or the savepoint of this name (default: "
-				 "the one a start would go on from)"},
+	{"--at", ARG_TEXT, "ID", "the checkpoint of this number, or the savepoint of this name "
+				 "(default: the one a start would go on from)"},
 	{"--stage", ARG_TEXT, "ID", "which stage's state (default: the only one that has any)"},
 	{"--format", ARG_WORD, "FORMAT", "csv or jsonl (default: csv; of export: by the file's name)",
 	 .one_of = "csv jsonl"},
@@ -202,8 +202,8 @@ static int state(struct cli *c, const struct args *a)
 		return word_check(&words[w], a, &e) == OK ? words[w].run(c, a) : cli_fail(c, &e);
 	}
 	const char *close = closest_name(a->place[0], names, ARRAY_LEN(names));
-	(void)!ERR(&e, E_USAGE, "'%.100s' is no word of `weir state`%s%s%s; it has: ls, get, scan, export, "
-		   "diff", a->place[0], close ? "; did you mean '" : "", close ? close : "",
+	(void)!ERR(&e, E_USAGE, "'%.100s' is no word of `weir state`%s%s%s; it has: ls, get, scan, "
+		   "export, diff", a->place[0], close ? "; did you mean '" : "", close ? close : "",
 		   close ? "'?" : "");
 	return cli_fail(c, &e);
 }
@@ -226,10 +226,11 @@ const struct verb verb_state = {
 		"--at takes a checkpoint's number (weir checkpoints DIR lists them) or a savepoint's\n"
 		"name. A key of one text is written as it is; anything else as in a line of csv: a,b\n"
 		"of two fields, 2026-01-31T23:59:59Z of a time, nothing of a null, \"\" of an empty\n"
-		"text; one that begins with - stands behind --. Rows are csv with a header line, or JSON Lines (--json, --format jsonl); of\n"
-		"export, a name that ends in .jsonl says so too. A field of the state that is called\n"
-		"like one of the key has a _ behind it. `sum` is null where nothing but nulls came\n"
-		"(`count` is 0). diff says added, removed or changed, and was_sum before sum.\n"
+		"text; one that begins with - stands behind --. Rows are csv with a header line, or\n"
+		"JSON Lines (--json, --format jsonl; of export, a name that ends in .jsonl). A field\n"
+		"of the state that is called like one of the key has a _ behind it. `sum` is null\n"
+		"where nothing but nulls came (`count` is 0). diff says added, removed or changed, and\n"
+		"was_sum before sum.\n"
 		"Exit code 4 if there is no such key or checkpoint, 6 if a block that was read is\n"
 		"corrupt.",
 	.least = 2,

@@ -3,8 +3,8 @@
 #include "cli/cli.h"
 #include "runtime/inspect.h"
 
-/* One of `ls get scan export diff`: place[0] is the word, place[1] the directory. Each opens what it
- * reads; the exit code. */
+/* One of `ls get scan export diff`: place[0] is the word, place[1] the directory. Each opens what
+ * it reads; the exit code. */
 int state_get(struct cli *c, const struct args *a);
 int state_scan(struct cli *c, const struct args *a);
 int state_export(struct cli *c, const struct args *a);

@@ -1,7 +1,7 @@
 /* keys_text.h - a key as somebody types it, to canonical bytes (runtime/keys.h).
  * One string that is never null: the text as it stands. Everything else as a line of csv writes it:
- * fields separated by commas, quoted where they hold one, null empty and an empty string "". So what
- * `weir state scan` shows can be typed back.
+ * fields separated by commas, quoted where they hold one, null empty and an empty string "". So
+ * what `weir state scan` shows can be typed back.
  * Pure. */
 #pragma once
 #include "base/bytes.h"

@@ -82,7 +82,8 @@ enum rc inspect_verdict(struct inspect *i, enum rc rc, const struct err *why, st
 	struct err ignored = {OK};
 	if (rc == OK)
 		return OK;
-	if ((rc == E_CORRUPT || rc == E_NOT_FOUND) && inspect_still(i, &there, &ignored) == OK && !there)
+	if ((rc == E_CORRUPT || rc == E_NOT_FOUND) && inspect_still(i, &there, &ignored) == OK &&
+	    !there)
 		return ERR(e, E_NOT_FOUND, "checkpoint %" PRIu64 " of '%s' was retired while it was read",
 			   i->m.id, i->dir);
 	return ERR(e, rc, "%s", why->text);
@@ -328,8 +329,8 @@ RC inspect_find(const struct inspect *i, const char *stage, struct inspect_state
 		rc = ERR(e, E_NOT_FOUND, "checkpoint %" PRIu64 " has no keyed state of a stage '%s'; it "
 			 "has: %.300s", i->m.id, stage, bytes_text(&said));
 	else if (!stage && n > 1)
-		rc = ERR(e, E_USAGE, "say of which stage; checkpoint %" PRIu64 " has keyed state of: %.300s",
-			 i->m.id, bytes_text(&said));
+		rc = ERR(e, E_USAGE, "say of which stage; checkpoint %" PRIu64 " has keyed state of: "
+			 "%.300s", i->m.id, bytes_text(&said));
 	bytes_close(&said);
 	return rc == OK ? inspect_state_of(found, &found->keyed[0], s, e) : rc;
 }

@@ -18,8 +18,8 @@
 struct inspect;
 
 /* at: NULL, the checkpoint a start would go on from; "7", that id; else the name of a savepoint, in
- * <dir>/savepoints or in the log. E_NOT_FOUND says what there is; E_CORRUPT, E_REFUSED: its manifest
- * cannot be read. */
+ * <dir>/savepoints or in the log. E_NOT_FOUND says what there is; E_CORRUPT, E_REFUSED: its
+ * manifest cannot be read. */
 RC inspect_open(struct inspect **i, struct env *env, const char *dir, const char *at,
 		struct err *e);
 /* A checkpoint whose manifest was read already. Takes m: it is empty afterwards. live: the newest

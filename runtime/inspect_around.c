@@ -15,8 +15,8 @@ enum { JOB_MAX = 16 << 20, PIECE_READ = 256 << 10 };
 enum piece_is { PIECE_ABSENT, PIECE_GOOD, PIECE_BAD, PIECE_UNREAD };
 
 /* The hash over [off, off + length) of a file. */
-static RC hash_of(struct fs *fs, int fd, uint64_t off, uint64_t length, uint8_t *buf, uint64_t *hash,
-		  struct err *e)
+static RC hash_of(struct fs *fs, int fd, uint64_t off, uint64_t length, uint8_t *buf,
+		  uint64_t *hash, struct err *e)
 {
 	struct checksum sum;
 	checksum_begin(&sum);
@@ -45,7 +45,7 @@ static enum piece_is piece_at(struct look *k, const char *path, const struct man
 		return PIECE_ABSENT;
 	if (rc != OK)
 		return PIECE_UNREAD;
-	uint8_t *buf = mem_get(k->env->mem, PIECE_READ);
+	uint8_t *buf = mem_get(k->env->mem, t->length < PIECE_READ ? t->length + 1 : PIECE_READ);
 	rc = buf ? fs_fstat(fs, fd, &st, why) : ERR(why, E_NO_MEMORY, "no memory to read '%s'", path);
 	bool fits = rc == OK && st.kind == FS_FILE &&
 		    (whole ? st.size_bytes == t->length : st.size_bytes >= off + t->length);
@@ -82,7 +82,7 @@ static RC look_piece(struct look *k, const struct manifest *m, const struct mani
 		return ERR(k->e, E_NO_MEMORY, "no memory to read what sinks wrote");
 	k->out->pieces++;
 	tell_piece(k, t->from, from, "prepared", m, t, &from_why);
-	/* Appended to meanwhile by others' pieces, a file of one piece is not judged before it is in. */
+	/* Of a file that is appended to, no piece is judged before it is in. */
 	if (renamed || from == PIECE_ABSENT)
 		tell_piece(k, t->to, to, "committed", m, t, &to_why);
 	if (newest && from == PIECE_ABSENT && to == PIECE_ABSENT)

@@ -1,6 +1,6 @@
 /* inspect_diff.c - what became of a state's keys from one checkpoint to another.
- * Why not two scans side by side: checkpoints share their runs. Over a strip of hashes, a and b have
- * the same lowest runs; only keys in the runs above can differ, and these are few:
+ * Why not two scans side by side: checkpoints share their runs. Over a strip of hashes, a and b
+ * have the same lowest runs; only keys in the runs above can differ, and these are few:
  *
  *   runs of a    [ shared ... ][ a's own ]  ─┐ merged: the keys that may differ, in order;
  *   runs of b    [ shared ... ][ b's own ]  ─┘ each is then looked up in both

@@ -83,7 +83,7 @@ static enum fault_kind kind_of(enum rc rc)
 	return rc == E_CORRUPT ? FAULT_CORRUPT : rc == E_REFUSED ? FAULT_VERSION : FAULT_UNREADABLE;
 }
 
-/* Reads every manifest once, newest first; keeps the newest readable one and a few facts of each. */
+/* Reads every manifest once, newest first; keeps the newest readable one, and facts of each. */
 static RC read_log(struct look *k, const struct slot_list *l)
 {
 	k->n = l->n;
@@ -161,8 +161,8 @@ static void check_epochs(struct look *k)
 			continue;
 		told = f->epoch;
 		slot_file(file, f->epoch);
-		look_fault(k, fence ? FAULT_CORRUPT : FAULT_MISSING, file, "slot %" PRIu64 " was written by "
-			   "epoch %" PRIu64 ", whose fence %s", f->slot, f->epoch,
+		look_fault(k, fence ? FAULT_CORRUPT : FAULT_MISSING, file, "slot %" PRIu64 " was written "
+			   "by epoch %" PRIu64 ", whose fence %s", f->slot, f->epoch,
 			   fence ? "this is not" : "is missing");
 	}
 }
@@ -183,8 +183,8 @@ static RC check_log(struct look *k)
 		return rc;
 	slot_file(file, t->slot);
 	if (t->todo.kind != TODO_NONE)
-		look_note(k, file, "a rewind, fallback or import was begun and may not be finished: the next "
-			  "start finishes it first");
+		look_note(k, file, "a rewind, fallback or import was begun and may not be finished: the "
+			  "next start finishes it first");
 	check_epochs(k);
 	for (size_t i = 0; i < k->n; i++) {
 		struct slot_fact *f = &k->fact[i];

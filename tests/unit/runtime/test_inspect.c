@@ -202,7 +202,7 @@ TEST(one_key_of_a_million_is_found_by_a_few_reads_a_run)
 		most = ops > most ? ops : most;
 	}
 	/* a run: open, length, head, end, record, a block or two, close */
-	printf("opened with %llu operations, at most %llu a key of three runs, largest file %llu bytes\n",
+	printf("opened with %llu operations, at most %llu a key of three runs, of up to %llu bytes\n",
 	       (unsigned long long)opened, (unsigned long long)most,
 	       (unsigned long long)largest_file(&r));
 	EXPECT(opened <= 8 && most <= 3 * 8);
