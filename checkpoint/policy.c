@@ -123,13 +123,16 @@ static void say_load(const struct policy_facts *f, struct policy_answer *a)
 static void say_row(const struct policy *p, const struct policy_facts *f, struct policy_answer *a)
 {
 	char late[UNIT_TEXT];
+	if (p->skipped <= 1 && !p->delayed_us)
+		return;
+	if (!a->why[0])
+		snprintf(a->why, sizeof a->why, "interval");
 	size_t at = strlen(a->why);
-	const char *gap = at ? "; " : "";
 	if (p->skipped > 1)
-		snprintf(a->why + at, sizeof a->why - at, "%s%" PRIu64 " skipped before it", gap,
+		snprintf(a->why + at, sizeof a->why - at, "; %" PRIu64 " skipped before it",
 			 p->skipped);
-	else if (p->delayed_us)
-		snprintf(a->why + at, sizeof a->why - at, "%s%s late, under load", gap,
+	else
+		snprintf(a->why + at, sizeof a->why - at, "; %s late, under load",
 			 duration_text((f->now_us - p->delayed_us) / 1000 * 1000, late));
 }
 

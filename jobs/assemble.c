@@ -49,7 +49,7 @@ enum rc assemble_blobs(struct attempt *a, struct pending *p, struct err *e)
 			b->head = (struct section){
 				.kind = state_kind(st), .state_version = st->p.state_version,
 				.subtask = i, .lineage = a->c.lineage, .attempt = a->c.attempt,
-				.epoch = a->c.epoch, .checkpoint_id = p->id, .codec = CODEC_LZ4};
+				.epoch = a->c.epoch, .checkpoint_id = p->id, .codec = a->c.plan->spec->checkpoint.codec};
 			snprintf(b->head.stage, sizeof b->head.stage, "%s", st->spec->id);
 			snprintf(b->head.op_type, sizeof b->head.op_type, "%s", st->ops->name);
 		}
@@ -118,7 +118,7 @@ static RC add_keyed(struct attempt *a, struct pending *p, struct manifest *m,
 	if (before && before->n_keyed)
 		rc = chain_carry(&c, &a->base->m, &before->keyed[0], e);
 	if (rc == OK)
-		rc = chains_apply(a, stage, &c, e);
+		rc = chains_apply(a, p->id, stage, &c, e);
 	if (rc == OK)
 		rc = add_runs(a, p, &c, stage, e);
 	if (rc == OK)
@@ -214,6 +214,11 @@ enum rc assemble(struct attempt *a, struct pending *p, struct err *e)
 		return rc;
 	}
 	assemble_figures(a, p, &m->figures);
+	m->figures.trigger = manifest_text(m, m->figures.trigger); /* it outlives p */
+	if (!m->figures.trigger) {
+		published_drop(made);
+		return no_memory(e);
+	}
 	p->made = made;
 	return OK;
 }

@@ -2,6 +2,8 @@
  * history, screen and listeners show. */
 #include "jobs/attempt_in.h"
 
+#include <stdio.h>
+
 const char *checkpoint_trigger(enum co_kind k)
 {
 	static const char *const names[] = {
@@ -28,7 +30,7 @@ void assemble_figures(struct attempt *a, const struct pending *p, struct manifes
 		if (s->spans.acked_us > acked_last)
 			acked_last = s->spans.acked_us;
 	}
-	f->trigger = checkpoint_trigger(p->kind);
+	f->trigger = p->why[0] ? p->why : checkpoint_trigger(p->kind);
 	f->bytes_written = p->part.file.length;
 	f->async_us = acked_last > frozen_last ? acked_last - frozen_last : 0;
 	f->total_us = a->now_us - p->triggered_us;
@@ -39,11 +41,13 @@ void assemble_record(struct attempt *a, const struct pending *p, struct checkpoi
 	*r = (struct checkpoint_record){.id = p->id, .kind = p->kind,
 					.wall_us = clock_wall_us(a->c.env->clock),
 					.total_us = a->now_us - p->triggered_us};
+	snprintf(r->trigger, sizeof r->trigger, "%s",
+		 p->why[0] ? p->why : checkpoint_trigger(p->kind));
 	if (!p->made)
 		return;
 	const struct manifest *m = &p->made->m;
 	r->completed = true;
-	r->full = !p->base_id;
+	r->full = p->full || !p->base_id;
 	r->bytes_written = m->figures.bytes_written + m->size_bytes;
 	r->state_bytes = m->figures.state_bytes;
 	r->keys = m->figures.keys;

@@ -37,11 +37,15 @@ RC attempt_open(struct attempt **out, const struct attempt_config *c, struct err
 	}
 	struct packing_options po = {.mem = a->mem, .fs = c->env->fs, .io = c->io,
 				     .parts_dir = c->parts_dir, .lineage = c->lineage,
-				     .attempt = c->attempt, .epoch = c->epoch};
+				     .attempt = c->attempt, .epoch = c->epoch,
+				     .codec = c->plan->spec->checkpoint.codec};
 	const struct spec *s = c->plan->spec;
 	struct co_config co = {
-		.interval_us = s->checkpoint.interval_us, .timeout_us = s->checkpoint.timeout_us,
-		.max_concurrent = 1, .tolerable_failures = s->checkpoint.tolerable_failures,
+		/* Not by its own clock: attempt_load.c says when. */
+		.timeout_us = s->checkpoint.timeout_us, .min_pause_us = s->checkpoint.min_pause_us,
+		.max_concurrent = s->checkpoint.max_concurrent, .full = s->checkpoint.always_full,
+		.tolerable_failures = s->checkpoint.tolerable_failures,
+		.violation_fails = s->checkpoint.violation_fails_job,
 		.subtasks = c->plan->n_tasks, .epoch = c->epoch, .attempt = c->attempt,
 		.next_id = c->next_id, .base_id = c->from ? c->from->id : 0,
 		.initial = !c->from || c->from->job_hash != c->plan->job_hash,
@@ -50,6 +54,7 @@ RC attempt_open(struct attempt **out, const struct attempt_config *c, struct err
 	if (packing_open(&a->packing, &po, e) != OK || build_graph(a, e) != OK ||
 	    co_open(&a->co, &co, a->mem, e) != OK)
 		goto fail;
+	load_open(a);
 	return OK;
 fail:
 	attempt_close(a);
@@ -179,9 +184,13 @@ void attempt_step(struct attempt *a, uint64_t now_us, uint64_t *wake_at_us)
 	a->now_us = now_us;
 	if (a->started && co_wake_at(a->co) <= now_us)
 		attempt_event(a, &(struct co_event){.kind = CO_EV_TICK});
+	load_step(a);
 	attempt_act(a);
 	attempt_maybe_over(a);
+	uint64_t due_us = load_wake_at(a);
 	*wake_at_us = a->closing ? UINT64_MAX : co_wake_at(a->co);
+	if (!a->closing && due_us < *wake_at_us)
+		*wake_at_us = due_us;
 	if (a->closing && a->end == ATTEMPT_RUNNING &&
 	    (!attempt_all_told(a) || (a->closed == a->n_tasks && !a->jobs_out)))
 		*wake_at_us = now_us + 1000; /* memory may come back; a lane is about to count down */
@@ -216,6 +225,11 @@ const struct err *attempt_error(const struct attempt *a)
 const struct co_stats *attempt_co_stats(const struct attempt *a)
 {
 	return co_stats(a->co);
+}
+
+uint32_t attempt_pending(const struct attempt *a)
+{
+	return co_pending(a->co);
 }
 
 uint64_t attempt_next_id(const struct attempt *a)

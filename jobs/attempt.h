@@ -25,7 +25,8 @@ struct checkpoint_record {
 	uint64_t id;
 	enum co_kind kind;
 	bool completed;
-	bool full;                 /* without a base: everything was written */
+	bool full;                 /* asked for, or without a base: everything was written */
+	char trigger[CO_WHY];      /* why it was taken, in words */
 	char error[256];           /* of a failed one */
 	int64_t wall_us;
 	uint64_t bytes_written, state_bytes, keys, keys_changed;
@@ -110,6 +111,8 @@ enum attempt_end attempt_end_of(const struct attempt *a);
 const struct err *attempt_error(const struct attempt *a);
 
 const struct co_stats *attempt_co_stats(const struct attempt *a);
+/* Checkpoints that are triggered and not yet decided. */
+uint32_t attempt_pending(const struct attempt *a);
 uint64_t attempt_next_id(const struct attempt *a);
 /* Monotonic time of the first record that left a source; 0: none yet. */
 uint64_t attempt_first_record_us(const struct attempt *a);

@@ -102,10 +102,14 @@ static struct pending *pending_new(struct attempt *a, const struct co_action *x)
 	p->id = x->id;
 	p->base_id = x->base_id;
 	p->kind = x->checkpoint_kind;
+	p->full = x->full;
+	memcpy(p->name, x->name, sizeof p->name);
+	memcpy(p->why, x->why, sizeof p->why);
 	p->triggered_us = a->now_us;
 	p->wall_us = clock_wall_us(a->c.env->clock);
 	p->next = a->pending;
 	a->pending = p;
+	load_begun(a, p);
 	return p;
 }
 
@@ -157,7 +161,7 @@ void attempt_event_failed(struct attempt *a, enum co_event_kind kind, uint64_t i
 static void act_trigger(struct attempt *a, const struct co_action *x)
 {
 	struct barrier b = {.id = x->id, .base_id = x->base_id,
-			    .options = (x->stop ? BARRIER_STOP : 0) |
+			    .options = (x->stop ? BARRIER_STOP : 0) | (x->full ? BARRIER_FULL : 0) |
 				       (x->checkpoint_kind == CO_FINAL ? BARRIER_FINAL : 0)};
 	if (!pending_of(a, x->id) && !pending_new(a, x)) {
 		struct err e = {0};
@@ -187,17 +191,21 @@ static void act_abort(struct attempt *a, const struct co_action *x)
 {
 	struct pending *p = pending_of(a, x->id);
 	struct barrier b = {.id = x->id};
-	if (err_class_of(x->error.code) != CLASS_QUIET && a->c.log)
-		log_line(a->c.log, LOG_WARN, "checkpoint %" PRIu64 " failed: %s", x->id, x->error.text);
+	struct err why = x->error;
+	if (p && why.code == E_TIMEOUT)
+		stuck_say(a, p, &why);
+	if (err_class_of(why.code) != CLASS_QUIET && a->c.log)
+		log_line(a->c.log, LOG_WARN, "checkpoint %" PRIu64 " failed: %s", x->id, why.text);
 	if (!a->closing)
 		attempt_tell(a, LETTER_ABORT, &b, false);
 	if (!p) {
-		attempt_answer(a, x->request, NULL, &x->error);
+		attempt_answer(a, x->request, NULL, &why);
 		return;
 	}
-	record(a, p, x->request, &x->error);
+	record(a, p, x->request, &why);
 	p->decided = true;
-	chains_settle(a, false);
+	load_decided(a, p, false);
+	chains_settle(a, p->id, false);
 	if (p->part_under_way || p->publishing)
 		return; /* its letter ends it; a manifest that may yet stand keeps its part */
 	if (p->part.file.name[0] && p->part.job.mail.kind == JOB_FINISHED_PART) {
@@ -225,9 +233,12 @@ static void act_completed(struct attempt *a, const struct co_action *x)
 	p->made = NULL;
 	if (p->part.file.length)
 		discard_unnamed(a, p->part.file.name);
+	load_decided(a, p, true);
 	pending_close(a, p);
-	chains_settle(a, true);
-	if (commit_submit(a, &e) != OK)
+	chains_settle(a, x->id, true);
+	if (commit_submit(a, &e) == OK)
+		load_durable(a, true);
+	else
 		attempt_event_failed(a, CO_EV_COMMIT_FAILED, x->id, &e);
 }
 
@@ -239,7 +250,7 @@ void attempt_begin_closing(struct attempt *a, enum attempt_end ending, const str
 	if (error)
 		a->error = *error;
 	if (ending != ATTEMPT_FAILED)
-		chains_settle(a, true); /* no checkpoint follows that could use a merge */
+		chains_over(a);
 	attempt_close_tasks(a);
 }
 
@@ -251,6 +262,7 @@ static void act(struct attempt *a, const struct co_action *x)
 		break;
 	case CO_RELEASE:
 		a->released = true;
+		load_released(a);
 		attempt_tell(a, LETTER_RELEASE, NULL, true);
 		break;
 	case CO_PUBLISH:

@@ -33,6 +33,6 @@ RC attempt_ask(struct attempt *a, const struct job_ask *ask, uint64_t now_us, st
 		return ERR(e, E_REFUSED, "the attempt is ending: ask again when the next one runs");
 	a->now_us = now_us;
 	attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .request_kind = CO_MANUAL,
-					    .request = ask->request});
+					    .request = ask->request, .full = ask->full});
 	return OK;
 }

@@ -3,6 +3,7 @@
  * chains.c (merging) only. */
 #pragma once
 #include "jobs/attempt.h"
+#include "checkpoint/policy.h"
 #include "jobs/chain.h"
 #include "jobs/timeline.h"
 #include "runtime/letters.h"
@@ -34,6 +35,10 @@ struct pending {
 	struct pending *next;
 	uint64_t id, base_id;
 	enum co_kind kind;
+	bool full;                 /* asked for: everything is written, whatever the base */
+	char name[CO_NAME];        /* of a savepoint, or ""; why it was asked for, or "" */
+	char why[CO_WHY];
+	uint64_t moved, records;   /* load_: of all tasks, of the sources, when it was triggered */
 	bool decided;              /* given up: waits only for its own jobs to come back */
 	uint64_t triggered_us;
 	struct snap **snap;        /* one a task; NULL: not acknowledged yet */
@@ -52,7 +57,26 @@ struct merging {
 	struct merger *g;
 	uint32_t stage, subtask;
 	bool done;
-	bool tried, used;          /* for the manifest being published; used: it names it */
+	bool tried;                /* for a manifest: it is older than that */
+	uint64_t used_by;          /* the checkpoint whose manifest names it, 0: none. That may be on its
+				    * way while a later one is given up */
+};
+
+/* What the policy goes by (attempt_load.c). */
+struct load {
+	struct policy policy;
+	bool on;                   /* something may be due */
+	uint64_t look_at_us;       /* 0: at once */
+	/* As of the trigger of the newest completed one; of the release where there is none. */
+	uint64_t begun_us, moved, records;
+	uint64_t bytes_mark;       /* changed bytes that a checkpoint under way, or one that the tasks
+				    * have not heard of, has saved */
+	uint64_t aborted_id;       /* given up since: sinks may hold pieces of it that only a newer one
+				    * commits; 0: none */
+	bool passed;               /* a record that the policy waits for */
+	bool linted;
+	uint32_t durable_jobs;     /* of publishing and committing, under way */
+	uint64_t durable_us;       /* when the last of them began or ended; 0: none is under way */
 };
 
 struct spans;
@@ -64,6 +88,7 @@ struct attempt {
 	struct published *restored; /* what it began with, for totals; NULL: a fresh start */
 	struct packing *packing;
 	struct coordinator *co;
+	struct load load;
 	struct task **task;
 	uint32_t n_tasks;
 	struct task_group *group;  /* a thread's tasks each */
@@ -119,6 +144,8 @@ void discard_unnamed(struct attempt *a, const char *part_name);
 void note_submit(struct attempt *a, const struct checkpoint_record *r);
 /* Takes text: a line for history or spans, if memory allows. to NULL: nowhere. */
 void line_submit(struct attempt *a, struct history *to, struct bytes *text);
+/* A line of history that is no checkpoint's: what was decided ("skip", "delay"), and why. */
+void note_decision(struct attempt *a, const char *what, const char *why);
 /* What a letter of the above says; closes the job. */
 struct publish_outcome {
 	uint64_t id;
@@ -141,14 +168,32 @@ void spans_close(struct attempt *a);
 /* After a publication: starts merges, tells tasks how long their chains are. */
 void chains_look(struct attempt *a);
 void chains_merged(struct attempt *a, struct mail *m);
-/* Puts what was merged into the chain of this stage, and marks it used. */
-enum rc chains_apply(struct attempt *a, uint32_t stage, struct chain *c, struct err *e);
-/* After a publication: used ones are the manifest's, the others were for nothing. Not published:
- * used ones are abandoned with their manifest, the others wait for the next. */
-void chains_settle(struct attempt *a, bool published);
+/* Puts what was merged into the chain of this stage of checkpoint id, and marks it used by that. */
+enum rc chains_apply(struct attempt *a, uint64_t id, uint32_t stage, struct chain *c, struct err *e);
+/* What became of checkpoint id. Published: what it used is its manifest's, the others that it could
+ * have used were for nothing. Not published: what it used is abandoned with its manifest; the others
+ * wait for the next. */
+void chains_settle(struct attempt *a, uint64_t id, bool published);
+/* No checkpoint follows that could use a merge: what the newest manifest does not name goes. */
+void chains_over(struct attempt *a);
 /* What is not done is not waited for either: its letter comes soon. */
 void chains_drop(struct attempt *a);
 void chains_close(struct attempt *a);
+
+/* attempt_load.c: when to ask for a checkpoint that nobody asks for */
+void load_open(struct attempt *a);
+void load_released(struct attempt *a);
+void load_begun(struct attempt *a, struct pending *p);
+void load_decided(struct attempt *a, const struct pending *p, bool completed);
+/* A job of publishing or committing begins, or is back. */
+void load_durable(struct attempt *a, bool begins);
+/* Asks the policy if that is due. */
+void load_step(struct attempt *a);
+uint64_t load_wake_at(const struct attempt *a);
+
+/* attempt_stuck.c */
+/* p timed out: adds to e whom it waited for, and what they are doing. */
+void stuck_say(const struct attempt *a, const struct pending *p, struct err *e);
 
 /* attempt_asks.c */
 /* What became of a checkpoint that was asked for by name; request 0: it was not. r or why. */

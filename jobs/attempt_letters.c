@@ -51,7 +51,9 @@ static void letter_part(struct attempt *a, struct mail *m)
 		rc = assemble(a, p, &e);
 	if (rc == OK)
 		rc = publish_submit(a, p, &e);
-	if (rc != OK)
+	if (rc == OK)
+		load_durable(a, true);
+	else
 		attempt_event_failed(a, CO_EV_PUBLISH_FAILED, p->id, &e);
 }
 
@@ -59,6 +61,7 @@ static void letter_published(struct attempt *a, struct mail *m)
 {
 	struct publish_outcome o;
 	publish_outcome(a, m, &o);
+	load_durable(a, false);
 	struct pending *p = pending_of(a, o.id);
 	CHECK(p && p->publishing);
 	p->publishing = false;
@@ -87,6 +90,7 @@ static void letter_committed(struct attempt *a, struct mail *m)
 {
 	struct publish_outcome o;
 	publish_outcome(a, m, &o);
+	load_durable(a, false);
 	if (o.rc != OK) {
 		attempt_event_failed(a, CO_EV_COMMIT_FAILED, o.id, &o.error);
 		return;

@@ -91,7 +91,7 @@ static void keyed_section(const struct attempt *a, const struct plan_stage *st, 
 		.kind = SECTION_KEYED, .state_version = st->p.state_version, .subtask = subtask,
 		.lineage = a->c.lineage, .attempt = a->c.attempt, .epoch = a->c.epoch,
 		.key = st->p.key_schema, .value = st->p.value_schema,
-		.codec = CODEC_LZ4,
+		.codec = a->c.plan->spec->checkpoint.codec,
 	};
 	snprintf(s->stage, sizeof s->stage, "%s", st->spec->id);
 	snprintf(s->op_type, sizeof s->op_type, "%s", st->ops->name);
@@ -122,7 +122,8 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 		.ops = st->ops, .conf = st->p.conf, .in = st->p.n_in ? st->p.in[0] : NULL,
 		.out = &st->p.out, .record_limit_bytes = st->p.record_limit_bytes,
 		.skip = st->p.skip, .exactly_once = !cp->at_least_once, .audit = cp->audit,
-		.wants_changed = cp->is_auto || cp->trigger.bytes || cp->trigger.when, .epoch = a->c.epoch, .attempt = a->c.attempt,
+		.wants_changed = cp->trigger.bytes || cp->trigger.when,
+		.epoch = a->c.epoch, .attempt = a->c.attempt,
 		.after_id = a->base ? a->base->m.id : 0, .lineage = a->c.lineage,
 		.uuid = a->c.uuid, .chunk_budget = chunk_budget(a), .mem = a->mem, .io = a->c.io,
 		.packing = a->packing, .control = a->c.control, .clock = a->c.env->clock,

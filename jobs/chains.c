@@ -166,7 +166,7 @@ void chains_merged(struct attempt *a, struct mail *m)
 }
 
 /* Only what the manifest's chain still has exactly is replaced; else the merge was for nothing. */
-enum rc chains_apply(struct attempt *a, uint32_t stage, struct chain *c, struct err *e)
+enum rc chains_apply(struct attempt *a, uint64_t id, uint32_t stage, struct chain *c, struct err *e)
 {
 	for (struct merging *g = a->merging, *next; g; g = next) {
 		next = g->next;
@@ -179,28 +179,46 @@ enum rc chains_apply(struct attempt *a, uint32_t stage, struct chain *c, struct 
 				  x->file.length ? &x->ref : NULL, &x->file, x->o.hash_first,
 				  x->o.hash_last, x->delta, &done, e) != OK)
 			return e->code;
-		g->used = done;
+		g->used_by = done ? id : 0;
 	}
 	return OK;
 }
 
-void chains_settle(struct attempt *a, bool published)
+/* Used, and yet not named: the same checkpoint wrote everything and cut it out again. */
+static void merging_published(struct attempt *a, struct merging *g)
+{
+	discard_unnamed(a, g->g->file.name);
+	merging_close(a, g);
+}
+
+/* Named by a manifest that was not published: what failed may have been the sync of its own name,
+ * and that is not tried again (inv 32). */
+static void merging_abandoned(struct attempt *a, struct merging *g)
+{
+	discard_submit(a, g->g->file.name);
+	merging_close(a, g);
+}
+
+void chains_settle(struct attempt *a, uint64_t id, bool published)
 {
 	for (struct merging *g = a->merging, *next; g; g = next) {
 		next = g->next;
-		if (!g->done || (!published && !g->used))
+		if (!g->done)
 			continue;
-		/* It came while the manifest was on its way: the next one can use it, if there is one. */
-		if (!g->tried && a->ending == ATTEMPT_RUNNING)
-			continue;
-		/* Used, and yet not named: the same checkpoint wrote everything and cut it out again. Named
-		 * by a manifest that was not published: what failed may have been the sync of its own name,
-		 * and that is not tried again (inv 32). */
-		if (published)
-			discard_unnamed(a, g->g->file.name);
-		else
-			discard_submit(a, g->g->file.name);
-		merging_close(a, g);
+		/* What came while the manifest was on its way waits for the next one. */
+		if (published && g->tried)
+			merging_published(a, g);
+		else if (!published && g->used_by == id)
+			merging_abandoned(a, g);
+	}
+}
+
+void chains_over(struct attempt *a)
+{
+	for (struct merging *g = a->merging, *next; g; g = next) {
+		next = g->next;
+		if (g->done)
+			merging_published(a, g);
 	}
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #define LANES_MAX 256 /* edges that run side by side; more are not drawn, only told */
@@ -223,15 +224,46 @@ static void draw_stage(struct drawing *d, uint32_t stage)
 
 /* ---- below the graph ---- */
 
+/* What begins one: the first of what is named. */
+static void put_triggers(const struct spec_checkpoint *c, struct bytes *to)
+{
+	char a[UNIT_TEXT];
+	const char *or = "";
+	if (c->interval_us) {
+		bytes_printf(to, "each %s", duration_text(c->interval_us, a));
+		or = " or ";
+	} else if (c->is_auto) {
+		bytes_printf(to, "as often as they cost one percent of the time, a crash repeats at most %s",
+			     duration_text(c->max_replay_us, a));
+		or = ", or ";
+	}
+	if (c->trigger.records) {
+		bytes_printf(to, "%safter %" PRIu64 " records", or, c->trigger.records);
+		or = " or ";
+	}
+	if (c->trigger.bytes) {
+		bytes_printf(to, "%safter %s of changed state", or, size_text(c->trigger.bytes, a));
+		or = " or ";
+	}
+	if (!or[0])
+		bytes_put_text(to, "only at the start, at a stop and at the end");
+	else
+		bytes_put_text(to, c->at_least_once ? ", not aligned (at least once)"
+						    : ", aligned (exactly once)");
+}
+
 static void put_checkpoints(const struct spec *s, struct bytes *to)
 {
 	char a[UNIT_TEXT];
+	const struct spec_checkpoint *c = &s->checkpoint;
 	bytes_put_text(to, "checkpoints  ");
-	if (s->checkpoint.interval_us)
-		bytes_printf(to, "each %s, aligned (exactly once)",
-			     duration_text(s->checkpoint.interval_us, a));
-	else
-		bytes_put_text(to, "only at the start, at a stop and at the end");
+	put_triggers(c, to);
+	if (c->min_pause_us)
+		bytes_printf(to, "; %s apart", duration_text(c->min_pause_us, a));
+	if (c->max_concurrent > 1)
+		bytes_printf(to, "; up to %u at once", c->max_concurrent);
+	if (c->always_full)
+		bytes_put_text(to, "; each writes everything");
 	if (s->checkpoint.timeout_us)
 		bytes_printf(to, "; given up after %s", duration_text(s->checkpoint.timeout_us, a));
 	bytes_printf(to, "; %u kept; %u failed one%s in a row tolerated", s->checkpoint.retain,

@@ -6,8 +6,6 @@
 /* What this version can be asked for by name, and does not do yet. */
 static const char *later(const struct job_ask *a)
 {
-	if (a->full)
-		return "a full checkpoint";
 	if (a->drain)
 		return "a drain";
 	if (a->savepoint || a->kind == ASK_SAVEPOINT)

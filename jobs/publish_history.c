@@ -24,6 +24,22 @@ void line_submit(struct attempt *a, struct history *to, struct bytes *text)
 	durable_submit(d);
 }
 
+void note_decision(struct attempt *a, const char *what, const char *why)
+{
+	struct bytes text;
+	bytes_init(&text, a->mem);
+	struct json_out o;
+	jout_begin(&o, &text, false);
+	jout_object(&o);
+	jout_kv_string(&o, "decision", what);
+	jout_kv_string(&o, "why", why);
+	jout_kv_int(&o, "wall_us", clock_wall_us(a->c.env->clock));
+	jout_kv_uint(&o, "epoch", a->c.epoch);
+	jout_kv_uint(&o, "attempt", a->c.attempt);
+	jout_object_end(&o);
+	line_submit(a, a->c.history, &text);
+}
+
 void note_submit(struct attempt *a, const struct checkpoint_record *r)
 {
 	struct bytes text;
@@ -33,6 +49,7 @@ void note_submit(struct attempt *a, const struct checkpoint_record *r)
 	jout_object(&o);
 	jout_kv_uint(&o, "id", r->id);
 	jout_kv_string(&o, "kind", co_kind_name(r->kind));
+	jout_kv_string(&o, "trigger", r->trigger);
 	jout_kv_string(&o, "state", r->completed ? "completed" : "failed");
 	if (!r->completed)
 		jout_kv_string(&o, "error", r->error);

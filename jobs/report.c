@@ -49,7 +49,7 @@ void report_checkpoint(const struct checkpoint_record *r, struct json_out *o)
 	jout_object(o);
 	jout_kv_uint(o, "id", r->id);
 	jout_kv_string(o, "kind", co_kind_name(r->kind));
-	jout_kv_string(o, "trigger", checkpoint_trigger(r->kind));
+	jout_kv_string(o, "trigger", r->trigger);
 	jout_kv_string(o, "state", r->completed ? "completed" : "failed");
 	if (!r->completed)
 		jout_kv_string(o, "error", r->error);

@@ -12,39 +12,9 @@ struct later {
 	const char *now;                    /* what works now, for the hint; NULL: nothing */
 };
 
-static bool asks_auto(const struct spec *s)
+static bool asks_when(const struct spec *s)
 {
-	return s->checkpoint.is_auto;
-}
-
-static bool asks_trigger(const struct spec *s)
-{
-	return s->checkpoint.trigger.json;
-}
-
-static bool asks_min_pause(const struct spec *s)
-{
-	return s->checkpoint.min_pause_us;
-}
-
-static bool asks_concurrent(const struct spec *s)
-{
-	return s->checkpoint.max_concurrent > 1;
-}
-
-static bool asks_at_least_once(const struct spec *s)
-{
-	return s->checkpoint.at_least_once;
-}
-
-static bool asks_full(const struct spec *s)
-{
-	return s->checkpoint.always_full;
-}
-
-static bool asks_codec(const struct spec *s)
-{
-	return s->checkpoint.codec != CODEC_LZ4;
+	return s->checkpoint.trigger.when;
 }
 
 static bool asks_invariants(const struct spec *s)
@@ -78,13 +48,7 @@ static bool asks_sweep(const struct spec *s)
 }
 
 static const struct later later[] = {
-	{"checkpoint", "interval", asks_auto, "\"auto\"", "a duration"},
-	{"checkpoint", "trigger", asks_trigger, NULL, NULL},
-	{"checkpoint", "min_pause", asks_min_pause, NULL, NULL},
-	{"checkpoint", "max_concurrent", asks_concurrent, "more than one", "1"},
-	{"checkpoint", "mode", asks_at_least_once, "\"at_least_once\"", "exactly_once"},
-	{"checkpoint", "incremental", asks_full, "false", "true"},
-	{"checkpoint", "compression", asks_codec, "another than lz4", "lz4"},
+	{"checkpoint", "trigger", asks_when, "\"when\"", "records, bytes"},
 	{"checkpoint", "invariants", asks_invariants, NULL, NULL},
 	{"checkpoint", "on_violation", asks_violation_fails_job, "\"job\"", "checkpoint"},
 	{"checkpoint", "audit", asks_audit, "true", "false"},

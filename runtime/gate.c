@@ -10,6 +10,27 @@ void gate_init(struct gate *g, struct channel **in, uint32_t n, bool exactly_onc
 	aligner_init(&g->aligner, n, exactly_once, ALIGNER_IDS_MAX, after_id);
 }
 
+/* The place of the barrier called id; else the oldest one's. */
+static struct barrier *gate_seen(struct gate *g, uint64_t id)
+{
+	struct barrier *oldest = &g->seen[0];
+	for (uint32_t i = 0; i < ARRAY_LEN(g->seen); i++) {
+		if (g->seen[i].id == id)
+			return &g->seen[i];
+		if (g->seen[i].id < oldest->id)
+			oldest = &g->seen[i];
+	}
+	return oldest;
+}
+
+/* More ids than there are places are never under way: the aligner gives up the oldest. */
+static void gate_see(struct gate *g, const struct barrier *b)
+{
+	struct barrier *place = gate_seen(g, b->id);
+	if (place->id < b->id)
+		*place = *b;
+}
+
 /* What the last mark led to is handed out before anything else is taken: cancels, then the
  * barrier. */
 static enum gate_got gate_answer(struct gate *g, struct item *it)
@@ -21,8 +42,7 @@ static enum gate_got gate_answer(struct gate *g, struct item *it)
 	}
 	if (!g->answer.aligned)
 		return GATE_NOTHING;
-	*it = (struct item){.kind = ITEM_BARRIER, .barrier = g->newest};
-	it->barrier.id = g->answer.aligned;
+	*it = (struct item){.kind = ITEM_BARRIER, .barrier = *gate_seen(g, g->answer.aligned)};
 	g->first_us = g->answer.first_us;
 	g->last_us = g->answer.last_us;
 	g->first_input = g->answer.first_input;
@@ -30,12 +50,6 @@ static enum gate_got gate_answer(struct gate *g, struct item *it)
 	g->answer = (struct alignment){0};
 	g->cancels_given = 0;
 	return GATE_BARRIER;
-}
-
-static void gate_see(struct gate *g, const struct barrier *b)
-{
-	if (b->id > g->newest.id)
-		g->newest = *b;
 }
 
 static enum gate_got gate_mark(struct gate *g, uint32_t input, struct item *it, uint64_t now_us)

@@ -13,7 +13,9 @@ struct gate {
 	struct aligner aligner;
 	struct alignment answer; /* being handed out */
 	uint32_t cancels_given;
-	struct barrier newest;   /* base and options of the barrier with the highest id seen */
+	/* Base and options of the barriers seen last: with inputs that do not wait, several are under way
+	 * and the older ones are handed out after the newer ones were seen. */
+	struct barrier seen[ALIGNER_IDS_MAX];
 	uint32_t input;          /* of the batch handed out last */
 	uint64_t first_us, last_us; /* of the barrier handed out last: its alignment, */
 	uint32_t first_input, last_input; /* and who came first, and for whom was waited */

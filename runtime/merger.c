@@ -47,7 +47,7 @@ static RC merger_begin(struct merger *g, struct err *e)
 				g->o.hash_last, e) != OK)
 			return e->code;
 	struct part_writer_options w = {.parts_dir = g->o.parts_dir, .name = g->o.name,
-					.codec = CODEC_LZ4};
+					.codec = g->o.head.codec};
 	if (merge_open(&g->merge, &g->o.shape, g->runs->range, g->runs->n, g->o.at_bottom, mem,
 		       e) != OK)
 		return e->code;

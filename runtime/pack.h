@@ -21,6 +21,7 @@ struct packing_options {
 	const char *parts_dir; /* borrowed; exists */
 	uint32_t lineage, attempt;
 	uint64_t epoch;
+	enum codec codec;
 };
 RC packing_open(struct packing **p, const struct packing_options *o, struct err *e);
 /* The queue is idle. Unfinished parts are closed and left for the sweep. NULL is legal. */

@@ -27,7 +27,7 @@ enum rc part_build_find(struct packing *p, uint64_t id, struct part_build **out,
 		.parts_dir = p->o.parts_dir,
 		.name = {.lineage = p->o.lineage, .attempt = p->o.attempt, .epoch = p->o.epoch,
 			 .checkpoint_id = id},
-		.codec = CODEC_LZ4,
+		.codec = p->o.codec,
 	};
 	if (part_share_open(&b->part, p->o.fs, p->o.mem, &o, e) != OK) {
 		mem_put(p->o.mem, b);

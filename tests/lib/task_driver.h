@@ -295,7 +295,7 @@ ROWS_UNUSED static enum rc drive_start(struct drive *d, uint32_t n, const struct
 			     .parallelism = n, .max_parallelism = d->plan.max_parallelism, .fresh = fresh};
 	struct packing_options o = {.mem = &d->mem, .fs = fs_sim_fs(d->disk), .io = d->io,
 				    .parts_dir = "parts", .lineage = 1, .attempt = 1,
-				    .epoch = ++d->packing_epoch};
+				    .epoch = ++d->packing_epoch, .codec = CODEC_LZ4};
 	enum rc rc = OK;
 	d->n = n;
 	d->n_inputs = d->ops->role == OP_SOURCE ? 0 : d->plan.n_in;

@@ -113,6 +113,16 @@ void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r,
 	make_job(s, size.lines_a_second);
 }
 
+void scenario_checkpoint(struct scenario *s, const char *keys)
+{
+	char *at = strstr(s->job, "\"retain\"");
+	size_t len = strlen(keys);
+	CHECK(at && strlen(s->job) + len + 2 < sizeof s->job);
+	memmove(at + len + 1, at, strlen(at) + 1);
+	memcpy(at, keys, len);
+	at[len] = ',';
+}
+
 void scenario_close(struct scenario *s)
 {
 	for (uint32_t i = 0; i < s->n_files; i++)

@@ -31,6 +31,8 @@ struct scenario_size {
 
 void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r,
 		   struct scenario_size size);
+/* More keys of its block checkpoint: "\"max_concurrent\":3". */
+void scenario_checkpoint(struct scenario *s, const char *keys);
 void scenario_close(struct scenario *s);
 /* Puts the input on the disk. */
 void scenario_files(const struct scenario *s, struct world *w);

@@ -193,6 +193,7 @@ enum world_end world_start(struct world *w, unsigned parallelism)
 	struct err e = {0};
 	CHECK(!w->job);
 	w->starts++;
+	memset(w->idle, 0, sizeof w->idle); /* of the actors of the process before */
 	err_clear(&w->error);
 	if (plan_job(w, parallelism, &e) != OK)
 		return refused(w, &e);

@@ -237,7 +237,7 @@ TEST(a_row_of_skips_is_told_once_and_counted)
 	f.now_us += 100 * MS;
 	f.flowed = true;
 	EXPECT(look(&p, f, &a) == POLICY_ASK);
-	assert_string_equal(a.why, "7 skipped before it");
+	assert_string_equal(a.why, "interval; 7 skipped before it");
 }
 
 TEST(a_delay_is_told_once_and_its_checkpoint_says_how_late_it_is)

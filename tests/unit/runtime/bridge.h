@@ -47,8 +47,10 @@ struct bridge {
 
 static inline void bridge_packing(struct bridge *b)
 {
+	b->attempt++;
 	struct packing_options o = {.mem = &b->mem, .fs = b->fs, .io = b->io, .parts_dir = PARTS,
-				    .lineage = 1, .epoch = 2, .attempt = ++b->attempt};
+				    .lineage = 1, .epoch = 2, .attempt = b->attempt,
+				    .codec = (enum codec)(b->attempt % 3)};
 	SAY(b, packing_open(&b->packing, &o, &b->e) == OK);
 }
 

@@ -224,7 +224,8 @@ static inline void open_fix(struct fix *f, const struct op_ops *ops, uint32_t in
 	EXPECT_OK(fs_mkdir_all(fs_sim_fs(f->disk), "parts", &f->e), &f->e);
 	EXPECT_OK(ioqueue_open(&f->io, fs_sim_fs(f->disk), &f->mem, &f->e), &f->e);
 	struct packing_options po = {.mem = &f->mem, .fs = fs_sim_fs(f->disk), .io = f->io,
-				     .parts_dir = "parts", .lineage = 1, .attempt = 1, .epoch = 1};
+				     .parts_dir = "parts", .lineage = 1, .attempt = 1, .epoch = 1,
+				     .codec = CODEC_LZ4};
 	EXPECT_OK(packing_open(&f->packing, &po, &f->e), &f->e);
 	EXPECT_OK(pool_open(&f->pool, &f->mem, &f->e), &f->e);
 	mailbox_init(&f->control, NULL);

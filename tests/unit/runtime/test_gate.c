@@ -244,6 +244,24 @@ TEST(inv4_no_value_crosses_a_barrier_whatever_the_interleaving)
 	}
 }
 
+/* With inputs that do not wait, 8 is seen before 7 is handed out: drain() checks the bases. */
+TEST(inv4_each_barrier_keeps_its_own_base_when_several_are_under_way)
+{
+	struct fix f;
+	open_fix(&f, 2);
+	gate_init(&f.g, f.ch, 2, false, 0);
+	for (uint64_t id = 7; id < 7 + 12; id++)
+		barrier(&f, 0, id);
+	assert_string_equal(drain(&f), "");
+	barrier(&f, 1, 7);
+	barrier(&f, 1, 8);
+	assert_string_equal(drain(&f), "|7 |8");
+	for (uint64_t id = 9; id < 7 + 12; id++)
+		barrier(&f, 1, id);
+	assert_string_equal(drain(&f), "|9 |10 |11 |12 |13 |14 |15 |16 |17 |18");
+	close_fix(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +273,7 @@ int main(void)
 		T(a_cancel_mark_is_passed_on_and_the_next_barrier_goes_through),
 		T(an_id_restored_from_is_over_and_its_barrier_is_none),
 		T(inv4_no_value_crosses_a_barrier_whatever_the_interleaving),
+		T(inv4_each_barrier_keeps_its_own_base_when_several_are_under_way),
 	};
 	return RUN(tests);
 }
