@@ -29,8 +29,8 @@ struct policy_config {
 
 struct policy_facts {
 	uint64_t now_us;
-	/* Since the newest checkpoint that was begun and not given up; since the release where there is
-	 * none. */
+	/* Since the newest checkpoint that was begun and not given up; since the release where there
+	 * is none. */
 	uint64_t begun_us;         /* when that was */
 	uint64_t records_since, bytes_changed;
 	bool busy;                 /* as many are under way as may be: nothing can begin */

@@ -49,7 +49,8 @@ enum rc assemble_blobs(struct attempt *a, struct pending *p, struct err *e)
 			b->head = (struct section){
 				.kind = state_kind(st), .state_version = st->p.state_version,
 				.subtask = i, .lineage = a->c.lineage, .attempt = a->c.attempt,
-				.epoch = a->c.epoch, .checkpoint_id = p->id, .codec = a->c.plan->spec->checkpoint.codec};
+				.epoch = a->c.epoch, .checkpoint_id = p->id,
+				.codec = a->c.plan->spec->checkpoint.codec};
 			snprintf(b->head.stage, sizeof b->head.stage, "%s", st->spec->id);
 			snprintf(b->head.op_type, sizeof b->head.op_type, "%s", st->ops->name);
 		}

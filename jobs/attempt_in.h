@@ -58,8 +58,8 @@ struct merging {
 	uint32_t stage, subtask;
 	bool done;
 	bool tried;                /* for a manifest: it is older than that */
-	uint64_t used_by;          /* the checkpoint whose manifest names it, 0: none. That may be on its
-				    * way while a later one is given up */
+	uint64_t used_by;          /* the checkpoint whose manifest names it, 0: none. That may be on
+				    * its way while a later one is given up */
 };
 
 /* What the policy goes by (attempt_load.c). */
@@ -169,10 +169,11 @@ void spans_close(struct attempt *a);
 void chains_look(struct attempt *a);
 void chains_merged(struct attempt *a, struct mail *m);
 /* Puts what was merged into the chain of this stage of checkpoint id, and marks it used by that. */
-enum rc chains_apply(struct attempt *a, uint64_t id, uint32_t stage, struct chain *c, struct err *e);
+enum rc chains_apply(struct attempt *a, uint64_t id, uint32_t stage, struct chain *c,
+		     struct err *e);
 /* What became of checkpoint id. Published: what it used is its manifest's, the others that it could
- * have used were for nothing. Not published: what it used is abandoned with its manifest; the others
- * wait for the next. */
+ * have used were for nothing. Not published: what it used is abandoned with its manifest; the
+ * others wait for the next. */
 void chains_settle(struct attempt *a, uint64_t id, bool published);
 /* No checkpoint follows that could use a merge: what the newest manifest does not name goes. */
 void chains_over(struct attempt *a);

@@ -1,6 +1,6 @@
-/* attempt_stuck.c - who a checkpoint waited for in vain, in words: the coordinator knows numbers, the
- * tasks tell what they are at (task_stats). They go on while they are asked: what is said here is
- * about right, never exact. */
+/* attempt_stuck.c - who a checkpoint waited for in vain, in words: the coordinator knows numbers,
+ * the tasks tell what they are at (task_stats). They go on while they are asked: what is said here
+ * is about right, never exact. */
 #include "jobs/attempt_in.h"
 
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #define NAMED_MAX 3 /* of those that are missing; by feel, a line stays readable */
 
 /* The task at the other end of an input channel, counted as build.c gathers them. */
-static const struct plan_stage *input_stage(const struct attempt *a, uint32_t stage, uint32_t subtask,
-					    uint32_t input, uint32_t *from)
+static const struct plan_stage *input_stage(const struct attempt *a, uint32_t stage,
+					    uint32_t subtask, uint32_t input, uint32_t *from)
 {
 	const struct plan *p = a->c.plan;
 	for (uint32_t g = 0, n = 0; g < p->n_edges; g++) {

@@ -166,7 +166,8 @@ void chains_merged(struct attempt *a, struct mail *m)
 }
 
 /* Only what the manifest's chain still has exactly is replaced; else the merge was for nothing. */
-enum rc chains_apply(struct attempt *a, uint64_t id, uint32_t stage, struct chain *c, struct err *e)
+enum rc chains_apply(struct attempt *a, uint64_t id, uint32_t stage, struct chain *c,
+		     struct err *e)
 {
 	for (struct merging *g = a->merging, *next; g; g = next) {
 		next = g->next;

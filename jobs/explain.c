@@ -233,8 +233,8 @@ static void put_triggers(const struct spec_checkpoint *c, struct bytes *to)
 		bytes_printf(to, "each %s", duration_text(c->interval_us, a));
 		or = " or ";
 	} else if (c->is_auto) {
-		bytes_printf(to, "as often as they cost one percent of the time, a crash repeats at most %s",
-			     duration_text(c->max_replay_us, a));
+		bytes_put_text(to, "as often as they cost one percent of the time");
+		bytes_printf(to, ", a crash repeats at most %s", duration_text(c->max_replay_us, a));
 		or = ", or ";
 	}
 	if (c->trigger.records) {

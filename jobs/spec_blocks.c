@@ -1,5 +1,5 @@
-/* spec_blocks.c - what the readers of the blocks checkpoint, restart and limits share. Apart from the
- * job itself because a server's defaults are made of the same blocks (config.c). */
+/* spec_blocks.c - what the readers of the blocks checkpoint, restart and limits share. Apart from
+ * the job itself because a server's defaults are made of the same blocks (config.c). */
 #include "jobs/spec_parts.h"
 
 #include <stdio.h>

@@ -13,8 +13,8 @@ struct gate {
 	struct aligner aligner;
 	struct alignment answer; /* being handed out */
 	uint32_t cancels_given;
-	/* Base and options of the barriers seen last: with inputs that do not wait, several are under way
-	 * and the older ones are handed out after the newer ones were seen. */
+	/* Base and options of the barriers seen last: with inputs that do not wait, several are under
+	 * way, and the older ones are handed out after the newer ones were seen. */
 	struct barrier seen[ALIGNER_IDS_MAX];
 	uint32_t input;          /* of the batch handed out last */
 	uint64_t first_us, last_us; /* of the barrier handed out last: its alignment, */

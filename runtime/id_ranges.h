@@ -1,5 +1,6 @@
-/* id_ranges.h - which checkpoint ids are over, as ranges: ids rise without gaps, so what is not over
- * below the newest are only those still under way, and the ranges are few however long a job runs.
+/* id_ranges.h - which checkpoint ids are over, as ranges: ids rise without gaps, so what is not
+ * over below the newest are only those still under way, and the ranges are few however long a job
+ * runs.
  * Why not one number: with several checkpoints under way a newer one may be given up while an older
  * one still gathers. Pure. Threads: one owner. */
 #pragma once

@@ -1,6 +1,6 @@
-/* test_sim_at_least_once.c - inputs that do not wait for each other's barriers: after a crash nothing
- * is lost, and some of what came before a barrier of the other input is counted twice; without a
- * crash nothing is. */
+/* test_sim_at_least_once.c - inputs that do not wait for each other's barriers: after a crash
+ * nothing is lost, and some of what came before a barrier of the other input is counted twice;
+ * without a crash nothing is. */
 #include "tests/sim/scenario.h"
 
 #include "base/check.h"

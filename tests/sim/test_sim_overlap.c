@@ -1,6 +1,6 @@
-/* test_sim_overlap.c - three checkpoints in writing at once: on slow lanes they overlap, in any order
- * of what becomes of them, with a crash while three are under way, and the output is exact (inv 28).
- * SIM_SEED=n runs one seed with every file operation on standard error. */
+/* test_sim_overlap.c - three checkpoints in writing at once: on slow lanes they overlap, in any
+ * order of what becomes of them, with a crash while three are under way, and the output is exact
+ * (inv 28). SIM_SEED=n runs one seed with every file operation on standard error. */
 #include "tests/sim/scenario.h"
 
 #include "base/check.h"
@@ -109,7 +109,8 @@ TEST(inv28_three_in_writing_at_once_and_a_kill_in_each)
 TEST(inv12_some_expire_while_others_are_published)
 {
 	struct totals t = {0};
-	run_all("expiring", "\"max_concurrent\":3,\"timeout\":\"30ms\",\"tolerable_failures\":1000", &t);
+	run_all("expiring",
+		"\"max_concurrent\":3,\"timeout\":\"30ms\",\"tolerable_failures\":1000", &t);
 }
 
 TEST(inv28_three_full_ones_at_once_of_any_codec)

@@ -1,5 +1,5 @@
-/* test_policy.c - when to ask for a checkpoint: facts in, an answer out, a row of a table each; then
- * the interval that follows the cost, against a random one. */
+/* test_policy.c - when to ask for a checkpoint: facts in, an answer out, a row of a table each;
+ * then the interval that follows the cost, against a random one. */
 #include "checkpoint/policy.h"
 
 #include "base/check.h"
@@ -85,8 +85,8 @@ static const struct row rows[] = {
 	{"nothing known: the smallest interval", AUTO, .now = 9, .look = 10},
 	{"and it is met", AUTO, .now = 10, .says = POLICY_ASK, .why = "auto: 10ms", .look = NEVER},
 	{"a hundred times what one takes", AUTO, .took = 3, .now = 299, .look = 300},
-	{"is met", AUTO, .took = 3, .now = 300, .says = POLICY_ASK, .why = "auto: 300ms, as one takes 3ms",
-	 .look = NEVER},
+	{"is met", AUTO, .took = 3, .now = 300, .says = POLICY_ASK,
+	 .why = "auto: 300ms, as one takes 3ms", .look = NEVER},
 	{"never longer than may be repeated, with what the next takes", AUTO, .took = 80, .now = 4899,
 	 .look = 4900},
 	{"the bound is met", AUTO, .took = 80, .now = 4900, .says = POLICY_ASK,
@@ -276,7 +276,8 @@ TEST(auto_keeps_what_a_crash_repeats_within_the_bound_under_any_cost)
 							.cost_ppm = POLICY_COST_PPM}, 0);
 		policy_start(&p, START);
 		struct policy_facts f = facts(START);
-		uint64_t durable_us = START, done_us = 0, cost_us = 0, base_us = 1 + rng_below(&r, replay / 8);
+		uint64_t durable_us = START, done_us = 0, cost_us = 0;
+		uint64_t base_us = 1 + rng_below(&r, replay / 8);
 		for (uint64_t end = START + 200 * replay; f.now_us < end;) {
 			f.busy = done_us != 0;
 			f.fill_permille = rng_below(&r, 3) ? 1000 : 0;
