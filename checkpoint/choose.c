@@ -48,7 +48,7 @@ static enum rc pass(struct store *s, const struct manifest *m, struct err *e)
 static enum rc verify(struct store *s, const struct manifest *m, struct verify_result *r,
 		      struct err *why, struct err *e)
 {
-	enum rc rc = verify_manifest(s->fs, s->mem, s->dir, m, s->o.verify, r, e);
+	enum rc rc = verify_manifest(s->fs, s->mem, s->dir, m, store_depth(s, m), r, e);
 	err_clear(why);
 	if (rc == OK && r->verdict != VERIFY_INTACT)
 		ERR(why, E_CORRUPT, "'%s/%s' %s; checkpoint %" PRIu64 " needs it", s->parts_dir, r->file,

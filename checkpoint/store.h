@@ -43,6 +43,10 @@ struct store_options {
 	uint32_t new_lineage;     /* random; used when a lineage begins */
 	uint64_t pid;             /* for owner.lock and messages */
 	enum verify_depth verify; /* of the chosen checkpoint, during the look */
+	/* The same for those whose state decides it: what is only verified by lengths now, the caller
+	 * verifies before it uses it. NULL: verify. */
+	enum verify_depth (*depth)(void *arg, const struct manifest *m);
+	void *depth_arg;
 };
 
 /* What the look found. Pointers are borrowed from the store: valid until the first store_publish,

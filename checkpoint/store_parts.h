@@ -90,6 +90,11 @@ struct store {
 	struct err why;
 };
 
+/* How closely a checkpoint that is to be started from is looked at. */
+static inline enum verify_depth store_depth(const struct store *s, const struct manifest *m)
+{
+	return s->o.depth ? s->o.depth(s->o.depth_arg, m) : s->o.verify;
+}
 /* Returns the standing error, or makes rc standing when it is one of those. */
 RC store_dead(struct store *s, struct err *e);
 enum rc store_died(struct store *s, enum rc rc, const struct err *why, struct err *e);

@@ -65,6 +65,10 @@ static void put_states(const struct screen *s, struct bytes *to)
 	if (!keyed)
 		return;
 	bytes_put_text(to, " state       ");
+	if (r->mode == RESTORE_LAZY && !r->keys) {
+		bytes_printf(to, "read while records flow: %s\n", r->why_so);
+		return;
+	}
 	/* Runs are counted for the whole job; of one stage alone they are its own. */
 	for (uint32_t i = 0; i < s->plan->n_stages && keyed > 1; i++)
 		if (s->plan->stage[i].p.keyed)
@@ -74,8 +78,9 @@ static void put_states(const struct screen *s, struct bytes *to)
 		if (s->plan->stage[i].p.keyed)
 			bytes_printf(to, "%s: %s", s->plan->stage[i].spec->id,
 				     text_many(r->keys, "key", keys));
-	bytes_printf(to, ", %s read (%u full + %u delta%s)\n", text_bytes(r->bytes_read, size),
-		     r->full_runs, r->delta_runs, r->delta_runs == 1 ? "" : "s");
+	bytes_printf(to, ", %s read (%u full + %u delta%s), %s\n", text_bytes(r->bytes_read, size),
+		     r->full_runs, r->delta_runs, r->delta_runs == 1 ? "" : "s",
+		     restore_mode_name(r->mode));
 }
 
 static void put_role(const struct screen *s, enum op_role role, const char *label, struct bytes *to)

@@ -3,6 +3,9 @@
  * outside in attempt_asks.c. */
 #include "jobs/attempt_in.h"
 
+#include "base/waker.h"
+#include "runtime/lazy_restore.h"
+
 #include <inttypes.h>
 
 /* ---- opening ---- */
@@ -50,6 +53,7 @@ RC attempt_open(struct attempt **out, const struct attempt_config *c, struct err
 		.next_id = c->next_id, .base_id = c->from ? c->from->id : 0,
 		.initial = !c->from || c->from->job_hash != c->plan->job_hash,
 		.resend_us = 10000000, .backlog_max = BACKLOG_MAX,
+		.hold = c->from && c->restore == RESTORE_LAZY,
 	};
 	if (packing_open(&a->packing, &po, e) != OK || build_graph(a, e) != OK ||
 	    co_open(&a->co, &co, a->mem, e) != OK)
@@ -128,16 +132,22 @@ RC attempt_restore_task(struct attempt *a, uint32_t i, struct restored *out, str
 	const struct manifest_op *op = a->base ? manifest_find_op(&a->base->m, st->spec->id) : NULL;
 	if (!st->p.keyed || !op || !op->n_keyed)
 		return OK;
-	/* An estimate: the live keys of the whole job, as of that checkpoint, spread evenly. */
-	uint64_t rows = 0;
-	for (uint32_t r = 0; r < op->keyed[0].n_runs; r++)
-		rows += op->keyed[0].run[r].ref.rows;
-	if (a->base->m.figures.keys < rows)
-		rows = a->base->m.figures.keys;
-	if (restore_keyed(st->parallelism, a->c.env->fs, a->mem, a->c.parts_dir, &a->base->m,
-			  &op->keyed[0], &task_config(a->task[i])->shape, subtask_hash_first(st, subtask),
-			  subtask_hash_last(st, subtask), rows / st->parallelism,
-			  task_keyed(a->task[i]), out, e) != OK)
+	const struct manifest *m = &a->base->m;
+	uint64_t expected = restore_expected(m, &op->keyed[0], st->parallelism);
+	struct lazy_options lazy = {.fs = a->c.env->fs, .parts_dir = a->c.parts_dir, .m = m,
+				    .s = &op->keyed[0], .expected = expected};
+	uint32_t width = 1;
+	if (a->c.restore == RESTORE_PARALLEL)
+		width = restore_width(UINT64_MAX, st->parallelism, thread_cores());
+	enum rc rc =
+		a->c.restore == RESTORE_LAZY
+			? task_restore_lazily(a->task[i], &lazy, e)
+			: restore_stretches(width, true, a->c.env->fs, a->mem, a->c.parts_dir, m,
+					    &op->keyed[0], &task_config(a->task[i])->shape,
+					    subtask_hash_first(st, subtask),
+					    subtask_hash_last(st, subtask), expected,
+					    task_keyed(a->task[i]), out, e);
+	if (rc != OK)
 		return err_in(e, "stage '%s'[%u]: restore of checkpoint %" PRIu64, st->spec->id, subtask,
 			      a->base->m.id);
 	return OK;
@@ -151,15 +161,23 @@ RC attempt_start(struct attempt *a, uint64_t now_us, struct err *e)
 		const struct bytes *state = &a->c.begun->stage[stage].state[subtask];
 		if (task_start(a->task[i], state->data, state->len, e) != OK)
 			return e->code;
+		a->loading += task_is_lazy(a->task[i]);
 	}
-	if (attempt_tell_restored(a, e) != OK)
+	if (!a->loading && attempt_tell_restored(a, e) != OK)
 		return e->code;
-	if (a->base)
+	if (a->base && !a->loading)
 		chains_look(a);
 	a->started = true;
 	a->now_us = now_us;
 	attempt_event(a, &(struct co_event){.kind = CO_EV_START});
+	if (a->c.restore == RESTORE_LAZY && !a->loading)
+		attempt_event(a, &(struct co_event){.kind = CO_EV_LOADED});
 	return OK;
+}
+
+bool attempt_is_loading(const struct attempt *a)
+{
+	return a->loading != 0;
 }
 
 /* ---- stepping and ending ---- */

@@ -16,6 +16,7 @@
 #include "jobs/ask.h"
 #include "jobs/begin.h"
 #include "jobs/plan.h"
+#include "jobs/restore_way.h"
 #include "runtime/restore.h"
 #include "runtime/task.h"
 #include "runtime/task_group.h"
@@ -48,6 +49,9 @@ struct attempt_listener {
 	 * NULL. */
 	void (*answered)(void *arg, uint64_t request, const struct checkpoint_record *r,
 			 const struct err *why);
+	/* What was restored while records flowed is all there: confirms it, or says why not (then the
+	 * attempt fails). May be NULL. */
+	RC (*loaded)(void *arg, const struct restored *all, struct err *e);
 	void *arg;
 };
 
@@ -63,6 +67,7 @@ struct attempt_config {
 	uint32_t lineage, attempt;
 	uint64_t epoch, next_id;
 	const struct manifest *from; /* restored; NULL: a fresh start. Copied where it must last */
+	enum restore_mode restore;   /* how its keyed state comes back */
 	const struct begun *begun;
 	struct ioqueue *io;
 	struct mailbox *control;     /* all letters to this thread; its taker calls attempt_letter */
@@ -77,11 +82,13 @@ struct task *attempt_task(const struct attempt *a, uint32_t i);
 /* The tasks of one thread each, as the plan places them. */
 uint32_t attempt_threads(const struct attempt *a);
 struct task_group *attempt_thread(const struct attempt *a, uint32_t i);
-/* Fills the keyed state of task i from the checkpoint (nothing to do for most). Any thread, each i
- * once. */
+/* Fills the keyed state of task i from the checkpoint (nothing to do for most), or begins to. Any
+ * thread, each i once. */
 RC attempt_restore_task(struct attempt *a, uint32_t i, struct restored *out, struct err *e);
 /* After all are restored: opens the operators and starts the coordinator. */
 RC attempt_start(struct attempt *a, uint64_t now_us, struct err *e);
+/* Whether some state is still being restored while records flow: no checkpoint begins. */
+bool attempt_is_loading(const struct attempt *a);
 
 /* One letter of the control mailbox. */
 void attempt_letter(struct attempt *a, struct mail *m, uint64_t now_us);

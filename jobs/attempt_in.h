@@ -101,6 +101,8 @@ struct attempt {
 	struct pending *pending;   /* newest first */
 	struct merging *merging;
 	uint32_t merge_seq;
+	uint32_t loading;          /* tasks whose state is not all there yet */
+	struct restored loaded;    /* of those that were */
 	bool started, released;
 	uint32_t ended, closed;    /* tasks that said so */
 	uint8_t *task_told;        /* LETTER_CLOSE was put */

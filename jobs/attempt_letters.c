@@ -2,6 +2,7 @@
  *
  *   task: FROZEN ─────> CO_EV_FROZEN
  *   task: ACK ────────> CO_EV_ACK          lane: part finished ─> assemble, publish
+ *   task: LOADED ─────> CO_EV_LOADED (the last one's, confirmed)
  *   task: ENDED ──────> CO_EV_INPUTS_ENDED lane: PUBLISHED ────> CO_EV_PUBLISHED ...
  *   task: FAILED ─────> CO_EV_TASK_FAILED  lane: COMMITTED ────> CO_EV_COMMITTED; sweep, merge */
 #include "jobs/attempt_in.h"
@@ -129,9 +130,33 @@ static void letter_swept(struct attempt *a, struct mail *m)
 	tell_backlog(a);
 }
 
+/* Only when all has come, verified, and is as much as the checkpoint was taken of, may anything be
+ * published on it (inv 33). */
+static void letter_loaded(struct attempt *a, const struct restored *r)
+{
+	struct err e = {0};
+	a->loaded.keys += r->keys;
+	a->loaded.rows_read += r->rows_read;
+	a->loaded.bytes_read += r->bytes_read;
+	a->loaded.full_runs += r->full_runs;
+	a->loaded.delta_runs += r->delta_runs;
+	if (--a->loading || a->closing)
+		return;
+	if ((a->c.listen.loaded && a->c.listen.loaded(a->c.listen.arg, &a->loaded, &e) != OK) ||
+	    attempt_tell_restored(a, &e) != OK) {
+		attempt_event_failed(a, CO_EV_TASK_FAILED, 0, &e);
+		return;
+	}
+	chains_look(a);
+	attempt_event(a, &(struct co_event){.kind = CO_EV_LOADED});
+}
+
 static void letter_task(struct attempt *a, struct task_report *r)
 {
 	switch (r->mail.kind) {
+	case LETTER_LOADED:
+		letter_loaded(a, task_restored(a->task[r->task]));
+		break;
 	case LETTER_ENDED:
 		if (++a->ended == a->n_tasks)
 			attempt_event(a, &(struct co_event){.kind = CO_EV_INPUTS_ENDED});

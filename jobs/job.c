@@ -105,8 +105,10 @@ RC job_begin_attempt(struct job *j, struct err *e)
 		.lineage = j->start.lineage, .attempt = j->attempt_number, .epoch = j->start.epoch,
 		.next_id = j->next_id, .from = restore_from(j), .begun = &j->begun, .io = j->io,
 		.control = &j->control,
+		.restore = j->recovery.mode,
 		.listen = {.checkpoint = job_heard_checkpoint, .committed = job_heard_committed,
-			   .print = job_heard_print, .answered = job_heard_answer, .arg = j}};
+			   .print = job_heard_print, .answered = job_heard_answer,
+			   .loaded = job_heard_loaded, .arg = j}};
 	j->recovery.keys = j->recovery.rows_read = j->recovery.bytes_read = 0;
 	j->recovery.full_runs = j->recovery.delta_runs = 0;
 	j->recovery.estimate_us = job_estimate(j, restore_from(j));
@@ -114,16 +116,21 @@ RC job_begin_attempt(struct job *j, struct err *e)
 	return attempt_open(&j->attempt, &c, e);
 }
 
+/* Subtasks restore side by side; sums do not mind the order. */
+static void add_restored(struct job *j, const struct restored *r)
+{
+	__atomic_fetch_add(&j->recovery.keys, r->keys, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&j->recovery.rows_read, r->rows_read, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&j->recovery.bytes_read, r->bytes_read, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&j->recovery.full_runs, r->full_runs, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&j->recovery.delta_runs, r->delta_runs, __ATOMIC_RELAXED);
+}
+
 RC job_restore_task(struct job *j, uint32_t task, struct err *e)
 {
 	struct restored r;
 	enum rc rc = attempt_restore_task(j->attempt, task, &r, e);
-	/* Subtasks restore side by side; sums do not mind the order. */
-	__atomic_fetch_add(&j->recovery.keys, r.keys, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&j->recovery.rows_read, r.rows_read, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&j->recovery.bytes_read, r.bytes_read, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&j->recovery.full_runs, r.full_runs, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&j->recovery.delta_runs, r.delta_runs, __ATOMIC_RELAXED);
+	add_restored(j, &r);
 	return rc;
 }
 
@@ -139,10 +146,26 @@ static RC job_confirm_restore(const struct job *j, struct err *e)
 		   "%" PRIu64 ": it does not say what the state was", m->id, m->figures.keys, keys);
 }
 
+RC job_heard_loaded(void *arg, const struct restored *all, struct err *e)
+{
+	struct job *j = arg;
+	add_restored(j, all);
+	if (job_confirm_restore(j, e) != OK)
+		return e->code;
+	if (j->o.log)
+		log_line(j->o.log, LOG_INFO,
+			 "all state of checkpoint %" PRIu64 " is there and verified, %" PRIu64
+			 " keys, %.0f ms after the restore began; checkpoints may begin",
+			 restore_from(j)->id, all->keys,
+			 (double)(job_now_us(j) - j->tables_began_us) / 1e3);
+	return OK;
+}
+
 RC job_start_attempt(struct job *j, struct err *e)
 {
+	j->tables_began_us = j->recovery.tables_us;
 	j->recovery.tables_us = job_now_us(j) - j->recovery.tables_us;
-	if (job_confirm_restore(j, e) != OK)
+	if (j->recovery.mode != RESTORE_LAZY && job_confirm_restore(j, e) != OK)
 		return e->code;
 	if (attempt_start(j->attempt, job_now_us(j), e) != OK)
 		return e->code;

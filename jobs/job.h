@@ -65,6 +65,8 @@ struct job_recovery {
 	uint32_t orphans;               /* prepared files that were never committed, to be dropped */
 	uint64_t keys, rows_read, bytes_read;
 	uint32_t full_runs, delta_runs;
+	enum restore_mode mode;         /* lazy: keys and what follows it are of 0 at first */
+	char why_so[160];               /* the mode; "": there is no keyed state */
 	uint64_t find_us, verify_us, tables_us;
 	uint64_t began_us;              /* monotonic: process start, or the failure before this */
 	uint64_t below_slot, below_id;  /* a fresh lineage over older state */

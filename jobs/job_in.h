@@ -32,6 +32,7 @@ struct job {
 	struct err error;            /* why it ended */
 	struct err failure;          /* of the last attempt that failed */
 	struct job_recovery recovery;
+	uint64_t tables_began_us;    /* when the running attempt's restore began */
 	uint64_t first_record_us;    /* of the last attempt that is over */
 	struct checkpoint_record *record;
 	size_t n_records;
@@ -53,6 +54,7 @@ void job_move(struct job *j, enum job_state to);
 void job_heard_checkpoint(void *job, const struct checkpoint_record *r);
 void job_heard_committed(void *job, uint64_t checkpoint);
 void job_heard_print(void *job, struct print_letter *l);
+RC job_heard_loaded(void *job, const struct restored *all, struct err *e);
 
 /* job_requests.c */
 /* What the attempt answers; forgets the request. */

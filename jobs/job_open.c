@@ -75,11 +75,40 @@ static uint32_t count_texts(const struct bytes *b)
 	return n;
 }
 
+/* ---- how much is verified before the first record ---- */
+
+/* What comes back lazily is read, and verified, while records flow. */
+static enum verify_depth depth(void *arg, const struct manifest *m)
+{
+	const struct job *j = arg;
+	char why[160];
+	if (m->final || restore_way(j->o.plan, m, false, why) != RESTORE_LAZY)
+		return VERIFY_HASHES;
+	return VERIFY_LENGTHS;
+}
+
+/* Which way m comes back; where the look took it for lazy and it is not, it is verified now. */
+static enum rc choose_way(struct job *j, const struct manifest *m, struct err *e)
+{
+	bool goes_back = !j->has_newest && (j->start.rewinds || j->start.fell_back);
+	struct verify_result *r = &j->start.verified;
+	j->recovery.mode = restore_way(j->o.plan, m, goes_back, j->recovery.why_so);
+	if (!m || j->recovery.mode == RESTORE_LAZY || depth(j, m) == VERIFY_HASHES)
+		return OK;
+	if (verify_manifest(j->o.env->fs, j->mem, j->o.dir, m, VERIFY_HASHES, r, e) != OK)
+		return e->code;
+	if (r->verdict == VERIFY_INTACT)
+		return OK;
+	return ERR(e, E_CORRUPT, "'%s/%s' is not what was written; checkpoint %" PRIu64 " needs it",
+		   j->parts_dir, r->file, m->id);
+}
+
 /* Everything that can refuse, before the fence: does the state fit, what do sources and sinks
  * say. */
 enum rc job_check(struct job *j, const struct manifest *m, struct err *e)
 {
-	if (job_keep(j, &m, e) != OK || (m && begin_fits(j->o.plan, m, e) != OK))
+	if (job_keep(j, &m, e) != OK || choose_way(j, m, e) != OK ||
+	    (m && begin_fits(j->o.plan, m, e) != OK))
 		return e->code;
 	begun_close(&j->begun);
 	if (begin_stages(&j->begun, j->o.env, j->o.plan, m, j->parts_dir, j->start.uuid,
@@ -156,7 +185,7 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 		.dir = o->dir, .fresh = o->fresh, .retain = o->plan->spec->checkpoint.retain,
 		.job_text = (const char *)o->plan->text.data, .job_len = o->plan->text.len,
 		.new_uuid = uuid, .new_lineage = (uint32_t)rng_next(o->env->rng), .pid = o->pid,
-		.verify = VERIFY_HASHES};
+		.verify = VERIFY_HASHES, .depth = depth, .depth_arg = j};
 	uint64_t before = job_now_us(j);
 	if (store_open(&j->store, o->env->fs, j->mem, &so, &j->start, e) != OK)
 		goto fail;

@@ -144,6 +144,19 @@ static void plan_check_paths(struct plan *p, struct diags *ds)
 		}
 }
 
+/* What is shown cannot be taken back when a block that is read later turns out to be damaged. */
+static void plan_check_restore(struct plan *p, struct diags *ds)
+{
+	for (uint32_t i = 0; i < p->n_stages; i++) {
+		const struct plan_stage *st = &p->stage[i];
+		struct diag_report dr;
+		if (p->spec->checkpoint.restore == SPEC_RESTORE_LAZY && st->planned && st->p.shows)
+			opt_error(spec_report(p->spec, i, &dr, ds), opt_json(st->spec->json, "type"),
+				  "\"restore\": \"auto\"",
+				  "it shows records at once, and \"restore\": \"lazy\" reads state after them");
+	}
+}
+
 /* What a task can align and a coordinator can count is refused here, not after the fence. */
 static void plan_check_width(struct plan *p, struct diags *ds)
 {
@@ -197,6 +210,7 @@ RC plan_make(struct plan **out, const struct spec *s, struct diags *ds, struct m
 			stage_plan(p, s->order[i], ds);
 	}
 	plan_check_paths(p, ds);
+	plan_check_restore(p, ds);
 	if (ds->errors || !s->has_order) {
 		rc = ERR(e, E_INVALID, "the job has %u errors", ds->errors);
 		goto fail;

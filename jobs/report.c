@@ -164,6 +164,10 @@ void report_write(const struct job *j, const struct report_extra *x, struct byte
 		jout_uint(&o, r->checkpoint);
 	else
 		jout_null(&o);
+	if (r->restored && r->why_so[0]) {
+		jout_kv_string(&o, "restore", restore_mode_name(r->mode));
+		jout_kv_string(&o, "restore_because", r->why_so);
+	}
 	put_ms(&o, "recovery_ms", job_recovery_us(j));
 	put_ms(&o, "wall_ms", x->wall_us);
 	put_ms(&o, "cpu_ms", x->cpu_us);

@@ -37,11 +37,6 @@ static bool asks_age(const struct spec *s)
 	return s->checkpoint.retain_age_us;
 }
 
-static bool asks_restore(const struct spec *s)
-{
-	return s->checkpoint.restore != SPEC_RESTORE_AUTO;
-}
-
 static bool asks_sweep(const struct spec *s)
 {
 	return s->limits.sweep_bytes;
@@ -53,7 +48,6 @@ static const struct later later[] = {
 	{"checkpoint", "on_violation", asks_violation_fails_job, "\"job\"", "checkpoint"},
 	{"checkpoint", "audit", asks_audit, "true", "false"},
 	{"checkpoint", "retain", asks_age, "with an age", "a number"},
-	{"checkpoint", "restore", asks_restore, "another than auto", "auto"},
 	{"limits", "sweep", asks_sweep, NULL, NULL},
 	{0},
 };

@@ -73,6 +73,7 @@ static bool print_plan(struct op_plan *p)
 		return false;
 	}
 	p->state_version = 1;
+	p->shows = true;
 	return true;
 }
 

@@ -20,11 +20,12 @@ RC task_open(struct task **out, const struct task_config *c, struct err *e)
 	t->phase = c->ops->role == OP_SOURCE ? TASK_WAITING : TASK_RUNNING;
 	t->last_did = TASK_IDLE;
 	t->ended = (struct task_report){.task = c->number, .attempt = c->attempt};
-	t->failed = t->bye = t->skipped = t->ended;
+	t->failed = t->bye = t->skipped = t->loaded = t->ended;
 	t->ended.mail.kind = LETTER_ENDED;
 	t->failed.mail.kind = LETTER_FAILED;
 	t->bye.mail.kind = LETTER_CLOSED;
 	t->skipped.mail.kind = LETTER_SKIPPED;
+	t->loaded.mail.kind = LETTER_LOADED;
 	if (c->n_inputs)
 		gate_init(&t->gate, c->inputs, c->n_inputs, c->exactly_once, c->after_id);
 	t->completed = c->after_id;
@@ -99,6 +100,7 @@ void task_close(struct task *t)
 	for (uint32_t i = 0; i < t->n_snapping; i++)
 		snap_close(t->snapping[i].snap);
 	t->n_snapping = 0;
+	task_lazy_close(t);
 	keyed_close(t->keyed);
 	t->keyed = NULL;
 	outlet_close(&t->outlet);
@@ -317,6 +319,8 @@ static enum task_did task_take(struct task *t)
 
 static enum task_did task_batch(struct task *t)
 {
+	if (t->lazy && !task_lazy_cut(t))
+		return TASK_IDLE;
 	bool freezing = t->keyed && keyed_is_freezing(t->keyed);
 	/* The texts behind its views are at least as long as its keys. */
 	uint64_t key_bytes = freezing && t->c.shape.form == KEY_BYTES ? batch_bytes(t->batch) : 0;
@@ -325,7 +329,7 @@ static enum task_did task_batch(struct task *t)
 	enum op_result r = t->c.ops->batch(t->self, &t->ctx, t->batch);
 	if (freezing)
 		task_stop_over(t);
-	if (r == OP_DONE && t->ctx.error.code == OK)
+	if (r == OP_DONE && t->ctx.error.code == OK && !(t->lazy && task_lazy_rest(t)))
 		batch_drop(&t->batch);
 	return did_of(t, r);
 }
@@ -357,6 +361,8 @@ static enum task_did task_work(struct task *t)
 	if (tick_is_due(t))
 		return task_tick(t);
 	if (t->phase == TASK_ENDING) {
+		if (task_is_loading(t))
+			return TASK_IDLE;
 		if (t->c.ops->role != OP_SOURCE && t->c.ops->end) {
 			enum op_result r = t->c.ops->end(t->self, &t->ctx);
 			if (r != OP_DONE || t->ctx.error.code != OK)
@@ -378,6 +384,8 @@ static enum task_did task_closing(struct task *t)
 	for (uint32_t i = 0; i < t->n_snapping; i++)
 		if (!t->snapping[i].packed)
 			return TASK_IDLE;
+	if (!task_lazy_closing(t))
+		return TASK_IDLE;
 	if (t->opened && t->c.ops->busy && t->c.ops->busy(t->self, &t->ctx))
 		return TASK_IDLE;
 	t->closed = true;
@@ -459,6 +467,8 @@ enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
 		t->ctx.wall_us = clock_wall_us(t->c.clock);
 	t->ctx.wake_at_us = UINT64_MAX;
 	task_warm(t);
+	if (t->lazy)
+		task_lazy_begin(t);
 	task_letters(t);
 	enum task_did did;
 	if (t->closing) {

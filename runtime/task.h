@@ -19,6 +19,7 @@
 #include "runtime/operator.h"
 #include "runtime/outlet.h"
 #include "runtime/pack.h"
+#include "runtime/restore.h"
 
 enum task_did {
 	TASK_BUSY,          /* something was done: step again */
@@ -93,10 +94,19 @@ struct task_config {
 };
 
 struct task;
+struct lazy_options; /* runtime/lazy_restore.h */
 RC task_open(struct task **t, const struct task_config *c, struct err *e);
 /* Its keyed state, to be restored before the first step; NULL when it has none. */
 struct keyed *task_keyed(struct task *t);
-/* Opens the operator with its state from begin(); after the keyed state was restored. */
+/* Restores it while the task works (runtime/lazy_restore.h): fs, parts_dir, m, s and expected of the
+ * options count. Headers and indexes are verified now; LETTER_LOADED follows, and nothing that
+ * needs all of the state may be asked of the task before. */
+RC task_restore_lazily(struct task *t, const struct lazy_options *options, struct err *e);
+bool task_is_lazy(const struct task *t); /* before its first step */
+/* What came so. After LETTER_LOADED. */
+const struct restored *task_restored(const struct task *t);
+/* Opens the operator with its state from begin(); after the keyed state was restored, or a lazy
+ * restore was begun. */
 RC task_start(struct task *t, const void *state, size_t len, struct err *e);
 /* Only a task that is closed or was never started. Its pool is closed by task_free, when no channel
  * holds anything of it any more. NULL is legal. */

@@ -1,5 +1,6 @@
 /* task_in.h - the inside of a task, shared by task.c (steps), task_letters.c (what letters do),
- * task_barrier.c (snapshots), task_tell.c (what it says of itself) only. */
+ * task_barrier.c (snapshots), task_lazy.c (a state that comes meanwhile), task_tell.c (what it says
+ * of itself) only. */
 #pragma once
 #include "base/env.h"
 #include "runtime/sync_meter.h"
@@ -42,6 +43,8 @@ struct task {
 	struct gate gate;
 	struct outlet outlet;
 	struct keyed *keyed;
+	struct task_lazy *lazy;   /* NULL: its keyed state is all there */
+	struct restored loaded_what;
 	struct chunk_pool chunks;
 
 	struct batch *batch;      /* being worked on */
@@ -66,7 +69,7 @@ struct task {
 	uint32_t warmed;          /* chunks that were touched */
 	bool closing, closed;
 	bool failed_told, skipped_told;
-	struct task_report ended, failed, bye, skipped;
+	struct task_report ended, failed, bye, skipped, loaded;
 	struct task_stats stats;
 	uint64_t last_us, flowed_us;
 	enum task_did last_did;
@@ -75,6 +78,18 @@ struct task {
 
 /* task_letters.c */
 void task_letters(struct task *t);
+
+/* task_lazy.c: with t->lazy only, but for the last two */
+void task_lazy_begin(struct task *t); /* at the first step */
+void task_stretch(struct task *t, struct mail *m);
+/* Cuts t->batch down to the rows that are ready; false: not even the first is. */
+bool task_lazy_cut(struct task *t);
+/* That part is done: whether t->batch is the rest now. */
+bool task_lazy_rest(struct task *t);
+bool task_is_loading(const struct task *t);
+/* It is to be closed: whether nothing is under way any more. */
+bool task_lazy_closing(struct task *t);
+void task_lazy_close(struct task *t);
 
 /* task_tell.c */
 /* Now and then: what has no statistic of its own a step. */

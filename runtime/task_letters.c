@@ -68,6 +68,8 @@ void task_letters(struct task *t)
 				task_fail(t);
 		} else if (m->kind == LETTER_PACKED) {
 			task_packed(t, CONTAINER_OF(m, struct pack_done, mail));
+		} else if (m->kind == LETTER_STRETCH) {
+			task_stretch(t, m);
 		} else {
 			struct task_letter *l = CONTAINER_OF(m, struct task_letter, mail);
 			command(t, l);
