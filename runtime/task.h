@@ -98,8 +98,8 @@ struct lazy_options; /* runtime/lazy_restore.h */
 RC task_open(struct task **t, const struct task_config *c, struct err *e);
 /* Its keyed state, to be restored before the first step; NULL when it has none. */
 struct keyed *task_keyed(struct task *t);
-/* Restores it while the task works (runtime/lazy_restore.h): fs, parts_dir, m, s and expected of the
- * options count. Headers and indexes are verified now; LETTER_LOADED follows, and nothing that
+/* Restores it while the task works (runtime/lazy_restore.h): fs, parts_dir, m, s and expected of
+ * the options count. Headers and indexes are verified now; LETTER_LOADED follows, and nothing that
  * needs all of the state may be asked of the task before. */
 RC task_restore_lazily(struct task *t, const struct lazy_options *options, struct err *e);
 bool task_is_lazy(const struct task *t); /* before its first step */

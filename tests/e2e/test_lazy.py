@@ -1,5 +1,5 @@
-"""Restores while records flow: the same output and state as ever after kill -9 (inv 28, 40); nothing
-is published before every block is verified, and a damaged one ends the job with exit code 6
+"""Restores while records flow: the same output and state after kill -9 (inv 28, 40); nothing is
+published before every block is verified, and a damaged one ends the job with exit code 6
 (inv 33)."""
 
 import json
