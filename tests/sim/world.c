@@ -198,6 +198,8 @@ enum world_end world_start(struct world *w, unsigned parallelism)
 	if (plan_job(w, parallelism, &e) != OK)
 		return refused(w, &e);
 	CHECK(w->plan->n_tasks <= WORLD_TASKS_MAX);
+	if (w->planned)
+		w->planned(w);
 	struct job_options o = {
 		.env = &w->env, .log = &w->log, .plan = w->plan, .dir = w->dir, .pid = 100 + w->starts,
 		.started_us = w->clock.now_us, .restart_attempts = w->spec->restart.attempts,

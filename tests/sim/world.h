@@ -63,6 +63,7 @@ struct world {
 	bool draws_chaining; /* each start draws whether neighbours share a thread; set by world_open */
 	uint32_t n_threads; /* of the running attempt: as the plan places its tasks */
 	bool began;               /* an attempt's threads "run" */
+	void (*planned)(struct world *w); /* NULL, or may change the plan before the job is opened */
 	/* what happened, over all processes */
 	uint64_t steps, trace_hash, starts, completed, failed_attempts;
 	uint64_t merges; /* files of merges that stood there when somebody looked */
