@@ -288,7 +288,7 @@ static void act(struct attempt *a, const struct co_action *x)
 			a, x->checkpoint_kind == CO_FINAL ? ATTEMPT_FINISHED : ATTEMPT_STOPPED, NULL);
 		break;
 	case CO_DRAIN:
-		CHECK(!"nobody can ask for it yet");
+		attempt_tell(a, LETTER_DRAIN, NULL, true);
 		break;
 	case CO_REFUSED:
 		attempt_answer(a, x->request, NULL, &x->error);
