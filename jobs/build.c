@@ -3,6 +3,7 @@
  *   plan edge A -> B (hash, 2 x 3)    = 6 channels, A/i's outlet has 3 of them, B/j's gate has 2
  *             A -> B (forward, 2 x 2) = 2 channels, one each */
 #include "jobs/attempt_in.h"
+#include "jobs/explain_memory.h"
 
 #include <stdio.h>
 
@@ -97,19 +98,6 @@ static void keyed_section(const struct attempt *a, const struct plan_stage *st, 
 	snprintf(s->op_type, sizeof s->op_type, "%s", st->ops->name);
 }
 
-/* A quarter of the job's memory (of 256 MiB, without a limit) may stand in snapshot buffers, shared
- * by the keyed subtasks; at least 4, at most 32 chunks (8 MiB) each. */
-static uint32_t chunk_budget(const struct attempt *a)
-{
-	uint64_t keyed = 0, limit = a->c.plan->spec->limits.memory_bytes;
-	for (uint32_t i = 0; i < a->c.plan->n_stages; i++)
-		if (a->c.plan->stage[i].p.keyed)
-			keyed += a->c.plan->stage[i].parallelism;
-	uint64_t share = (limit ? limit : 256u << 20) / 4;
-	uint64_t each = keyed ? share / keyed / CHUNK_BYTES : 4;
-	return each < 4 ? 4 : each > 32 ? 32 : (uint32_t)each;
-}
-
 static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, uint32_t i,
 		     uint32_t *at_in, uint32_t *at_out, uint32_t *at_edge, struct err *e)
 {
@@ -125,7 +113,7 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 		.wants_changed = cp->trigger.bytes || cp->trigger.when,
 		.epoch = a->c.epoch, .attempt = a->c.attempt,
 		.after_id = a->base ? a->base->m.id : 0, .lineage = a->c.lineage,
-		.uuid = a->c.uuid, .chunk_budget = chunk_budget(a), .mem = a->mem, .io = a->c.io,
+		.uuid = a->c.uuid, .chunk_budget = plan_chunk_budget(a->c.plan), .mem = a->mem, .io = a->c.io,
 		.packing = a->packing, .control = a->c.control, .clock = a->c.env->clock,
 		.waker = &a->group[p->thread[st->first_task + i]].waker,
 	};

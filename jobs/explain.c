@@ -7,6 +7,7 @@
  *   +--.                                lanes that part below a node
  */
 #include "jobs/explain.h"
+#include "jobs/explain_memory.h"
 
 #include "base/check.h"
 
@@ -385,6 +386,7 @@ void explain_draw(const struct plan *p, struct bytes *to)
 	put_checkpoints(p->spec, to);
 	put_restart(p->spec, to);
 	put_limits(p->spec, to);
+	explain_memory_put(p, to);
 }
 
 /* ---- JSON ---- */
@@ -498,6 +500,7 @@ void explain_json(const struct plan *p, struct bytes *to)
 		jout_kv_string(&o, "order_dependent_stage", stage);
 		jout_kv_string(&o, "why", why);
 	}
+	explain_memory_json(p, &o);
 	json_settings(&o, p->spec);
 	jout_object_end(&o);
 	bytes_put_u8(to, '\n');

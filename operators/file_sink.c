@@ -12,10 +12,6 @@
 
 #include <stdio.h>
 
-#define BUFFERS 2
-#ifndef BUFFER_BYTES /* a test compiles all of the sink with small numbers */
-#define BUFFER_BYTES (1u << 20)
-#endif
 /* Of one interval: then the last one grows, so that a manifest stays small; by feel. */
 #define ROLLED_MAX 1000
 /* Kinds of letters: a buffer's number, then a piece's. */

@@ -23,6 +23,10 @@ struct file_sink_conf {
 };
 
 #define PENDING_DIR ".weir-pending"
+#define BUFFERS 2
+#ifndef BUFFER_BYTES /* a test compiles all of the sink with small numbers */
+#define BUFFER_BYTES (1u << 20)
+#endif
 
 /* op_ops.begin */
 RC file_sink_begin(const void *conf, struct op_begin *b, struct err *e);

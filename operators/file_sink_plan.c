@@ -92,6 +92,7 @@ bool file_sink_plan(struct op_plan *p)
 		return false;
 	}
 	p->commits = true;
+	p->buffer_bytes = BUFFERS * BUFFER_BYTES;
 	p->one_subtask = c->single;
 	p->state_version = 1;
 	p->path = c->path;

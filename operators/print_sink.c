@@ -74,6 +74,7 @@ static bool print_plan(struct op_plan *p)
 	}
 	p->state_version = 1;
 	p->shows = true;
+	p->buffer_bytes = BUFFERS * BUFFER_BYTES;
 	return true;
 }
 

@@ -55,6 +55,7 @@ struct op_plan {
 	bool bounded;                   /* a source that ends by itself */
 	bool commits;                   /* a sink whose output is committed by intents */
 	const char *order_dependent;    /* why its output depends on arrival order or clock; NULL: no */
+	uint64_t buffer_bytes;          /* what each subtask allocates once, for whoever plans memory */
 	bool by_clock;                  /* it does so whatever the paths its input takes */
 	const char *path;               /* the place it reads or writes, for explain and the check that
 	                                 * no two sinks share one; owned by conf; NULL: none */
