@@ -127,7 +127,8 @@ static RC look_job(struct look *k)
 	rc = json_parse(&doc, (const char *)text, len, k->env->mem, NULL, &why);
 	if (rc != OK && rc != E_NO_MEMORY)
 		look_fault(k, FAULT_CORRUPT, "job.json", "%s", why.text);
-	else if (k->top_reads && k->top.slot_kind == SLOT_CHECKPOINT && !same)
+	else if (k->top_reads && k->top.slot_kind == SLOT_CHECKPOINT && !same &&
+		 !look_moved(k))
 		look_fault(k, FAULT_CORRUPT, "job.json", "is not the text that checkpoint %" PRIu64
 			   " was taken of", k->top.id);
 	json_close(doc);

@@ -129,22 +129,25 @@ static RC read_log(struct look *k, const struct slot_list *l)
 	return bytes_ok(&k->named) ? OK : ERR(k->e, E_NO_MEMORY, "no memory for %zu manifests", l->n);
 }
 
-/* A slot that the newest manifest counts on and that is not there: unless the log has moved. */
-static RC expect_slot(struct look *k, uint64_t slot, const char *as)
+bool look_moved(struct look *k)
+{
+	struct slot_list l;
+	struct err why = {OK};
+	bool moved = slots_list(k->env->fs, k->env->mem, k->dir, &l, &why) != OK || !l.n ||
+		     l.slot[l.n - 1] != k->fact[k->n - 1].slot;
+	slot_list_close(&l);
+	return moved;
+}
+
+/* A slot that the newest manifest counts on. */
+static void expect_slot(struct look *k, uint64_t slot, const char *as)
 {
 	char file[LAYOUT_NAME_MAX + 16];
-	struct slot_list l;
 	struct slot_fact *f = fact_of(k, slot);
-	if (f && f->rc != E_NOT_FOUND)
-		return OK;
-	if (slots_list(k->env->fs, k->env->mem, k->dir, &l, k->e) != OK)
-		return k->e->code;
-	bool moved = l.n && l.slot[l.n - 1] != k->fact[k->n - 1].slot;
-	slot_list_close(&l);
+	if ((f && f->rc != E_NOT_FOUND) || look_moved(k))
+		return;
 	slot_file(file, slot);
-	if (!moved)
-		look_fault(k, FAULT_MISSING, file, "is missing; slot %" PRIu64 " %s it", k->top.slot, as);
-	return OK;
+	look_fault(k, FAULT_MISSING, file, "is missing; slot %" PRIu64 " %s it", k->top.slot, as);
 }
 
 /* Fences are never removed, so the epoch of whatever was published has one; a savepoint's own
@@ -167,20 +170,17 @@ static void check_epochs(struct look *k)
 	}
 }
 
-static RC check_log(struct look *k)
+static void check_log(struct look *k)
 {
 	const struct manifest *t = &k->top;
 	uint64_t last = 0;
-	enum rc rc = OK;
 	char file[LAYOUT_NAME_MAX + 16];
-	for (uint32_t i = 0; i < t->n_retained && rc == OK; i++)
-		rc = expect_slot(k, t->retained[i], "retains");
-	for (uint32_t i = 0; i < t->n_pinned && rc == OK; i++)
-		rc = expect_slot(k, t->pinned[i], "pins");
-	if (rc == OK && t->slot_kind == SLOT_FENCE && t->parent != SLOT_NONE)
-		rc = expect_slot(k, t->parent, "goes on from");
-	if (rc != OK)
-		return rc;
+	for (uint32_t i = 0; i < t->n_retained; i++)
+		expect_slot(k, t->retained[i], "retains");
+	for (uint32_t i = 0; i < t->n_pinned; i++)
+		expect_slot(k, t->pinned[i], "pins");
+	if (t->slot_kind == SLOT_FENCE && t->parent != SLOT_NONE)
+		expect_slot(k, t->parent, "goes on from");
 	slot_file(file, t->slot);
 	if (t->todo.kind != TODO_NONE)
 		look_note(k, file, "a rewind, fallback or import was begun and may not be finished: the "
@@ -200,7 +200,6 @@ static RC check_log(struct look *k)
 				   ": ids rise for the life of a directory (inv 10)", f->id, last);
 		last = f->id;
 	}
-	return OK;
 }
 
 /* --- checkpoints --- */
@@ -279,7 +278,7 @@ static RC look_log(struct look *k)
 	if (rc == OK)
 		rc = read_log(k, &l);
 	if (rc == OK && k->top.slot)
-		rc = check_log(k);
+		check_log(k);
 	if (rc == OK)
 		rc = check_all(k);
 	if (rc == OK)

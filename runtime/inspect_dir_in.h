@@ -32,6 +32,9 @@ void look_fault(struct look *k, enum fault_kind kind, const char *file, const ch
 void look_note(struct look *k, const char *file, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Whether the log has other slots on top than when it was listed: an owner is at work, and what
+ * depends on the top says nothing. True where that cannot be seen. */
+bool look_moved(struct look *k);
 /* What sinks prepared for m: pending or committed, and what was written. */
 RC look_pieces(struct look *k, const struct manifest *m, bool newest);
 /* job.json; names nobody knows; files nobody names. */
