@@ -103,7 +103,7 @@ static RC facts_pipe(const struct facts *f, int *in, struct err *e)
 static RC start(struct listener *l, const struct facts *f, struct err *e)
 {
 	char path[INTENT_PATH_MAX], *argv[ARGUMENTS_MAX + 1];
-	int in;
+	int in = -1;
 	if (!command(l, l->who[f->kind], path, argv))
 		return ERR(e, E_INVALID, "its path or its arguments are too long");
 	if (facts_pipe(f, &in, e) != OK)
