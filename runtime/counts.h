@@ -1,5 +1,5 @@
-/* counts.h - how many records went over an edge, kept at both its ends, so that a checkpoint can say
- * of each interval that what was sent was received (inv 4).
+/* counts.h - how many records went over an edge, kept at both its ends, so that a checkpoint can
+ * say of each interval that what was sent was received (inv 4).
  * Additive: over a stage's subtasks, over attempts, over checkpoints. An abort takes nothing back:
  * counts are of the attempt so far, and the next checkpoint has them all.
  * Pure data. Threads: a task's own; then they go with its struct snap. */

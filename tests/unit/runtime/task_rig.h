@@ -239,7 +239,8 @@ static inline void open_fix(struct fix *f, const struct op_ops *ops, uint32_t in
 	f->key = (struct key_spec){.form = KEY_FIX8, .n = 1, .type = {T_INT64}};
 	f->c = (struct task_config){
 		.number = 5, .stage = "stage", .parallelism = 1, .max_parallelism = 128, .ops = ops,
-		.conf = &f->conf, .exactly_once = true, .epoch = 1, .attempt = 3, .uuid = "u", .inputs = f->in,
+		.conf = &f->conf, .exactly_once = true, .epoch = 1,
+		.attempt = 3, .uuid = "u", .inputs = f->in,
 		.n_inputs = inputs, .edges = &f->edge, .n_edges = 1, .chunk_budget = 4, .mem = &f->mem,
 		.io = f->io, .packing = f->packing, .control = &f->control, .clock = clock_real()};
 	if (keyed) {

@@ -21,7 +21,8 @@ struct wire {
 	struct err e;
 };
 
-static void wire_open(struct wire *w, enum edge_kind kind, uint32_t n, enum edge_kind other, bool audit)
+static void wire_open(struct wire *w, enum edge_kind kind, uint32_t n, enum edge_kind other,
+		      bool audit)
 {
 	memset(w, 0, sizeof *w);
 	mem_init(&w->mem, 0);
@@ -69,7 +70,8 @@ static struct batch *any_batch(struct pool *p, struct rng *r)
 {
 	int64_t v[BATCH_ROWS];
 	const char *text[BATCH_ROWS];
-	static const char *const words[] = {"a", "", "twelve bytes", "longer than what fits a view", NULL};
+	static const char *const words[] = {"a", "", "twelve bytes", "longer than what fits a view",
+					    NULL};
 	uint32_t n = 1 + (uint32_t)rng_below(r, 200);
 	for (uint32_t i = 0; i < n; i++) {
 		v[i] = (int64_t)rng_below(r, 30);
