@@ -66,7 +66,9 @@ enum rc store_exporting(struct store *s, uint64_t slot, bool on, struct err *e)
 	if (on)
 		return slot_set_add(&s->exporting, s->mem, slot, e);
 	slot_set_remove(&s->exporting, slot);
-	return OK;
+	/* What a manifest lists for its sake is listed no more, unless somebody asked for that too. */
+	return slots_has(s->pins.slot, s->pins.n, slot) ? OK
+							: slot_set_add(&s->unpins, s->mem, slot, e);
 }
 
 /* Asked for since, and still there. */

@@ -18,6 +18,19 @@ static const struct arg_def checkpoint_options[] = {
 	{0},
 };
 
+static const struct arg_def savepoint_options[] = {
+	{"--name", ARG_TEXT, "NAME", "what it is called (default: savepoint-<checkpoint>)"},
+	REMOTE_OPTIONS,
+	{0},
+};
+static const struct arg_def stop_options[] = {
+	{"--savepoint", ARG_FLAG, NULL, "keep the state it stops with as a savepoint"},
+	{"--name", ARG_TEXT, "NAME", "of the savepoint"},
+	{"--drain", ARG_FLAG, NULL, "end the input first: what waits for that comes out, and it FINISHES"},
+	REMOTE_OPTIONS,
+	{0},
+};
+
 #define RECORDS 8 /* checkpoints remembered until the action says which was its own; by feel */
 
 struct ask {
@@ -144,12 +157,20 @@ static void print_done(struct act *a)
 	char took[PAINT_TEXT], command[REMOTE_COMMAND];
 	text_us(clock_mono_us(r->cli->env->clock) - a->began_us, took);
 	fprintf(p->to, "%s%s%s  ", paint_on(p, PAINT_BOLD), r->job, paint_off(p));
-	if (!strcmp(a->ask->kind, "checkpoint")) {
+	if (!strcmp(a->ask->kind, "savepoint")) {
+		char own[48];
+		const char *name = args_text(r->args, "--name", NULL);
+		snprintf(own, sizeof own, "savepoint-%" PRId64, a->checkpoint);
+		fprintf(p->to, "savepoint '%s', ", name ? name : own);
+		print_checkpoint(a, "");
+		fprintf(p->to, ", is complete, in %s\n", took);
+	} else if (!strcmp(a->ask->kind, "checkpoint")) {
 		print_checkpoint(a, "");
 		fprintf(p->to, " is complete, in %s\n", took);
 	} else if (!strcmp(a->ask->kind, "stop") && !strcmp(a->state, "FINISHED")) {
-		fprintf(p->to, "%sFINISHED%s in %s, before it was stopped: its input had ended\n",
-			paint_on(p, PAINT_GREEN), paint_off(p), took);
+		fprintf(p->to, "%sFINISHED%s in %s%s\n", paint_on(p, PAINT_GREEN), paint_off(p), took,
+			args_has(r->args, "--drain") ? ", drained"
+						     : ", before it was stopped: its input had ended");
 	} else if (!strcmp(a->ask->kind, "stop")) {
 		fprintf(p->to, "%sSTOPPED%s in %s", paint_on(p, PAINT_GREEN), paint_off(p), took);
 		if (a->checkpoint)
@@ -235,9 +256,46 @@ static int checkpoint(struct cli *c, const struct args *a)
 	return act(c, a, "checkpoint", "", args_has(a, "--full") ? "?full=1" : "");
 }
 
+/* "?a=1&name=b": what is asked with it; names are escaped. */
+static int act_named(struct cli *c, const struct args *a, const char *kind, const char *leads_to,
+		     bool savepoint)
+{
+	struct bytes query;
+	struct err e = {0};
+	const char *name = args_text(a, "--name", NULL);
+	bytes_init(&query, c->env->mem);
+	if (savepoint)
+		bytes_put_text(&query, "?savepoint=1");
+	if (leads_to[0] && args_has(a, "--drain"))
+		bytes_put_text(&query, query.len ? "&drain=1" : "?drain=1");
+	if (name) {
+		bytes_put_text(&query, query.len ? "&name=" : "?name=");
+		client_escape(&query, name);
+	}
+	int code;
+	if (bytes_ok(&query)) {
+		code = act(c, a, kind, leads_to, bytes_text(&query));
+	} else {
+		(void)!ERR(&e, E_NO_MEMORY, "no memory for a request");
+		code = cli_fail(c, &e);
+	}
+	bytes_close(&query);
+	return code;
+}
+
+static int savepoint(struct cli *c, const struct args *a)
+{
+	return act_named(c, a, "savepoint", "", false);
+}
+
 static int stop(struct cli *c, const struct args *a)
 {
-	return act(c, a, "stop", "STOPPED", "");
+	struct err e = {0};
+	if (args_has(a, "--name") && !args_has(a, "--savepoint")) {
+		(void)!ERR(&e, E_USAGE, "--name is for --savepoint");
+		return cli_fail(c, &e);
+	}
+	return act_named(c, a, "stop", "STOPPED", args_has(a, "--savepoint"));
 }
 
 static int cancel(struct cli *c, const struct args *a)
@@ -290,6 +348,24 @@ const struct verb verb_checkpoint = {
 	.run = checkpoint,
 };
 
+const struct verb verb_savepoint = {
+	.name = "savepoint",
+	.arguments = "[JOB | DIR] [OPTION]...",
+	.summary = "keeps a running job's state under a name, apart from its checkpoints",
+	.help = "Takes a checkpoint of a running job and makes of it a small directory of its own,\n"
+		"<the job's directory>/savepoints/NAME: all state in one file, nothing prepared and\n"
+		"not committed. It stays until somebody removes it, and can be moved and copied;\n"
+		"`weir checkpoints`, `weir explain --against` and `weir run --dir` (on a copy) read it\n"
+		"as any job's directory. Waits until it is durable.\n"
+		"\n"
+		"    weir savepoint word-count --dir data --name before-v2\n"
+		"    weir savepoint weir-data/word-count\n"
+		"\n" PROGRESS,
+	.most = 1,
+	.options = savepoint_options,
+	.run = savepoint,
+};
+
 const struct verb verb_stop = {
 	.name = "stop",
 	.arguments = "[JOB | DIR] [OPTION]...",
@@ -303,7 +379,7 @@ const struct verb verb_stop = {
 		"    weir stop weir-data/word-count\n"
 		"\n" PROGRESS,
 	.most = 1,
-	.options = options,
+	.options = stop_options,
 	.run = stop,
 };
 

@@ -31,6 +31,7 @@ extern const struct verb verb_serve, verb_job;
 extern const struct verb verb_run, verb_validate, verb_explain, verb_checkpoints, verb_state,
 	verb_fsck, verb_demo;
 /* at a server */
+extern const struct verb verb_savepoint;
 extern const struct verb verb_submit, verb_list, verb_show, verb_logs, verb_checkpoint, verb_stop,
 	verb_cancel, verb_restart, verb_rescale, verb_remove;
 

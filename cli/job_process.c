@@ -169,6 +169,11 @@ static void how_it_ended(struct process *p, enum drive_end end, struct word_ende
 		w->ended = LIFE_ENDED_FINISHED;
 	else if (job_state(p->job) == JOB_STOPPED)
 		w->ended = LIFE_ENDED_STOPPED;
+	struct err e = p->stop_error.code == OK ? job_savepoint_error(p->job) : p->stop_error;
+	if (w->exit == 0 && e.code != OK) { /* not all that was asked of the stop was done */
+		w->error = e;
+		w->unsaved_stop = w->ended == LIFE_ENDED_STOPPED;
+	}
 }
 
 static void end_with(struct process *p, const struct err *e)

@@ -25,6 +25,7 @@ struct process {
 	uint64_t said_us;           /* when a checkpoint was last told of */
 	uint64_t said_id;           /* the newest completed one that was */
 	bool watched, stop_asked;
+	struct err stop_error;      /* why a stop is only a plain one */
 };
 
 /* ---- job_talk.c ---- */

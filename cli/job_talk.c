@@ -181,10 +181,11 @@ void talk_tick(void *arg)
  * kept. */
 static void on_stop(struct process *p, const struct job_ask *a)
 {
-	struct err ignored = {0};
 	p->stop_asked = true;
-	if (p->drive && drive_ask(p->drive, a, &ignored) != OK)
+	if (p->drive && drive_ask(p->drive, a, &p->stop_error) != OK)
 		drive_stop(p->drive);
+	else if (!p->drive && (a->savepoint || a->drain))
+		ERR(&p->stop_error, E_REFUSED, "the job was only starting");
 }
 
 static void on_request(struct process *p, const char *body, size_t len)

@@ -15,12 +15,12 @@ static const struct verb *const verbs[] = {
 	&verb_run,    &verb_validate,   &verb_explain, &verb_checkpoints, &verb_state,
 	&verb_fsck,   &verb_demo,
 	&verb_serve,  &verb_submit,     &verb_list,    &verb_show,        &verb_logs,
-	&verb_checkpoint, &verb_stop,   &verb_cancel,  &verb_restart,     &verb_rescale,
-	&verb_remove,
+	&verb_checkpoint, &verb_savepoint, &verb_stop, &verb_cancel,      &verb_restart,
+	&verb_rescale, &verb_remove,
 };
 static const struct verb *const at_server = &verb_serve;
 
-static const char *const later[] = {"savepoint", "export"};
+static const char *const later[] = {"export"};
 
 static void overview(const struct paint *p)
 {

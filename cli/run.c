@@ -278,6 +278,8 @@ static void tell_end(struct run *r, enum drive_end end)
 		    "checkpoint");
 	else if (job_exit_code(r->job))
 		e = *job_error(r->job);
+	else
+		e = job_savepoint_error(r->job);
 	run_socket_ended(r->socket, end == DRIVE_OVER ? job_exit_code(r->job) : 1, &e);
 }
 

@@ -26,6 +26,8 @@ static const char *state(void *arg)
 		return "STARTING";
 	if (now == JOB_HALTED)
 		return "FAILED";
+	if (now == JOB_EXPORTING)
+		return "STOPPING";
 	return s->stopping && (now == JOB_RUNNING || now == JOB_WAITING) ? "STOPPING"
 									 : job_state_name(now);
 }

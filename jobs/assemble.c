@@ -183,6 +183,13 @@ static RC add_stage(struct attempt *a, struct pending *p, struct manifest *m, ui
 	return OK;
 }
 
+static const char *name_of(struct manifest *m, const struct pending *p)
+{
+	char text[48];
+	snprintf(text, sizeof text, "savepoint-%llu", (unsigned long long)p->id);
+	return manifest_text(m, strcmp(p->name, ATTEMPT_OWN_NAME) ? p->name : text);
+}
+
 enum rc assemble(struct attempt *a, struct pending *p, struct err *e)
 {
 	struct published *made = mem_get(a->mem, sizeof *made);
@@ -196,6 +203,10 @@ enum rc assemble(struct attempt *a, struct pending *p, struct err *e)
 	m->id = p->id;
 	m->kind = manifest_kind(p->kind);
 	m->final = p->kind == CO_FINAL;
+	if (p->name[0] && !(m->name = name_of(m, p))) {
+		published_drop(made);
+		return no_memory(e);
+	}
 	m->wall_us = clock_wall_us(a->c.env->clock);
 	m->job_hash = a->c.plan->job_hash;
 	uint32_t next_blob = 0;

@@ -52,6 +52,8 @@ struct attempt_listener {
 	/* What was restored while records flowed is all there: confirms it, or says why not (then the
 	 * attempt fails). May be NULL. */
 	RC (*loaded)(void *arg, const struct restored *all, struct err *e);
+	/* A checkpoint with a name is committed: its savepoint is to be exported. May be NULL. */
+	void (*named)(void *arg, const struct manifest *m);
 	void *arg;
 };
 
@@ -95,8 +97,10 @@ void attempt_letter(struct attempt *a, struct mail *m, uint64_t now_us);
 /* Performs what is due. *wake_at_us: when to call again if no letter comes. */
 void attempt_step(struct attempt *a, uint64_t now_us, uint64_t *wake_at_us);
 
-/* A checkpoint and then the end; a second call changes nothing. */
-void attempt_stop(struct attempt *a, uint64_t now_us);
+#define ATTEMPT_OWN_NAME "*" /* of a savepoint: named by its checkpoint's number */
+
+/* A checkpoint and then the end, as `how` says (NULL: a plain one); a second call changes nothing. */
+void attempt_stop(struct attempt *a, const struct job_ask *how, uint64_t now_us);
 /* A checkpoint, begun with the next step; `answered` tells later what became of it, or the attempt
  * ends without a word. E_REFUSED: it is ending. */
 RC attempt_ask(struct attempt *a, const struct job_ask *ask, uint64_t now_us, struct err *e);

@@ -14,13 +14,22 @@ void attempt_answer(struct attempt *a, uint64_t request, const struct checkpoint
 	a->c.listen.answered(a->c.listen.arg, request, r, why ? &text : NULL);
 }
 
-void attempt_stop(struct attempt *a, uint64_t now_us)
+/* What its checkpoint is to be called; NULL: it is no savepoint. */
+static const char *name_of(const struct job_ask *ask)
+{
+	if (!ask || (ask->kind != ASK_SAVEPOINT && !ask->savepoint))
+		return NULL;
+	return ask->name[0] ? ask->name : ATTEMPT_OWN_NAME;
+}
+
+void attempt_stop(struct attempt *a, const struct job_ask *how, uint64_t now_us)
 {
 	a->now_us = now_us;
 	if (a->stop_asked || a->closing)
 		return;
 	a->stop_asked = true;
-	attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .request_kind = CO_STOP});
+	attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .request_kind = CO_STOP,
+					    .drain = how && how->drain, .name = name_of(how)});
 	attempt_act(a);
 }
 
@@ -32,7 +41,9 @@ RC attempt_ask(struct attempt *a, const struct job_ask *ask, uint64_t now_us, st
 	if (a->closing)
 		return ERR(e, E_REFUSED, "the attempt is ending: ask again when the next one runs");
 	a->now_us = now_us;
-	attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .request_kind = CO_MANUAL,
+	attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .name = name_of(ask),
+					    .request_kind = ask->kind == ASK_SAVEPOINT
+								    ? CO_SAVEPOINT : CO_MANUAL,
 					    .request = ask->request, .full = ask->full});
 	return OK;
 }

@@ -20,6 +20,7 @@ enum {
 	JOB_SWEPT,
 	JOB_MERGED,
 	JOB_NOTED,
+	JOB_EXPORTED, /* the job's, not the attempt's: job_export.c */
 };
 
 #define BACKLOG_MAX 2 /* checkpoints whose sweep is not done; with a third none begins: by feel */

@@ -100,6 +100,8 @@ static void letter_committed(struct attempt *a, struct mail *m)
 		attempt_tell(a, LETTER_COMMITTED, &(struct barrier){.id = o.id}, false);
 	attempt_event(a, &(struct co_event){.kind = CO_EV_COMMITTED, .id = o.id});
 	spans_committed(a, o.id);
+	if (a->base->m.id == o.id && a->base->m.name && a->c.listen.named)
+		a->c.listen.named(a->c.listen.arg, &a->base->m);
 	a->commits++;
 	if (a->c.listen.committed)
 		a->c.listen.committed(a->c.listen.arg, o.id);

@@ -215,6 +215,11 @@ static uint64_t drive_turn(struct drive *d)
 			return is_final(job_state(d->job)) ? UINT64_MAX : 0;
 		}
 	}
+	if (job_state(d->job) == JOB_EXPORTING) {
+		job_step(d->job, &wake_at);
+		if (is_final(job_state(d->job)))
+			return UINT64_MAX;
+	}
 	if (!d->began && d->o.began && wake_at > now + 1000)
 		wake_at = now + 1000; /* the first record is looked for, not announced */
 	if (d->stop_by_us && d->stop_by_us < wake_at)

@@ -1,17 +1,19 @@
 /* job.c - a job's attempts and the moves between its states. See job.h. */
 #include "jobs/job_in.h"
 
+#include "jobs/attempt_in.h"
 #include "jobs/evolve.h"
 
 #include <inttypes.h>
 
 #define TO(s) (1u << (s))
 static const unsigned job_may[] = {
-	[JOB_NEW] = TO(JOB_OWNED) | TO(JOB_FINISHED),
+	[JOB_NEW] = TO(JOB_OWNED) | TO(JOB_EXPORTING) | TO(JOB_FINISHED),
 	[JOB_OWNED] = TO(JOB_RUNNING) | TO(JOB_WAITING) | TO(JOB_FAILED) | TO(JOB_HALTED) |
 		      TO(JOB_STOPPED),
-	[JOB_RUNNING] = TO(JOB_FINISHED) | TO(JOB_STOPPED) | TO(JOB_WAITING) | TO(JOB_FAILED) |
-			TO(JOB_HALTED),
+	[JOB_EXPORTING] = TO(JOB_FINISHED) | TO(JOB_STOPPED),
+	[JOB_RUNNING] = TO(JOB_EXPORTING) | TO(JOB_FINISHED) | TO(JOB_STOPPED) |
+			TO(JOB_WAITING) | TO(JOB_FAILED) | TO(JOB_HALTED),
 	/* To itself: what the next attempt needs could not be read, so it waits once more. */
 	[JOB_WAITING] = TO(JOB_OWNED) | TO(JOB_WAITING) | TO(JOB_STOPPED) | TO(JOB_FAILED) |
 			TO(JOB_FINISHED),
@@ -26,8 +28,9 @@ void job_move(struct job *j, enum job_state to)
 
 const char *job_state_name(enum job_state s)
 {
-	static const char *const names[] = {"NEW",      "OWNED",   "RUNNING", "WAITING",
-					    "FINISHED", "STOPPED", "FAILED",  "HALTED"};
+	static const char *const names[] = {"NEW",       "OWNED",    "RUNNING", "WAITING",
+					    "EXPORTING", "FINISHED", "STOPPED", "FAILED",
+					    "HALTED"};
 	return names[s];
 }
 
@@ -108,6 +111,7 @@ RC job_begin_attempt(struct job *j, struct err *e)
 		.restore = j->recovery.mode,
 		.listen = {.checkpoint = job_heard_checkpoint, .committed = job_heard_committed,
 			   .print = job_heard_print, .answered = job_heard_answer,
+			   .named = job_heard_named,
 			   .loaded = job_heard_loaded, .arg = j}};
 	j->recovery.keys = j->recovery.rows_read = j->recovery.bytes_read = 0;
 	j->recovery.full_runs = j->recovery.delta_runs = 0;
@@ -171,7 +175,8 @@ RC job_start_attempt(struct job *j, struct err *e)
 		return e->code;
 	job_move(j, JOB_RUNNING);
 	if (j->stop_asked)
-		attempt_stop(j->attempt, job_now_us(j));
+		attempt_stop(j->attempt, &j->stop_how, job_now_us(j));
+	job_export_next(j);
 	return OK;
 }
 
@@ -179,6 +184,7 @@ static void fail_finally(struct job *j, const struct err *e, enum job_state to)
 {
 	j->error = j->failure = *e;
 	job_move(j, to);
+	job_answer_all(j, e);
 }
 
 /* Whoever ran out of memory does not know whether the machine or the job's budget was short. */
@@ -234,12 +240,21 @@ struct ioqueue *job_ioqueue(struct job *j)
 
 void job_step(struct job *j, uint64_t *wake_at_us)
 {
-	CHECK(j->attempt);
+	CHECK(j->attempt || j->state == JOB_EXPORTING);
 	for (struct mail *m = mailbox_take_all(&j->control), *next; m; m = next) {
 		next = m->next;
-		attempt_letter(j->attempt, m, job_now_us(j));
+		if (m->kind == JOB_EXPORTED)
+			job_exported(j, m);
+		else
+			attempt_letter(j->attempt, m, job_now_us(j));
 	}
-	attempt_step(j->attempt, job_now_us(j), wake_at_us);
+	*wake_at_us = UINT64_MAX;
+	if (j->attempt)
+		attempt_step(j->attempt, job_now_us(j), wake_at_us);
+	else if (!j->export)
+		job_move(j, j->after_export);
+	if (j->attempt && attempt_is_closing(j->attempt))
+		job_export_drop(j);
 }
 
 bool job_attempt_is_over(const struct job *j)
@@ -277,7 +292,29 @@ static RC choose_again(struct job *j, struct err *e)
 		return e->code;
 	job_recovery_of(j, from);
 	j->recovery.intents_committed = j->recovery.intents_done = j->recovery.intents_taken = 0;
-	return from ? job_settle(j, from, e) : OK;
+	if (!from)
+		return OK;
+	/* It may have been published, and committed only now. */
+	return job_settle(j, from, e) == OK ? job_owe_export(j, from, e) : e->code;
+}
+
+/* Whoever asked for a savepoint has it when the job is over. */
+static void ended_in_order(struct job *j, enum job_state as)
+{
+	j->after_export = as;
+	if (j->owed)
+		job_move(j, JOB_EXPORTING);
+	job_export_next(j);
+	if (!j->export)
+		job_move(j, as);
+}
+
+struct err job_savepoint_error(const struct job *j)
+{
+	struct err e = j->savepoint_error;
+	if (e.code == OK && j->stop_how.savepoint && !j->exported)
+		ERR(&e, E_REFUSED, "no savepoint was taken: the job was not running any more");
+	return e;
 }
 
 void job_end_attempt(struct job *j)
@@ -291,10 +328,10 @@ void job_end_attempt(struct job *j)
 	j->attempt = NULL;
 	switch (end) {
 	case ATTEMPT_FINISHED:
-		job_move(j, JOB_FINISHED);
+		ended_in_order(j, JOB_FINISHED);
 		break;
 	case ATTEMPT_STOPPED:
-		job_move(j, JOB_STOPPED);
+		ended_in_order(j, JOB_STOPPED);
 		break;
 	case ATTEMPT_HALTED:
 		fail_finally(j, &error, JOB_HALTED);
@@ -318,13 +355,17 @@ void job_wait_over(struct job *j)
 		job_move(j, j->has_newest && j->newest.final ? JOB_FINISHED : JOB_OWNED);
 	else
 		decide_restart(j, &e);
+	if (j->state == JOB_FINISHED)
+		job_answer_all(j, &e);
 }
 
 void job_stop(struct job *j)
 {
 	j->stop_asked = true;
 	if (j->attempt)
-		attempt_stop(j->attempt, job_now_us(j));
-	else if (j->state == JOB_WAITING || j->state == JOB_OWNED)
-		job_move(j, JOB_STOPPED);
+		attempt_stop(j->attempt, &j->stop_how, job_now_us(j));
+	if (j->attempt || (j->state != JOB_WAITING && j->state != JOB_OWNED))
+		return;
+	job_move(j, JOB_STOPPED);
+	job_answer_all(j, &(struct err){0}); /* savepoints whose export waited for an attempt */
 }

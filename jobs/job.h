@@ -1,7 +1,7 @@
 /* job.h - a job's life in one process: it looks at its directory, owns it, settles what was
  * prepared, and makes attempts until one ends in order or the restart policy says no.
  *
- *   NEW -> OWNED -> RUNNING -> STOPPED | FINISHED
+ *   NEW -> OWNED -> RUNNING -> (EXPORTING) -> STOPPED | FINISHED
  *            ^         | fails
  *            |         v
  *            +----- WAITING (restart policy) -> FAILED       HALTED: fenced, or an outcome unknown
@@ -19,6 +19,7 @@ enum job_state {
 	JOB_OWNED,    /* ready for an attempt */
 	JOB_RUNNING,
 	JOB_WAITING,  /* for the next attempt, until job_wait_until */
+	JOB_EXPORTING,/* it has ended; savepoints are still to be made */
 	JOB_FINISHED, /* every record counted, everything committed */
 	JOB_STOPPED,  /* as asked, everything up to the stop committed */
 	JOB_FAILED,
@@ -111,6 +112,8 @@ RC job_ask(struct job *j, const struct job_ask *a, struct err *e);
 /* How often it was restarted in a row, for whoever supervises. */
 const struct restart_state *job_restarts(const struct job *j);
 
+/* Why a savepoint that a stop asked for is not there; code OK: it is, or none was asked for. */
+struct err job_savepoint_error(const struct job *j);
 const struct err *job_error(const struct job *j);     /* of FAILED and HALTED */
 const struct err *job_failure(const struct job *j);   /* of the last attempt that failed, if any */
 int job_exit_code(const struct job *j); /* what its process exits with, once it is over */

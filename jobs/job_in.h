@@ -6,6 +6,14 @@
 
 #include "base/check.h"
 
+/* A request on its way. */
+struct job_asked {
+	uint64_t request;
+	bool savepoint, taken;           /* taken: its checkpoint is complete, its export is not */
+	char name[ASK_NAME_MAX + 1];
+	struct checkpoint_record record; /* once taken */
+};
+
 struct job {
 	struct job_options o;
 	struct mem *mem;
@@ -27,8 +35,14 @@ struct job {
 	struct restart_state restarts;
 	uint64_t wait_until_us;
 	bool stop_asked;
-	uint64_t asked[JOB_REQUESTS_MAX]; /* requests without an answer */
+	struct job_ask stop_how;     /* of stop_asked */
+	struct job_asked asked[JOB_REQUESTS_MAX]; /* requests without an answer */
 	uint32_t n_asked;
+	struct owed_export *owed;    /* savepoints to be exported, oldest first */
+	struct export_job *export;   /* of the first of them */
+	uint32_t exports, exported;  /* begun, done in this process */
+	struct err savepoint_error;  /* of the newest that could not be made */
+	enum job_state after_export;
 	struct err error;            /* why it ended */
 	struct err failure;          /* of the last attempt that failed */
 	struct job_recovery recovery;
@@ -56,7 +70,23 @@ void job_heard_committed(void *job, uint64_t checkpoint);
 void job_heard_print(void *job, struct print_letter *l);
 RC job_heard_loaded(void *job, const struct restored *all, struct err *e);
 
+/* job_export.c */
+/* Savepoints of before that have no files yet. */
+RC job_owe_exports(struct job *j, struct err *e);
+/* That of m, if it has a name and is not there. */
+RC job_owe_export(struct job *j, const struct manifest *m, struct err *e);
+void job_heard_named(void *job, const struct manifest *m);
+/* Begins the next one if none is under way and one may be. */
+void job_export_next(struct job *j);
+void job_exported(struct job *j, struct mail *m); /* its letter */
+/* The attempt ends, and waits for all its jobs. */
+void job_export_drop(struct job *j);
+void job_export_now(struct job *j);
+void job_export_close(struct job *j);
+
 /* job_requests.c */
+void job_answer_one(struct job *j, uint64_t request, const struct checkpoint_record *r,
+		    const struct err *why);
 /* What the attempt answers; forgets the request. */
 void job_heard_answer(void *job, uint64_t request, const struct checkpoint_record *r,
 		      const struct err *why);

@@ -156,8 +156,14 @@ static RC job_finished_before(struct job *j, struct err *e)
 	const struct manifest *m = j->start.chosen;
 	job_recovery_of(j, m);
 	if (job_keep(j, &m, e) != OK || begin_fits(j->o.plan, m, e) != OK ||
-	    store_make_durable(j->store, e) != OK || job_settle(j, j->start.chosen, e) != OK)
+	    store_make_durable(j->store, e) != OK || job_settle(j, j->start.chosen, e) != OK ||
+	    job_owe_exports(j, e) != OK)
 		return e->code;
+	if (j->owed) {
+		if (ioqueue_open(&j->io, j->o.env->fs, j->mem, e) != OK)
+			return e->code;
+		job_export_now(j);
+	}
 	job_move(j, JOB_FINISHED);
 	return OK;
 }
@@ -220,6 +226,8 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 		goto fail;
 	ioqueue_limit(j->io, o->env->clock, o->plan->spec->limits.merge_bytes,
 		      o->plan->spec->limits.sweep_bytes);
+	if (job_owe_exports(j, e) != OK)
+		goto fail;
 	job_move(j, JOB_OWNED);
 	return OK;
 fail:
@@ -233,6 +241,7 @@ void job_close(struct job *j)
 	if (!j)
 		return;
 	attempt_close(j->attempt);
+	job_export_close(j);
 	ioqueue_close(j->io);
 	history_close(j->history);
 	history_close(j->spans);

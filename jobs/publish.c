@@ -50,7 +50,11 @@ static bool publish_step(struct io_job *job, struct fs *fs)
 		d->sealed_us = clock_mono_us(d->a->c.env->clock);
 		return job->rc != OK;
 	}
-	job->rc = store_publish(d->a->c.store, &d->manifest->m, &job->error);
+	struct manifest *m = &d->manifest->m;
+	struct err ignored = {0}; /* retention keeps it for a while without a pin */
+	job->rc = store_publish(d->a->c.store, m, &job->error);
+	if (job->rc == OK && m->name)
+		(void)!store_exporting(d->a->c.store, m->slot, true, &ignored);
 	return true;
 }
 

@@ -303,6 +303,9 @@ static void turn_control(struct stepper *s)
 			job_end_attempt(s->job);
 		}
 		return;
+	case JOB_EXPORTING:
+		job_step(s->job, wake);
+		return;
 	default:
 		return;
 	}

@@ -3,6 +3,7 @@
 #include "server/server_in.h"
 
 #include "base/check.h"
+#include "jobs/export.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -139,9 +140,28 @@ static RC act_life(struct managed *m, struct http_request *r, const struct api_c
 	return OK;
 }
 
+/* What cannot be done is refused while nothing is stopped yet. */
+static RC check_stop(const struct managed *m, const struct job_ask *a, struct err *e)
+{
+	char dir[SERVER_PATH_MAX];
+	bool there = false;
+	if (!a->drain && !a->savepoint)
+		return OK;
+	if (needs_process(m, e) != OK)
+		return e->code;
+	if (!a->name[0] || !catalogue_job_dir(m->s->o.dir, m->entry.name, dir, sizeof dir))
+		return OK;
+	if (savepoint_is_there(m->s->env->fs, m->s->mem, dir, a->name, &there, e) != OK)
+		return e->code;
+	return there ? ERR(e, E_EXISTS, "there is a savepoint '%s' already: take another name", a->name)
+		     : OK;
+}
+
 static RC act(struct managed *m, struct http_request *r, const struct api_call *c, struct err *e)
 {
 	if (managed_live(m, e) != OK)
+		return e->code;
+	if (c->kind == ACTION_STOP && check_stop(m, &c->ask, e) != OK)
 		return e->code;
 	if (action_is_ask(c->kind))
 		return act_ask(m, r, c, e);

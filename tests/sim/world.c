@@ -278,6 +278,9 @@ static bool step_control(struct world *w)
 		w->began = false;
 		job_end_attempt(w->job);
 		return true;
+	case JOB_EXPORTING:
+		job_step(w->job, wake);
+		return job_state(w->job) != JOB_EXPORTING;
 	default:
 		return false;
 	}
