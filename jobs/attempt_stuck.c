@@ -104,6 +104,7 @@ void stuck_say(const struct attempt *a, const struct pending *p, struct err *e)
 		bytes_printf(&text, "; and %u more", missing - NAMED_MAX);
 	if (bytes_ok(&text)) {
 		struct err was = *e;
+		err_clear(e);
 		(void)ERR(e, was.code, "%s%s", was.text, bytes_text(&text));
 	}
 	bytes_close(&text);
