@@ -326,10 +326,13 @@ static uint64_t received_by(const struct manifest *m, const char *stage)
 /* No job here broadcasts, and nobody leaves a record out. */
 static void check_cut(struct world *w, const struct manifest *m)
 {
+	/* Which does not hold what comes during an alignment: that is received, and sent again. */
+	bool exact = !strstr(w->job_text, "at_least_once");
 	for (uint32_t i = 0; i < m->n_edges; i++) {
 		const struct manifest_edge *g = &m->edge[i];
 		const struct manifest_op *from = manifest_find_op(m, g->from);
-		if (g->sent.n != g->received.n || g->sent.hash != g->received.hash ||
+		if ((exact ? g->sent.n != g->received.n || g->sent.hash != g->received.hash
+			   : g->sent.n > g->received.n) ||
 		    g->sent.n != from->out)
 			world_fail(w, "checkpoint %" PRIu64 ", %s to %s: %" PRIu64 " records out, %" PRIu64
 				   " sent, %" PRIu64 " received", m->id, g->from, g->to, from->out,

@@ -40,8 +40,9 @@ void check_updates(struct world *w, const struct counts *oracle);
 /* At the end, emit end: the same multiset. */
 void check_exact(struct world *w, const struct counts *oracle);
 
-/* Every checkpoint there is counted the same records at both ends of each edge (inv 4), and no
- * fewer than the one it goes on from. How many this stage has received in the newest. */
+/* Every checkpoint there is counted the same records at both ends of each edge (inv 4; in
+ * at_least_once no fewer where they arrive), and no fewer than the one it goes on from. How many
+ * this stage has received in the newest. */
 uint64_t check_counts(struct world *w, const char *stage);
 
 /* Files on disk = files referenced, no temporaries (inv 14), after a checkpoint and its sweep. */
