@@ -1,5 +1,5 @@
-/* choose.c - which checkpoint a start goes on from: the newest that can be restored, or the one that
- * was asked for; and what is to be promised before anybody may do so. Changes nothing.
+/* choose.c - which checkpoint a start goes on from: the newest that can be restored, or the one
+ * that was asked for; and what is to be promised before anybody may do so. Changes nothing.
  *
  *   fresh ............................................. from nothing
  *   asked for by id or name, and newer ones stand ..... a rewind: the caller plans its moves
@@ -107,10 +107,11 @@ static enum rc fall_back(struct store *s, struct known *n, struct err *why, stru
 	return OK;
 }
 
-/* A fallback was begun by an owner before us. All moved, or all can be: it goes on. A piece is gone:
- * its checkpoint may have been committed, and stands if it has been mended since; else what was
- * moved goes back (by our fence's todo, inv 27), or nothing is to be done and nothing is. */
-static enum rc resume_fallback(struct store *s, bool *goes_on, struct store_start *out, struct err *e)
+/* A fallback was begun by an owner before us. All moved, or all can be: it goes on. A piece is
+ * gone: its checkpoint may have been committed, and stands if it has been mended since; else what
+ * was moved goes back (by our fence's todo, inv 27), or nothing is to be done and nothing is. */
+static enum rc resume_fallback(struct store *s, bool *goes_on, struct store_start *out,
+			       struct err *e)
 {
 	const struct manifest_todo *t = &s->top->todo;
 	struct moves_state at;
@@ -130,8 +131,8 @@ static enum rc resume_fallback(struct store *s, bool *goes_on, struct store_star
 		*goes_on = false;
 		return OK;
 	}
-	return ERR(e, E_CORRUPT, "%s%scheckpoint in slot %" PRIu64 " may have been committed, for '%s' is "
-		   "gone, and it cannot be restored: put back what it lacks, or go back behind it with "
+	return ERR(e, E_CORRUPT, "%s%sthe checkpoint in slot %" PRIu64 " may have been committed, for "
+		   "'%s' is gone, and it cannot be restored: put back what it lacks, or go back behind it with "
 		   "--restore and --rewind", why.text, why.text[0] ? "; " : "", t->slot, at.first_gone);
 }
 
@@ -166,8 +167,8 @@ static enum rc choose_newest(struct store *s, struct store_start *out, struct er
 	if (why.code == OK)
 		return OK;
 	if (goes_on && t->kind != TODO_FALLBACK)
-		return ERR(e, E_CORRUPT, "%s, and going back to it was begun: go back further with --restore "
-			   "and --rewind", why.text);
+		return ERR(e, E_CORRUPT, "%s, and going back to it was begun: go back further with "
+			   "--restore and --rewind", why.text);
 	return s->o.falls_back ? fall_back(s, n, &why, out, e) : ERR(e, E_CORRUPT, "%s", why.text);
 }
 
@@ -212,8 +213,8 @@ static enum rc choose_wanted(struct store *s, struct store_start *out, struct er
 	if (k == n && !s->bad.n)
 		return choose_newest(s, out, e);
 	if (t->todo.kind == TODO_IMPORT || (t->todo.kind != TODO_NONE && n && k->slot > n->slot))
-		return ERR(e, E_REFUSED, "going back to checkpoint %" PRIu64 " was begun and comes first: run "
-			   "without --restore, or restore an older one", n ? n->m->id : 0);
+		return ERR(e, E_REFUSED, "going back to checkpoint %" PRIu64 " was begun and comes first: "
+			   "run without --restore, or restore an older one", n ? n->m->id : 0);
 	rc = verify(s, k->m, &out->verified, &why, e);
 	if (rc != OK || why.code != OK)
 		return rc != OK ? rc : ERR(e, why.code, "%s", why.text);
@@ -237,8 +238,8 @@ enum rc store_choose(struct store *s, struct store_start *out, struct err *e)
 		return ERR(e, E_REFUSED, "'%s' was taken over by the job in '%s': it is its state now, and "
 			   "goes on there", s->dir, t->todo.source ? t->todo.source : "?");
 	if (t && !s->o.fresh && t->todo.kind == TODO_IMPORT && !s->o.imports)
-		return ERR(e, E_REFUSED, "taking over the state in '%s' was begun in '%s' and not finished: "
-			   "give the same --restore again, or begin anew with --fresh",
+		return ERR(e, E_REFUSED, "taking over the state in '%s' was begun in '%s' and not "
+			   "finished: give the same --restore again, or begin anew with --fresh",
 			   t->todo.source ? t->todo.source : "?", s->dir);
 	if (t && !s->o.fresh)
 		rc = s->o.want.by == WANT_NEWEST ? choose_newest(s, out, e) : choose_wanted(s, out, e);

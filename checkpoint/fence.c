@@ -1,5 +1,6 @@
-/* fence.c - the second half of taking a job's directory: the top is made durable and the fence linked
- * after it; from then on nobody of before publishes. See store.h; the first half is look.c. */
+/* fence.c - the second half of taking a job's directory: the top is made durable and the fence
+ * linked after it; from then on nobody of before publishes. See store.h; the first half is
+ * look.c. */
 #include "base/check.h"
 #include "checkpoint/store_parts.h"
 

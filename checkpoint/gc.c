@@ -1,5 +1,5 @@
-/* gc.c - what a sweep would remove, told and not done: `weir gc --dry-run`. The facts and the verdicts
- * are the sweep's own (retention.c), so the two cannot disagree. See store.h. */
+/* gc.c - what a sweep would remove, told and not done: `weir gc --dry-run`. The facts and the
+ * verdicts are the sweep's own (retention.c), so the two cannot disagree. See store.h. */
 #include "base/check.h"
 #include "checkpoint/store_parts.h"
 
@@ -53,7 +53,8 @@ static enum rc tell_slots(const struct teller *t, const struct retention_facts *
 	return rc;
 }
 
-static enum rc tell_names(const struct teller *t, const struct retention_facts *f, const char *folder,
+static enum rc tell_names(const struct teller *t, const struct retention_facts *f,
+			  const char *folder,
 			  enum fate (*fate)(const struct retention_facts *, const char *),
 			  const char *why, struct err *e)
 {
@@ -74,8 +75,9 @@ static enum rc tell_names(const struct teller *t, const struct retention_facts *
 	return rc;
 }
 
-enum rc store_gc_plan(struct store *s, void (*would)(void *arg, const char *path, uint64_t size_bytes,
-						      const char *why), void *arg, struct err *e)
+enum rc store_gc_plan(struct store *s,
+		      void (*would)(void *arg, const char *path, uint64_t size_bytes, const char *why),
+		      void *arg, struct err *e)
 {
 	struct teller t = {s, would, arg};
 	struct retention_facts f;

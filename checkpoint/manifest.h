@@ -221,7 +221,7 @@ uint64_t manifest_inline_bytes(const struct manifest *m);
 enum {
 	FEATURE_COUNTS = 1 << 0, /* counts, edges, audit */
 	FEATURE_ORIGIN = 1 << 1, /* origin, accepts */
-	FEATURE_TODO = 1 << 2,
+	FEATURE_PROMISE = 1 << 2,
 	FEATURE_CHECKS = 1 << 3,
 	FEATURES_KNOWN = (1 << 4) - 1,
 };

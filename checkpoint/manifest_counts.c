@@ -1,6 +1,6 @@
-/* manifest_counts.c - what was counted on a checkpoint's cut: records of each operator and edge, sums
- * of state, the audit's ledger, the invariants that held. Feature 0 (checks: 3); put and get side
- * by side, because a key that only one of them knows is a manifest nobody reads. */
+/* manifest_counts.c - what was counted on a checkpoint's cut: records of each operator and edge,
+ * sums of state, the audit's ledger, the invariants that held. Feature 0 (checks: 3); put and
+ * get side by side, because a key that only one of them knows is a manifest nobody reads. */
 #include "base/check.h"
 #include "checkpoint/manifest_format.h"
 

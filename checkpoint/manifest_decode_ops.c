@@ -1,5 +1,5 @@
-/* manifest_decode_ops.c - the operators of a manifest out of its JSON: chains of runs, sections, inline
- * data. manifest_encode_ops.c is its mirror. Everything is checked before it is believed. */
+/* manifest_decode_ops.c - the operators of a manifest out of its JSON: chains of runs, sections,
+ * inline data. manifest_encode_ops.c is its mirror. Everything is checked before it is believed. */
 #include "base/hash.h"
 #include "checkpoint/base64.h"
 #include "checkpoint/manifest_format.h"

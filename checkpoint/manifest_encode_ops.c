@@ -1,5 +1,5 @@
-/* manifest_encode_ops.c - the operators of a manifest as JSON; manifest_decode_ops.c is its mirror, key
- * by key. */
+/* manifest_encode_ops.c - the operators of a manifest as JSON; manifest_decode_ops.c is its
+ * mirror, key by key. */
 #include "base/check.h"
 #include "checkpoint/base64.h"
 #include "checkpoint/manifest_format.h"

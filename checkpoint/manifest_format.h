@@ -1,6 +1,6 @@
-/* manifest_format.h - what a manifest's encoder and decoder share, and nobody else: the fixed places
- * of its header, and the groups of keys that have files of their own, where both directions stand
- * side by side. Layout: docs/FORMAT.md, "Manifest". */
+/* manifest_format.h - what a manifest's encoder and decoder share, and nobody else: the fixed
+ * places of its header, and the groups of keys that have files of their own, where both
+ * directions stand side by side. Layout: docs/FORMAT.md, "Manifest". */
 #pragma once
 #include "checkpoint/manifest_get.h"
 

@@ -1,5 +1,5 @@
-/* manifest_todo.c - what a fence promised and may not have finished (feature 2), and where a line came
- * from (feature 1); put and get side by side. What a start does with a todo: todo.h. */
+/* manifest_todo.c - what a fence promised and may not have finished (feature 2), and where a
+ * line came from (feature 1); put and get side by side. What a start does with a todo: todo.h. */
 #include "base/check.h"
 #include "checkpoint/manifest_format.h"
 
@@ -85,8 +85,8 @@ void todo_get(struct decoder *d, const struct json *o)
 		if (!strcmp(kind, todo_names[k]))
 			t->kind = k;
 	if (t->kind == TODO_NONE && d->rc == OK)
-		d->rc = ERR(d->e, E_REFUSED, "something was begun here that this weir does not know ('%s'): "
-			    "start the version that began it", kind);
+		d->rc = ERR(d->e, E_REFUSED, "something was begun here that this weir does not know "
+			    "('%s'): start the version that began it", kind);
 	if (!ONLY(d, v, "a todo", "kind", "slot", "moves", "source", "uuid", "lineage"))
 		return;
 	bool foreign = t->kind == TODO_IMPORT || t->kind == TODO_CLAIMED;

@@ -1,5 +1,5 @@
-/* pins.c - sets of slots, and which checkpoints the next manifest lists as pinned: those of the one
- * before, with what was asked for since. See store.h. */
+/* pins.c - sets of slots, and which checkpoints the next manifest lists as pinned: those of the
+ * one before, with what was asked for since. See store.h. */
 #include "base/check.h"
 #include "checkpoint/store_parts.h"
 
@@ -46,13 +46,18 @@ static bool is_kept(struct store *s, uint64_t slot)
 	       (retention_lists(s->top, slot) || s->top->parent == slot);
 }
 
+static enum rc no_such(const struct store *s, uint64_t slot, struct err *e)
+{
+	return ERR(e, E_NOT_FOUND, "no checkpoint is kept in slot %" PRIu64 " of '%s'", slot, s->dir);
+}
+
 enum rc store_pin(struct store *s, uint64_t slot, bool on, struct err *e)
 {
 	enum rc rc = store_dead(s, e);
 	if (rc != OK)
 		return rc;
 	if (!is_kept(s, slot))
-		return ERR(e, E_NOT_FOUND, "no checkpoint is kept in slot %" PRIu64 " of '%s'", slot, s->dir);
+		return no_such(s, slot, e);
 	slot_set_remove(on ? &s->unpins : &s->pins, slot);
 	return slot_set_add(on ? &s->pins : &s->unpins, s->mem, slot, e);
 }
@@ -61,8 +66,7 @@ enum rc store_exporting(struct store *s, uint64_t slot, bool on, struct err *e)
 {
 	enum rc rc = store_dead(s, e);
 	if (rc != OK || (on && !is_kept(s, slot)))
-		return rc != OK ? rc : ERR(e, E_NOT_FOUND, "no checkpoint is kept in slot %" PRIu64 " of '%s'",
-					   slot, s->dir);
+		return rc != OK ? rc : no_such(s, slot, e);
 	if (on)
 		return slot_set_add(&s->exporting, s->mem, slot, e);
 	slot_set_remove(&s->exporting, slot);

@@ -1,7 +1,7 @@
-/* promise.c - what a fence promises: moves of a rewind or a fallback, made one a step after the fence
- * stands, by its owner or by whoever owns the directory next. See store.h.
- * Why a promise first: after the first move neither the newer checkpoint nor the older one is what
- * the disk says; only a durable list of all of them tells the next start how to go on. */
+/* promise.c - what a fence promises: moves of a rewind or a fallback, made one a step after the
+ * fence stands, by its owner or by whoever owns the directory next. See store.h.
+ * Why a promise first: after the first move neither the newer checkpoint nor the older one is
+ * what the disk says; only a durable list of all of them tells the next start how to go on. */
 #include "base/check.h"
 #include "checkpoint/store_parts.h"
 
@@ -38,8 +38,8 @@ enum rc moves_look(struct fs *fs, const struct manifest_todo *t, struct moves_st
 
 static enum rc may_have_committed(const char *piece, uint64_t slot, struct err *e)
 {
-	return ERR(e, E_CORRUPT, "the checkpoint in slot %" PRIu64 " cannot be restored, and may have been "
-		   "committed: '%s', which it prepared, is where it was no more. Put back what the "
+	return ERR(e, E_CORRUPT, "the checkpoint in slot %" PRIu64 " cannot be restored, and may have "
+		   "been committed: '%s', which it prepared, is where it was no more. Put back what the "
 		   "checkpoint lacks, or go back behind it with --restore and --rewind", slot, piece);
 }
 

@@ -16,8 +16,8 @@ bool slots_has(const uint64_t *slot, uint32_t n, uint64_t wanted);
  * alive. A fence is no checkpoint. */
 bool retention_lists(const struct manifest *top, uint64_t slot);
 
-/* How much is kept: so many checkpoints, and beyond them those younger than age_us, by the wall clock
- * (0: none). The age only ever keeps more: a clock that jumps loses nothing below the count. */
+/* How much is kept: so many checkpoints, and beyond them those younger than age_us, by the wall
+ * clock (0: none). The age only ever keeps more: a clock that jumps loses nothing below the count. */
 struct retention {
 	uint32_t count; /* the newest included; at least 1 */
 	uint64_t age_us;
@@ -39,8 +39,8 @@ enum fate {
 struct retention_facts {
 	uint64_t epoch;   /* ours */
 	uint32_t attempt; /* the running one: its files are not orphans */
-	/* Slots and names of epochs below this one may be named by a slot that cannot be read: the fence
-	 * that found the newest such slot; 0: all can be read. */
+	/* Slots and names of epochs below this one may be named by a slot that cannot be read: the
+	 * fence that found the newest such slot; 0: all can be read. */
 	uint64_t evidence_below;
 	const struct manifest *top;  /* ours, the newest */
 	const char *const *named;    /* names in slots that are alive or quarantined; ascending */

@@ -15,7 +15,7 @@
 #include "checkpoint/slots.h"
 #include "checkpoint/verify.h"
 
-/* Which checkpoint to start from: the newest, or one that is kept, by id or by a savepoint's name. */
+/* Which checkpoint to start from: the newest, or one that is kept, by id or by its name. */
 enum store_want_by { WANT_NEWEST, WANT_ID, WANT_NAME };
 struct store_want {
 	enum store_want_by by;
@@ -31,8 +31,8 @@ struct store_options {
 	                           * what it lists may have been committed (inv 16) */
 	bool falls_back;          /* the caller plans the moves of a fallback (out->fell_back); else a
 	                           * newest checkpoint that is not intact is E_CORRUPT */
-	bool imports;             /* the caller finishes an import that a fence promises (out->todo); else
-	                           * it is E_REFUSED */
+	bool imports;             /* the caller finishes an import that a fence promises (out->todo);
+	                           * else that is E_REFUSED */
 	struct store_want want;
 	uint32_t retain;          /* checkpoints kept, the newest included; at least 1 */
 	uint64_t retain_age_us;   /* and everything younger, by the wall clock; 0: none. It only ever
@@ -138,8 +138,8 @@ RC store_publish(struct store *s, struct manifest *m, struct err *e);
 RC store_sweep_begin(struct store *s, uint32_t attempt, struct err *e);
 RC store_sweep_step(struct store *s, bool *done, struct err *e);
 
-/* The same, below a fence too, as `weir gc` does on a directory nobody runs: what stood alive stays,
- * what no slot names goes. */
+/* The same, below a fence too, as `weir gc` does on a directory nobody runs: what stood alive
+ * stays, what no slot names goes. */
 RC store_gc_begin(struct store *s, struct err *e);
 /* Tells what that would remove, and why; changes nothing, and needs no fence. path: from dir on. */
 RC store_gc_plan(struct store *s, void (*would)(void *arg, const char *path, uint64_t size_bytes,

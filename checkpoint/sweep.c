@@ -33,7 +33,8 @@ enum rc store_sweep_begin(struct store *s, uint32_t attempt, struct err *e)
 enum rc store_gc_begin(struct store *s, struct err *e)
 {
 	if (s->top && s->top->todo.kind != TODO_NONE)
-		return ERR(e, E_REFUSED, "something was begun in '%s' that a run has to finish first", s->dir);
+		return ERR(e, E_REFUSED, "something was begun in '%s' that a run has to finish first",
+			   s->dir);
 	return begin(s, 0, true, e);
 }
 

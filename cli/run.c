@@ -10,6 +10,7 @@
 #include "jobs/report.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,8 +28,9 @@ static const struct arg_def options[] = {
 	{"--step", ARG_FLAG, NULL, "one event a key press, with a disk in memory: how a cut comes about"},
 	{"--drop-state", ARG_TEXTS, "STAGE",
 	 "a changed job: begin this stage from nothing, although there is state of it"},
-	{"--restore", ARG_LATER, "ID", ""},
-	{"--rewind", ARG_LATER, NULL, ""},
+	{"--restore", ARG_TEXT, "ID|NAME", "start from this checkpoint that is kept, not the newest"},
+	{"--rewind", ARG_FLAG, NULL,
+	 "with --restore: also behind what was committed since, which is moved aside"},
 	{0},
 };
 
@@ -222,6 +224,19 @@ static void show_difference(struct run *r)
 	bytes_close(&text);
 }
 
+/* A number is an id, anything else a name. */
+static struct store_want wanted(const struct run *r)
+{
+	const char *text = args_text(r->args, "--restore", NULL);
+	struct store_want w = {.by = text ? WANT_NAME : WANT_NEWEST, .name = text};
+	char *end;
+	if (text && *text >= '0' && *text <= '9') {
+		w.id = strtoull(text, &end, 10);
+		w.by = *end ? WANT_NAME : WANT_ID;
+	}
+	return w;
+}
+
 static RC open_job(struct run *r, struct err *e)
 {
 	const struct spec *s = r->file.spec;
@@ -229,7 +244,8 @@ static RC open_job(struct run *r, struct err *e)
 	struct job_options o = {
 		.drops = r->drops, .n_drops = (uint32_t)n_drops,
 		.env = r->cli->env, .log = &r->log, .plan = r->file.plan, .dir = r->dir,
-		.fresh = args_has(r->args, "--fresh"), .pid = (uint64_t)getpid(),
+		.fresh = args_has(r->args, "--fresh"), .want = wanted(r),
+		.rewind = args_has(r->args, "--rewind"), .pid = (uint64_t)getpid(),
 		.started_us = r->cli->started_us, .restart_attempts = s->restart.attempts,
 		.waker = &r->waker, .listen = {.checkpoint = on_checkpoint, .arg = r},
 		.failed = on_failed, .answered = on_answered};
@@ -253,6 +269,11 @@ static RC prepare(struct run *r, struct err *e)
 {
 	const char *report = args_text(r->args, "--report", NULL);
 	bool json = speaks_json(r);
+	if (args_has(r->args, "--rewind") && !args_has(r->args, "--restore"))
+		return ERR(e, E_USAGE, "--rewind goes back behind what was committed: say how far, with "
+			   "--restore ID");
+	if (args_has(r->args, "--fresh") && args_has(r->args, "--restore"))
+		return ERR(e, E_USAGE, "--fresh begins from nothing, --restore from a checkpoint: which?");
 	r->log = (struct log){.to = r->cli->err.to, .format = json ? LOG_JSON : LOG_TEXT,
 			      .least = LOG_INFO, .clock = r->cli->env->clock};
 	waker_init(&r->waker);

@@ -55,6 +55,20 @@ static void put_checkpoint(const struct screen *s, struct bytes *to)
 			     text_bytes(r->bytes, size));
 }
 
+/* Why it is not the newest one. */
+static void put_going_back(const struct screen *s, struct bytes *to)
+{
+	const struct job_recovery *r = job_recovery(s->job);
+	if (r->fell_back && r->bad_id)
+		bytes_printf(to, " %-11s checkpoint %" PRIu64 " cannot be restored: %s\n", "fell back",
+			     r->bad_id, r->bad_why);
+	else if (r->fell_back)
+		bytes_printf(to, " %-11s %s\n", "fell back", r->bad_why);
+	if (r->moved)
+		bytes_printf(to, " %-11s %u file%s of later checkpoints moved to .superseded/\n",
+			     r->fell_back ? "" : "went back", r->moved, r->moved == 1 ? "" : "s");
+}
+
 static void put_states(const struct screen *s, struct bytes *to)
 {
 	const struct job_recovery *r = job_recovery(s->job);
@@ -132,6 +146,7 @@ void screen_recovery(const struct screen *s, const struct paint *p, struct bytes
 {
 	put_head(s, p, to);
 	put_checkpoint(s, to);
+	put_going_back(s, to);
 	put_states(s, to);
 	put_role(s, OP_SOURCE, "sources", to);
 	put_role(s, OP_SINK, "sinks", to);

@@ -1,5 +1,5 @@
-/* assemble_figures.c - what a checkpoint cost, for people: the manifest's figures and the record that
- * history, screen and listeners show. */
+/* assemble_figures.c - what a checkpoint cost, for people: the manifest's figures and the record
+ * that history, screen and listeners show. */
 #include "jobs/attempt_in.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* durable_job.h - one job of the control thread for the durability lane: it owns what it needs until
- * its letter is back. For publish.c and publish_history.c only. */
+/* durable_job.h - one job of the control thread for the durability lane: it owns what it needs
+ * until its letter is back. For publish.c and publish_history.c only. */
 #pragma once
 #include "jobs/attempt_in.h"
 

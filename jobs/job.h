@@ -37,6 +37,8 @@ struct job_options {
 	 * took; once this version has taken one, they have no meaning any more. Borrowed. */
 	const char *const *drops;
 	uint32_t n_drops;
+	struct store_want want;  /* which checkpoint to start from; its name is borrowed for job_open */
+	bool rewind;             /* also behind what was committed since: that is moved aside */
 	uint64_t pid;
 	uint64_t started_us;     /* monotonic time the process began, for recovery_ms */
 	uint32_t restart_attempts; /* restarts in a row: spec's, or RESTART_UNLIMITED */
@@ -72,6 +74,10 @@ struct job_recovery {
 	uint64_t began_us;              /* monotonic: process start, or the failure before this */
 	uint64_t below_slot, below_id;  /* a fresh lineage over older state */
 	uint64_t estimate_us;           /* about how long its tables would take, said beforehand */
+	bool fell_back, rewound;        /* the newest cannot be restored; an older one was asked for */
+	uint64_t bad_id;                /* of fell_back; 0: what it was cannot be read */
+	char bad_why[256];
+	uint32_t moved;                 /* files put aside for it, by this start or one before */
 };
 
 #define JOB_REQUESTS_MAX CO_REQUESTS_MAX /* asked for and not answered yet */

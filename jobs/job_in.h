@@ -104,7 +104,28 @@ uint64_t job_estimate(const struct job *j, const struct manifest *from);
 /* Everything that can refuse: does the state of m (NULL: none) fit, what do sources and sinks
  * say. */
 enum rc job_check(struct job *j, const struct manifest *m, struct err *e);
+
+/* job_settle.c */
+/* Sets *there when it is; leaves it otherwise. */
+RC job_sees(const struct job *j, const char *path, bool *there, struct err *e);
+struct intent_place {
+	char from[INTENT_PATH_MAX], to[INTENT_PATH_MAX];
+};
+/* An intent names its files by the paths they had. Where the job was moved or copied as a whole
+ * they lie in the folder that its sink has now: if one of them is there, that is the place, and in
+ * points into *here. */
+RC job_intent_find(const struct job *j, struct intent *in, struct intent_place *here,
+		   struct err *e);
 /* Performs what m's sinks had prepared. */
-enum rc job_settle(struct job *j, const struct manifest *m, struct err *e);
+RC job_settle(struct job *j, const struct manifest *m, struct err *e);
+
+/* job_promise.c */
+/* Before the fence: what must go aside if this start goes back behind what was prepared or
+ * committed since, planned in the store. E_REFUSED: that is a rewind, and was not allowed. */
+RC job_promise(struct job *j, struct err *e);
+/* After it: does what the fence promises. */
+RC job_fulfil(struct job *j, struct err *e);
+
+/* job_open.c */
 /* What the recovery report says of a start from m. */
 void job_recovery_of(struct job *j, const struct manifest *m);

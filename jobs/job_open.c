@@ -4,69 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static RC is_there(struct fs *fs, const char *path, bool *there, struct err *e)
-{
-	struct fs_stat st;
-	struct err why = {0};
-	enum rc rc = fs_stat(fs, path, &st, &why);
-	*there |= rc == OK;
-	return rc == OK || rc == E_NOT_FOUND ? OK : ERR(e, rc, "%s", why.text);
-}
-
-struct intent_place {
-	char from[INTENT_PATH_MAX], to[INTENT_PATH_MAX];
-};
-
-/* An intent names its files by the paths they had. Where the job was moved or copied as a whole
- * they lie in the folder that its sink has now: if one of them is there, that is the place. */
-static RC intent_find(struct job *j, struct intent *in, struct intent_place *here, struct err *e)
-{
-	const struct plan_stage *st = plan_find(j->o.plan, in->sink);
-	bool there = false;
-	char folder[INTENT_PATH_MAX];
-	fs_dirname(in->to, here->to, sizeof here->to);
-	size_t n = strlen(here->to);
-	if (!st || !st->p.commits || !st->p.path)
-		return OK;
-	if (in->kind == INTENT_APPEND) /* its path is the file */
-		fs_dirname(st->p.path, folder, sizeof folder);
-	else
-		snprintf(folder, sizeof folder, "%s", st->p.path);
-	if (!strcmp(here->to, folder) || strncmp(in->from, here->to, n) || in->from[n] != '/' ||
-	    in->to[n] != '/')
-		return OK;
-	int from = snprintf(here->from, INTENT_PATH_MAX, "%s%s", folder, in->from + n);
-	int to = snprintf(here->to, INTENT_PATH_MAX, "%s%s", folder, in->to + n);
-	if (from >= INTENT_PATH_MAX || to >= INTENT_PATH_MAX)
-		return OK;
-	if (is_there(j->o.env->fs, here->from, &there, e) != OK ||
-	    is_there(j->o.env->fs, here->to, &there, e) != OK)
-		return e->code;
-	if (there) {
-		in->from = here->from;
-		in->to = here->to;
-	}
-	return OK;
-}
-
-enum rc job_settle(struct job *j, const struct manifest *m, struct err *e)
-{
-	for (uint32_t i = 0; i < m->n_intents; i++) {
-		struct intent in = intent_of(m, i);
-		struct intent_place here;
-		enum intent_outcome out;
-		if (intent_find(j, &in, &here, e) != OK ||
-		    intent_settle(j->o.env->fs, &in, &out, e) != OK)
-			return err_in(e, "stage '%s': commit of checkpoint %" PRIu64, in.sink, m->id);
-		j->recovery.intents_taken += out == INTENT_TAKEN;
-		if (out == INTENT_COMMITTED)
-			j->recovery.intents_committed++;
-		else
-			j->recovery.intents_done++;
-	}
-	return OK;
-}
-
 static uint32_t count_texts(const struct bytes *b)
 {
 	uint32_t n = 0;
@@ -126,6 +63,10 @@ void job_recovery_of(struct job *j, const struct manifest *m)
 	r->last_sign_wall_us = j->start.previous_seen_us;
 	r->below_slot = j->start.below_slot;
 	r->below_id = j->start.below_id;
+	r->fell_back = j->start.fell_back;
+	r->rewound = j->start.rewinds;
+	r->bad_id = j->start.bad_id;
+	memcpy(r->bad_why, j->start.bad_why, sizeof r->bad_why);
 	if (!m)
 		return;
 	r->checkpoint = m->id;
@@ -139,9 +80,11 @@ void job_recovery_of(struct job *j, const struct manifest *m)
 static RC own(struct job *j, struct err *e)
 {
 	for (;;) {
-		if (job_check(j, j->start.chosen, e) != OK)
+		if (job_check(j, j->start.chosen, e) != OK || job_promise(j, e) != OK)
 			return e->code;
 		enum rc rc = store_own(j->store, &j->start, e);
+		if (rc == OK)
+			rc = job_fulfil(j, e);
 		if (rc != E_EXISTS)
 			return rc;
 		/* The log moved between the look and the fence: look at what stands there now. */
@@ -149,6 +92,14 @@ static RC own(struct job *j, struct err *e)
 		if (j->start.final)
 			return OK;
 	}
+}
+
+static bool job_commits(const struct plan *p)
+{
+	bool commits = false;
+	for (uint32_t i = 0; i < p->n_stages; i++)
+		commits |= p->stage[i].p.commits;
+	return commits;
 }
 
 static RC job_finished_before(struct job *j, struct err *e)
@@ -188,7 +139,9 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 	char uuid[UUID_TEXT];
 	uuid_make(o->env->rng, uuid);
 	struct store_options so = {
-		.dir = o->dir, .fresh = o->fresh, .retain = o->plan->spec->checkpoint.retain,
+		.dir = o->dir, .fresh = o->fresh, .want = o->want, .falls_back = true,
+		.commits = job_commits(o->plan), .retain = o->plan->spec->checkpoint.retain,
+		.retain_age_us = o->plan->spec->checkpoint.retain_age_us,
 		.job_text = (const char *)o->plan->text.data, .job_len = o->plan->text.len,
 		.new_uuid = uuid, .new_lineage = (uint32_t)rng_next(o->env->rng), .pid = o->pid,
 		.verify = VERIFY_HASHES, .depth = depth, .depth_arg = j};

@@ -32,11 +32,6 @@ static bool asks_audit(const struct spec *s)
 	return s->checkpoint.audit;
 }
 
-static bool asks_age(const struct spec *s)
-{
-	return s->checkpoint.retain_age_us;
-}
-
 static bool asks_sweep(const struct spec *s)
 {
 	return s->limits.sweep_bytes;
@@ -47,7 +42,6 @@ static const struct later later[] = {
 	{"checkpoint", "invariants", asks_invariants, NULL, NULL},
 	{"checkpoint", "on_violation", asks_violation_fails_job, "\"job\"", "checkpoint"},
 	{"checkpoint", "audit", asks_audit, "true", "false"},
-	{"checkpoint", "retain", asks_age, "with an age", "a number"},
 	{"limits", "sweep", asks_sweep, NULL, NULL},
 	{0},
 };

@@ -341,6 +341,7 @@ const struct op_ops file_sink_ops = {
 	.plan = file_sink_plan,
 	.conf_close = file_sink_conf_close,
 	.begin = file_sink_begin,
+	.later = file_sink_later,
 	.open = sink_open,
 	.batch = sink_batch,
 	.event = sink_event,

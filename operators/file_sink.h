@@ -2,6 +2,7 @@
  *   file_sink.c         records in, pieces sealed and prepared
  *   file_sink_plan.c    options and plan
  *   file_sink_begin.c   whether the folder may be used; what a crash left in it (control thread)
+ *   file_sink_later.c   what is committed and later than a checkpoint (control thread)
  *   file_sink_single.c  one file that only ever grows: how far it is written, as state
  *   file_sink_names.c   names of pending and final files
  * What one subtask writes between two barriers is a piece, or several with `roll`: sink_piece.h. */
@@ -28,6 +29,8 @@ struct file_sink_conf {
 #define BUFFER_BYTES (1u << 20)
 #endif
 
+/* op_ops.later */
+RC file_sink_later(const void *conf, struct op_begin *b, struct err *e);
 /* op_ops.begin */
 RC file_sink_begin(const void *conf, struct op_begin *b, struct err *e);
 

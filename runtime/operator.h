@@ -98,6 +98,9 @@ struct op_begin {
 	char says[512];                 /* out: for the recovery report: "words.txt from byte 81,402" */
 };
 
+/* A file that is gone back over goes to <its folder>/OP_ASIDE/<epoch of the new owner>/. */
+#define OP_ASIDE ".superseded"
+
 /* --- running -------------------------------------------------------------------------------- */
 
 struct op_ctx;

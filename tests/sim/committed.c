@@ -121,7 +121,7 @@ void counts_committed(struct counts *r, struct world *w)
 	for (size_t i = 0; i < names.n; i++) {
 		if (is_committed_name(names.name[i]))
 			counts_of_file(r, w, names.name[i]);
-		else if (strcmp(names.name[i], ".weir-pending"))
+		else if (strcmp(names.name[i], ".weir-pending") && strcmp(names.name[i], ".superseded"))
 			world_fail(w, "what is '%s'?", names.name[i]);
 	}
 	fs_names_close(&names);
@@ -255,7 +255,8 @@ static size_t read_live(struct world *w, struct manifest *live)
 		if (slots_read(w->fs, &w->mem, w->dir, slot, &live[n], &e) != OK)
 			world_fail(w, "%s", e.text);
 		bool fence = live[n].slot_kind == SLOT_FENCE;
-		if (!fence && n && !retention_lists(&live[0], slot))
+		if (!fence && n && !retention_lists(&live[0], slot) &&
+		    !slots_has(live[0].quarantined, live[0].n_quarantined, slot))
 			world_fail(w, "manifest/%s is retired and still there", names.name[i]);
 		if (fence)
 			manifest_close(&live[n]);

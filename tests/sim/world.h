@@ -59,6 +59,8 @@ struct world {
 	uint32_t idle[WORLD_TASKS_MAX + 3]; /* idle steps of each actor since anybody was busy */
 	uint64_t wake[WORLD_TASKS_MAX + 3];
 	struct restart_state restarts; /* what the next process's supervisor tells it */
+	struct store_want want;   /* of the next processes: --restore, --rewind */
+	bool rewind;
 	uint64_t fail_allocation; /* of the next process, counted from the plan: that one fails */
 	bool draws_chaining; /* each start draws whether neighbours share a thread; set by world_open */
 	uint32_t n_threads; /* of the running attempt: as the plan places its tasks */

@@ -114,7 +114,7 @@ static inline void make_checkpoint(struct manifest *m, struct mem *mem, uint64_t
 
 static inline struct store_options store_options_of(const char *dir)
 {
-	return (struct store_options){.dir = dir, .commits = true, .retain = 3, .job_text = "{}", .job_len = 2,
-				      .new_uuid = TEST_UUID, .new_lineage = 0xfeed0001, .pid = 4211,
+	return (struct store_options){.dir = dir, .commits = true, .retain = 3, .job_text = "{}",
+				      .job_len = 2, .new_uuid = TEST_UUID, .new_lineage = 0xfeed0001, .pid = 4211,
 				      .verify = VERIFY_HASHES};
 }

@@ -295,7 +295,7 @@ TEST(inv39_later_versions_and_features_are_refused_by_name)
 	EXPECT(strstr(e.text, "feature 17"));
 	err_clear(&e);
 	wrap(&b, 9, "{\"is\":\"fence\"," WHO "\"epoch\":9,\"todo\":{\"kind\":\"dance\"}}", 1,
-	     FEATURE_TODO);
+	     FEATURE_PROMISE);
 	EXPECT(manifest_decode(&m, &mem, 9, b.data, b.len, &e) == E_REFUSED);
 	EXPECT(strstr(e.text, "'dance'"));
 	bytes_close(&b);

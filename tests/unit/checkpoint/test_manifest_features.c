@@ -1,5 +1,5 @@
-/* test_manifest_features.c - the keys that set a required feature: counts, origin, todo, checks. Read
- * back whole, refused when they lie, and absent they change no byte. */
+/* test_manifest_features.c - the keys that set a required feature: counts, origin, todo, checks.
+ * Read back whole, refused when they lie, and absent they change no byte. */
 #include "job.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static void make_full(struct manifest *m, struct mem *mem)
 	m->op[1].out = 7;
 	m->op[1].skipped = 1;
 	m->op[1].keys = 5204;
-	*manifest_add_sum(m, &m->op[1]) = (struct manifest_sum){"n", (__int128)-5 * ((__int128)1 << 70)};
+	*manifest_add_sum(m, &m->op[1]) = (struct manifest_sum){"n", -5 * ((__int128)1 << 70)};
 	*manifest_add_sum(m, &m->op[1]) = (struct manifest_sum){"total", ((__int128)1 << 126) + 3};
 	*manifest_add_edge(m) = (struct manifest_edge){
 		.from = "lines", .to = "count", .sent = {100, 0x8000000000000001},
@@ -29,7 +29,8 @@ static void make_full(struct manifest *m, struct mem *mem)
 	*manifest_add_edge(m) = (struct manifest_edge){
 		.from = "count", .to = "out", .input = 3, .sent = {9, 5}, .received = {8, 0}};
 	*manifest_add_check(m) = (struct manifest_check){"sum(count.n) = records_out(lines)", -1, 1};
-	m->origin = (struct manifest_origin){.lineage = 0xbeef0001, .id = 7, .slot = 9, .claimed = true};
+	m->origin = (struct manifest_origin){.lineage = 0xbeef0001, .id = 7, .slot = 9,
+					     .claimed = true};
 	memcpy(m->origin.uuid, TEST_UUID, UUID_TEXT);
 	m->ledger = (struct manifest_ledger){"feed0001-1.jsonl", 4096, 0x1234};
 	m->accepts = manifest_alloc(m, 2 * sizeof *m->accepts);
@@ -88,7 +89,8 @@ TEST(counts_origin_and_checks_are_read_back_whole)
 	const struct manifest_op *op = manifest_find_op(&r, "count");
 	EXPECT(op->counted && op->in == UINT64_MAX && op->out == 7 && op->skipped == 1);
 	EXPECT(op->keys == 5204 && op->n_sums == 2 && !strcmp(op->sum[1].field, "total"));
-	EXPECT(op->sum[0].sum == (__int128)-5 * ((__int128)1 << 70) && op->sum[1].sum == ((__int128)1 << 126) + 3);
+	EXPECT(op->sum[0].sum == -5 * ((__int128)1 << 70));
+	EXPECT(op->sum[1].sum == ((__int128)1 << 126) + 3);
 	EXPECT(r.op[0].counted && !r.op[0].in && !r.op[0].n_sums);
 	const struct manifest_edge *x = manifest_find_edge(&r, "count", "out", 3);
 	EXPECT(r.n_edges == 2 && x && x->sent.n == 9 && x->sent.hash == 5);
@@ -112,7 +114,7 @@ TEST(each_kind_of_todo_is_read_back_whole)
 	for (enum todo_kind k = TODO_NONE; k < TODO_KINDS; k++) {
 		struct manifest m, r;
 		make_todo(&m, &mem, k);
-		EXPECT(manifest_features(&m) == (k == TODO_NONE ? 0 : FEATURE_TODO));
+		EXPECT(manifest_features(&m) == (k == TODO_NONE ? 0 : FEATURE_PROMISE));
 		expect_fixed_point(&m, &mem, &r);
 		EXPECT(r.todo.kind == k);
 		if (k == TODO_REWIND || k == TODO_FALLBACK) {

@@ -124,7 +124,8 @@ TEST(inv11_names_of_a_lineage_taken_over_are_older_than_all_of_ours)
 	top.accepts = accepts;
 	top.n_accepts = 1;
 	const char *const named[] = {foreign};
-	struct retention_facts f = {.epoch = 5, .attempt = 1, .top = &top, .named = named, .n_named = 1};
+	struct retention_facts f = {.epoch = 5, .attempt = 1, .top = &top, .named = named,
+				    .n_named = 1};
 	EXPECT(retention_part(&f, foreign) == FATE_KEEP);
 	EXPECT(retention_part(&f, stranger) == FATE_KEEP); /* of an epoch we know nothing of */
 	f.n_named = 0;

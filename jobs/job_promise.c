@@ -1,0 +1,178 @@
+/* job_promise.c - going back: what a checkpoint that is left behind had prepared or committed is moved
+ * aside, so that nothing of it is ever output beside what is output instead of it.
+ *
+ *   fallback (inv 16)  pieces that the unusable checkpoint prepared, and its ancestor did not. One
+ *                      that is gone may have been committed: exit 6, nothing is changed
+ *   rewind             the same, and what sinks have committed since; only with --rewind
+ * The fence lists the moves before the first is made (store_plan_moves). */
+#include "jobs/job_in.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct promise {
+	struct job *j;
+	struct manifest list; /* an arena: its todo's moves are what is planned */
+	struct bytes refused; /* what a rewind would move, for people */
+	uint32_t files;       /* committed ones */
+};
+
+static RC add(struct promise *p, const char *from, const char *to, struct err *e)
+{
+	for (uint32_t i = 0; i < p->list.todo.n; i++)
+		if (!strcmp(p->list.todo.move[i].from, from))
+			return OK;
+	struct manifest_move *m = manifest_add_move(&p->list);
+	if (m)
+		*m = (struct manifest_move){manifest_text(&p->list, from), manifest_text(&p->list, to)};
+	return m && m->from && m->to ? OK : ERR(e, E_NO_MEMORY, "no memory for a list of files");
+}
+
+/* The owner that this start will be: its fence's slot. */
+static uint64_t next_epoch(const struct job *j)
+{
+	return store_slot(j->store) + 1;
+}
+
+static bool lists(const struct manifest *m, const char *from)
+{
+	for (uint32_t i = 0; m && i < m->n_intents; i++)
+		if (!strcmp(m->intent[i].from, from))
+			return true;
+	return false;
+}
+
+/* Whether something of this piece can be seen where it is committed. */
+static RC is_committed(const struct promise *p, const struct intent *in, bool *is, struct err *e)
+{
+	struct fs_stat st;
+	struct err why = {OK};
+	enum rc rc = fs_stat(p->j->o.env->fs, in->to, &st, &why);
+	*is = rc == OK && (in->kind == INTENT_RENAME || st.size_bytes > in->offset);
+	return rc == OK || rc == E_NOT_FOUND ? OK : ERR(e, rc, "%s", why.text);
+}
+
+/* Aside, in the folder it would be committed in. */
+static RC add_pending(struct promise *p, const struct intent *in, struct err *e)
+{
+	char folder[INTENT_PATH_MAX], to[INTENT_PATH_MAX];
+	const char *base = strrchr(in->from, '/');
+	fs_dirname(in->to, folder, sizeof folder);
+	int n = snprintf(to, sizeof to, "%s/" OP_ASIDE "/%" PRIu64 "/%s", folder, next_epoch(p->j),
+			 base ? base + 1 : in->from);
+	if (n < 0 || (size_t)n >= sizeof to)
+		return ERR(e, E_INVALID, "the path of '%s' is too long", in->from);
+	return add(p, in->from, to, e);
+}
+
+static RC add_piece(struct promise *p, const struct manifest *m, uint32_t i, struct err *e)
+{
+	struct intent in = intent_of(m, i);
+	struct intent_place here;
+	bool there = false, committed = false;
+	if (lists(p->j->start.chosen, in.from))
+		return OK;
+	if (job_intent_find(p->j, &in, &here, e) != OK || job_sees(p->j, in.from, &there, e) != OK ||
+	    is_committed(p, &in, &committed, e) != OK)
+		return e->code;
+	if (p->j->start.fell_back && (committed || !there))
+		return ERR(e, E_CORRUPT, "%s; nor can weir go back behind checkpoint %" PRIu64 ": it may "
+			   "have been committed, for stage '%s' %s '%s'. Put back what the checkpoint "
+			   "lacks, or go back on purpose with --restore and --rewind",
+			   p->j->start.bad_why, m->id, in.sink, committed ? "has written" : "misses",
+			   committed ? in.to : in.from);
+	return there ? add_pending(p, &in, e) : OK;
+}
+
+/* What could still be committed goes first. */
+static RC add_pieces(struct promise *p, struct err *e)
+{
+	const struct store_start *st = &p->j->start;
+	for (size_t i = 0; i < st->n_passed; i++)
+		for (uint32_t k = 0; k < st->passed[i]->n_intents; k++)
+			if (add_piece(p, st->passed[i], k, e) != OK)
+				return e->code;
+	return OK;
+}
+
+static RC add_later(struct promise *p, const struct plan_stage *st, struct err *e)
+{
+	struct env *env = p->j->o.env;
+	struct op_begin b = {.mem = env->mem, .fs = env->fs, .stage = st->spec->id,
+			     .uuid = p->j->start.uuid, .lineage = p->j->start.lineage,
+			     .epoch = next_epoch(p->j), .rewind_to = p->j->start.chosen->id};
+	if (!st->p.commits)
+		return OK;
+	if (!st->ops->later)
+		return ERR(e, E_REFUSED, "stage '%s': what a %s has written cannot be gone back over",
+			   st->spec->id, st->ops->name);
+	bytes_init(&b.moves, env->mem);
+	enum rc rc = st->ops->later(st->p.conf, &b, e);
+	uint32_t n = 0;
+	for (size_t at = 0; rc == OK && at < b.moves.len; n++) {
+		const char *from = (const char *)b.moves.data + at, *to = from + strlen(from) + 1;
+		const char *base = strrchr(from, '/');
+		rc = add(p, from, to, e);
+		at += strlen(from) + strlen(to) + 2;
+		if (n < 3)
+			bytes_printf(&p->refused, "%s%s", n ? ", " : "", base ? base + 1 : from);
+	}
+	if (n)
+		bytes_printf(&p->refused, "%s (stage '%s', %" PRIu32 " file%s); ", n > 3 ? ", ..." : "",
+			     st->spec->id, n, n == 1 ? "" : "s");
+	p->files += n;
+	bytes_close(&b.moves);
+	return rc == OK ? OK : err_in(e, "stage '%s'", st->spec->id);
+}
+
+static RC check_allowed(const struct promise *p, struct err *e)
+{
+	const struct job *j = p->j;
+	if (j->o.rewind || !p->list.todo.n)
+		return OK;
+	if (p->files)
+		return ERR(e, E_REFUSED, "checkpoint %" PRIu64 " is older than what was committed since: %s"
+			   "--rewind moves that aside, into " OP_ASIDE "/ beside it", j->start.chosen->id,
+			   bytes_text((struct bytes *)&p->refused));
+	return ERR(e, E_REFUSED, "checkpoint %" PRIu64 " is older than one that was published since and "
+		   "prepared %u file%s ('%s', ...): --rewind moves %s aside", j->start.chosen->id,
+		   p->list.todo.n, p->list.todo.n == 1 ? "" : "s", p->list.todo.move[0].from,
+		   p->list.todo.n == 1 ? "it" : "them");
+}
+
+enum rc job_promise(struct job *j, struct err *e)
+{
+	struct promise p = {.j = j};
+	manifest_init(&p.list, j->mem);
+	bytes_init(&p.refused, j->mem);
+	enum rc rc = j->start.rewinds || j->start.fell_back ? add_pieces(&p, e) : OK;
+	for (uint32_t i = 0; rc == OK && j->start.rewinds && i < j->o.plan->n_stages; i++)
+		rc = add_later(&p, &j->o.plan->stage[i], e);
+	if (rc == OK && j->start.rewinds)
+		rc = check_allowed(&p, e);
+	if (rc == OK)
+		rc = store_plan_moves(j->store, p.list.todo.move, p.list.todo.n, e);
+	bytes_close(&p.refused);
+	manifest_close(&p.list);
+	return rc;
+}
+
+enum rc job_fulfil(struct job *j, struct err *e)
+{
+	bool done = false;
+	enum rc rc = OK;
+	while (rc == OK && !done) {
+		rc = store_todo_step(j->store, &done, e);
+		j->recovery.moved += rc == OK && !done;
+	}
+	if (rc != OK || !j->o.log || !(j->start.fell_back || j->start.rewinds || j->recovery.moved))
+		return rc;
+	if (j->start.fell_back)
+		log_line(j->o.log, LOG_WARN, "the newest checkpoint cannot be restored: %s",
+			 j->start.bad_why);
+	if (j->start.chosen)
+		log_line(j->o.log, LOG_WARN, "going back to checkpoint %" PRIu64 "; %" PRIu32 " file%s of "
+			 "later ones moved aside", j->start.chosen->id, j->recovery.moved,
+			 j->recovery.moved == 1 ? "" : "s");
+	return OK;
+}
