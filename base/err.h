@@ -65,9 +65,9 @@ enum rc err_set(struct err *e, enum rc code, const char *fmt, ...)
 /* Puts "context: " before the text that stands in e; returns e's code. */
 enum rc err_in(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Maps errno: ENOSPC, EDQUOT and EFBIG (ulimit -f) to E_NO_SPACE, EMFILE, ENFILE to E_LIMIT, ENOMEM to
- * E_NO_MEMORY, EACCES, EPERM, EROFS to E_PERMISSION, ENOENT to E_NOT_FOUND, EEXIST to E_EXISTS, else
- * E_IO.
+/* Maps errno: ENOSPC, EDQUOT and EFBIG (ulimit -f) to E_NO_SPACE, EMFILE, ENFILE to E_LIMIT, ENOMEM
+ * to E_NO_MEMORY, EACCES, EPERM, EROFS to E_PERMISSION, ENOENT to E_NOT_FOUND, EEXIST to E_EXISTS,
+ * else E_IO.
  * The text is "fmt...: strerror". */
 enum rc err_errno(struct err *e, int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -17,7 +17,7 @@ enum fs_open {
 	FS_READ,           /* an existing file of any kind (see fs_stat.kind); a pipe never hangs */
 	FS_CREATE,         /* O_CREAT|O_EXCL|O_RDWR, mode 0644: E_EXISTS when the name is taken */
 	FS_CREATE_PRIVATE, /* the same with mode 0600 */
-	FS_WRITE,          /* an existing file, read and written in place: E_NOT_FOUND when it is gone */
+	FS_WRITE,          /* an existing file, read and written in place: or E_NOT_FOUND */
 };
 
 enum fs_kind { FS_FILE, FS_DIR, FS_OTHER };
@@ -72,8 +72,8 @@ struct fs {
 RC fs_pread(struct fs *fs, int fd, void *to, size_t len, uint64_t off, size_t *got, struct err *e);
 RC fs_open(struct fs *fs, const char *path, enum fs_open how, int *fd, struct err *e);
 RC fs_pwrite(struct fs *fs, int fd, const void *from, size_t len, uint64_t off, struct err *e);
-/* Cuts the file's end off, for good once it is synced; a handle that writes. E_INVALID when the file
- * is shorter: nothing is ever made longer by this. */
+/* Cuts the file's end off, for good once it is synced; a handle that writes. E_INVALID when it is
+ * shorter: nothing is ever made longer by this. */
 RC fs_truncate(struct fs *fs, int fd, uint64_t size_bytes, struct err *e);
 /* fdatasync. A sync that failed is never retried: abandon the file (inv 32). */
 RC fs_sync(struct fs *fs, int fd, struct err *e);
@@ -82,7 +82,7 @@ RC fs_close(struct fs *fs, int *fd, struct err *e);
 RC fs_fstat(struct fs *fs, int fd, struct fs_stat *st, struct err *e);
 /* Follows symbolic links. E_NOT_FOUND when it is not there. */
 RC fs_stat(struct fs *fs, const char *path, struct fs_stat *st, struct err *e);
-/* E_EXISTS when `to` is taken; E_UNREACHABLE when it is on another file system, and nothing was done.
+/* E_EXISTS when `to` is taken; E_UNREACHABLE when it is on another file system: nothing was done.
  * On any other error the outcome is unknown: stat both (section 7). */
 RC fs_link(struct fs *fs, const char *from, const char *to, struct err *e);
 /* rename without replacing (RENAME_NOREPLACE): E_EXISTS when `to` is taken, E_NOT_FOUND when `from`

@@ -1,4 +1,4 @@
-/* intent.c - see intent.h: how one is packed and named, and a rename. Appending: intent_append.c. */
+/* intent.c - see intent.h: how one is packed and named, and renames. Appends: intent_append.c. */
 #include "checkpoint/intent_parts.h"
 
 #include "base/hash.h"

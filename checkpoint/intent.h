@@ -52,8 +52,8 @@ RC intent_folder_gone(const struct intent *in, const char *dir, struct err *e);
 
 /* Whether a file of size_bytes (0 where gone) is one that weir wrote from byte `first` to at most
  * `end`; else E_REFUSED, with the cure. */
-RC intent_length_fits(const char *path, bool gone, uint64_t size_bytes, uint64_t first, uint64_t end,
-		      struct err *e);
+RC intent_length_fits(const char *path, bool gone, uint64_t size_bytes, uint64_t first,
+		      uint64_t end, struct err *e);
 
 /* How far the settling of one intent has come. Zeroed: not begun. */
 struct intent_work {
@@ -64,10 +64,10 @@ struct intent_work {
 };
 
 /* One bounded piece of the work; *done: w->out says how it came out. On an error the work is over
- * too: it may be begun again from the start. Nothing to close after *done or an error; whoever stops
- * in between closes. E_CORRUPT when from or to is not what was prepared. Syncs what it touched: the
- * file, the directory of `to` and that of `from`. Threads: the durability lane or, at a start, the
- * control thread. */
+ * too: it may be begun again from the start. Nothing to close after *done or an error; whoever
+ * stops in between closes. E_CORRUPT when from or to is not what was prepared. Syncs what it
+ * touched: the file, the directory of `to` and that of `from`. Threads: the durability lane, or at
+ * a start the control thread. */
 RC intent_step(struct fs *fs, const struct intent *in, struct intent_work *w, bool *done,
 	       struct err *e);
 void intent_work_close(struct fs *fs, struct intent_work *w); /* legal on the empty value */

@@ -10,8 +10,8 @@
  * all again. */
 enum { LOOK, VERIFY, COPY, SYNC, DROP, PROVE };
 
-RC intent_length_fits(const char *path, bool gone, uint64_t size_bytes, uint64_t first, uint64_t end,
-		      struct err *e)
+RC intent_length_fits(const char *path, bool gone, uint64_t size_bytes, uint64_t first,
+		      uint64_t end, struct err *e)
 {
 	unsigned long long size = size_bytes, least = first, most = end;
 	if (gone && first)
@@ -21,12 +21,12 @@ RC intent_length_fits(const char *path, bool gone, uint64_t size_bytes, uint64_t
 			   path, least);
 	if (size_bytes < first)
 		return ERR(e, E_REFUSED,
-			   "%s has %llu bytes, and weir has committed %llu to it: somebody cut it; put back what "
-			   "was cut off", path, size, least);
+			   "%s has %llu bytes, and weir has committed %llu to it: somebody cut it; put back "
+			   "what was cut off", path, size, least);
 	if (size_bytes > end)
 		return ERR(e, E_REFUSED,
-			   "%s has %llu bytes, and weir wrote at most %llu of them: somebody else wrote to it; cut "
-			   "it to what is weir's (truncate -s %llu) or move it away",
+			   "%s has %llu bytes, and weir wrote at most %llu of them: somebody else wrote to it; "
+			   "cut it to what is weir's (truncate -s %llu) or move it away",
 			   path, size, most, most);
 	return OK;
 }
@@ -111,8 +111,8 @@ static RC sum_begin(struct fs *fs, struct intent_work *w, struct err *e)
 }
 
 /* One step of reading; then `next`, if the content is what was prepared. */
-static RC append_read(struct fs *fs, const struct intent *in, struct intent_work *w, const char *path,
-		      uint64_t first, int next, struct err *e)
+static RC append_read(struct fs *fs, const struct intent *in, struct intent_work *w,
+		      const char *path, uint64_t first, int next, struct err *e)
 {
 	uint8_t *data = NULL;
 	if (!w->sum && sum_begin(fs, w, e) != OK)
@@ -196,8 +196,8 @@ static RC append_drop(struct fs *fs, const struct intent *in, bool *done, struct
 	return intent_sync_dirs(fs, in, e);
 }
 
-enum rc intent_append_step(struct fs *fs, const struct intent *in, struct intent_work *w, bool *done,
-		      struct err *e)
+enum rc intent_append_step(struct fs *fs, const struct intent *in, struct intent_work *w,
+			   bool *done, struct err *e)
 {
 	switch (w->phase) {
 	case LOOK:

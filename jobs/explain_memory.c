@@ -61,7 +61,9 @@ void explain_memory_put(const struct plan *p, struct bytes *to)
 	for (uint32_t i = 0; i < p->n_stages; i++) {
 		const struct plan_stage *st = &p->stage[i];
 		if (st->p.keyed && st->p.key.n)
-			bytes_printf(to, "\n             and in '%s' about %u bytes a key%s; twice that while its table grows",
+			bytes_printf(to,
+				     "\n             and in '%s' about %u bytes a key%s; twice that while "
+				     "its table grows",
 				     st->spec->id, plan_key_bytes(st),
 				     st->shape.form == KEY_BYTES ? ", more for text beyond 12" : "");
 	}

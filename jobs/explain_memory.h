@@ -13,7 +13,7 @@ struct plan_memory {
 /* Chunks of snapshot buffers that each keyed subtask may have. */
 uint32_t plan_chunk_budget(const struct plan *p);
 void plan_memory(const struct plan *p, struct plan_memory *m);
-/* Of a stage's table for each key, beside the text of long ones: about, and while it grows twice. */
+/* Of a stage's table for each key, beside the text of long ones: about; twice while it grows. */
 uint32_t plan_key_bytes(const struct plan_stage *st);
 
 void explain_memory_put(const struct plan *p, struct bytes *to);

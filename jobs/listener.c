@@ -147,7 +147,7 @@ static void on_timer(void *arg)
 
 /* ---- the queue ---- */
 
-/* Takes *text. Started from the loop's next turn: who tells may stand in the middle of something. */
+/* Takes *text. Started in the loop's next turn: who tells may stand in the middle of something. */
 static void put(struct listener *l, enum listen_kind kind, struct bytes *text)
 {
 	if (!bytes_ok(text) || text->len > LISTENER_FACTS) {

@@ -3,8 +3,8 @@
  * file_sink_plan.c.
  * Why two buffers: while the bytes lane writes one, the task fills the other; when both are out,
  * the task takes no input. What was written since the last barrier is one piece (sink_piece.h), or
- * with `roll` several; at the barrier the last one is sealed, and all are named in intents when they
- * are synced: committing is not this file's work (inv 17). */
+ * with `roll` several; at the barrier the last one is sealed, and all are named in intents when
+ * they are synced: committing is not this file's work (inv 17). */
 #include "operators/file_sink.h"
 
 #include "base/check.h"
@@ -139,7 +139,7 @@ static bool piece_begin(struct file_sink *s, struct op_ctx *ctx)
 	return true;
 }
 
-/* The open piece is complete: what of it stands in a buffer follows the rest, then comes its end. */
+/* The open piece is complete: what of it stands in a buffer follows the rest, then its end. */
 static void piece_seal(struct file_sink *s, struct op_ctx *ctx)
 {
 	struct piece *p = s->open;

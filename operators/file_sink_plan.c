@@ -17,8 +17,8 @@ const struct opt_def file_sink_opts[] = {
 	 .help = "csv, with a header line (the default); jsonl: an object a line; text: one string "
 		 "field, a line a record"},
 	{"files", OPT_STRING, .one_of = "rolling single",
-	 .help = "rolling: one file a subtask and checkpoint, or more with roll (the default); single: one "
-		 "file that grows with each checkpoint"},
+	 .help = "rolling: one file a subtask and checkpoint, or more with roll (the default); single: "
+		 "one file that grows with each checkpoint"},
 	{"roll", OPT_OBJECT,
 	 .help = "{\"size\": \"64MB\"}: a file that has so much is followed by another one"},
 	{0},

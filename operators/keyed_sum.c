@@ -30,8 +30,8 @@ static const struct opt_def keyed_sum_opts[] = {
 	{"keep", OPT_STRING | OPT_LIST,
 	 .help = "update: fields that go with each record, behind the sum"},
 	{"emit", OPT_STRING | OPT_OBJECT, .one_of = "update end",
-	 .help = "update: a record for each input; end: one for each key at the end; {\"every\": \"1s\"}: "
-		 "one for each key that changed, so often"},
+	 .help = "update: a record for each input; end: one for each key at the end; "
+		 "{\"every\": \"1s\"}: one for each key that changed, so often"},
 	{0},
 };
 

@@ -2,8 +2,8 @@
  * with `roll` some of them.
  *
  *   pending   <folder>/.weir-pending/<uuid>/<epoch>-<attempt>-<stage>-<subtask>-<counter>.csv
- *   final     <path>/part-<lineage>-<checkpoint>-<epoch>-<subtask>-<part>.csv; or, of a single file,
- *             a place in it
+ *   final     <path>/part-<lineage>-<checkpoint>-<epoch>-<subtask>-<part>.csv; or, of a single
+ *             file, a place in it
  *
  *   OPEN --first write--> written by the bytes lane --barrier or size: piece_seal--> SEALED --its
  *   tail job, then its sync job (file, close, directory)--> SYNCED --committed()--> freed

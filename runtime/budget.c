@@ -33,7 +33,7 @@ uint64_t budget_wake_at(const struct budget *b)
 {
 	if (!b->rate_bytes || b->tokens >= 0)
 		return 0;
-	unsigned __int128 wait = ((unsigned __int128)(uint64_t)-b->tokens * SECOND + b->rate_bytes - 1) /
-				 b->rate_bytes;
+	unsigned __int128 debt = (unsigned __int128)(uint64_t)-b->tokens * SECOND;
+	unsigned __int128 wait = (debt + b->rate_bytes - 1) / b->rate_bytes;
 	return wait > UINT64_MAX - b->last_us ? UINT64_MAX : b->last_us + (uint64_t)wait;
 }

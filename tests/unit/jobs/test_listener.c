@@ -24,7 +24,8 @@ static void on_idle(void *arg)
 }
 
 /* Each program is a script for /bin/sh; "$1" is a file of the test's. */
-static void world_open(struct world *w, const char *complete, const char *aborted, uint64_t limit_us)
+static void world_open(struct world *w, const char *complete, const char *aborted,
+		       uint64_t limit_us)
 {
 	struct err e = {0};
 	struct bytes text;
@@ -132,7 +133,8 @@ TEST(a_completed_checkpoint_is_told_when_it_is_committed_and_each_once_in_order)
 	listener_restored(w.l, &rec, 3);
 	run(&w);
 	heard(&w, text);
-	const char *want[] = {"{\"event\":\"completed\",\"job\":\"j\",\"dir\":\"the/dir\",\"checkpoint\":7,",
+	const char *want[] = {"{\"event\":\"completed\",\"job\":\"j\",\"dir\":\"the/dir\",",
+			      "\"checkpoint\":7,",
 			      "\"checkpoint\":8,", "\"event\":\"aborted\"", "\"checkpoint\":9,",
 			      "\"kind\":\"manual\"", "\"error\":\"no \\\"space\\\"\"",
 			      "\"event\":\"restored\"", "\"checkpoint\":6,\"attempt\":2"};

@@ -261,7 +261,8 @@ TEST(options_that_make_no_sense_are_named)
 		{"{\"path\":\"a\",\"roll\":\"1MB\"}", "roll"},
 		{"{\"path\":\"a\",\"roll\":{}}", "size"},
 		{"{\"path\":\"a\",\"roll\":{\"size\":\"9B\"}}", "size"},
-		{"{\"path\":\"a\",\"roll\":{\"size\":\"1MB\"},\"files\":\"single\"}", "'roll' splits files"},
+		{"{\"path\":\"a\",\"roll\":{\"size\":\"1MB\"},\"files\":\"single\"}",
+		 "'roll' splits files"},
 		{"{\"path\":\"a\",\"format\":\"text\"}",
 		 "text needs one string field; it gets: n int64, s string"},
 	};

@@ -1,5 +1,5 @@
-/* test_keyed_sum_every.c - sums that are emitted now and then: each key that changed, once, with its
- * newest sum; nothing is pending in a checkpoint, nothing is lost at the end. */
+/* test_keyed_sum_every.c - sums that are emitted now and then: each key that changed, once, with
+ * its newest sum; nothing is pending in a checkpoint, nothing is lost at the end. */
 #include "base/rng.h"
 #include "operators/operators.h"
 #include "tests/lib/task_driver.h"
@@ -87,7 +87,8 @@ TEST(one_sum_of_everything_and_sums_that_may_be_null)
 TEST(a_skipped_record_changes_nothing_that_is_emitted)
 {
 	struct drive d;
-	sum_open(&d, "{\"key\":\"w\",\"value\":\"x\",\"on_error\":\"skip\",\"emit\":{\"every\":\"50ms\"}}",
+	sum_open(&d,
+		 "{\"key\":\"w\",\"value\":\"x\",\"on_error\":\"skip\",\"emit\":{\"every\":\"50ms\"}}",
 		 "w int64, x int64");
 	EXPECT_OK(drive_start(&d, 1, NULL), &d.e);
 	drive_route(&d, rows_batch(d.pool, &d.in[0], "1|9223372036854775807", "1|1", "2|5", "1|-7"));
