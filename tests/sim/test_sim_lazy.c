@@ -93,7 +93,7 @@ TEST(inv28_inv33_output_is_exact_however_often_loading_is_cut_short)
 	printf("%" PRIu64 " jobs, %" PRIu64 " crashes, %" PRIu64 " of them while state was loaded; "
 	       "%" PRIu64 " lazy starts, %" PRIu64 " stops\n",
 	       t.runs, t.crashes, t.crashes_loading, t.lazy, t.stops);
-	EXPECT(t.lazy > SEEDS / 4 && t.crashes_loading > 0);
+	EXPECT(t.lazy > SEEDS / 8 && t.crashes_loading > 4);
 }
 
 int main(void)

@@ -15,6 +15,9 @@ enum { ACTOR_BYTES, ACTOR_DURABILITY, ACTOR_CONTROL, ACTORS_MORE };
  * nothing does the clock jump, or is it a deadlock. */
 #define ROUNDS_IDLE 1
 #define ROUNDS_DEAD 12
+/* Nor does it jump this far sooner: a checkpoint's timeout is no way to go on, while a letter that
+ * answers one is still on its way. */
+#define FAR_US 1000000
 
 void world_fail(const struct world *w, const char *fmt, ...)
 {
@@ -339,6 +342,8 @@ static void pass_time(struct world *w)
 				   job_state_name(job_state(w->job)));
 		return;
 	}
+	if (at > w->clock.now_us + FAR_US && least_idle(w) < ROUNDS_DEAD)
+		return;
 	if (at > w->clock.now_us)
 		w->clock.now_us = at;
 	memset(w->idle, 0, sizeof w->idle);
