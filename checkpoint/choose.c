@@ -131,9 +131,12 @@ static enum rc resume_fallback(struct store *s, bool *goes_on, struct store_star
 		*goes_on = false;
 		return OK;
 	}
-	return ERR(e, E_CORRUPT, "%s%sthe checkpoint in slot %" PRIu64 " may have been committed, for "
-		   "'%s' is gone, and it cannot be restored: put back what it lacks, or go back behind it with "
-		   "--restore and --rewind", why.text, why.text[0] ? "; " : "", t->slot, at.first_gone);
+	return ERR(
+		e, E_CORRUPT,
+		"%s%sthe checkpoint in slot %" PRIu64 " may have been committed, for "
+		"'%s' is gone, and it cannot be restored: put back what it lacks, or go back "
+		"behind it with --restore and --rewind",
+		why.text, why.text[0] ? "; " : "", t->slot, at.first_gone);
 }
 
 static enum rc choose_newest(struct store *s, struct store_start *out, struct err *e)

@@ -201,8 +201,9 @@ static void note_publish_failed(struct coordinator *co, uint64_t id, const struc
 		co->stats.dropped_messages++;
 }
 
-/* The cut is whole and says what its user says it must not: nothing failed but the checkpoint, so no
- * limit of failures is used up. Where one more try would say the same for ever the attempt ends. */
+/* The cut is whole and says what its user says it must not: nothing failed but the checkpoint, so
+ * no limit of failures is used up. Where one more try would say the same for ever the attempt
+ * ends. */
 static void note_violated(struct coordinator *co, uint64_t id, const struct err *error)
 {
 	struct inflight *p = inflight_find(&co->table, id, IN(INFLIGHT_PUBLISHING));

@@ -40,8 +40,8 @@ static bool may_pass_unread(const struct store *s)
 
 /* Finds the newest manifest. One that is there and cannot be read is an error for a job with a
  * committing sink: what it prepared is not known, and may have been committed (inv 16). Without
- * such a sink the newest readable one stands in for it; so it does with fresh, where the line ends here
- * and it serves for the job's identity only. */
+ * such a sink the newest readable one stands in for it; so it does with fresh, where the line ends
+ * here and it serves for the job's identity only. */
 static enum rc read_top(struct store *s, struct err *e)
 {
 	struct err first = {OK};

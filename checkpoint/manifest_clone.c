@@ -1,5 +1,5 @@
-/* manifest_clone.c - a manifest of one's own, for who outlives the one it has: encoded and decoded, so
- * that it holds exactly what a file would. */
+/* manifest_clone.c - a manifest of one's own, for who outlives the one it has: encoded and decoded,
+ * so that it holds exactly what a file would. */
 #include "checkpoint/manifest.h"
 
 RC manifest_clone(struct manifest *to, const struct manifest *from, struct mem *mem, struct err *e)

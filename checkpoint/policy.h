@@ -56,7 +56,7 @@ struct policy_answer {
 struct policy {
 	struct policy_config c;
 	uint64_t due_us;           /* by time; UINT64_MAX: not yet, or never */
-	uint64_t total_us, last_total_us; /* from trigger to durable: smoothed, and the newest; 0: none */
+	uint64_t total_us, last_total_us; /* trigger to durable: smoothed, and the newest; 0: none */
 	uint64_t skipped;          /* of this row */
 	uint64_t delayed_us;       /* since when; 0: it is not */
 	uint64_t looked_us, looked_records; /* at the last look: the rate */

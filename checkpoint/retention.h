@@ -17,7 +17,8 @@ bool slots_has(const uint64_t *slot, uint32_t n, uint64_t wanted);
 bool retention_lists(const struct manifest *top, uint64_t slot);
 
 /* How much is kept: so many checkpoints, and beyond them those younger than age_us, by the wall
- * clock (0: none). The age only ever keeps more: a clock that jumps loses nothing below the count. */
+ * clock (0: none). The age only ever keeps more: a clock that jumps loses nothing below the
+ * count. */
 struct retention {
 	uint32_t count; /* the newest included; at least 1 */
 	uint64_t age_us;

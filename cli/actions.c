@@ -26,7 +26,8 @@ static const struct arg_def savepoint_options[] = {
 static const struct arg_def stop_options[] = {
 	{"--savepoint", ARG_FLAG, NULL, "keep the state it stops with as a savepoint"},
 	{"--name", ARG_TEXT, "NAME", "of the savepoint"},
-	{"--drain", ARG_FLAG, NULL, "end the input first: what waits for that comes out, and it FINISHES"},
+	{"--drain", ARG_FLAG, NULL,
+	 "end the input first: what waits for that comes out, and it FINISHES"},
 	REMOTE_OPTIONS,
 	{0},
 };

@@ -1,7 +1,7 @@
 /* ask.h - what somebody outside may ask of a running job, as one value: a checkpoint, a savepoint,
  * a stop, that a checkpoint is kept, that what nobody needs goes.
- * Why one type: it passes unchanged from a command line or a request through server, wire, drive and
- * job, so another wish is a field here and not a function in each of them.
+ * Why one type: it passes unchanged from a command line or a request through server, wire, drive
+ * and job, so another wish is a field here and not a function in each of them.
  * Pure. */
 #pragma once
 #include "base/err.h"

@@ -99,7 +99,8 @@ void attempt_step(struct attempt *a, uint64_t now_us, uint64_t *wake_at_us);
 
 #define ATTEMPT_OWN_NAME "*" /* of a savepoint: named by its checkpoint's number */
 
-/* A checkpoint and then the end, as `how` says (NULL: a plain one); a second call changes nothing. */
+/* A checkpoint and then the end, as `how` says (NULL: a plain one); a second call changes
+ * nothing. */
 void attempt_stop(struct attempt *a, const struct job_ask *how, uint64_t now_us);
 /* A checkpoint, begun with the next step; `answered` tells later what became of it, or the attempt
  * ends without a word. E_REFUSED: it is ending. */

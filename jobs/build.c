@@ -113,7 +113,8 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 		.wants_changed = cp->trigger.bytes || cp->trigger.when,
 		.epoch = a->c.epoch, .attempt = a->c.attempt,
 		.after_id = a->base ? a->base->m.id : 0, .lineage = a->c.lineage,
-		.uuid = a->c.uuid, .chunk_budget = plan_chunk_budget(a->c.plan), .mem = a->mem, .io = a->c.io,
+		.uuid = a->c.uuid, .chunk_budget = plan_chunk_budget(a->c.plan), .mem = a->mem,
+		.io = a->c.io,
 		.packing = a->packing, .control = a->c.control, .clock = a->c.env->clock,
 		.waker = &a->group[p->thread[st->first_task + i]].waker,
 	};

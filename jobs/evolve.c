@@ -13,7 +13,8 @@ const char *fate_name(enum fate_of_state f)
 
 /* ---- does it fit ---- */
 
-static void misfit(struct evolve_row *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void misfit(struct evolve_row *r, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 static void misfit(struct evolve_row *r, const char *fmt, ...)
 {
 	size_t n = r->fate == STATE_MISFIT ? strlen(r->why) : 0;
@@ -82,7 +83,8 @@ static void count_ref(struct evolve_row *r, const struct section_ref *ref, uint8
 	r->files++;
 }
 
-/* Older checkpoints say only how many keys the whole job had: known of the one stage that has any. */
+/* Older checkpoints say only how many keys the whole job had: known of the one stage that has
+ * any. */
 static bool known_keys(const struct manifest *m, const struct manifest_op *op, uint64_t *keys)
 {
 	uint32_t keyed = 0;

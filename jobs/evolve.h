@@ -1,5 +1,6 @@
-/* evolve.h - what becomes of each stage's state when a checkpoint meets a job that was changed since:
- * restored, dropped, begun from nothing, or not fitting. One table that a start obeys, `weir explain
+/* evolve.h - what becomes of each stage's state when a checkpoint meets a job that was changed
+ * since: restored, dropped, begun from nothing, or not fitting. One table that a start obeys, `weir
+ * explain
  * --against` prints and a refusal quotes.
  * Pure: manifest and plan in, rows out. */
 #pragma once
@@ -32,8 +33,8 @@ struct evolution {
 	struct mem *mem;
 };
 
-/* drops: ids of stages whose state is not wanted. E_INVALID: one that the checkpoint has no state of
- * (the text names those it has); E_NO_MEMORY. */
+/* drops: ids of stages whose state is not wanted. E_INVALID: one that the checkpoint has no state
+ * of (the text names those it has); E_NO_MEMORY. */
 RC evolve(struct evolution *ev, const struct plan *p, const struct manifest *m,
 	  const char *const *drops, uint32_t n_drops, struct mem *mem, struct err *e);
 void evolution_close(struct evolution *ev); /* legal on the empty value */
@@ -42,11 +43,11 @@ RC evolution_check(const struct evolution *ev, const struct manifest *m, struct 
 
 /* figures.keys of a manifest without some stages, where it is not known how many were theirs. */
 #define EVOLVE_KEYS_UNKNOWN UINT64_MAX
-/* `from` as it would be without the state of these stages: what their start goes on from. Its intents
- * stay: what was prepared is settled whoever keeps its state. to is closed on error. */
+/* `from` as it would be without the state of these stages: what their start goes on from. Its
+ * intents stay: what was prepared is settled whoever keeps its state. to is closed on error. */
 RC evolve_without(struct manifest *to, const struct manifest *from, const char *const *drops,
 		  uint32_t n_drops, struct mem *mem, struct err *e);
 
-/* About how long it takes to make tables of all that is restored, on so many threads. By rates measured once on
- * one machine: to tell milliseconds from minutes. */
+/* About how long it takes to make tables of all that is restored, on so many threads. By rates
+ * measured once on one machine: to tell milliseconds from minutes. */
 uint64_t evolve_estimate_us(const struct evolution *ev, uint32_t threads);

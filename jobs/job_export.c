@@ -5,8 +5,9 @@
  *                                              ^        | the attempt ends: dropped, begun anew
  *                                              +────────+
  *
- * Between the end of the last attempt and STOPPED or FINISHED the job is EXPORTING. What is owed when
- * the process dies is owed by the next: its checkpoint is the newest or pinned, and has a name. */
+ * Between the end of the last attempt and STOPPED or FINISHED the job is EXPORTING. What is owed
+ * when the process dies is owed by the next: its checkpoint is the newest or pinned, and has a
+ * name. */
 #include "jobs/job_in.h"
 
 #include "jobs/attempt_in.h"
@@ -68,8 +69,10 @@ static void forget_first(struct job *j)
 static void give_up_first(struct job *j, const struct err *why)
 {
 	struct err e = {0};
-	ERR(&e, why->code, "savepoint '%s' is checkpoint %" PRIu64 ", which is kept, but its files could "
-	    "not be made; the next start tries again: %s", j->owed->m.name, j->owed->m.id, why->text);
+	ERR(&e, why->code,
+	    "savepoint '%s' is checkpoint %" PRIu64 ", which is kept, but its files could "
+	    "not be made; the next start tries again: %s",
+	    j->owed->m.name, j->owed->m.id, why->text);
 	if (j->o.log)
 		log_line(j->o.log, LOG_WARN, "%s", e.text);
 	j->savepoint_error = e;

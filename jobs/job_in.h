@@ -94,7 +94,8 @@ void job_heard_answer(void *job, uint64_t request, const struct checkpoint_recor
 void job_answer_all(struct job *j, const struct err *why);
 
 /* job_drop.c */
-/* What an attempt goes on from when the checkpoint is *m (NULL: from nothing): itself, or j->kept. */
+/* What an attempt goes on from when the checkpoint is *m (NULL: from nothing): itself, or
+ * j->kept. */
 enum rc job_keep(struct job *j, const struct manifest **m, struct err *e);
 void job_forget_kept(struct job *j);
 /* About how long its tables take; 0: nothing to restore, or no memory to tell. */

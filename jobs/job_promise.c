@@ -1,5 +1,5 @@
-/* job_promise.c - going back: what a checkpoint that is left behind had prepared or committed is moved
- * aside, so that nothing of it is ever output beside what is output instead of it.
+/* job_promise.c - going back: what a checkpoint that is left behind had prepared or committed is
+ * moved aside, so that nothing of it is ever output beside what is output instead of it.
  *
  *   fallback (inv 16)  pieces that the unusable checkpoint prepared, and its ancestor did not. One
  *                      that is gone may have been committed: exit 6, nothing is changed
@@ -134,10 +134,11 @@ static RC check_allowed(const struct promise *p, struct err *e)
 		return ERR(e, E_REFUSED, "checkpoint %" PRIu64 " is older than what was committed since: %s"
 			   "--rewind moves that aside, into " OP_ASIDE "/ beside it", j->start.chosen->id,
 			   bytes_text((struct bytes *)&p->refused));
-	return ERR(e, E_REFUSED, "checkpoint %" PRIu64 " is older than one that was published since and "
-		   "prepared %u file%s ('%s', ...): --rewind moves %s aside", j->start.chosen->id,
-		   p->list.todo.n, p->list.todo.n == 1 ? "" : "s", p->list.todo.move[0].from,
-		   p->list.todo.n == 1 ? "it" : "them");
+	return ERR(e, E_REFUSED,
+		   "checkpoint %" PRIu64 " is older than one that was published since and "
+		   "prepared %u file%s ('%s', ...): --rewind moves %s aside",
+		   j->start.chosen->id, p->list.todo.n, p->list.todo.n == 1 ? "" : "s",
+		   p->list.todo.move[0].from, p->list.todo.n == 1 ? "it" : "them");
 }
 
 enum rc job_promise(struct job *j, struct err *e)

@@ -24,8 +24,10 @@ static RC name_is_free(const struct job *j, const char *name, struct err *e)
 		return e->code;
 	for (uint32_t i = 0; i < j->n_asked; i++)
 		there |= !strcmp(j->asked[i].name, name);
-	return there ? ERR(e, E_EXISTS, "there is a savepoint '%s' already: take another name, or remove "
-				   "'%s/" SAVEPOINTS "/%s'", name, j->o.dir, name)
+	return there ? ERR(e, E_EXISTS,
+			   "there is a savepoint '%s' already: take another name, or remove "
+			   "'%s/" SAVEPOINTS "/%s'",
+			   name, j->o.dir, name)
 		     : OK;
 }
 

@@ -1,5 +1,5 @@
-/* job_settle.c - what a checkpoint's sinks had prepared, committed at a start before any task exists
- * (inv 17). See job.h. */
+/* job_settle.c - what a checkpoint's sinks had prepared, committed at a start before any task
+ * exists (inv 17). See job.h. */
 #include "jobs/job_in.h"
 
 #include <inttypes.h>

@@ -43,12 +43,17 @@ struct spec_stage {
 	bool ok;              /* id, type, options and inputs are sound; its inputs' may not be */
 };
 
-enum spec_restore { SPEC_RESTORE_AUTO, SPEC_RESTORE_EAGER, SPEC_RESTORE_PARALLEL, SPEC_RESTORE_LAZY };
+enum spec_restore {
+	SPEC_RESTORE_AUTO,
+	SPEC_RESTORE_EAGER,
+	SPEC_RESTORE_PARALLEL,
+	SPEC_RESTORE_LAZY,
+};
 
 /* The block `checkpoint`. */
 struct spec_checkpoint {
-	/* When one begins: the first of these that says so. Nothing but at start, at stop and at the end
-	 * when all are 0. */
+	/* When one begins: the first of these that says so. Nothing but at start, at stop and at the
+	 * end when all are 0. */
 	uint64_t interval_us;    /* 0: not by time, or is_auto */
 	bool is_auto;            /* the interval follows the measured cost, within max_replay_us */
 	uint64_t max_replay_us;  /* with is_auto: how much of the stream a crash may repeat */

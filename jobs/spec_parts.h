@@ -1,7 +1,8 @@
 /* spec_parts.h - the steps of spec_parse, one file each; jobs/spec*.c and config.c only.
  * set: arguments over the text; defaults (config.c); expand: ${...}; then the blocks
  * (spec_blocks.c: spec_checkpoint.c, spec_restart.c, spec_limits.c, spec_later.c), the stages one
- * by one (spec_stage.c), and how they read each other (spec_graph.c). Faults go to ds; the steps return false only without memory. */
+ * by one (spec_stage.c), and how they read each other (spec_graph.c). Faults go to ds; the steps
+ * return false only without memory. */
 #pragma once
 #include "jobs/spec.h"
 

@@ -1,7 +1,7 @@
 /* kernels_concat.c - texts put one behind the other: concat(...) and ||.
- * In three passes over the rows: lengths; bytes, one row's behind the other's in one buffer, 32 at a
- * time and more than there are, which the next ones overwrite; views. So no branch asks how long a
- * text is: lengths come in any order. */
+ * In three passes over the rows: lengths; bytes, one row's behind the other's in one buffer, 32 at
+ * a time and more than there are, which the next ones overwrite; views. So no branch asks how long
+ * a text is: lengths come in any order. */
 #include "operators/kernels.h"
 #include "operators/simd.h"
 

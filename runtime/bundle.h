@@ -23,8 +23,8 @@ RC bundle_open(struct bundle **b, const struct bundle_options *o, const struct m
 RC bundle_step(struct bundle *b, struct ioqueue *io, bool *done, struct err *e);
 /* fsync and close. */
 RC bundle_seal(struct bundle *b, struct err *e);
-/* What `from` says, over the new file: of kind savepoint, with nothing prepared, nothing retained and
- * no parent. Slot, epoch, id and name are its own still. Borrowed from b. */
+/* What `from` says, over the new file: of kind savepoint, with nothing prepared, nothing retained
+ * and no parent. Slot, epoch, id and name are its own still. Borrowed from b. */
 struct manifest *bundle_manifest(struct bundle *b);
 void bundle_close(struct bundle *b); /* legal on NULL */
 

@@ -1,6 +1,6 @@
 /* solo.h - the one job of `weir run` behind the protocol of a server (docs/REST.md), on a socket in
- * its directory: show, events, checkpoints, and what a job itself is asked (jobs/ask.h); whatever needs a
- * server is refused and says so.
+ * its directory: show, events, checkpoints, and what a job itself is asked (jobs/ask.h); whatever
+ * needs a server is refused and says so.
  * Threads: the loop's. */
 #pragma once
 #include "base/env.h"

@@ -1,6 +1,6 @@
 /* look_alike.h - the first look that takes every row alike: while a table grows or fills, or many
- * of its entries are to be marked. No branch depends on what was found, so none is guessed wrong and no
- * row waits for another's memory. Part of upsert.c. */
+ * of its entries are to be marked. No branch depends on what was found, so none is guessed wrong
+ * and no row waits for another's memory. Part of upsert.c. */
 #pragma once
 #include "state/looks.h"
 

@@ -1,5 +1,5 @@
-/* totals.c - sums over a whole state, kept by difference: a check at a checkpoint asks for them, and
- * a walk over ten million keys between two records is what snapshots are made to avoid.
+/* totals.c - sums over a whole state, kept by difference: a check at a checkpoint asks for them,
+ * and a walk over ten million keys between two records is what snapshots are made to avoid.
  * What keeps them honest: a freeze that writes every row sums the rows that go out, from the
  * entries themselves, and both must agree. */
 #include "state/keyed_in.h"

@@ -259,17 +259,17 @@ INLINE RC upsert_rows(struct keyed *k, const struct order *o, uint32_t *bad, str
 
 /* ---- each way of it, at each level ---- */
 
-#define WAY(name, level, simd, target, form, value_bytes, act)                                      \
+#define WAY(name, level, simd, target, form, value_bytes, act)                                     \
 	target static RC name##_##level(struct keyed *k, const struct order *o, uint32_t *bad,     \
 					struct err *e)                                             \
 	{                                                                                          \
 		if (keyed_growing(k))                                                              \
-			return upsert_rows(k, o, bad, e, form, value_bytes, true, act, simd);            \
-		return upsert_rows(k, o, bad, e, form, value_bytes, false, act, simd);                   \
+			return upsert_rows(k, o, bad, e, form, value_bytes, true, act, simd);      \
+		return upsert_rows(k, o, bad, e, form, value_bytes, false, act, simd);             \
 	}
 #define WAYS(name, form, value_bytes, act)                                                         \
-	WAY(name, base, SIMD_BASE, , form, value_bytes, act)                                                  \
-	WAY(name, v3, SIMD_V3, TARGET_V3, form, value_bytes, act)                                           \
+	WAY(name, base, SIMD_BASE, , form, value_bytes, act)                                       \
+	WAY(name, v3, SIMD_V3, TARGET_V3, form, value_bytes, act)                                  \
 	static RC name(struct keyed *k, const struct order *o, uint32_t *bad, struct err *e)       \
 	{                                                                                          \
 		return k->simd >= SIMD_V3 ? name##_v3(k, o, bad, e) : name##_base(k, o, bad, e);   \

@@ -1,6 +1,7 @@
-"""A damaged newest checkpoint (inv 15, 16, 33). Its manifest: exit 6, the file named, nothing changed.
-A file only it names: the run goes back to its parent, says so, and the output is exact; or what it
-prepared may have been committed: exit 6, nothing changed. A file all of them name: exit 6."""
+"""A damaged newest checkpoint (inv 15, 16, 33). Its manifest: exit 6, the file named, nothing
+changed. A file only it names: the run goes back to its parent, says so, and the output is
+exact; or what it prepared may have been committed: exit 6, nothing changed. A file all of them
+name: exit 6."""
 
 import os
 import random

@@ -1,5 +1,5 @@
-"""A job that was changed meets its state: what is taken over, dropped by name and begun from nothing is
-said beforehand, and is what happens (COORDINATOR 24)."""
+"""A job that was changed meets its state: what is taken over, dropped by name and begun from
+nothing is said beforehand, and is what happens (COORDINATOR 24)."""
 
 import json
 import os
@@ -70,7 +70,8 @@ class Evolution(weir.Case):
         rows = self.rows()
         self.assertEqual(len(rows), total)
         self.assertEqual(rows[: len(first)], first)
-        self.assertIsNone(oracle.broken_chain(rows[len(first) :]), "tally did not begin from nothing")
+        broken = oracle.broken_chain(rows[len(first) :])
+        self.assertIsNone(broken, "tally did not begin from nothing")
 
     def test_an_unchanged_job_is_restored_whole_and_says_so(self):
         weir.text(random.Random(2), self.path("in.txt"), WORDS, 6)

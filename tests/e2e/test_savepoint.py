@@ -1,5 +1,5 @@
-"""Savepoints: a running job's state under a name, in a directory of its own that needs nothing of the one
-it came from (COORDINATOR 16; inv 1, 12, 20)."""
+"""Savepoints: a running job's state under a name, in a directory of its own that needs nothing
+of the one it came from (COORDINATOR 16; inv 1, 12, 20)."""
 
 import os
 import random

@@ -170,7 +170,8 @@ TEST(inv16_a_damaged_newest_checkpoint_is_gone_back_behind_or_refused_at_every_c
 		close_fix(f);
 		if (!good || ++damaged % SECOND_EVERY)
 			continue;
-		/* Again inside the start that goes back, at each operation until it has made a checkpoint. */
+		/* Again inside the start that goes back, at each operation until it has made a
+		 * checkpoint. */
 		for (uint64_t m = 1;; m++) {
 			EXPECT(prepare(f, n));
 			uint64_t completed = f->w.completed, at = fs_sim_count(f->w.disk) + m;
@@ -191,8 +192,9 @@ TEST(inv16_a_damaged_newest_checkpoint_is_gone_back_behind_or_refused_at_every_c
 		}
 	}
 	free(f);
-	printf("%" PRIu64 " damaged starts: %" PRIu64 " fell back, %" PRIu64 " were refused and mended; %"
-	       PRIu64 " crashed inside\n", t.runs, t.fell_back, t.refused, t.second);
+	printf("%" PRIu64 " damaged starts: %" PRIu64 " fell back, %" PRIu64
+	       " were refused and mended; %" PRIu64 " crashed inside\n",
+	       t.runs, t.fell_back, t.refused, t.second);
 	EXPECT(t.fell_back > 20 && t.refused > 5 && t.second > 20); /* by feel: or it does nothing */
 }
 

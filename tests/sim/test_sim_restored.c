@@ -1,6 +1,6 @@
-/* test_sim_restored.c - an operator that wants to hear of a restore hears of it once in each attempt
- * that began with a checkpoint, in each subtask, before its first record; and never in a fresh
- * start. */
+/* test_sim_restored.c - an operator that wants to hear of a restore hears of it once in each
+ * attempt that began with a checkpoint, in each subtask, before its first record; and never in a
+ * fresh start. */
 #include "tests/sim/scenario.h"
 
 #include "tests/lib/test.h"

@@ -1,7 +1,7 @@
 /* coordinator_rig.h - a coordinator of three subtasks, told events and read as a line of words:
  * T7<5 = trigger 7 with base 5 (! it stops the sources, + everything is written, 'n' its name, (w)
- * why it was asked for), R = release, E = the sources end, P = publish, C = completed, A7:E_IO = abort,
- * F = fail attempt, H = halt, D = done, X9 = request 9 refused. Time is the test's.
+ * why it was asked for), R = release, E = the sources end, P = publish, C = completed, A7:E_IO =
+ * abort, F = fail attempt, H = halt, D = done, X9 = request 9 refused. Time is the test's.
  * Why words: a claim about what follows from what is one line to read. */
 #pragma once
 #include "base/check.h"

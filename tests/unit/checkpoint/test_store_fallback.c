@@ -85,7 +85,8 @@ TEST(inv16_a_newest_that_is_damaged_gives_way_to_its_parent_and_stays_as_evidenc
 	EXPECT_OK(fulfil(s, &d.e), &d.e);
 	EXPECT(!is_there(&d, PIECE "1") && is_there(&d, ASIDE "1") && is_there(&d, ASIDE "2"));
 	store_close(s);
-	/* Before any checkpoint: the next start finds the promise, done, and goes on from the parent. */
+	/* Before any checkpoint: the next start finds the promise, done, and goes on from the
+	 * parent. */
 	struct owner o;
 	EXPECT_OK(owner_begin(&o, d.fs, &d.mem, false, &d.e), &d.e);
 	EXPECT(o.start.chosen->id == 2 && o.start.todo && o.start.todo->kind == TODO_FALLBACK);

@@ -1,5 +1,5 @@
-/* test_export.c - a savepoint is whole or absent at any crash, holds what its checkpoint held, needs
- * nothing of the directory it came from, and is finished by whoever tries again. */
+/* test_export.c - a savepoint is whole or absent at any crash, holds what its checkpoint held,
+ * needs nothing of the directory it came from, and is finished by whoever tries again. */
 #include "checkpoint/slots.h"
 #include "checkpoint/verify.h"
 #include "jobs/export.h"
@@ -17,8 +17,8 @@ static struct env env_of(struct bridge *b)
 	return (struct env){.fs = b->fs, .mem = &b->mem, .rng = &b->r};
 }
 
-/* The manifest as a store would have published it, of two subtasks' chains and one big state that is
- * not keyed. */
+/* The manifest as a store would have published it, of two subtasks' chains and one big state that
+ * is not keyed. */
 static void complete(struct bridge *b)
 {
 	struct manifest *m = &b->newest;

@@ -1,5 +1,5 @@
-/* test_totals.c - sums kept by difference where keys are added to in one pass, and after an add that
- * failed. (Through freezes, growth, deletion and restores: test_snapshot.c.) */
+/* test_totals.c - sums kept by difference where keys are added to in one pass, and after an add
+ * that failed. (Through freezes, growth, deletion and restores: test_snapshot.c.) */
 #include "model.h"
 #include "state/keyed_in.h"
 
