@@ -1,6 +1,6 @@
-/* test_sim_lazy.c - exactly once where state comes back while records flow: small jobs killed or cut
- * from power at random moments, recovery and the loading of their state included, and started again.
- * SIM_SEED=n runs one seed with every file operation on standard error. */
+/* test_sim_lazy.c - exactly once where state comes back while records flow: small jobs killed or
+ * cut from power at random moments, recovery and the loading of their state included, and started
+ * again. SIM_SEED=n runs one seed with every file operation on standard error. */
 #include "tests/sim/scenario.h"
 
 #include "base/check.h"
