@@ -215,9 +215,13 @@ static void kill_process(struct server_world *sw)
 static void child_begin(struct server_world *sw, struct loop_child *c)
 {
 	struct world *w = &sw->w;
-	w->job_text = sw->start.entry.job;
+	/* What is checked between two processes asks for these. */
+	CHECK(strlen(sw->start.entry.job) < sizeof sw->job);
+	strcpy(sw->job, sw->start.entry.job);
+	w->job_text = sw->job;
 	w->job_file = sw->start.entry.file;
-	w->dir = sw->start.dir;
+	snprintf(sw->dir, sizeof sw->dir, "%s", sw->start.dir);
+	w->dir = sw->dir;
 	w->restarts = sw->start.restarts;
 	c->failed = w->failed_attempts;
 	enum world_end end = world_start(w, sw->start.entry.parallelism);

@@ -66,6 +66,7 @@ struct server_world {
 	unsigned char by[SERVER_OPERATIONS_MAX];
 	unsigned processes, kills;
 	char context[200];          /* what is tried; said when something fails */
+	char dir[256], job[4096];   /* of the job started last: they outlive its process */
 };
 
 void server_world_open(struct server_world *sw, uint64_t seed, const char *job_text);
