@@ -360,7 +360,8 @@ void client_open(struct client *f, const struct step *steps, const char *name, u
 	memset(f, 0, sizeof *f);
 	rng_seed(&r, INPUT_SEED);
 	scenario_open(&f->s, SCENARIO_WORDS, &r,
-		      (struct scenario_size){.lines = 9, .lines_a_second = 150}); /* two checkpoints each run */
+		      /* Slow enough for two checkpoints in each run. */
+		      (struct scenario_size){.lines = 9, .lines_a_second = 150});
 	describe(f, PLAIN, "10ms", "10ms");
 	describe(f, OTHER_INTERVAL, "10ms", "12ms");
 	describe(f, OTHER_SINK, "\"out\",\"format", "\"out2\",\"format");
