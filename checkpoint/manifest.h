@@ -48,6 +48,11 @@ struct manifest_section {
 	const uint8_t *data;    /* when ref.file is SECTION_INLINE: ref.bytes bytes */
 };
 
+/* Records, and the sum of their hashes mod 2^64 (0 without audit), since the lineage began. */
+struct manifest_total {
+	uint64_t n, hash;
+};
+
 /* The sum of one value field over a keyed state. */
 struct manifest_sum {
 	const char *field;
@@ -66,14 +71,10 @@ struct manifest_op {
 
 	bool counted;               /* the numbers below were taken; else all are 0 */
 	uint64_t in, out, skipped;  /* records of all subtasks since the lineage began */
+	struct manifest_total kept; /* of a sink: what it put into its pieces, as it counted */
 	uint64_t keys;              /* in its keyed state */
 	struct manifest_sum *sum;
 	uint32_t n_sums;
-};
-
-/* Records, and the sum of their hashes mod 2^64 (0 without audit), since the lineage began. */
-struct manifest_total {
-	uint64_t n, hash;
 };
 
 /* What went along one edge of the plan, all subtasks together, up to this checkpoint's barrier. */

@@ -38,7 +38,8 @@ static __int128 get_int128(struct decoder *d, const struct json *v, const char *
 /* --- an operator --- */
 void counts_put_op(struct json_out *o, const struct manifest_op *op)
 {
-	CHECK(op->counted || (!op->in && !op->out && !op->skipped && !op->keys && !op->n_sums));
+	CHECK(op->counted || (!op->in && !op->out && !op->skipped && !op->keys &&
+			      !op->kept.n && !op->n_sums));
 	if (!op->counted)
 		return;
 	jout_key(o, "counts");
@@ -49,6 +50,10 @@ void counts_put_op(struct json_out *o, const struct manifest_op *op)
 		jout_kv_uint(o, "out", op->out);
 	if (op->skipped)
 		jout_kv_uint(o, "skipped", op->skipped);
+	if (op->kept.n)
+		jout_kv_uint(o, "kept", op->kept.n);
+	if (op->kept.hash)
+		jout_kv_hex64(o, "kept_sum", op->kept.hash);
 	if (op->keys)
 		jout_kv_uint(o, "keys", op->keys);
 	if (op->n_sums) {
@@ -85,18 +90,21 @@ static void get_sums(struct decoder *d, const struct json *o, struct manifest_op
 void counts_get_op(struct decoder *d, const struct json *o, struct manifest_op *op)
 {
 	const struct json *v = mget(d, o, "counts", JSON_OBJECT, MAY);
-	if (!v || !ONLY(d, v, "counts", "in", "out", "skipped", "keys", "sums"))
+	if (!v || !ONLY(d, v, "counts", "in", "out", "skipped", "kept", "kept_sum", "keys",
+			"sums"))
 		return;
 	op->counted = true;
 	op->in = mget_uint(d, v, "in", MAY, UINT64_MAX);
 	op->out = mget_uint(d, v, "out", MAY, UINT64_MAX);
 	op->skipped = mget_uint(d, v, "skipped", MAY, UINT64_MAX);
+	op->kept.n = mget_uint(d, v, "kept", MAY, UINT64_MAX);
+	op->kept.hash = mget_hex(d, v, "kept_sum", MAY, 16, 0);
 	op->keys = mget_uint(d, v, "keys", MAY, UINT64_MAX);
 	get_sums(d, v, op);
 }
 
 /* --- edges --- */
-static void put_edges(struct json_out *o, const struct manifest *m)
+void counts_put_edges(struct json_out *o, const struct manifest *m)
 {
 	if (!m->n_edges)
 		return;
@@ -158,11 +166,9 @@ static const struct json *get_list(struct decoder *d, const struct json *o, cons
 }
 
 /* --- the audit's ledger, and what was proved --- */
-static void put_ledger(struct json_out *o, const struct manifest_ledger *l)
+void ledger_put(struct json_out *o, const char *key, const struct manifest_ledger *l)
 {
-	if (!l->file)
-		return;
-	jout_key(o, "audit");
+	jout_key(o, key);
 	jout_object(o);
 	jout_kv_string(o, "file", l->file);
 	jout_kv_uint(o, "len", l->length);
@@ -171,10 +177,10 @@ static void put_ledger(struct json_out *o, const struct manifest_ledger *l)
 }
 
 /* The file's name is a name and no path: whoever opens it joins it with audit/ (inv 36). */
-static void get_ledger(struct decoder *d, const struct json *o)
+void ledger_get(struct decoder *d, const struct json *o, const char *key)
 {
-	const struct json *v = mget(d, o, "audit", JSON_OBJECT, MAY);
-	if (!v || !ONLY(d, v, "audit", "file", "len", "hash"))
+	const struct json *v = mget(d, o, key, JSON_OBJECT, MAY);
+	if (!v || !ONLY(d, v, key, "file", "len", "hash"))
 		return;
 	d->m->ledger = (struct manifest_ledger){
 		.file = mget_text(d, v, "file", MUST, LAYOUT_NAME_MAX),
@@ -223,16 +229,22 @@ static void get_checks(struct decoder *d, const struct json *o)
 
 void counts_put(struct json_out *o, const struct manifest *m)
 {
-	put_edges(o, m);
-	put_ledger(o, &m->ledger);
+	counts_put_edges(o, m);
+	if (m->ledger.file)
+		ledger_put(o, "audit", &m->ledger);
 	put_checks(o, m);
 }
 
-void counts_get(struct decoder *d, const struct json *o)
+void counts_get_edges(struct decoder *d, const struct json *o)
 {
 	const struct json *list = get_list(d, o, "edges", EDGES_MAX);
 	for (size_t i = 0; i < mget_count(list) && d->rc == OK; i++)
 		get_edge(d, json_item(list, i));
-	get_ledger(d, o);
+}
+
+void counts_get(struct decoder *d, const struct json *o)
+{
+	counts_get_edges(d, o);
+	ledger_get(d, o, "audit");
 	get_checks(d, o);
 }

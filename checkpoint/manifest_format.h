@@ -37,6 +37,11 @@ void counts_put_op(struct json_out *o, const struct manifest_op *op);
 void counts_get_op(struct decoder *d, const struct json *o, struct manifest_op *op);
 void counts_put(struct json_out *o, const struct manifest *m); /* edges, audit, checks */
 void counts_get(struct decoder *d, const struct json *o);
+/* Parts of it, for the ledger. */
+void counts_put_edges(struct json_out *o, const struct manifest *m);
+void counts_get_edges(struct decoder *d, const struct json *o);
+void ledger_put(struct json_out *o, const char *key, const struct manifest_ledger *l);
+void ledger_get(struct decoder *d, const struct json *o, const char *key); /* to d->m->ledger */
 
 /* manifest_todo.c: where a line came from, and what its fence promised */
 void origin_put(struct json_out *o, const struct manifest *m);

@@ -221,6 +221,8 @@ enum rc assemble(struct attempt *a, struct pending *p, struct err *e)
 	 * nobody and swept like one. */
 	manifest_prune_files(m);
 	rc = assemble_counts(a, p, m, e);
+	if (rc == OK)
+		rc = assemble_checks(a, p, m, e);
 	if (rc != OK) {
 		published_drop(made);
 		return rc;

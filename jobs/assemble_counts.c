@@ -93,12 +93,14 @@ static void add_stage(struct attempt *a, const struct pending *p, struct manifes
 		op->in = before->in;
 		op->out = before->out;
 		op->skipped = before->skipped;
+		op->kept = before->kept;
 	}
 	for (uint32_t i = 0; i < st->parallelism; i++) {
 		const struct snap_counts *c = counts_of(p, st, i);
 		op->in += c->in;
 		op->out += c->out;
 		op->skipped += c->skipped;
+		add(&op->kept, &c->kept);
 		op->keys += p->snap[st->first_task + i]->figures.keys;
 	}
 }

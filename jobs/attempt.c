@@ -163,7 +163,8 @@ RC attempt_start(struct attempt *a, uint64_t now_us, struct err *e)
 			return e->code;
 		a->loading += task_is_lazy(a->task[i]);
 	}
-	if (!a->loading && attempt_tell_restored(a, e) != OK)
+	/* Of what comes back while records flow there is no such instant; its blocks are verified. */
+	if (!a->loading && (attempt_confirm_sums(a, e) != OK || attempt_tell_restored(a, e) != OK))
 		return e->code;
 	if (a->base && !a->loading)
 		chains_look(a);

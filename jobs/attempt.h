@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "checkpoint/coordinator.h"
 #include "checkpoint/history.h"
+#include "checkpoint/ledger.h"
 #include "checkpoint/store.h"
 #include "jobs/ask.h"
 #include "jobs/begin.h"
@@ -64,6 +65,7 @@ struct attempt_config {
 	struct store *store;
 	struct history *history;     /* NULL: none */
 	struct history *spans;       /* the same */
+	struct ledger *ledger;       /* the audit's; NULL: none */
 	const char *parts_dir;
 	const char *uuid;
 	uint32_t lineage, attempt;

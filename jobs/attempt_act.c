@@ -177,6 +177,10 @@ static void act_publish(struct attempt *a, const struct co_action *x)
 	struct pending *p = pending_of(a, x->id);
 	struct err e = {0};
 	CHECK(p && p->acknowledged == a->n_tasks);
+	if (attempt_check(a, p, &e) != OK) {
+		attempt_event_failed(a, CO_EV_VIOLATED, p->id, &e);
+		return;
+	}
 	pack_finish_init(&p->part, a->packing, p->id, a->c.control, JOB_FINISHED_PART);
 	if (assemble_blobs(a, p, &e) != OK) {
 		attempt_event_failed(a, CO_EV_PUBLISH_FAILED, p->id, &e);

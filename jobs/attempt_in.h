@@ -137,6 +137,16 @@ enum rc assemble_counts(struct attempt *a, const struct pending *p, struct manif
 void assemble_figures(struct attempt *a, const struct pending *p, struct manifest_figures *f);
 void assemble_record(struct attempt *a, const struct pending *p, struct checkpoint_record *r);
 
+/* attempt_checks.c */
+/* Whether the job's invariants hold on the cut of p, which all acknowledged; why: which does
+ * not. */
+enum rc attempt_check(const struct attempt *a, const struct pending *p, struct err *why);
+/* What the invariants came to, and the sums of keyed state they are about. */
+enum rc assemble_checks(const struct attempt *a, const struct pending *p, struct manifest *m,
+			struct err *e);
+/* What was restored comes to the sums its checkpoint was taken with. */
+enum rc attempt_confirm_sums(const struct attempt *a, struct err *e);
+
 /* publish.c: each submits a job whose letter comes back under a JOB_ kind */
 enum rc publish_submit(struct attempt *a, struct pending *p, struct err *e);
 enum rc commit_submit(struct attempt *a, struct err *e);

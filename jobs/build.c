@@ -3,6 +3,7 @@
  *   plan edge A -> B (hash, 2 x 3)    = 6 channels, A/i's outlet has 3 of them, B/j's gate has 2
  *             A -> B (forward, 2 x 2) = 2 channels, one each */
 #include "jobs/attempt_in.h"
+#include "jobs/checks.h"
 #include "jobs/explain_memory.h"
 
 #include <stdio.h>
@@ -110,6 +111,7 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 		.ops = st->ops, .conf = st->p.conf, .in = st->p.n_in ? st->p.in[0] : NULL,
 		.out = &st->p.out, .record_limit_bytes = st->p.record_limit_bytes,
 		.skip = st->p.skip, .exactly_once = !cp->at_least_once, .audit = cp->audit,
+		.sums = checks_sums(p->checks, stage),
 		.wants_changed = cp->trigger.bytes || cp->trigger.when,
 		.epoch = a->c.epoch, .attempt = a->c.attempt,
 		.after_id = a->base ? a->base->m.id : 0, .lineage = a->c.lineage,

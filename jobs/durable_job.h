@@ -9,6 +9,8 @@ struct durable_job {
 	uint64_t id;
 	struct published *manifest; /* a reference */
 	struct part_share *part;    /* to be sealed; NULL: no part */
+	struct published *base;     /* publish, with an audit: what it goes on from; a reference */
+	const char **law;           /* likewise: of each operator; owned */
 	uint32_t at;                /* commit: next intent; sweep: next orphan */
 	struct intent_work work;    /* commit: on that intent */
 	bool begun, swept;

@@ -104,7 +104,8 @@ RC job_begin_attempt(struct job *j, struct err *e)
 	j->restarts.running_since_us = job_now_us(j);
 	struct attempt_config c = {
 		.env = j->o.env, .log = j->o.log, .plan = j->o.plan, .store = j->store,
-		.history = j->history, .spans = j->spans, .parts_dir = j->parts_dir, .uuid = j->start.uuid,
+		.history = j->history, .spans = j->spans, .ledger = j->ledger,
+		.parts_dir = j->parts_dir, .uuid = j->start.uuid,
 		.lineage = j->start.lineage, .attempt = j->attempt_number, .epoch = j->start.epoch,
 		.next_id = j->next_id, .from = restore_from(j), .begun = &j->begun, .io = j->io,
 		.control = &j->control,

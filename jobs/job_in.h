@@ -21,6 +21,7 @@ struct job {
 	struct store *store;
 	struct store_start start;
 	struct history *history, *spans;
+	struct ledger *ledger;       /* NULL: no audit */
 	struct ioqueue *io;
 	struct mailbox control;
 	struct begun begun;

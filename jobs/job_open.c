@@ -1,4 +1,5 @@
 /* job_open.c - how a job begins: look, check everything that can refuse, own, settle. See job.h. */
+#include "jobs/checks.h"
 #include "jobs/job_in.h"
 
 #include <inttypes.h>
@@ -44,8 +45,12 @@ static enum rc choose_way(struct job *j, const struct manifest *m, struct err *e
  * say. */
 enum rc job_check(struct job *j, const struct manifest *m, struct err *e)
 {
+	for (uint32_t i = 0; m && j->o.plan->spec->checkpoint.audit && i < m->n_ops; i++)
+		if (!m->op[i].counted)
+			return ERR(e, E_REFUSED, "checkpoint.audit: the job went on from a version that "
+				   "did not count its records: leave it out, or begin again with --fresh");
 	if (job_keep(j, &m, e) != OK || choose_way(j, m, e) != OK ||
-	    (m && begin_fits(j->o.plan, m, e) != OK))
+	    (m && (begin_fits(j->o.plan, m, e) != OK || checks_fit(j->o.plan->checks, m, e) != OK)))
 		return e->code;
 	begun_close(&j->begun);
 	if (begin_stages(&j->begun, j->o.env, j->o.plan, m, j->parts_dir, j->start.uuid,
@@ -175,6 +180,9 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 	if (history_open(&j->history, fs, j->mem, o->dir, HISTORY_NAME, &ignored) != OK ||
 	    history_open(&j->spans, fs, j->mem, o->dir, SPANS_NAME, &ignored) != OK)
 		err_clear(&ignored); /* nothing rests on them */
+	if (o->plan->spec->checkpoint.audit &&
+	    ledger_open(&j->ledger, fs, j->mem, o->dir, j->start.lineage, j->start.epoch, e) != OK)
+		goto fail;
 	if (ioqueue_open(&j->io, o->env->fs, j->mem, e) != OK)
 		goto fail;
 	ioqueue_limit(j->io, o->env->clock, o->plan->spec->limits.merge_bytes,
@@ -198,6 +206,7 @@ void job_close(struct job *j)
 	ioqueue_close(j->io);
 	history_close(j->history);
 	history_close(j->spans);
+	ledger_close(j->ledger);
 	begun_close(&j->begun);
 	job_forget_kept(j);
 	if (j->has_newest)

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "checkpoint/coordinator.h"
+#include "jobs/checks.h"
 #include "jobs/placement.h"
 #include "operators/registry.h"
 #include "runtime/aligner.h"
@@ -211,6 +212,11 @@ RC plan_make(struct plan **out, const struct spec *s, struct diags *ds, struct m
 	}
 	plan_check_paths(p, ds);
 	plan_check_restore(p, ds);
+	struct diag_report dr;
+	rc = checks_parse(&p->checks, s->checkpoint.invariants, p,
+			  diag_report(&dr, ds, "checkpoint.invariants"), mem, e);
+	if (rc != OK)
+		goto fail;
 	if (ds->errors || !s->has_order) {
 		rc = ERR(e, E_INVALID, "the job has %u errors", ds->errors);
 		goto fail;
@@ -251,6 +257,7 @@ void plan_close(struct plan *p)
 	for (uint32_t i = 0; p->stage && i < p->n_stages; i++)
 		if (p->stage[i].p.conf && p->stage[i].ops->conf_close)
 			p->stage[i].ops->conf_close(p->stage[i].p.conf, p->mem);
+	checks_close(p->checks);
 	bytes_close(&p->text);
 	mem_put(p->mem, p->thread);
 	mem_put(p->mem, p->edge);

@@ -8,6 +8,8 @@
 #include "runtime/operator.h"
 #include "runtime/outlet.h"
 
+struct checks; /* checks.h */
+
 struct plan_edge {
 	uint32_t from, to;  /* stages */
 	uint32_t input;     /* which input of `to` */
@@ -39,6 +41,7 @@ struct plan {
 	uint32_t *thread;          /* of each task: see placement.h */
 	bool bounded;              /* every source ends by itself */
 	bool commits;              /* some sink's output is committed by intents */
+	struct checks *checks;     /* the job's invariants; NULL: it has none */
 	struct bytes text;         /* the job's text, for job.json */
 	uint64_t job_hash;
 };

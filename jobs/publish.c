@@ -51,6 +51,13 @@ static bool publish_step(struct io_job *job, struct fs *fs)
 		return job->rc != OK;
 	}
 	struct manifest *m = &d->manifest->m;
+	if (d->law) { /* before the link: what is published was noted; the other way is harmless */
+		job->rc = ledger_append(d->a->c.ledger, m, d->base ? &d->base->m : NULL,
+					d->law, &job->error);
+		mem_put(d->a->mem, d->law);
+		d->law = NULL;
+		return job->rc != OK;
+	}
 	struct err ignored = {0}; /* retention keeps it for a while without a pin */
 	job->rc = store_publish(d->a->c.store, m, &job->error);
 	if (job->rc == OK && m->name)
@@ -58,9 +65,30 @@ static bool publish_step(struct io_job *job, struct fs *fs)
 	return true;
 }
 
+/* What holds between the records of each operator, for the ledger. */
+static bool publish_audits(struct attempt *a, struct durable_job *d)
+{
+	static const char *const names[] = {[OP_LAW_SAME] = "same", [OP_LAW_AT_MOST] = "at_most",
+					    [OP_LAW_ENDS] = "ends", [OP_LAW_SINK] = "sink"};
+	const struct plan *p = a->c.plan;
+	d->law = mem_get(a->mem, p->n_stages * sizeof *d->law);
+	for (uint32_t i = 0; d->law && i < p->n_stages; i++)
+		if (p->stage[i].ops->law)
+			d->law[i] = names[p->stage[i].ops->law(p->stage[i].p.conf)];
+	d->base = a->base;
+	if (d->base)
+		published_use(d->base);
+	return d->law != NULL;
+}
+
 enum rc publish_submit(struct attempt *a, struct pending *p, struct err *e)
 {
 	struct durable_job *d = durable_job(a, IO_PUBLISH, JOB_PUBLISHED, publish_step);
+	if (d && a->c.ledger && !publish_audits(a, d)) {
+		published_drop(d->base);
+		mem_put(a->mem, d);
+		d = NULL;
+	}
 	if (!d)
 		return ERR(e, E_NO_MEMORY, "no memory to publish checkpoint %llu",
 			   (unsigned long long)p->id);
@@ -197,6 +225,8 @@ void publish_outcome(struct attempt *a, struct mail *m, struct publish_outcome *
 	intent_work_close(a->c.env->fs, &d->work); /* a queue that was halted left it in the middle */
 	part_share_drop(d->part);
 	published_drop(d->manifest);
+	published_drop(d->base);
+	mem_put(a->mem, d->law);
 	mem_put(a->mem, d->line);
 	mem_put(a->mem, d);
 	a->jobs_out--;

@@ -17,21 +17,6 @@ static bool asks_when(const struct spec *s)
 	return s->checkpoint.trigger.when;
 }
 
-static bool asks_invariants(const struct spec *s)
-{
-	return s->checkpoint.invariants;
-}
-
-static bool asks_violation_fails_job(const struct spec *s)
-{
-	return s->checkpoint.violation_fails_job;
-}
-
-static bool asks_audit(const struct spec *s)
-{
-	return s->checkpoint.audit;
-}
-
 static bool asks_sweep(const struct spec *s)
 {
 	return s->limits.sweep_bytes;
@@ -39,9 +24,6 @@ static bool asks_sweep(const struct spec *s)
 
 static const struct later later[] = {
 	{"checkpoint", "trigger", asks_when, "\"when\"", "records, bytes"},
-	{"checkpoint", "invariants", asks_invariants, NULL, NULL},
-	{"checkpoint", "on_violation", asks_violation_fails_job, "\"job\"", "checkpoint"},
-	{"checkpoint", "audit", asks_audit, "true", "false"},
 	{"limits", "sweep", asks_sweep, NULL, NULL},
 	{0},
 };

@@ -116,6 +116,9 @@ static enum op_result blackhole_batch(void *self, struct op_ctx *ctx, struct bat
 	struct blackhole *s = self;
 	const struct blackhole_conf *c = ctx->conf;
 	s->records += batch_count(b);
+	ctx->kept.n += batch_count(b);
+	if (ctx->audit)
+		ctx->kept.hash += record_checksum(b);
 	if (c->checksum)
 		ctx->checksum += record_checksum(b);
 	if (c->latency)
@@ -131,6 +134,12 @@ static enum op_result blackhole_snapshot(void *self, struct op_ctx *ctx, struct 
 	return OP_DONE;
 }
 
+static enum op_law blackhole_law(const void *conf)
+{
+	(void)conf;
+	return OP_LAW_SINK;
+}
+
 const struct op_ops blackhole_sink_ops = {
 	.name = "blackhole_sink",
 	.summary = "counts records and drops them",
@@ -143,4 +152,5 @@ const struct op_ops blackhole_sink_ops = {
 	.open = blackhole_open,
 	.batch = blackhole_batch,
 	.snapshot = blackhole_snapshot,
+	.law = blackhole_law,
 };

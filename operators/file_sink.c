@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "operators/operators.h"
+#include "runtime/record_checksum.h"
 
 #include <stdio.h>
 
@@ -199,6 +200,9 @@ static enum op_result sink_batch(void *self, struct op_ctx *ctx, struct batch *b
 		if (!all)
 			buffer_hand_over(s, ctx);
 	}
+	ctx->kept.n += batch_count(b);
+	if (ctx->audit)
+		ctx->kept.hash += record_checksum(b);
 	if (is_rolled(s)) {
 		s->rolled++;
 		piece_seal(s, ctx);
@@ -332,6 +336,12 @@ static void sink_close(void *self, struct op_ctx *ctx)
 	rows_close(&s->rows);
 }
 
+static enum op_law file_sink_law(const void *conf)
+{
+	(void)conf;
+	return OP_LAW_SINK;
+}
+
 const struct op_ops file_sink_ops = {
 	.name = "file_sink",
 	.summary = "files that appear atomically, once, complete",
@@ -350,4 +360,5 @@ const struct op_ops file_sink_ops = {
 	.committed = sink_committed,
 	.busy = sink_busy,
 	.close = sink_close,
+	.law = file_sink_law,
 };

@@ -90,6 +90,12 @@ static enum op_result filter_batch(void *self, struct op_ctx *ctx, struct batch 
 	return OP_DONE;
 }
 
+static enum op_law filter_law(const void *conf)
+{
+	(void)conf;
+	return OP_LAW_AT_MOST;
+}
+
 const struct op_ops filter_ops = {
 	.name = "filter",
 	.summary = "the records for which an expression is true",
@@ -101,4 +107,5 @@ const struct op_ops filter_ops = {
 	.open = filter_open,
 	.batch = filter_batch,
 	.close = filter_close,
+	.law = filter_law,
 };

@@ -131,6 +131,7 @@ static bool keyed_sum_plan(struct op_plan *p)
 	if (plan_value(p, c))
 		plan_keep(p, c);
 	p->keyed = true;
+	p->aggregates = c->value.type == T_INT64; /* its first word */
 	p->state_version = 1;
 	p->by_clock = c->every_us > 0;
 	if (c->every_us)
@@ -448,6 +449,12 @@ static enum op_result keyed_sum_batch(void *self, struct op_ctx *ctx, struct bat
 	return r;
 }
 
+static enum op_law keyed_sum_law(const void *conf)
+{
+	const struct keyed_sum_conf *c = conf;
+	return c->at_end ? OP_LAW_ENDS : c->every_us ? OP_LAW_AT_MOST : OP_LAW_SAME;
+}
+
 const struct op_ops keyed_sum_ops = {
 	.name = "keyed_sum",
 	.summary = "a sum for each key",
@@ -464,4 +471,5 @@ const struct op_ops keyed_sum_ops = {
 	.tick = keyed_sum_tick,
 	.snapshot = keyed_sum_snapshot,
 	.close = keyed_sum_close,
+	.law = keyed_sum_law,
 };

@@ -184,6 +184,12 @@ static enum op_result map_batch(void *self, struct op_ctx *ctx, struct batch *b)
 	return OP_DONE;
 }
 
+static enum op_law map_law(const void *conf)
+{
+	(void)conf;
+	return OP_LAW_SAME;
+}
+
 const struct op_ops map_ops = {
 	.name = "map",
 	.summary = "fields computed, renamed, dropped",
@@ -195,4 +201,5 @@ const struct op_ops map_ops = {
 	.open = map_open,
 	.batch = map_batch,
 	.close = map_close,
+	.law = map_law,
 };

@@ -62,6 +62,12 @@ static enum op_result union_batch(void *self, struct op_ctx *ctx, struct batch *
 	return OP_DONE;
 }
 
+static enum op_law union_law(const void *conf)
+{
+	(void)conf;
+	return OP_LAW_SAME;
+}
+
 const struct op_ops union_ops = {
 	.name = "union",
 	.summary = "several stages of equal fields as one",
@@ -71,4 +77,5 @@ const struct op_ops union_ops = {
 	.opts = union_opts,
 	.plan = union_plan,
 	.batch = union_batch,
+	.law = union_law,
 };

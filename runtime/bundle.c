@@ -41,6 +41,7 @@ static void make_alone(struct manifest *m)
 	m->top_id = m->id;
 	m->n_retained = m->n_pinned = m->n_quarantined = 0;
 	m->n_intents = 0;
+	m->ledger = (struct manifest_ledger){0}; /* the audit's files stay with the line they tell of */
 	m->n_files = 0;
 	for (uint32_t i = 0; i < m->n_ops; i++)
 		for (uint32_t k = 0; k < m->op[i].n_keyed; k++)

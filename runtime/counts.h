@@ -15,6 +15,9 @@ struct snap_count {
  * it is missing. In at_least_once what was taken during the alignment is in them too. */
 struct snap_counts {
 	uint64_t in, out, skipped;   /* records; out: once, however many edges they leave on */
+	uint64_t position;           /* of a source: how much of its input it has handed out, over the
+	                              * life of the job: bytes or rows (op_ctx.work_done) */
+	struct snap_count kept;      /* of a sink: what it put into its pieces (op_ctx.kept) */
 	struct snap_count *sent;     /* one a plan edge out of its stage, in the plan's order */
 	struct snap_count *received; /* one a plan edge into its stage, likewise */
 	uint32_t n_sent, n_received;

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/option.h"
 #include "checkpoint/intent.h"
+#include "runtime/counts.h"
 #include "runtime/ioqueue.h"
 #include "runtime/keys.h"
 #include "runtime/pool.h"
@@ -144,6 +145,7 @@ struct op_ctx {
 	uint64_t record_limit_bytes;
 	bool skip;                      /* on_error: a record that cannot be processed is left out
 					 * and counted; else it fails the attempt */
+	bool audit;                     /* hashes of records are wanted, not only their number */
 	uint64_t epoch, attempt;
 	uint32_t lineage;
 	const char *uuid;
@@ -168,6 +170,10 @@ struct op_ctx {
 	 * once a batch. Total 0: unknown, or without end. */
 	uint64_t work_done, work_total;
 	uint64_t checksum;              /* sinks with one: order-independent, mod 2^64 */
+	/* Sinks that commit: the records they put into their pieces in this attempt, as they count
+	 * them; with audit their hashes too (record_checksum.h). What the audit compares with what
+	 * came. */
+	struct snap_count kept;
 	void *task;                     /* the runtime's */
 };
 

@@ -59,6 +59,7 @@ RC task_open(struct task **out, const struct task_config *c, struct err *e)
 		.stage = c->stage, .subtask = c->subtask, .parallelism = c->parallelism,
 		.max_parallelism = c->max_parallelism, .conf = c->conf, .in = c->in, .out = c->out,
 		.key = c->key, .record_limit_bytes = c->record_limit_bytes, .skip = c->skip,
+		.audit = c->audit,
 		.epoch = c->epoch, .attempt = c->attempt, .lineage = c->lineage, .uuid = c->uuid,
 		.mem = c->mem, .pool = t->pool, .io = c->io, .mail = &t->mail,
 		.control = c->control, .state = t->keyed, .tick_at_us = UINT64_MAX, .task = t,

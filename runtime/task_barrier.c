@@ -53,6 +53,8 @@ static bool counts_of(const struct task *t, struct snap *s)
 	c->in = atomic_load_explicit(&t->stats.records_in, memory_order_relaxed);
 	c->out = t->outlet.records;
 	c->skipped = t->ctx.skipped;
+	c->position = t->ctx.work_done;
+	c->kept = t->ctx.kept;
 	for (uint32_t i = 0; i < c->n_sent; i++)
 		c->sent[i] = t->c.edges[i].sent;
 	for (uint32_t i = 0; i < c->n_received; i++)

@@ -2,6 +2,8 @@
 #include "tests/sim/scenario.h"
 
 #include "base/check.h"
+#include "checkpoint/audit.h"
+#include "checkpoint/slots.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -41,6 +43,36 @@ static char *make_text(struct rng *r, uint32_t lines)
 	return text;
 }
 
+/* Not all: it costs a checkpoint some operations, and each is a place to crash. */
+static bool scenario_audits(const struct scenario *s)
+{
+	return s->kind == SCENARIO_UNION || s->kind == SCENARIO_WORDS_END;
+}
+
+static void on_fault(void *arg, const char *text)
+{
+	world_fail(arg, "audit: %s", text);
+}
+
+/* What stands on disk proves what became of every record, whatever crash came before. */
+static void check_audit(struct world *w)
+{
+	struct slot_entries l = {0};
+	struct audit_report r = {.fault = on_fault, .arg = w};
+	struct err e = {0};
+	if (slots_read_all(w->fs, &w->mem, w->dir, &l, &e) != OK)
+		world_fail(w, "audit: %s", e.text);
+	for (size_t i = 0; i < l.n; i++) {
+		const struct slot_entry *x = &l.entry[i];
+		if (x->rc != OK || !x->live || x->m.slot_kind != SLOT_CHECKPOINT)
+			continue;
+		if (audit_check(w->fs, &w->mem, w->dir, &x->m, &r, &e) != OK)
+			world_fail(w, "audit: %s", e.text);
+		break;
+	}
+	slot_entries_close(&l);
+}
+
 static void make_job(struct scenario *s, uint32_t rate)
 {
 	const char *tail =
@@ -48,9 +80,16 @@ static void make_job(struct scenario *s, uint32_t rate)
 		"{\"id\":\"count\",\"type\":\"keyed_sum\",\"key\":\"word\",\"value\":\"1\",\"as\":\"n\","
 		"\"emit\":\"%s\"},"
 		"{\"id\":\"out\",\"type\":\"file_sink\",\"path\":\"out\",\"format\":\"csv\"}]}";
+	const char *from = s->kind == SCENARIO_KEYS ? "rows" : "words";
+	const char *audit = scenario_audits(s) ? "true" : "false";
 	char *at = s->job;
-	at += sprintf(at, "{\"name\":\"sim\",\"checkpoint\":{\"interval\":\"10ms\",\"retain\":2},"
-			  "\"pipeline\":[");
+	/* On every cut of every schedule (inv 4): what does not hold fails the job. */
+	at += sprintf(at,
+		      "{\"name\":\"sim\",\"checkpoint\":{\"interval\":\"10ms\",\"retain\":2,"
+		      "\"audit\":%s,\"on_violation\":\"job\",\"invariants\":["
+		      "\"sum(count.n) = records_out(%s)\",\"records_in(count) = sum(count.n)\","
+		      "\"count(count) <= sum(count.n)\",\"records_out(count) <= records_in(out)\"]},"
+		      "\"pipeline\":[", audit, from);
 	if (s->kind == SCENARIO_KEYS) {
 		at += sprintf(at,
 			      "{\"id\":\"rows\",\"type\":\"generator_source\",\"rows\":%u,\"rate\":%u,"
@@ -123,6 +162,14 @@ void scenario_checkpoint(struct scenario *s, const char *keys)
 	at[len] = ',';
 }
 
+void scenario_at_least_once(struct scenario *s)
+{
+	char *at = strstr(s->job, ",\"audit\""), *to = strstr(s->job, "]}");
+	CHECK(at && to);
+	memmove(at, to + 1, strlen(to + 1) + 1);
+	scenario_checkpoint(s, "\"mode\":\"at_least_once\"");
+}
+
 void scenario_close(struct scenario *s)
 {
 	for (uint32_t i = 0; i < s->n_files; i++)
@@ -146,6 +193,8 @@ void scenario_check_now(const struct scenario *s, struct world *w)
 void scenario_check_end(const struct scenario *s, struct world *w)
 {
 	uint64_t all = 0, counted = check_counts(w, "count");
+	if (strstr(s->job, "\"audit\":true"))
+		check_audit(w);
 	for (size_t i = 0; i < s->oracle.n; i++)
 		all += (uint64_t)s->oracle.v[i].n;
 	if (counted != all) /* over all attempts, whatever was read again after a crash */

@@ -33,6 +33,8 @@ void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r,
 		   struct scenario_size size);
 /* More keys of its block checkpoint: "\"max_concurrent\":3". */
 void scenario_checkpoint(struct scenario *s, const char *keys);
+/* The mode at_least_once, which has neither invariants nor an audit. */
+void scenario_at_least_once(struct scenario *s);
 void scenario_close(struct scenario *s);
 /* Puts the input on the disk. */
 void scenario_files(const struct scenario *s, struct world *w);

@@ -40,7 +40,8 @@ static int64_t run_seed(uint64_t seed, uint32_t crashes)
 	rng_seed(&r, seed);
 	scenario_open(&s, SCENARIO_UNION, &r,
 		      (struct scenario_size){.lines = 120, .lines_a_second = 300});
-	scenario_checkpoint(&s, "\"mode\":\"at_least_once\",\"max_concurrent\":3");
+	scenario_at_least_once(&s);
+	scenario_checkpoint(&s, "\"max_concurrent\":3");
 	world_open(w, seed, s.job);
 	scenario_files(&s, w);
 	enum world_end end;
