@@ -6,8 +6,6 @@
  * there has no answer. */
 #include "checkpoint/slots.h"
 
-#include "checkpoint/retention.h"
-
 enum { TEMPORARY_TRIES = 1000 }; /* names a dead process may have left under our epoch */
 
 enum rc slots_list(struct fs *fs, struct mem *mem, const char *dir, struct slot_list *l,
@@ -167,46 +165,4 @@ enum rc slots_publish(struct fs *fs, const char *dir, uint64_t slot, uint64_t ep
 	if (rc != E_FENCED && rc != E_UNKNOWN_OUTCOME && rc != E_CRASHED)
 		(void)!fs_unlink(fs, temporary, NULL); /* else a later start sweeps it */
 	return rc;
-}
-
-enum rc slots_read_all(struct fs *fs, struct mem *mem, const char *dir, struct slot_entries *l,
-		       struct err *e)
-{
-	*l = (struct slot_entries){.mem = mem};
-	struct slot_list list;
-	enum rc rc = slots_list(fs, mem, dir, &list, e);
-	if (rc == OK) {
-		l->entry = mem_get(mem, list.n * sizeof *l->entry);
-		if (!l->entry)
-			rc = ERR(e, E_NO_MEMORY, "no memory for %zu checkpoints", list.n);
-	}
-	for (size_t i = list.n; rc == OK && i-- > 0;) {
-		struct slot_entry *t = &l->entry[l->n];
-		t->slot = list.slot[i];
-		t->rc = slots_read(fs, mem, dir, t->slot, &t->m, &t->err);
-		if (t->rc != E_NOT_FOUND) /* else retired while we looked */
-			l->n++;
-		else
-			*t = (struct slot_entry){0};
-	}
-	const struct manifest *top = NULL;
-	for (size_t i = 0; i < l->n; i++) {
-		if (!top && l->entry[i].rc == OK)
-			top = &l->entry[i].m;
-		l->entry[i].live = top && retention_lists(top, l->entry[i].slot);
-	}
-	slot_list_close(&list);
-	if (rc != OK)
-		slot_entries_close(l);
-	return rc;
-}
-
-void slot_entries_close(struct slot_entries *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (l->entry[i].rc == OK)
-			manifest_close(&l->entry[i].m);
-	if (l->mem)
-		mem_put(l->mem, l->entry);
-	*l = (struct slot_entries){.mem = l->mem};
 }

@@ -1,7 +1,8 @@
 /* slots.h - the manifest log: numbered slots, each taken by link(2), which has one winner, ever.
  * Why not rename: rename replaces; two owners would both believe they had won.
- * Here: find, read, make durable, publish. Not here: who owns (ownership.h), what is kept
- * (retention.h). Everything blocks on files: durability lane, or before a job runs. */
+ * Here: find, read, make durable, publish. Not here: who owns (store.h), what is kept
+ * (retention.h), what is shown (listing.h). Everything blocks on files: durability lane, or before
+ * a job runs. */
 #pragma once
 #include "checkpoint/manifest.h"
 
@@ -31,21 +32,3 @@ RC slots_durable(struct fs *fs, const char *dir, uint64_t slot, struct err *e);
  *   else               not visible; a later try may take the slot */
 RC slots_publish(struct fs *fs, const char *dir, uint64_t slot, uint64_t epoch, const void *data,
 		 size_t len, uint64_t *seq, struct err *e);
-
-/* What `weir checkpoints` shows: every slot, readable or not, newest first. */
-struct slot_entry {
-	uint64_t slot;
-	struct manifest m; /* empty when rc is not OK */
-	enum rc rc;
-	struct err err;
-	bool live;         /* the newest readable manifest lists it, or is it */
-};
-struct slot_entries {
-	struct slot_entry *entry;
-	size_t n;
-	struct mem *mem;
-};
-/* Takes no lock and changes nothing. A slot that vanished meanwhile is left out. */
-RC slots_read_all(struct fs *fs, struct mem *mem, const char *dir, struct slot_entries *l,
-		  struct err *e);
-void slot_entries_close(struct slot_entries *l);

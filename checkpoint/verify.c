@@ -55,8 +55,60 @@ static enum rc verify_file(struct fs *fs, const char *dir, const struct part_fil
 	return rc;
 }
 
+void verify_memo_close(struct verify_memo *memo, struct mem *mem)
+{
+	mem_put(mem, memo->file);
+	*memo = (struct verify_memo){0};
+}
+
+/* Where f stands in memo, or would. */
+static size_t memo_place(const struct verify_memo *memo, const struct part_file *f)
+{
+	size_t low = 0, high = memo->n;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (strcmp(memo->file[mid].name, f->name) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* By what was promised of it, too: two manifests may disagree. */
+static bool memo_has(const struct verify_memo *memo, const struct part_file *f)
+{
+	size_t at = memo ? memo_place(memo, f) : 0;
+	return memo && at < memo->n && !strcmp(memo->file[at].name, f->name) &&
+	       memo->file[at].length == f->length && memo->file[at].hash == f->hash;
+}
+
+/* Without memory it is read again: no fault. */
+static void memo_add(struct verify_memo *memo, struct mem *mem, const struct part_file *f)
+{
+	size_t at = memo_place(memo, f);
+	if (memo->n == memo->cap) {
+		size_t cap = memo->cap ? memo->cap * 2 : 64;
+		struct part_file *grown = mem_resize(mem, memo->file, cap * sizeof *grown);
+		if (!grown)
+			return;
+		memo->file = grown;
+		memo->cap = cap;
+	}
+	memmove(memo->file + at + 1, memo->file + at, (memo->n - at) * sizeof *memo->file);
+	memo->file[at] = *f;
+	memo->n++;
+}
+
 enum rc verify_manifest(struct fs *fs, struct mem *mem, const char *dir, const struct manifest *m,
 			enum verify_depth depth, struct verify_result *r, struct err *e)
+{
+	return verify_manifest_once(fs, mem, dir, m, depth, NULL, r, e);
+}
+
+enum rc verify_manifest_once(struct fs *fs, struct mem *mem, const char *dir,
+			     const struct manifest *m, enum verify_depth depth,
+			     struct verify_memo *memo, struct verify_result *r, struct err *e)
 {
 	*r = (struct verify_result){.verdict = VERIFY_INTACT};
 	uint8_t *buf = depth == VERIFY_HASHES && m->n_files ? mem_get(mem, PART_WRITE_MAX) : NULL;
@@ -64,7 +116,11 @@ enum rc verify_manifest(struct fs *fs, struct mem *mem, const char *dir, const s
 		return ERR(e, E_NO_MEMORY, "no memory to verify with");
 	enum rc rc = OK;
 	for (uint32_t i = 0; i < m->n_files && rc == OK && r->verdict == VERIFY_INTACT; i++) {
-		rc = verify_file(fs, dir, &m->file[i], depth, buf, r, e);
+		if (!memo_has(memo, &m->file[i])) {
+			rc = verify_file(fs, dir, &m->file[i], depth, buf, r, e);
+			if (memo && rc == OK && r->verdict == VERIFY_INTACT)
+				memo_add(memo, mem, &m->file[i]);
+		}
 		r->files++;
 		if (r->verdict != VERIFY_INTACT)
 			memcpy(r->file, m->file[i].name, sizeof r->file);

@@ -144,7 +144,7 @@ static void json_details(struct json_out *o, const struct manifest *m)
 /* ---- the table ---- */
 
 void checkpoints_print_table(const struct paint *p, struct env *env, const char *dir,
-			     const struct shown_checkpoint *s, size_t n, bool json)
+			     const struct shown_checkpoint *s, size_t n, size_t older, bool json)
 {
 	if (json) {
 		struct bytes text;
@@ -161,6 +161,7 @@ void checkpoints_print_table(const struct paint *p, struct env *env, const char 
 			jout_object_end(&o);
 		}
 		jout_array_end(&o);
+		jout_kv_uint(&o, "older", older);
 		jout_object_end(&o);
 		fprintf(p->to, "%s\n", bytes_text(&text));
 		bytes_close(&text);
@@ -171,6 +172,9 @@ void checkpoints_print_table(const struct paint *p, struct env *env, const char 
 		"keys changed", "took", "stopped", paint_off(p));
 	for (size_t i = 0; i < n; i++)
 		table_row(p, &s[i]);
+	if (older)
+		fprintf(p->to, "%zu older one%s kept too: --all shows %s\n", older,
+			older == 1 ? " is" : "s are", older == 1 ? "it" : "them");
 }
 
 /* ---- one ---- */

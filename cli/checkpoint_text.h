@@ -1,7 +1,7 @@
 /* checkpoint_text.h - checkpoints as a table, one in detail, and both as JSON. */
 #pragma once
 #include "base/env.h"
-#include "checkpoint/slots.h"
+#include "checkpoint/listing.h"
 #include "checkpoint/verify.h"
 #include "cli/paint.h"
 #include "cli/timeline_text.h"
@@ -16,8 +16,9 @@ struct shown_checkpoint {
 	char why[ERR_TEXT_MAX];   /* when it is not intact */
 };
 
+/* older: so many more are kept. */
 void checkpoints_print_table(const struct paint *p, struct env *env, const char *dir,
-			     const struct shown_checkpoint *s, size_t n, bool json);
+			     const struct shown_checkpoint *s, size_t n, size_t older, bool json);
 /* t: its timeline; NULL: none is known (any more). */
 void checkpoint_print_one(const struct paint *p, struct env *env, const char *dir,
 			  const struct shown_checkpoint *s, const struct timeline *t, bool json);

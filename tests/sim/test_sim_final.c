@@ -1,7 +1,7 @@
 /* test_sim_final.c - the last checkpoint of a bounded job when a file operation near its end fails:
  * it is taken once; a restart in the process that finds it settles its intents and publishes
  * nothing (inv 20), as a new process would. */
-#include "checkpoint/slots.h"
+#include "checkpoint/listing.h"
 #include "tests/sim/scenario.h"
 
 #include "base/check.h"

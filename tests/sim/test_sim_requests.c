@@ -1,7 +1,7 @@
 /* test_sim_requests.c - checkpoints asked for while a job runs: each accepted request is answered
  * exactly once, with a checkpoint of its own or with the reason why there is none. And what a
  * supervisor knows of earlier processes counts for the restart policy. */
-#include "checkpoint/slots.h"
+#include "checkpoint/listing.h"
 #include "tests/sim/scenario.h"
 
 #include "base/check.h"

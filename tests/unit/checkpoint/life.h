@@ -3,6 +3,7 @@
 #pragma once
 #include "job.h"
 
+#include "checkpoint/listing.h"
 #include "checkpoint/retention.h"
 
 #define DIR "jobs/wc"

@@ -140,6 +140,20 @@ TEST(a_listing_says_which_checkpoints_are_intact)
 			  &d.e);
 		EXPECT(r.verdict == VERIFY_INTACT);
 	}
+	EXPECT_OK(fs_sim_flip(d.sim, path, 999, &d.e), &d.e);
+	struct verify_memo memo = {0};
+	uint64_t files = 0, bytes = 0;
+	for (int pass = 0; pass < 2; pass++)
+		for (int i = 0; i < 3; i++) {
+			EXPECT_OK(verify_manifest_once(d.fs, &d.mem, DIR, &l.entry[i].m, VERIFY_HASHES, &memo,
+						       &r, &d.e), &d.e);
+			EXPECT(r.verdict == VERIFY_INTACT && r.files == l.entry[i].m.n_files);
+			bytes += r.bytes;
+		}
+	for (uint32_t i = 0; i < l.entry[0].m.n_files; i++) /* 3 names all there are */
+		files += l.entry[0].m.file[i].length;
+	EXPECT(bytes == files && memo.n == 3); /* each was read once */
+	verify_memo_close(&memo, &d.mem);
 	slot_entries_close(&l);
 	/* A manifest that cannot be read is listed with its error. */
 	EXPECT_OK(fs_sim_flip(d.sim, DIR "/manifest/00000000000000000002", 999, &d.e), &d.e);
