@@ -3,7 +3,7 @@
  * Takes no lock and changes nothing; the job may be running. */
 #include "base/json.h"
 #include "checkpoint/audit.h"
-#include "checkpoint/slots.h"
+#include "checkpoint/listing.h"
 #include "cli/cli.h"
 
 #include <inttypes.h>

@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "checkpoint/audit.h"
-#include "checkpoint/slots.h"
+#include "checkpoint/listing.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
