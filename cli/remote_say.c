@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "base/schema.h"
+#include "server/api.h"
 
 /* What a job file's faults look like, from the server; NULL: the refusal is another. Borrowed from
  * *doc. */
@@ -23,19 +24,12 @@ static const char *refusal_text(struct remote *r, struct json_doc **doc)
 static void print_error_json(struct remote *r, const struct err *e)
 {
 	struct bytes text;
-	struct json_out o;
 	if (r->refusal.len) {
 		fprintf(r->cli->out.to, "%s\n", bytes_text(&r->refusal));
 		return;
 	}
 	bytes_init(&text, r->cli->env->mem);
-	jout_begin(&o, &text, false);
-	jout_object(&o);
-	jout_kv_string(&o, "code", err_name(e->code));
-	jout_kv_string(&o, "message", e->text);
-	jout_key(&o, "at");
-	jout_null(&o);
-	jout_object_end(&o);
+	api_error(&text, e);
 	fprintf(r->cli->out.to, "%s\n", bytes_text(&text));
 	bytes_close(&text);
 }

@@ -118,20 +118,7 @@ static void json_checkpoint(struct screen *s, const struct checkpoint_record *r)
 {
 	struct event e;
 	struct json_out *o = event_begin(&e, s, "checkpoint");
-	jout_kv_uint(o, "id", r->id);
-	jout_kv_string(o, "kind", co_kind_name(r->kind));
-	jout_kv_string(o, "trigger", r->trigger);
-	jout_kv_string(o, "state", r->completed ? "completed" : "failed");
-	if (!r->completed)
-		jout_kv_string(o, "error", r->error);
-	jout_kv_uint(o, "bytes_written", r->bytes_written);
-	jout_kv_uint(o, "state_bytes", r->state_bytes);
-	jout_kv_uint(o, "keys", r->keys);
-	jout_kv_uint(o, "keys_changed", r->keys_changed);
-	put_ms(o, "align_ms", r->align_us);
-	jout_kv_uint(o, "sync_us_max", r->sync_us_max);
-	put_ms(o, "async_ms", r->async_us);
-	put_ms(o, "total_ms", r->total_us);
+	report_checkpoint_facts(r, o);
 	event_end(&e, s);
 }
 

@@ -44,9 +44,8 @@ static void put_operators(struct json_out *o, const struct job *j)
 	jout_array_end(o);
 }
 
-void report_checkpoint(const struct checkpoint_record *r, struct json_out *o)
+void report_checkpoint_facts(const struct checkpoint_record *r, struct json_out *o)
 {
-	jout_object(o);
 	jout_kv_uint(o, "id", r->id);
 	jout_kv_string(o, "kind", co_kind_name(r->kind));
 	jout_kv_string(o, "trigger", r->trigger);
@@ -55,11 +54,18 @@ void report_checkpoint(const struct checkpoint_record *r, struct json_out *o)
 		jout_kv_string(o, "error", r->error);
 	jout_kv_uint(o, "bytes_written", r->bytes_written);
 	jout_kv_uint(o, "state_bytes", r->state_bytes);
+	jout_kv_uint(o, "keys", r->keys);
 	jout_kv_uint(o, "keys_changed", r->keys_changed);
 	put_ms(o, "align_ms", r->align_us);
 	jout_kv_uint(o, "sync_us_max", r->sync_us_max);
 	put_ms(o, "async_ms", r->async_us);
 	put_ms(o, "total_ms", r->total_us);
+}
+
+void report_checkpoint(const struct checkpoint_record *r, struct json_out *o)
+{
+	jout_object(o);
+	report_checkpoint_facts(r, o);
 	jout_object_end(o);
 }
 

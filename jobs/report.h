@@ -10,7 +10,8 @@ struct report_extra {
 };
 /* Wall time since started_us, CPU time and peak resident memory of this process. */
 void report_measure(struct report_extra *x, struct clock *clock, uint64_t started_us);
-/* One checkpoint, as it stands in the report's history. */
+/* One checkpoint, as it stands in the report's history; its facts alone, into an open object. */
+void report_checkpoint_facts(const struct checkpoint_record *r, struct json_out *o);
 void report_checkpoint(const struct checkpoint_record *r, struct json_out *o);
 /* Appends the object, pretty-printed, with a line feed. */
 void report_write(const struct job *j, const struct report_extra *x, struct bytes *to);

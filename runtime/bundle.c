@@ -128,26 +128,11 @@ static RC end_section(struct bundle *b, const struct section *head, struct secti
 
 /* ---- keyed states ---- */
 
-/* The last hash up to which the runs that cover lo are those that cover it: chains of old subtasks
- * stand side by side, and only one of them is open at a time. */
-static uint64_t strip_end(const struct manifest_keyed *s, uint64_t lo)
-{
-	uint64_t end = UINT64_MAX;
-	for (uint32_t i = 0; i < s->n_runs; i++) {
-		const struct manifest_run *r = &s->run[i];
-		if (r->hash_first > lo && r->hash_first - 1 < end)
-			end = r->hash_first - 1;
-		if (r->hash_first <= lo && r->hash_last >= lo && r->hash_last < end)
-			end = r->hash_last;
-	}
-	return end;
-}
-
 static RC strip_begin(struct bundle *b, const struct manifest_keyed *k, struct err *e)
 {
 	struct keyed_shape shape;
 	bundle_shape(k, &shape);
-	b->hi = strip_end(k, b->lo);
+	b->hi = runs_in_strip(k, b->lo, UINT64_MAX);
 	for (uint32_t i = 0; i < k->n_runs; i++)
 		if (runs_in_add(b->runs, b->o.fs, b->o.from_dir, &b->from, &k->run[i], b->lo, b->hi,
 				e) != OK)

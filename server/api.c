@@ -310,18 +310,23 @@ unsigned api_status(enum rc code)
 	}
 }
 
-void api_fail_with(struct http_request *r, unsigned status, const struct err *e)
+void api_error(struct bytes *to, const struct err *e)
 {
-	struct bytes text;
 	struct json_out o;
-	bytes_init(&text, http_mem(r));
-	jout_begin(&o, &text, false);
+	jout_begin(&o, to, false);
 	jout_object(&o);
 	jout_kv_string(&o, "code", err_name(e->code));
 	jout_kv_string(&o, "message", e->text);
 	jout_key(&o, "at");
 	jout_null(&o);
 	jout_object_end(&o);
+}
+
+void api_fail_with(struct http_request *r, unsigned status, const struct err *e)
+{
+	struct bytes text;
+	bytes_init(&text, http_mem(r));
+	api_error(&text, e);
 	api_answer(r, status, &text);
 	bytes_close(&text);
 }

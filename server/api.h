@@ -61,7 +61,9 @@ struct api_call {
 bool api_take(struct api_call *c, struct http_request *r);
 
 void api_answer(struct http_request *r, unsigned status, struct bytes *json);
-/* {"code", "message", "at": null} under the status that REST.md gives the code. */
+/* {"code", "message", "at": null}. */
+void api_error(struct bytes *to, const struct err *e);
+/* That, under the status that REST.md gives the code. */
 void api_fail(struct http_request *r, const struct err *e);
 void api_fail_with(struct http_request *r, unsigned status, const struct err *e);
 unsigned api_status(enum rc code);

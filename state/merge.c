@@ -288,20 +288,6 @@ enum merge_did merge_step(struct merge *m, struct merge_span *span, struct err *
 	}
 }
 
-/* The first row at or above hash. */
-static uint32_t row_at_least(const struct run_block *b, uint64_t hash)
-{
-	uint32_t from = 0, to = b->rows;
-	while (from < to) {
-		uint32_t mid = from + (to - from) / 2;
-		if (b->hash[mid] < hash)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return from;
-}
-
 RC merge_feed(struct merge *m, uint32_t input, const uint8_t *bytes, size_t len, struct err *e)
 {
 	struct merge_head *h = &m->head[input];
@@ -323,8 +309,8 @@ RC merge_feed(struct merge *m, uint32_t input, const uint8_t *bytes, size_t len,
 	bytes_put(&h->last_key, key, key_len);
 	if (!bytes_ok(&h->last_key))
 		return ERR(e, E_NO_MEMORY, "no memory for a key of %u bytes", key_len);
-	h->at = row_at_least(&h->block, h->lo);
-	h->end = h->hi == UINT64_MAX ? rows : row_at_least(&h->block, h->hi + 1);
+	h->at = run_row_from(&h->block, h->lo);
+	h->end = h->hi == UINT64_MAX ? rows : run_row_from(&h->block, h->hi + 1);
 	if (h->end < h->at)
 		h->end = h->at;
 	if (h->last_hash > h->hi)

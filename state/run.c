@@ -206,7 +206,7 @@ void run_block_close(struct run_block *b)
 	memset(b, 0, sizeof *b);
 }
 
-int run_find(const struct run_block *b, uint64_t hash, const void *key, uint32_t key_len)
+uint32_t run_row_from(const struct run_block *b, uint64_t hash)
 {
 	uint32_t from = 0, to = b->rows;
 	while (from < to) {
@@ -216,6 +216,12 @@ int run_find(const struct run_block *b, uint64_t hash, const void *key, uint32_t
 		else
 			to = mid;
 	}
+	return from;
+}
+
+int run_find(const struct run_block *b, uint64_t hash, const void *key, uint32_t key_len)
+{
+	uint32_t from = run_row_from(b, hash);
 	for (; from < b->rows && b->hash[from] == hash; from++) {
 		uint32_t len;
 		const uint8_t *at = run_key(b, from, &len);

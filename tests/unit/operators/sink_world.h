@@ -417,3 +417,47 @@ static inline bool crash_and_recover(const char *options, uint64_t n, bool after
 	world_close(&w);
 	return crashed;
 }
+
+/* Before and after each operation, and each way of ending. */
+static inline void crash_everywhere(const char *options)
+{
+	for (int after = 0; after < 2; after++)
+		for (enum ending how = 0; how < ENDINGS; how++) {
+			uint64_t n = 1;
+			while (crash_and_recover(options, n, after, how))
+				n++;
+			EXPECT(n > 100);
+		}
+}
+
+/* The n-th operation fails, for every n: the attempt ends with its reason, and the next one goes
+ * on. */
+static inline void fail_everywhere(const char *options)
+{
+	const enum rc codes[] = {E_IO, E_NO_SPACE};
+	for (size_t c = 0; c < 2; c++) {
+		unsigned failures = 0;
+		for (uint64_t n = 1;; n++) {
+			struct world w;
+			struct err e = {OK};
+			world_open_with(&w, n, options);
+			fs_sim_fault_at(w.sim, n, codes[c], codes[c] == E_NO_SPACE);
+			enum rc rc = run(&w, &e);
+			bool hit = fs_sim_faults(w.sim) > 0;
+			fs_sim_fault_at(w.sim, 0, OK, false);
+			failures += rc != OK;
+			EXPECT(rc == OK || (hit && rc == codes[c]));
+			if (rc != OK && !strstr(e.text, "a"))
+				fail_msg("no path: %s", e.text);
+			err_clear(&e);
+			w.epoch++;
+			EXPECT_OK(run(&w, &e), &e);
+			expect_committed(&w, "after a fault", n);
+			expect_no_rest(&w);
+			world_close(&w);
+			if (!hit)
+				break;
+		}
+		EXPECT(failures > 50);
+	}
+}

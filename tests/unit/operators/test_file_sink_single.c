@@ -20,41 +20,12 @@ TEST(one_file_holds_each_record_once_behind_one_header)
 
 TEST(inv4_inv17_a_crash_at_any_operation_loses_and_doubles_nothing)
 {
-	for (int after = 0; after < 2; after++)
-		for (enum ending how = 0; how < ENDINGS; how++) {
-			uint64_t n = 1;
-			while (crash_and_recover(SINGLE, n, after, how))
-				n++;
-			EXPECT(n > 100);
-		}
+	crash_everywhere(SINGLE);
 }
 
 TEST(inv32_an_operation_that_fails_ends_the_attempt_and_the_next_one_goes_on)
 {
-	const enum rc codes[] = {E_IO, E_NO_SPACE};
-	for (size_t c = 0; c < 2; c++) {
-		unsigned failures = 0;
-		for (uint64_t n = 1;; n++) {
-			struct world w;
-			struct err e = {OK};
-			world_open_with(&w, n, SINGLE);
-			fs_sim_fault_at(w.sim, n, codes[c], codes[c] == E_NO_SPACE);
-			enum rc rc = run(&w, &e);
-			bool hit = fs_sim_faults(w.sim) > 0;
-			fs_sim_fault_at(w.sim, 0, OK, false);
-			failures += rc != OK;
-			EXPECT(rc == OK || (hit && rc == codes[c]));
-			err_clear(&e);
-			w.epoch++;
-			EXPECT_OK(run(&w, &e), &e);
-			expect_committed(&w, "after a fault", n);
-			expect_no_rest(&w);
-			world_close(&w);
-			if (!hit)
-				break;
-		}
-		EXPECT(failures > 50);
-	}
+	fail_everywhere(SINGLE);
 }
 
 TEST(inv31_an_allocation_that_fails_ends_the_attempt_and_leaks_nothing)

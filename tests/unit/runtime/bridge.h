@@ -38,13 +38,6 @@ struct bridge {
 	struct err e;
 };
 
-#define SAY(b, cond)                                                                               \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			fail_msg("%s:%d: seed %llu: %s (%s)", __FILE__, __LINE__,                  \
-				 (unsigned long long)(b)->seed, #cond, (b)->e.text);               \
-	} while (0)
-
 static inline void bridge_packing(struct bridge *b)
 {
 	b->attempt++;

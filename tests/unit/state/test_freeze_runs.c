@@ -25,13 +25,6 @@ struct freezing {
 	struct err e;
 };
 
-#define SAY(s, cond)                                                                               \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			fail_msg("%s:%d: seed %llu: %s (%s)", __FILE__, __LINE__,                  \
-				 (unsigned long long)(s)->seed, #cond, (s)->e.text);               \
-	} while (0)
-
 /* True: the table was changed. */
 static bool change(struct freezing *s, uint32_t n)
 {
@@ -134,13 +127,7 @@ static void schedule(uint64_t seed)
 
 TEST(a_freeze_with_a_slow_lane_ends_and_leaves_no_runs_of_a_few_rows)
 {
-	const char *given = getenv("WEIR_SEED"), *many = getenv("WEIR_SEEDS");
-	uint64_t first = given ? strtoull(given, NULL, 10) : 1;
-	uint64_t n = many ? strtoull(many, NULL, 10) : given ? 1 : 60;
-	printf("seeds %llu to %llu\n", (unsigned long long)first,
-	       (unsigned long long)(first + n - 1));
-	for (uint64_t seed = first; seed < first + n; seed++)
-		schedule(seed);
+	each_seed(60, schedule);
 }
 
 int main(void)

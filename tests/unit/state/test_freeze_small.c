@@ -15,13 +15,6 @@ struct small {
 	struct err e;
 };
 
-#define SAY(s, cond)                                                                               \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			fail_msg("%s:%d: seed %llu: %s (%s)", __FILE__, __LINE__,                  \
-				 (unsigned long long)(s)->seed, #cond, (s)->e.text);               \
-	} while (0)
-
 static void change(struct small *s, uint32_t n)
 {
 	uint16_t sel[MODEL_BATCH];

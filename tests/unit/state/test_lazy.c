@@ -17,13 +17,6 @@ struct lazy_test {
 	struct err e;
 };
 
-#define SAY(t, cond)                                                                               \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			fail_msg("%s:%d: seed %llu: %s (%s)", __FILE__, __LINE__,                  \
-				 (unsigned long long)(t)->seed, #cond, (t)->e.text);               \
-	} while (0)
-
 static void sound(struct lazy_test *t, const struct keyed *k)
 {
 	const char *broken;

@@ -35,12 +35,6 @@ struct run_state {
 	struct err e;
 };
 
-#define SAY(s, cond)                                                                               \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			fail_msg("%s:%d: seed %llu: %s (%s)", __FILE__, __LINE__,                  \
-				 (unsigned long long)(s)->seed, #cond, (s)->e.text);               \
-	} while (0)
 #define SAY_NO(s, text)                                                                            \
 	do {                                                                                       \
 		const char *wrong_ = (text);                                                       \
@@ -321,8 +315,9 @@ static void prefill(struct run_state *s, uint32_t n)
 }
 
 /* large: 60,000 keys, of which half are there at the beginning. */
-static void schedule(uint64_t seed, bool large)
+static void schedule(uint64_t seed)
 {
+	bool large = seed % 20 == 0;
 	struct run_state *s = calloc(1, sizeof *s);
 	s->seed = seed;
 	rng_seed(&s->rng, seed);
@@ -393,13 +388,7 @@ static void schedule(uint64_t seed, bool large)
 
 TEST(inv4_inv7_what_a_checkpoint_restores_is_the_state_at_its_freeze)
 {
-	const char *given = getenv("WEIR_SEED"), *many = getenv("WEIR_SEEDS");
-	uint64_t first = given ? strtoull(given, NULL, 10) : 1;
-	uint64_t n = many ? strtoull(many, NULL, 10) : given ? 1 : 400;
-	printf("seeds %llu to %llu\n", (unsigned long long)first,
-	       (unsigned long long)(first + n - 1));
-	for (uint64_t seed = first; seed < first + n; seed++)
-		schedule(seed, seed % 20 == 0);
+	each_seed(400, schedule);
 }
 
 int main(void)
