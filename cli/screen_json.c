@@ -2,6 +2,8 @@
  * "wall_us". Names are the report's. Log lines stand between them: {"time", "level", "text"}. */
 #include "cli/screen.h"
 
+#include "jobs/report.h"
+
 #include <unistd.h>
 
 struct event {

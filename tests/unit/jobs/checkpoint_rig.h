@@ -1,5 +1,5 @@
-/* checkpoint_rig.h - a planned job on a simulated disk, and a manifest that a test fills with what a
- * checkpoint says of each stage: shared by the tests of what becomes of it. */
+/* checkpoint_rig.h - a planned job on a simulated disk, and a manifest that a test fills with what
+ * a checkpoint says of each stage: shared by the tests of what becomes of it. */
 #pragma once
 #include "jobs/plan.h"
 
