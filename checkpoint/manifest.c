@@ -266,7 +266,8 @@ uint64_t manifest_features(const struct manifest *m)
 	for (uint32_t i = 0; i < m->n_ops && !counts; i++)
 		counts = m->op[i].counted ? FEATURE_COUNTS : 0;
 	return counts | (m->origin.id || m->n_accepts ? FEATURE_ORIGIN : 0) |
-	       (m->todo.kind != TODO_NONE ? FEATURE_PROMISE : 0) | (m->n_checks ? FEATURE_CHECKS : 0);
+	       (m->todo.kind != TODO_NONE ? FEATURE_PROMISE : 0) | (m->n_checks ? FEATURE_CHECKS : 0) |
+	       (m->stretches ? FEATURE_STRETCHES : 0);
 }
 
 static void add_inline(struct manifest *m, struct section_ref *ref, void *arg)

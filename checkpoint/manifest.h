@@ -148,6 +148,7 @@ struct manifest {
 	uint64_t top_id;       /* highest checkpoint id known when it was written, its own included */
 	uint64_t *retained, *pinned, *quarantined; /* slots, ascending, itself not among them */
 	uint32_t n_retained, n_pinned, n_quarantined;
+	bool stretches; /* one of these lists has pairs in the file: set by encode and decode */
 	uint32_t *accepts; /* lineages whose files are this line's too */
 	uint32_t n_accepts;
 	struct manifest_todo todo; /* of a fence */
@@ -224,7 +225,8 @@ enum {
 	FEATURE_ORIGIN = 1 << 1, /* origin, accepts */
 	FEATURE_PROMISE = 1 << 2,
 	FEATURE_CHECKS = 1 << 3,
-	FEATURES_KNOWN = (1 << 4) - 1,
+	FEATURE_STRETCHES = 1 << 4,
+	FEATURES_KNOWN = (1 << 5) - 1,
 };
 uint64_t manifest_features(const struct manifest *m);
 

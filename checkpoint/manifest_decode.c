@@ -6,22 +6,6 @@
 #include "checkpoint/part_format.h"
 
 /* --- the parts of a manifest, in the order of manifest_encode.c --- */
-static uint64_t *get_slots(struct decoder *d, const struct json *o, const char *key, uint32_t *n)
-{
-	*n = 0;
-	const struct json *list = mget(d, o, key, JSON_ARRAY, MAY);
-	uint64_t *slot = manifest_alloc(d->m, mget_count(list) * sizeof *slot);
-	if (!slot)
-		mget_no_memory(d);
-	for (size_t i = 0; i < mget_count(list) && d->rc == OK; i++) {
-		slot[i] = mget_number(d, json_item(list, i), key);
-		if (slot[i] >= d->m->slot || slot[i] <= (i ? slot[i - 1] : 0))
-			WRONG(d, "'%s' does not ascend below its own slot", key);
-		*n = (uint32_t)i + 1;
-	}
-	return slot;
-}
-
 static void get_file(struct decoder *d, const struct json *o)
 {
 	if (!ONLY(d, o, "a file", "name", "len", "hash", "epoch"))
@@ -167,9 +151,7 @@ static void get_body(struct decoder *d, const struct json *o)
 	m->parent = mget_uint(d, o, "parent", MAY, m->slot - 1);
 	m->epoch = mget_uint(d, o, "epoch", MUST, m->slot);
 	m->top_id = mget_uint(d, o, "top_id", MAY, UINT64_MAX);
-	m->retained = get_slots(d, o, "retained", &m->n_retained);
-	m->pinned = get_slots(d, o, "pinned", &m->n_pinned);
-	m->quarantined = get_slots(d, o, "quarantined", &m->n_quarantined);
+	slots_get(d, o);
 	if (!m->epoch || (fence && m->epoch != m->slot))
 		WRONG(d, "'epoch' cannot be");
 	accepts_get(d, o);

@@ -7,17 +7,6 @@
 
 #include <stdio.h>
 
-static void put_slots(struct json_out *o, const char *key, const uint64_t *slot, uint32_t n)
-{
-	if (!n)
-		return;
-	jout_key(o, key);
-	jout_array(o);
-	for (uint32_t i = 0; i < n; i++)
-		jout_uint(o, slot[i]);
-	jout_array_end(o);
-}
-
 static void put_files(struct json_out *o, const struct manifest *m)
 {
 	if (!m->n_files)
@@ -103,9 +92,7 @@ static void put_body(struct bytes *to, const struct manifest *m)
 	put_uint(&o, "parent", m->parent);
 	jout_kv_uint(&o, "epoch", m->epoch);
 	put_uint(&o, "top_id", m->top_id);
-	put_slots(&o, "retained", m->retained, m->n_retained);
-	put_slots(&o, "pinned", m->pinned, m->n_pinned);
-	put_slots(&o, "quarantined", m->quarantined, m->n_quarantined);
+	slots_put(&o, m);
 	accepts_put(&o, m);
 	if (m->slot_kind == SLOT_CHECKPOINT)
 		put_checkpoint(&o, m);
@@ -126,6 +113,7 @@ static void check_sane(const struct manifest *m)
 enum rc manifest_encode(struct manifest *m, struct bytes *to, struct err *e)
 {
 	check_sane(m);
+	m->stretches = slots_have_stretch(m);
 	struct bytes body;
 	bytes_init(&body, to->mem);
 	put_body(&body, m);

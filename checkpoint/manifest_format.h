@@ -43,6 +43,11 @@ void counts_get_edges(struct decoder *d, const struct json *o);
 void ledger_put(struct json_out *o, const char *key, const struct manifest_ledger *l);
 void ledger_get(struct decoder *d, const struct json *o, const char *key); /* to d->m->ledger */
 
+/* manifest_slots.c: retained, pinned, quarantined */
+bool slots_have_stretch(const struct manifest *m);
+void slots_put(struct json_out *o, const struct manifest *m);
+void slots_get(struct decoder *d, const struct json *o);
+
 /* manifest_todo.c: where a line came from, and what its fence promised */
 void origin_put(struct json_out *o, const struct manifest *m);
 void origin_get(struct decoder *d, const struct json *o);

@@ -25,8 +25,8 @@ static enum rc hash_file(struct fs *fs, int fd, uint64_t length, uint8_t *buf, u
 }
 
 static enum rc verify_file(struct fs *fs, const char *dir, const struct part_file *f,
-			   enum verify_depth depth, uint8_t *buf, struct verify_result *r,
-			   struct err *e)
+			   enum verify_depth depth, const struct verify_memo *memo,
+			   struct verify_result *r, struct err *e)
 {
 	char path[LAYOUT_PATH_MAX];
 	if (!layout_path(path, dir, LAYOUT_PARTS, f->name))
@@ -46,7 +46,7 @@ static enum rc verify_file(struct fs *fs, const char *dir, const struct part_fil
 	if (rc == OK && (st.kind != FS_FILE || st.size_bytes != f->length))
 		r->verdict = VERIFY_CORRUPT;
 	else if (rc == OK && depth == VERIFY_HASHES)
-		rc = hash_file(fs, fd, f->length, buf, &hash, e);
+		rc = hash_file(fs, fd, f->length, memo->buf, &hash, e);
 	if (rc == OK && hash != f->hash)
 		r->verdict = VERIFY_CORRUPT;
 	if (rc == OK && depth == VERIFY_HASHES && r->verdict == VERIFY_INTACT)
@@ -58,6 +58,7 @@ static enum rc verify_file(struct fs *fs, const char *dir, const struct part_fil
 void verify_memo_close(struct verify_memo *memo, struct mem *mem)
 {
 	mem_put(mem, memo->file);
+	mem_put(mem, memo->buf);
 	*memo = (struct verify_memo){0};
 }
 
@@ -78,8 +79,8 @@ static size_t memo_place(const struct verify_memo *memo, const struct part_file 
 /* By what was promised of it, too: two manifests may disagree. */
 static bool memo_has(const struct verify_memo *memo, const struct part_file *f)
 {
-	size_t at = memo ? memo_place(memo, f) : 0;
-	return memo && at < memo->n && !strcmp(memo->file[at].name, f->name) &&
+	size_t at = memo_place(memo, f);
+	return at < memo->n && !strcmp(memo->file[at].name, f->name) &&
 	       memo->file[at].length == f->length && memo->file[at].hash == f->hash;
 }
 
@@ -100,25 +101,19 @@ static void memo_add(struct verify_memo *memo, struct mem *mem, const struct par
 	memo->n++;
 }
 
-enum rc verify_manifest(struct fs *fs, struct mem *mem, const char *dir, const struct manifest *m,
-			enum verify_depth depth, struct verify_result *r, struct err *e)
-{
-	return verify_manifest_once(fs, mem, dir, m, depth, NULL, r, e);
-}
-
 enum rc verify_manifest_once(struct fs *fs, struct mem *mem, const char *dir,
 			     const struct manifest *m, enum verify_depth depth,
 			     struct verify_memo *memo, struct verify_result *r, struct err *e)
 {
 	*r = (struct verify_result){.verdict = VERIFY_INTACT};
-	uint8_t *buf = depth == VERIFY_HASHES && m->n_files ? mem_get(mem, PART_WRITE_MAX) : NULL;
-	if (depth == VERIFY_HASHES && m->n_files && !buf)
+	bool reads = depth == VERIFY_HASHES && m->n_files;
+	if (reads && !memo->buf && !(memo->buf = mem_get(mem, PART_WRITE_MAX)))
 		return ERR(e, E_NO_MEMORY, "no memory to verify with");
 	enum rc rc = OK;
 	for (uint32_t i = 0; i < m->n_files && rc == OK && r->verdict == VERIFY_INTACT; i++) {
 		if (!memo_has(memo, &m->file[i])) {
-			rc = verify_file(fs, dir, &m->file[i], depth, buf, r, e);
-			if (memo && rc == OK && r->verdict == VERIFY_INTACT)
+			rc = verify_file(fs, dir, &m->file[i], depth, memo, r, e);
+			if (rc == OK && r->verdict == VERIFY_INTACT)
 				memo_add(memo, mem, &m->file[i]);
 		}
 		r->files++;
@@ -130,6 +125,14 @@ enum rc verify_manifest_once(struct fs *fs, struct mem *mem, const char *dir,
 		for (uint32_t k = 0; k < m->op[o].n_keyed; k++)
 			r->sections += m->op[o].keyed[k].n_runs;
 	}
-	mem_put(mem, buf);
+	return rc;
+}
+
+enum rc verify_manifest(struct fs *fs, struct mem *mem, const char *dir, const struct manifest *m,
+			enum verify_depth depth, struct verify_result *r, struct err *e)
+{
+	struct verify_memo memo = {0};
+	enum rc rc = verify_manifest_once(fs, mem, dir, m, depth, &memo, r, e);
+	verify_memo_close(&memo, mem);
 	return rc;
 }

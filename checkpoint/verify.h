@@ -21,6 +21,7 @@ struct verify_result {
 struct verify_memo {
 	struct part_file *file; /* ascending by name */
 	size_t n, cap;
+	uint8_t *buf; /* to read through; allocated once */
 };
 void verify_memo_close(struct verify_memo *memo, struct mem *mem);
 

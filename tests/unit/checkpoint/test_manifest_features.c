@@ -167,7 +167,8 @@ TEST(counts_of_four_stages_are_less_than_a_kilobyte)
 }
 
 /* A body under a right header, with the feature word it says. */
-static enum rc decode_body(struct mem *mem, const char *body, uint64_t features, struct err *e)
+static enum rc decode_at(struct mem *mem, const char *body, uint64_t slot, uint64_t features,
+			 struct err *e)
 {
 	struct bytes b;
 	struct manifest m;
@@ -179,15 +180,20 @@ static enum rc decode_body(struct mem *mem, const char *body, uint64_t features,
 	bytes_put_u32(&b, 64);
 	bytes_put_u64(&b, len);
 	bytes_put_u64(&b, checksum64(body, len));
-	bytes_put_u64(&b, 9);
+	bytes_put_u64(&b, slot);
 	bytes_put_u64(&b, features);
 	bytes_put_u64(&b, 0);
 	bytes_put_u64(&b, checksum64(b.data, 56));
 	bytes_put(&b, body, len);
-	enum rc rc = manifest_decode(&m, mem, 9, b.data, b.len, e);
+	enum rc rc = manifest_decode(&m, mem, slot, b.data, b.len, e);
 	manifest_close(&m);
 	bytes_close(&b);
 	return rc;
+}
+
+static enum rc decode_body(struct mem *mem, const char *body, uint64_t features, struct err *e)
+{
+	return decode_at(mem, body, 9, features, e);
 }
 
 #define WHO "\"uuid\":\"" TEST_UUID "\",\"lineage\":\"00000001\","
@@ -256,6 +262,22 @@ TEST(inv34_hostile_keys_are_refused)
 		{FENCE(",\"todo\":{\"kind\":\"rewind\",\"moves\":[{\"from\":\"a\",\"to\":\"b\","
 		       "\"by\":1}]}"), 4, E_CORRUPT},
 		{FENCE(",\"todo\":{\"kind\":\"import\",\"uuid\":\"no\"}"), 4, E_CORRUPT},
+		{FENCE(",\"retained\":[[1,3],5]"), 16, OK},
+		{FENCE(",\"pinned\":[1,[3,8]]"), 16, OK},
+		{FENCE(",\"retained\":[1,2,3]"), 0, OK},
+		{FENCE(",\"retained\":[1,2,3]"), 16, E_CORRUPT},
+		{FENCE(",\"retained\":[[1,3],5]"), 0, E_CORRUPT},
+		{FENCE(",\"retained\":[[1,3],3]"), 16, E_CORRUPT},
+		{FENCE(",\"retained\":[2,[1,4]]"), 16, E_CORRUPT},
+		{FENCE(",\"retained\":[[0,3]]"), 16, E_CORRUPT},
+		{FENCE(",\"retained\":[[1,9]]"), 16, E_CORRUPT}, /* its own */
+		{FENCE(",\"retained\":[[1,2]]"), 16, E_CORRUPT},
+		{FENCE(",\"retained\":[[4,1]]"), 16, E_CORRUPT},
+		{FENCE(",\"retained\":[[1]]"), 16, E_CORRUPT},
+		{FENCE(",\"retained\":[[1,2,3]]"), 16, E_CORRUPT},
+		{FENCE(",\"retained\":[[1,\"8\"]]"), 16, E_CORRUPT},
+		{FENCE(",\"retained\":[[1,-1]]"), 16, E_CORRUPT},
+		{FENCE(",\"retained\":[[1,[2,3]]]"), 16, E_CORRUPT},
 	};
 	struct mem mem;
 	mem_init(&mem, 64 << 20);
@@ -267,6 +289,35 @@ TEST(inv34_hostile_keys_are_refused)
 				 (unsigned long long)rows[i].features, err_name(rc), e.text);
 	}
 	EXPECT(mem.used_bytes == 0);
+}
+
+/* Ten thousand slots, a fence's in between each 1,000: as short as ten. */
+TEST(a_long_list_of_slots_stands_as_stretches_and_a_short_one_slot_by_slot)
+{
+	enum { LONG = 10000 };
+	struct mem mem;
+	struct manifest m, r;
+	struct err e = {OK};
+	mem_init(&mem, 0);
+	for (uint32_t n = 63; n <= LONG; n = n < 66 ? n + 1 : n == 66 ? LONG : n + 1) {
+		make_todo(&m, &mem, TODO_NONE);
+		m.retained = manifest_alloc(&m, n * sizeof *m.retained);
+		m.n_retained = n;
+		for (uint32_t i = 0; i < n; i++)
+			m.retained[i] = 1 + i + i / 1000;
+		m.slot = m.epoch = LONG * 2;
+		expect_fixed_point(&m, &mem, &r);
+		EXPECT(manifest_features(&m) == (n > 64 ? FEATURE_STRETCHES : 0));
+		EXPECT(r.n_retained == n && !memcmp(r.retained, m.retained, n * sizeof *m.retained));
+		EXPECT(n <= 64 || r.size_bytes < 512);
+		manifest_close(&m);
+		manifest_close(&r);
+	}
+	/* What asks for more memory than any list needs is refused before it is believed (inv 34). */
+	mem_init(&mem, 64 << 20);
+	EXPECT(decode_at(&mem, "{\"is\":\"fence\"," WHO "\"epoch\":4611686018427387904,\"retained\":"
+			 "[[1,4611686018427387903]]}", 1ull << 62, 16, &e) == E_CORRUPT);
+	EXPECT(strstr(e.text, "more than") && mem.used_bytes == 0);
 }
 
 TEST(inv33_every_flipped_byte_of_the_new_keys_is_detected)
@@ -335,6 +386,7 @@ int main(void)
 		T(each_kind_of_todo_is_read_back_whole),
 		T(counts_of_four_stages_are_less_than_a_kilobyte),
 		T(inv34_hostile_keys_are_refused),
+		T(a_long_list_of_slots_stands_as_stretches_and_a_short_one_slot_by_slot),
 		T(inv33_every_flipped_byte_of_the_new_keys_is_detected),
 		T(inv31_any_failing_allocation_is_an_error_without_a_leak),
 	};
