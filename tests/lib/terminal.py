@@ -2,7 +2,8 @@
 
 It knows what weir may send (carriage return, line feed, cursor up, clear line, clear below,
 colours) and refuses all else, so that a screen test fails for an escape that was not agreed on.
-Lines longer than the width wrap, as on a real one; `wrapped` counts them."""
+Lines longer than the width wrap, as on a real one; `wrapped` counts them. Not those of the log,
+which stand above the block and may be as long as what they tell."""
 
 import fcntl
 import os
@@ -15,6 +16,7 @@ import subprocess
 import termios
 import time
 
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT")
 ESCAPE = re.compile(r"\033\[([0-9;]*)([A-Za-z])")
 
 
@@ -24,6 +26,7 @@ class Screen:
     def __init__(self, columns, rows):
         self.columns, self.rows = columns, rows
         self.line, self.row, self.column = [""], 0, 0
+        self.in_log = -1  # the row in which a long line of the log goes on
         self.gone, self.wrapped, self.colours, self.pending = [], 0, 0, ""
 
     def feed(self, text):
@@ -53,7 +56,12 @@ class Screen:
 
     def put(self, c):
         if self.column == self.columns:
-            self.wrapped += 1
+            if LOG_LINE.match(self.line[self.row]):
+                self.in_log = self.row + 1
+            elif self.row == self.in_log:
+                self.in_log += 1
+            else:
+                self.wrapped += 1
             self.column = 0
             self.down()
         line = self.line[self.row].ljust(self.column)
@@ -67,6 +75,7 @@ class Screen:
         if self.row == self.rows:
             self.gone.append(self.line.pop(0))
             self.row -= 1
+            self.in_log -= 1
 
     def escape(self, numbers, kind):
         if kind == "A":
