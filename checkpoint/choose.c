@@ -50,6 +50,8 @@ static enum rc verify(struct store *s, const struct manifest *m, struct verify_r
 {
 	enum rc rc = verify_manifest(s->fs, s->mem, s->dir, m, store_depth(s, m), r, e);
 	err_clear(why);
+	if (slots_has(s->condemned, s->n_condemned, m->slot))
+		ERR(why, E_CORRUPT, "checkpoint %" PRIu64 " has faults", m->id);
 	if (rc == OK && r->verdict != VERIFY_INTACT)
 		ERR(why, E_CORRUPT, "'%s/%s' %s; checkpoint %" PRIu64 " needs it", s->parts_dir, r->file,
 		    r->verdict == VERIFY_MISSING ? "is missing" : "is not what was written", m->id);
@@ -139,10 +141,40 @@ static enum rc resume_fallback(struct store *s, bool *goes_on, struct store_star
 		why.text, why.text[0] ? "; " : "", t->slot, at.first_gone);
 }
 
+/* What a repair went back behind, as far as it can be read. */
+static enum rc pass_repaired(struct store *s, const struct known *n, struct err *e)
+{
+	const struct manifest *t = s->top;
+	for (uint32_t i = t->n_quarantined; i-- > 0;) {
+		struct known *k = store_find(s, t->quarantined[i]);
+		struct err why = {OK};
+		enum rc rc = k && k->slot > n->slot ? store_read_slot(s, k, &why) : OK;
+		if (rc == E_CORRUPT || rc == E_REFUSED || rc == E_NOT_FOUND)
+			continue;
+		if (rc != OK)
+			return ERR(e, rc, "%s", why.text);
+		if (k && k->slot > n->slot && k->is == SLOT_IS_CHECKPOINT && pass(s, k->m, e) != OK)
+			return e->code;
+	}
+	return OK;
+}
+
+/* A repair went back to n (repair.h). What the newer ones committed is not known, so this start is
+ * a rewind, though nobody asked for it: the caller plans its moves, and may refuse. */
+static enum rc go_on_repaired(struct store *s, const struct known *n, struct store_start *out,
+			      struct err *e)
+{
+	s->promise = TODO_REWIND;
+	s->promise_slot = s->top->todo.slot;
+	out->rewinds = out->repaired = true;
+	return pass_repaired(s, n, e);
+}
+
 static enum rc choose_newest(struct store *s, struct store_start *out, struct err *e)
 {
 	const struct manifest_todo *t = &s->top->todo;
-	bool goes_on = t->kind != TODO_NONE;
+	bool repaired = t->kind == TODO_REPAIR;
+	bool goes_on = t->kind != TODO_NONE && !repaired;
 	struct err why = {OK};
 	struct known *n;
 	if (t->kind == TODO_FALLBACK) {
@@ -168,7 +200,10 @@ static enum rc choose_newest(struct store *s, struct store_start *out, struct er
 		return rc;
 	out->chosen = n->m;
 	if (why.code == OK)
-		return OK;
+		return repaired && !s->o.repairs ? go_on_repaired(s, n, out, e) : OK;
+	if (repaired && !s->o.repairs)
+		return ERR(e, E_CORRUPT, "%s, and a repair went back to it: repair '%s' once more",
+			   why.text, s->dir);
 	if (goes_on && t->kind != TODO_FALLBACK)
 		return ERR(e, E_CORRUPT, "%s, and going back to it was begun: go back further with "
 			   "--restore and --rewind", why.text);
@@ -230,7 +265,7 @@ static enum rc choose_wanted(struct store *s, struct store_start *out, struct er
 	s->promise = TODO_REWIND;
 	s->promise_slot = n ? n->slot : t->slot;
 	s->carries = t->todo.kind != TODO_NONE;
-	return rc;
+	return rc == OK && t->todo.kind == TODO_REPAIR && n ? pass_repaired(s, n, e) : rc;
 }
 
 enum rc store_choose(struct store *s, struct store_start *out, struct err *e)

@@ -28,7 +28,7 @@ static enum rc tell(const struct teller *t, const char *folder, const char *name
 }
 
 /* As the sweep's first steps do, but all are kept in memory. */
-static enum rc read_all(struct store *s, struct err *e)
+enum rc store_read_all(struct store *s, struct err *e)
 {
 	for (size_t i = 0; i < s->n_known; i++) {
 		struct err why = {OK};
@@ -84,7 +84,7 @@ enum rc store_gc_plan(struct store *s,
 	enum rc rc = store_dead(s, e);
 	if (rc != OK || !s->top)
 		return rc;
-	rc = read_all(s, e);
+	rc = store_read_all(s, e);
 	if (rc == OK)
 		rc = sweep_facts(s, s->epoch ? s->epoch : s->top_slot + 1, &f, e);
 	if (rc == OK)

@@ -52,10 +52,13 @@ static enum rc read_top(struct store *s, struct err *e)
 			s->top = s->known[i].m;
 			return OK;
 		}
-		if (rc != E_CORRUPT || !may_pass_unread(s)) {
-			ERR(e, rc, "%s", why.text);
-			return rc == E_CORRUPT ? err_in(e, "the newest checkpoint cannot be read") : rc;
+		if (rc == E_CORRUPT && !may_pass_unread(s)) {
+			ERR(e, rc, "%s. What it prepared may be committed, so weir does not go back by "
+			    "itself: 'weir fsck --repair %s' does", why.text, s->dir);
+			return err_in(e, "the newest checkpoint cannot be read");
 		}
+		if (rc != E_CORRUPT)
+			return ERR(e, rc, "%s", why.text);
 		ERR(&first, rc, "%s", why.text);
 		rc = store_bad(s, &s->known[i], &why, e);
 		if (rc != OK)
@@ -246,7 +249,7 @@ enum rc store_open(struct store **out_s, struct fs *fs, struct mem *mem,
 		rc = store_take_lock(s, e);
 	if (rc == OK) {
 		see_previous(s);
-		rc = store_look(s, out, e);
+		rc = o->repairs ? OK : store_look(s, out, e);
 	}
 	if (rc != OK)
 		goto fail;

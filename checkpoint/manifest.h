@@ -105,8 +105,8 @@ struct manifest_ledger {
 };
 
 /* What a fence promises and a start may not have finished (docs/FORMAT.md says each rule). */
-enum todo_kind { TODO_NONE, TODO_REWIND, TODO_FALLBACK, TODO_IMPORT, TODO_CLAIMED };
-#define TODO_KINDS 5
+enum todo_kind { TODO_NONE, TODO_REWIND, TODO_FALLBACK, TODO_IMPORT, TODO_CLAIMED, TODO_REPAIR };
+#define TODO_KINDS 6
 struct manifest_move {
 	const char *from, *to; /* paths; a rename that never replaces */
 };
@@ -115,7 +115,7 @@ struct manifest_todo {
 	struct manifest_move *move;
 	uint32_t n;
 	const char *source; /* import, claimed: a directory, or NULL */
-	uint64_t slot;      /* rewind, fallback: the checkpoint left; import: the one taken, there */
+	uint64_t slot;      /* rewind, fallback, repair: the checkpoint left; import: the one taken */
 	char uuid[UUID_TEXT]; /* import, claimed: the other job's; else "" */
 	uint32_t lineage;
 };

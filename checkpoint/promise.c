@@ -97,6 +97,11 @@ enum rc store_promise(struct store *s, struct manifest *fence, struct err *e)
 		*t = before ? *before : *now; /* what they point to outlives the fence's encoding */
 		return OK;
 	}
+	if (s->promise == TODO_REPAIR) {
+		t->kind = s->promise;
+		t->slot = s->promise_slot;
+		return OK;
+	}
 	for (uint32_t i = 0; before && i < before->n; i++) {
 		struct manifest_move *own = manifest_add_move(fence);
 		if (!own)
@@ -143,8 +148,7 @@ static enum rc move_both(struct fs *fs, const char *from, const char *to, struct
 		   "and start again", from, to);
 }
 
-/* Durably. *gone: neither name is there. */
-static enum rc move(struct fs *fs, const char *from, const char *to, bool *gone, struct err *e)
+enum rc store_move(struct fs *fs, const char *from, const char *to, bool *gone, struct err *e)
 {
 	char dir[LAYOUT_PATH_MAX];
 	bool there = false;
@@ -180,13 +184,13 @@ enum rc store_todo_step(struct store *s, bool *done, struct err *e)
 			return may_have_committed(s->todo_gone, t->slot, e);
 		const struct manifest_move *m = &t->move[--s->todo_at];
 		*done = false;
-		return move(s->fs, m->to, m->from, &gone, e);
+		return store_move(s->fs, m->to, m->from, &gone, e);
 	}
 	if (s->todo_at >= t->n)
 		return OK;
 	const struct manifest_move *m = &t->move[s->todo_at++];
 	*done = false;
-	rc = move(s->fs, m->from, m->to, &gone, e);
+	rc = store_move(s->fs, m->from, m->to, &gone, e);
 	if (rc != OK || !gone || t->kind != TODO_FALLBACK)
 		return rc;
 	/* All of them, also those an owner before us moved. */

@@ -31,6 +31,8 @@ struct store_options {
 	                           * what it lists may have been committed (inv 16) */
 	bool falls_back;          /* the caller plans the moves of a fallback (out->fell_back); else a
 	                           * newest checkpoint that is not intact is E_CORRUPT */
+	bool repairs;             /* somebody who runs no job, for store_repair (repair.h): open only
+	                           * takes the lock, and reads nothing */
 	bool imports;             /* the caller finishes an import that a fence promises (out->todo);
 	                           * else that is E_REFUSED */
 	struct store_want want;
@@ -67,6 +69,8 @@ struct store_start {
 	struct verify_result verified; /* of chosen */
 
 	bool rewinds;                  /* chosen was asked for, and newer ones stand above it */
+	bool repaired;                 /* then: nobody asked; `weir fsck --repair` went back to it, and
+	                                * what the newer ones committed is not known */
 	bool fell_back;                /* the newest cannot be restored: chosen is its ancestor, or what
 	                                * is left of its line */
 	uint64_t bad_slot, bad_id;     /* then: the newest; id 0: its manifest cannot be read */

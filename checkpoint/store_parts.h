@@ -64,6 +64,8 @@ struct store {
 	const struct manifest **passed; /* that chosen goes back behind, newest first; in known[] */
 	size_t n_passed, cap_passed;
 	struct err bad_err;         /* of the newest of them */
+	const uint64_t *condemned;  /* repair.h: these are not intact; ascending */
+	uint32_t n_condemned;
 	bool not_kept;              /* the checkpoint asked for is not there */
 	enum todo_kind promise;     /* the kind of the fence's todo */
 	uint64_t promise_slot;
@@ -113,6 +115,10 @@ struct moves_state {
 	const char *first_gone;     /* its `from` */
 };
 RC moves_look(struct fs *fs, const struct manifest_todo *t, struct moves_state *at, struct err *e);
+/* Durably; never replaces. *gone: neither name is there. */
+RC store_move(struct fs *fs, const char *from, const char *to, bool *gone, struct err *e);
+/* gc.c: reads every slot that was not read yet, as far as it can be. */
+RC store_read_all(struct store *s, struct err *e);
 /* Puts what this owner promises into its fence. */
 RC store_promise(struct store *s, struct manifest *fence, struct err *e);
 /* pins.c: t's pinned (NULL: none) with the changes asked for, in memory of m. */

@@ -4,12 +4,13 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "cli/fsck_repair.h"
 #include "cli/job_dir.h"
-#include "runtime/inspect_dir.h"
 
 #include <inttypes.h>
 
 static const struct arg_def options[] = {
+	{"--repair", ARG_FLAG, NULL, "set aside what is damaged, so that a run can go on"},
 	{"--json", ARG_FLAG, NULL, "the same facts as JSON"},
 	{0},
 };
@@ -21,7 +22,8 @@ static const char *const kinds[] = {[FAULT_MISSING] = "missing", [FAULT_CORRUPT]
 struct said {
 	struct cli *c;
 	bool json;
-	struct bytes faults, notes, checkpoints; /* JSON values, one behind the other */
+	struct bytes faults, notes, checkpoints, did; /* JSON values, one behind the other */
+	struct fsck_repair *repair;                   /* NULL: not asked for */
 };
 
 /* Begins the next value of a list. */
@@ -38,6 +40,7 @@ static void on_fault(void *arg, const struct inspect_fault *f)
 	struct said *s = arg;
 	const struct paint *p = &s->c->out;
 	struct json_out o;
+	fsck_repair_fault(s->repair, f);
 	if (!s->json) {
 		fprintf(p->to, "%sfault%s  %s: %s\n", paint_on(p, PAINT_RED), paint_off(p), f->file,
 			f->what);
@@ -64,6 +67,20 @@ static void on_note(void *arg, const char *file, const char *what)
 	jout_object_end(&o);
 }
 
+static void on_repaired(void *arg, const char *file, const char *what)
+{
+	struct said *s = arg;
+	struct json_out o;
+	if (!s->json) {
+		fprintf(s->c->out.to, "repair %s: %s\n", file, what);
+		return;
+	}
+	begin(&s->did, &o);
+	jout_kv_string(&o, "file", file);
+	jout_kv_string(&o, "did", what);
+	jout_object_end(&o);
+}
+
 static void checkpoint_json(struct said *s, const struct dir_checkpoint *d)
 {
 	struct json_out o;
@@ -87,6 +104,7 @@ static void on_checkpoint(void *arg, const struct dir_checkpoint *d)
 	struct said *s = arg;
 	const struct paint *p = &s->c->out;
 	char keys[PAINT_TEXT], faults[PAINT_TEXT], time[PAINT_TEXT];
+	fsck_repair_checkpoint(s->repair, d);
 	if (s->json) {
 		checkpoint_json(s, d);
 		return;
@@ -95,7 +113,10 @@ static void on_checkpoint(void *arg, const struct dir_checkpoint *d)
 		text_time(d->m->wall_us, time), text_many(d->m->figures.keys, "key", keys));
 	if (d->intact)
 		fprintf(p->to, "%sintact%s%s\n", paint_on(p, PAINT_GREEN), paint_off(p),
-			d->checked.counted ? ", counted" : "");
+			d->checked.counted ? ", keys counted" : ", keys not counted");
+	else if (d->torn && !d->checked.faults)
+		fprintf(p->to, "%sNOT INTACT: what a sink prepared for it is damaged%s\n",
+			paint_on(p, PAINT_RED), paint_off(p));
 	else
 		fprintf(p->to, "%sNOT INTACT: %s%s\n", paint_on(p, PAINT_RED),
 			text_many(d->checked.faults, "fault", faults), paint_off(p));
@@ -158,6 +179,8 @@ static void print_json(struct cli *c, struct said *s, const char *dir, const str
 	jout_kv_uint(&o, "rows", r->rows);
 	jout_kv_uint(&o, "pieces", r->pieces);
 	jout_kv_uint(&o, "bytes", r->bytes);
+	if (s->repair)
+		fsck_repair_json(s->repair, &o, &s->did);
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
 		jout_key(&o, lists[i].name);
 		bytes_put_u8(lists[i].list, ']');
@@ -169,10 +192,12 @@ static void print_json(struct cli *c, struct said *s, const char *dir, const str
 	bytes_close(&text);
 }
 
-static void print_text(struct cli *c, const struct dir_result *r)
+static void print_text(struct cli *c, const struct said *s, const struct dir_result *r)
 {
 	char says[256], a[PAINT_TEXT], b[PAINT_TEXT], d[PAINT_TEXT], f[PAINT_TEXT];
 	const struct paint *p = &c->out;
+	if (s->repair)
+		fsck_repair_text(s->repair, p);
 	verdict(r, says, sizeof says);
 	fprintf(p->to, "%s, %s, %s, %s read: ", text_many(r->manifests, "manifest", a),
 		text_many(r->files, "file", b), text_many(r->sections, "section", d),
@@ -185,26 +210,42 @@ static void print_text(struct cli *c, const struct dir_result *r)
 	fprintf(p->to, "%s\n", says);
 }
 
+/* Reads all; repairs, and reads all again: what is said of the whole is how it is afterwards. */
+static enum rc look_and_repair(struct said *s, const char *dir, struct dir_result *r, struct err *e)
+{
+	struct env *env = s->c->env;
+	struct dir_listener to = {s, on_fault, on_note, on_checkpoint};
+	enum rc rc = s->repair ? fsck_repair_open(s->repair, env, dir, e) : OK;
+	if (rc == OK)
+		rc = inspect_dir_check(env, dir, &to, r, e);
+	if (rc == OK && s->repair)
+		rc = fsck_repair_do(s->repair, r, on_repaired, s, e);
+	if (rc == OK && s->repair && s->repair->did.fence)
+		rc = inspect_dir_check(env, dir, &fsck_silent, r, e);
+	fsck_repair_close(s->repair);
+	return rc;
+}
+
 static int fsck(struct cli *c, const struct args *a)
 {
-	struct said s = {.c = c, .json = args_has(a, "--json")};
-	struct dir_listener to = {&s, on_fault, on_note, on_checkpoint};
+	struct fsck_repair repair = {0};
+	struct said s = {.c = c, .json = args_has(a, "--json"),
+			 .repair = args_has(a, "--repair") ? &repair : NULL};
+	struct bytes *const lists[] = {&s.faults, &s.notes, &s.checkpoints, &s.did};
 	struct dir_result r;
 	struct err e = {0};
 	const char *dir = a->place[0];
-	bytes_init(&s.faults, c->env->mem);
-	bytes_init(&s.notes, c->env->mem);
-	bytes_init(&s.checkpoints, c->env->mem);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		bytes_init(lists[i], c->env->mem);
 	enum rc rc = job_dir_check(c->env, dir, "fsck", &e);
 	if (rc == OK)
-		rc = inspect_dir_check(c->env, dir, &to, &r, &e);
+		rc = look_and_repair(&s, dir, &r, &e);
 	if (rc == OK && s.json)
 		print_json(c, &s, dir, &r);
 	else if (rc == OK)
-		print_text(c, &r);
-	bytes_close(&s.faults);
-	bytes_close(&s.notes);
-	bytes_close(&s.checkpoints);
+		print_text(c, &s, &r);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		bytes_close(lists[i]);
 	return rc == OK ? code_of(&r) : cli_fail(c, &e);
 }
 
@@ -226,8 +267,18 @@ const struct verb verb_fsck = {
 		"if something is of a later version, 4 if there is no checkpoint. A `note` is no\n"
 		"fault: files nobody names (a sweep takes them), committed files that somebody took\n"
 		"away. A committed file that was changed since is a fault.\n"
+		"--repair deletes nothing. It sets what is damaged aside with one more manifest, a\n"
+		"fence: a start goes on from the newest checkpoint that is intact; what no manifest\n"
+		"names is moved to DIR/lost/<the fence's number>. If newer checkpoints are given up\n"
+		"that may have committed output, the next run says what --restore --rewind moves\n"
+		"aside. The job must not be running. Twice is as good as once; the exit code is that\n"
+		"of the directory as it is afterwards.\n"
+		"\n"
+		"    weir fsck weir-data/word-count --repair\n"
+		"\n"
 		"--json prints {intact, says, chosen, chosen_intact, newest_intact, ..., faults:\n"
-		"[{kind, file, fault}], notes: [{file, note}], checkpoints: [{id, intact, ...}]}.",
+		"[{kind, file, fault}], notes: [{file, note}], checkpoints: [{id, intact, ...}]},\n"
+		"with --repair also repair: {fence, goes_on_from, goes_back, quarantined, moved, did}.",
 	.least = 1,
 	.most = 1,
 	.options = options,

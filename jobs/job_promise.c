@@ -128,16 +128,20 @@ static RC add_later(struct promise *p, const struct plan_stage *st, struct err *
 static RC check_allowed(const struct promise *p, struct err *e)
 {
 	const struct job *j = p->j;
+	uint64_t id = j->start.chosen->id;
 	if (j->o.rewind || !p->list.todo.n)
 		return OK;
 	if (p->files)
 		return ERR(e, E_REFUSED, "checkpoint %" PRIu64 " is older than what was committed since: %s"
-			   "--rewind moves that aside, into " OP_ASIDE "/ beside it", j->start.chosen->id,
-			   bytes_text((struct bytes *)&p->refused));
+			   "--restore %" PRIu64 " --rewind moves that aside, into " OP_ASIDE "/ beside it", id,
+			   bytes_text((struct bytes *)&p->refused), id);
+	/* What was only prepared is nobody's output yet, and who repaired has asked for the rest. */
+	if (j->start.repaired)
+		return OK;
 	return ERR(e, E_REFUSED,
 		   "checkpoint %" PRIu64 " is older than one that was published since and "
 		   "prepared %u file%s ('%s', ...): --rewind moves %s aside",
-		   j->start.chosen->id, p->list.todo.n, p->list.todo.n == 1 ? "" : "s",
+		   id, p->list.todo.n, p->list.todo.n == 1 ? "" : "s",
 		   p->list.todo.move[0].from, p->list.todo.n == 1 ? "it" : "them");
 }
 

@@ -72,7 +72,7 @@ static void tell_piece(struct look *k, const char *path, enum piece_is is, const
 /* Pending, committed, or both for a moment. Neither: somebody took the committed file away, which
  * is no fault (inv 17). */
 static RC look_piece(struct look *k, const struct manifest *m, const struct manifest_intent *t,
-		     bool newest)
+		     bool newest, bool *torn)
 {
 	struct err from_why = {OK}, to_why = {OK};
 	bool renamed = !strcmp(t->kind, "rename");
@@ -81,6 +81,7 @@ static RC look_piece(struct look *k, const struct manifest *m, const struct mani
 	if (from_why.code == E_NO_MEMORY || to_why.code == E_NO_MEMORY)
 		return ERR(k->e, E_NO_MEMORY, "no memory to read what sinks wrote");
 	k->out->pieces++;
+	*torn |= from == PIECE_BAD;
 	tell_piece(k, t->from, from, "prepared", m, t, &from_why);
 	/* Of a file that is appended to, no piece is judged before it is in. */
 	if (renamed || from == PIECE_ABSENT)
@@ -91,10 +92,11 @@ static RC look_piece(struct look *k, const struct manifest *m, const struct mani
 	return OK;
 }
 
-RC look_pieces(struct look *k, const struct manifest *m, bool newest)
+RC look_pieces(struct look *k, const struct manifest *m, bool newest, bool *torn)
 {
+	*torn = false;
 	for (uint32_t i = 0; i < m->n_intents; i++)
-		if (look_piece(k, m, &m->intent[i], newest) != OK)
+		if (look_piece(k, m, &m->intent[i], newest, torn) != OK)
 			return k->e->code;
 	return OK;
 }

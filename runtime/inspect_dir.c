@@ -90,11 +90,12 @@ static RC read_log(struct look *k, const struct slot_list *l)
 	k->fact = mem_get(k->env->mem, (l->n + 1) * sizeof *k->fact);
 	if (!k->fact)
 		return ERR(k->e, E_NO_MEMORY, "no memory for %zu manifests", l->n);
+	for (size_t i = 0; i < l->n; i++)
+		k->fact[i] = (struct slot_fact){.slot = l->slot[i]};
 	for (size_t i = l->n; i-- > 0;) {
 		struct slot_fact *f = &k->fact[i];
 		struct manifest m;
 		struct err why = {OK};
-		*f = (struct slot_fact){.slot = l->slot[i]};
 		f->rc = slots_read(k->env->fs, k->env->mem, k->dir, f->slot, &m, &why);
 		if (f->rc == E_NO_MEMORY)
 			return ERR(k->e, f->rc, "%s", why.text);
@@ -102,7 +103,7 @@ static RC read_log(struct look *k, const struct slot_list *l)
 		slot_file(file, f->slot);
 		k->out->manifests++;
 		if (f->rc != OK) {
-			if (f->rc != E_NOT_FOUND && !(k->top.slot && fact_of(k, f->slot)->quarantined))
+			if (f->rc != E_NOT_FOUND && !f->quarantined)
 				look_fault(k, kind_of(f->rc), file, "%s", why.text);
 			continue;
 		}
@@ -139,12 +140,13 @@ bool look_moved(struct look *k)
 	return moved;
 }
 
-/* A slot that the newest manifest counts on. */
+/* A slot that the newest manifest counts on. Where a newer one stands that cannot be read, it may
+ * have been retired since. */
 static void expect_slot(struct look *k, uint64_t slot, const char *as)
 {
 	char file[LAYOUT_NAME_MAX + 16];
 	struct slot_fact *f = fact_of(k, slot);
-	if ((f && f->rc != E_NOT_FOUND) || look_moved(k))
+	if ((f && f->rc != E_NOT_FOUND) || !k->top_reads || look_moved(k))
 		return;
 	slot_file(file, slot);
 	look_fault(k, FAULT_MISSING, file, "is missing; slot %" PRIu64 " %s it", k->top.slot, as);
@@ -160,7 +162,8 @@ static void check_epochs(struct look *k)
 	uint64_t told = SLOT_NONE;
 	for (size_t i = 0; i < k->n && !exported; i++) {
 		const struct slot_fact *f = &k->fact[i], *fence = fact_of(k, f->epoch);
-		if (f->rc != OK || f->epoch == told || (fence && (fence->rc != OK || fence->fence)))
+		if (f->rc != OK || f->epoch == told || (fence && (fence->rc != OK || fence->fence)) ||
+		    slots_has(k->top.quarantined, k->top.n_quarantined, f->epoch))
 			continue;
 		told = f->epoch;
 		slot_file(file, f->epoch);
@@ -182,7 +185,9 @@ static void check_log(struct look *k)
 	if (t->slot_kind == SLOT_FENCE && t->parent != SLOT_NONE)
 		expect_slot(k, t->parent, "goes on from");
 	slot_file(file, t->slot);
-	if (t->todo.kind != TODO_NONE)
+	if (t->todo.kind == TODO_REPAIR)
+		look_note(k, file, "a repair went back: the next run looks for what was committed since");
+	else if (t->todo.kind != TODO_NONE)
 		look_note(k, file, "a rewind, fallback or import was begun and may not be finished: the "
 			  "next start finishes it first");
 	check_epochs(k);
@@ -220,7 +225,9 @@ static RC check_one(struct look *k, size_t at, bool count, uint64_t chosen)
 	if (rc == OK)
 		rc = inspect_check(i, k->seen, count, on_fault, k, &c.checked, k->e);
 	c.m = i ? inspect_manifest(i) : NULL;
-	c.intact = rc == OK && !c.checked.faults && !c.checked.retired;
+	if (rc == OK && !c.checked.retired)
+		rc = look_pieces(k, c.m, at + 1 == k->n || c.chosen, &c.torn);
+	c.intact = rc == OK && !c.checked.faults && !c.checked.retired && !c.torn;
 	k->out->files += c.checked.files;
 	k->out->sections += c.checked.sections;
 	k->out->blocks += c.checked.blocks;
@@ -236,7 +243,6 @@ static RC check_one(struct look *k, size_t at, bool count, uint64_t chosen)
 			k->out->chosen_intact = c.intact;
 		}
 		k->to->checkpoint(k->to->arg, &c);
-		rc = look_pieces(k, c.m, at + 1 == k->n || c.chosen);
 	}
 	manifest_close(&m);
 	inspect_close(i);

@@ -17,7 +17,9 @@ struct dir_checkpoint {
 	const char *dir;  /* below the job's directory: "" or "savepoints/NAME/" */
 	bool chosen;      /* a start would go on from it */
 	struct inspect_checked checked;
-	bool intact;
+	bool torn;   /* a piece that a sink prepared for it, and nobody has committed yet, is not what
+	              * was written: its state is whole, but a start could not settle it */
+	bool intact; /* no fault, and not torn */
 };
 
 /* Who is told, as it is found. file and what: valid during the call. */

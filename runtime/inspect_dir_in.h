@@ -36,6 +36,6 @@ void look_note(struct look *k, const char *file, const char *fmt, ...)
  * depends on the top says nothing. True where that cannot be seen. */
 bool look_moved(struct look *k);
 /* What sinks prepared for m: pending or committed, and what was written. */
-RC look_pieces(struct look *k, const struct manifest *m, bool newest);
+RC look_pieces(struct look *k, const struct manifest *m, bool newest, bool *torn);
 /* job.json; names nobody knows; files nobody names. */
 RC look_around(struct look *k);

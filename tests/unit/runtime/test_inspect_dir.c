@@ -297,6 +297,31 @@ TEST(a_savepoint_is_read_by_its_name_and_checked_with_the_rest)
 	rig_close(&r);
 }
 
+/* A start without a sink that commits goes past it, and its fence says so. */
+TEST(inv16_a_quarantined_manifest_that_cannot_be_read_is_a_note)
+{
+	struct rig r;
+	struct told t;
+	struct dir_result out;
+	struct store_options o = {.dir = RIG_DIR, .retain = 3, .job_text = RIG_JOB, .falls_back = true,
+				  .job_len = strlen(RIG_JOB), .new_lineage = 0xfeed0001, .pid = 1,
+				  .new_uuid = "01234567-89ab-4cde-8f01-23456789abcd",
+				  .verify = VERIFY_LENGTHS};
+	small(&r, true);
+	EXPECT_OK(fs_sim_flip(r.sim, RIG_DIR "/manifest/00000000000000000004", 999, &r.e), &r.e);
+	EXPECT_OK(check(&r, &t, &out, &r.e), &r.e);
+	EXPECT(t.faults == 1 && !out.chosen && out.best == 2);
+	store_close(r.store);
+	EXPECT_OK(store_open(&r.store, r.fs, &r.mem, &o, &r.start, &r.e), &r.e);
+	EXPECT(r.start.fell_back);
+	EXPECT_OK(store_own(r.store, &r.start, &r.e), &r.e);
+	EXPECT_OK(check(&r, &t, &out, &r.e), &r.e);
+	if (t.faults)
+		fail_msg("%s: %s", t.file, t.what);
+	EXPECT(t.notes >= 1 && out.chosen == 2 && out.chosen_intact);
+	rig_close(&r);
+}
+
 TEST(what_nobody_names_is_a_note)
 {
 	struct rig r;
@@ -350,6 +375,7 @@ int main(void)
 		T(one_bad_file_leaves_the_checkpoints_that_do_not_need_it),
 		T(a_wrong_number_of_keys_is_a_fault_though_every_byte_is_as_written),
 		T(a_savepoint_is_read_by_its_name_and_checked_with_the_rest),
+		T(inv16_a_quarantined_manifest_that_cannot_be_read_is_a_note),
 		T(what_nobody_names_is_a_note),
 		T(inv31_inv32_faults_of_memory_and_disk_are_no_verdict),
 	};
