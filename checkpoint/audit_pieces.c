@@ -103,8 +103,8 @@ static uint64_t newest_now(struct audit *a)
 	struct manifest m;
 	struct err why = {0};
 	uint64_t id = 0;
-	if (slots_list(a->fs, a->mem, a->dir, &l, &why) == OK && l.n &&
-	    slots_read(a->fs, a->mem, a->dir, l.slot[l.n - 1], &m, &why) == OK) {
+	if (slots_list(slots_in(a->fs, a->dir), a->mem, &l, &why) == OK && l.n &&
+	    slots_read(slots_in(a->fs, a->dir), a->mem, l.slot[l.n - 1], &m, &why) == OK) {
 		id = m.top_id;
 		manifest_close(&m);
 	}

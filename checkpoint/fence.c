@@ -127,7 +127,9 @@ static enum rc lost_race(struct store *s, struct store_start *out, const struct 
 enum rc store_make_durable(struct store *s, struct err *e)
 {
 	enum rc rc = store_dead(s, e);
-	return rc == OK && s->top_slot != SLOT_NONE ? slots_durable(s->fs, s->dir, s->top_slot, e) : rc;
+	if (rc != OK || s->top_slot == SLOT_NONE)
+		return rc;
+	return slots_durable(s->slots, s->parts, s->top_slot, e);
 }
 
 enum rc store_own(struct store *s, struct store_start *out, struct err *e)

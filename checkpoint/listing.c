@@ -4,19 +4,17 @@
 #include "checkpoint/retention.h"
 
 struct reading {
-	struct fs *fs;
-	const char *dir;
+	struct storage st;
 	struct slot_list slots;
 	size_t top; /* index of the newest readable slot; slots.n: none */
 	struct manifest top_m;
 	struct slot_entries *l;
 };
 
-static struct reading reading_of(struct fs *fs, struct mem *mem, const char *dir,
-				 struct slot_entries *l)
+static struct reading reading_of(struct storage st, struct mem *mem, struct slot_entries *l)
 {
 	*l = (struct slot_entries){.mem = mem};
-	struct reading r = {.fs = fs, .dir = dir, .l = l};
+	struct reading r = {.st = st, .l = l};
 	manifest_init(&r.top_m, mem);
 	return r;
 }
@@ -31,7 +29,7 @@ static void reading_close(struct reading *r, enum rc rc)
 
 static enum rc read_slot(struct reading *r, size_t i, struct manifest *m, struct err *e)
 {
-	return slots_read(r->fs, r->l->mem, r->dir, r->slots.slot[i], m, e);
+	return slots_read(r->st, r->l->mem, r->slots.slot[i], m, e);
 }
 
 static bool is_live(const struct reading *r, uint64_t slot)
@@ -49,7 +47,7 @@ static bool counts(const struct reading *r, uint64_t slot)
 /* The slots, room for `most` entries, and what the newest readable manifest says. */
 static enum rc begin(struct reading *r, size_t most, struct err *e)
 {
-	enum rc rc = slots_list(r->fs, r->l->mem, r->dir, &r->slots, e);
+	enum rc rc = slots_list(r->st, r->l->mem, &r->slots, e);
 	if (rc != OK)
 		return rc;
 	size_t room = most < r->slots.n ? most : r->slots.n;
@@ -85,10 +83,9 @@ static void add(struct reading *r, size_t i, bool fences)
 	*t = (struct slot_entry){0};
 }
 
-enum rc slots_read_all(struct fs *fs, struct mem *mem, const char *dir, struct slot_entries *l,
-		       struct err *e)
+enum rc slots_read_all(struct storage st, struct mem *mem, struct slot_entries *l, struct err *e)
 {
-	struct reading r = reading_of(fs, mem, dir, l);
+	struct reading r = reading_of(st, mem, l);
 	enum rc rc = begin(&r, SIZE_MAX, e);
 	for (size_t i = r.slots.n; rc == OK && i-- > 0;)
 		add(&r, i, true);
@@ -96,10 +93,10 @@ enum rc slots_read_all(struct fs *fs, struct mem *mem, const char *dir, struct s
 	return rc;
 }
 
-enum rc slots_read_kept(struct fs *fs, struct mem *mem, const char *dir, size_t most,
-			struct slot_entries *l, struct err *e)
+enum rc slots_read_kept(struct storage st, struct mem *mem, size_t most, struct slot_entries *l,
+			struct err *e)
 {
-	struct reading r = reading_of(fs, mem, dir, l);
+	struct reading r = reading_of(st, mem, l);
 	enum rc rc = begin(&r, most, e);
 	for (size_t i = r.slots.n; rc == OK && i-- > 0;) {
 		if (!counts(&r, r.slots.slot[i]))
@@ -129,10 +126,10 @@ static enum rc first_readable(struct reading *r, size_t *at, size_t end, struct 
 	return OK;
 }
 
-enum rc slots_read_id(struct fs *fs, struct mem *mem, const char *dir, uint64_t id,
-		      struct slot_entries *l, struct err *e)
+enum rc slots_read_id(struct storage st, struct mem *mem, uint64_t id, struct slot_entries *l,
+		      struct err *e)
 {
-	struct reading r = reading_of(fs, mem, dir, l);
+	struct reading r = reading_of(st, mem, l);
 	struct manifest m;
 	enum rc rc = begin(&r, 1, e);
 	size_t low = 0, high = r.slots.n, at;

@@ -20,14 +20,13 @@ struct slot_entries {
 	struct mem *mem;
 };
 /* Every slot there is, fences too, readable or not. */
-RC slots_read_all(struct fs *fs, struct mem *mem, const char *dir, struct slot_entries *l,
-		  struct err *e);
+RC slots_read_all(struct storage st, struct mem *mem, struct slot_entries *l, struct err *e);
 /* Kept checkpoints, the newest `most` of them, and what cannot be read of them and of quarantined
  * ones. Above an unreadable top: what there is. */
-RC slots_read_kept(struct fs *fs, struct mem *mem, const char *dir, size_t most,
-		   struct slot_entries *l, struct err *e);
+RC slots_read_kept(struct storage st, struct mem *mem, size_t most, struct slot_entries *l,
+		   struct err *e);
 /* The kept checkpoint of that id: ids rise with slots (inv 10), so few are read. l->n is 0: there
  * is none. */
-RC slots_read_id(struct fs *fs, struct mem *mem, const char *dir, uint64_t id,
-		 struct slot_entries *l, struct err *e);
+RC slots_read_id(struct storage st, struct mem *mem, uint64_t id, struct slot_entries *l,
+		 struct err *e);
 void slot_entries_close(struct slot_entries *l); /* legal on the empty value */

@@ -17,7 +17,7 @@ enum rc store_read_slot(struct store *s, struct known *k, struct err *e)
 	struct manifest *m = mem_get(s->mem, sizeof *m);
 	if (!m)
 		return ERR(e, E_NO_MEMORY, "no memory for a manifest");
-	enum rc rc = slots_read(s->fs, s->mem, s->dir, k->slot, m, e);
+	enum rc rc = slots_read(s->slots, s->mem, k->slot, m, e);
 	if (rc != OK) {
 		if (rc == E_CORRUPT || rc == E_REFUSED) {
 			k->is = SLOT_UNREADABLE;
@@ -104,7 +104,7 @@ static enum rc read_part_names(struct store *s, struct err *e)
 	struct fs_names names;
 	struct err why = {OK};
 	size_t parts = 0;
-	enum rc rc = fs_list(s->fs, s->parts_dir, &names, &why);
+	enum rc rc = storage_list(s->parts, &names, &why);
 	if (rc == E_NOT_FOUND)
 		return OK;
 	if (rc != OK)
@@ -138,7 +138,7 @@ static enum rc read_job(struct store *s, struct err *e)
 static bool top_moved(struct store *s)
 {
 	struct slot_list l;
-	bool moved = slots_list(s->fs, s->mem, s->dir, &l, NULL) == OK &&
+	bool moved = slots_list(s->slots, s->mem, &l, NULL) == OK &&
 		     (l.n ? l.slot[l.n - 1] : SLOT_NONE) != s->top_slot;
 	slot_list_close(&l);
 	return moved;
@@ -172,7 +172,7 @@ static enum rc look_once(struct store *s, struct store_start *out, struct err *e
 	struct slot_list l;
 	store_forget_all(s);
 	*out = (struct store_start){0};
-	enum rc rc = slots_list(s->fs, s->mem, s->dir, &l, e);
+	enum rc rc = slots_list(s->slots, s->mem, &l, e);
 	for (size_t i = 0; rc == OK && i < l.n; i++)
 		rc = store_add(s, l.slot[i], NULL, e);
 	slot_list_close(&l);
@@ -237,6 +237,8 @@ enum rc store_open(struct store **out_s, struct fs *fs, struct mem *mem,
 	s->lock_fd = -1;
 	memcpy(s->new_uuid, o->new_uuid, UUID_TEXT);
 	manifest_init(&s->plan, mem);
+	s->slots = slots_in(fs, s->dir);
+	s->parts = storage_dir(fs, s->dir, LAYOUT_PARTS);
 	enum rc rc = OK;
 	int n = snprintf(s->dir, sizeof s->dir, "%s", o->dir);
 	if (n < 0 || n >= LAYOUT_PATH_MAX ||

@@ -138,7 +138,7 @@ enum rc store_link(struct store *s, struct manifest *m, struct err *e)
 				 "a manifest could not be read again: %s", why.text);
 	}
 	if (rc == OK)
-		rc = slots_publish(s->fs, s->dir, m->slot, m->epoch, text.data, text.len, &s->seq, e);
+		rc = slots_publish(s->slots, m->slot, m->epoch, text.data, text.len, &s->seq, e);
 	bytes_close(&text);
 	if (rc != OK) {
 		if (own)
@@ -205,7 +205,7 @@ enum rc store_publish(struct store *s, struct manifest *m, struct err *e)
 	struct err why = {OK};
 	rc = fill_in(s, m, &why);
 	if (rc == OK && names_new_file(s->top, m))
-		rc = fs_sync_dir(s->fs, s->parts_dir, &why);
+		rc = storage_settle(s->parts, &why);
 	if (rc == OK)
 		rc = store_link(s, m, &why);
 	return rc == OK ? OK : store_died(s, rc, &why, e);
@@ -221,7 +221,7 @@ enum rc store_newest(struct store *s, struct manifest *m, struct err *e)
 	uint64_t slot = s->top->slot_kind == SLOT_CHECKPOINT ? s->top->slot : s->top->parent;
 	if (slot == SLOT_NONE)
 		return OK;
-	rc = slots_read(s->fs, s->mem, s->dir, slot, m, e);
+	rc = slots_read(s->slots, s->mem, slot, m, e);
 	struct verify_result r;
 	if (rc == OK)
 		rc = verify_manifest(s->fs, s->mem, s->dir, m, store_depth(s, m), &r, e);

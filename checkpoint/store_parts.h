@@ -44,6 +44,7 @@ struct store {
 	struct fs *fs;
 	struct mem *mem;
 	struct store_options o; /* job_text borrowed until store_own is done */
+	struct storage slots, parts; /* the log and the part files; in dir unless asked otherwise */
 	char dir[LAYOUT_PATH_MAX], manifest_dir[LAYOUT_PATH_MAX], parts_dir[LAYOUT_PATH_MAX];
 	char new_uuid[UUID_TEXT];
 	int lock_fd;

@@ -150,7 +150,7 @@ static enum rc read_next(struct store *s, struct err *e)
 	if (!m)
 		return ERR(e, E_NO_MEMORY, "no memory for a manifest");
 	struct err why = {OK};
-	enum rc rc = slots_read(s->fs, s->mem, s->dir, k->slot, m, &why);
+	enum rc rc = slots_read(s->slots, s->mem, k->slot, m, &why);
 	if (rc == OK && m->slot_kind == SLOT_CHECKPOINT) {
 		k->is = SLOT_IS_CHECKPOINT;
 		k->m = m;

@@ -39,12 +39,12 @@ static RC newest(struct comparison *x, struct err *e)
 	for (int tries = 0; tries < 8 && rc == E_NOT_FOUND; tries++) {
 		struct slot_list l;
 		err_clear(e);
-		if (slots_list(env->fs, env->mem, x->dir, &l, e) != OK)
+		if (slots_list(slots_in(env->fs, x->dir), env->mem, &l, e) != OK)
 			return e->code;
 		uint64_t slot = l.n ? l.slot[l.n - 1] : SLOT_NONE;
 		slot_list_close(&l);
 		if (slot != SLOT_NONE) {
-			rc = slots_read(env->fs, env->mem, x->dir, slot, &x->m, e);
+			rc = slots_read(slots_in(env->fs, x->dir), env->mem, slot, &x->m, e);
 			slot = rc == OK && x->m.slot_kind == SLOT_FENCE ? x->m.parent : slot;
 		}
 		if (slot == SLOT_NONE) {
@@ -53,7 +53,7 @@ static RC newest(struct comparison *x, struct err *e)
 		}
 		if (rc == OK && x->m.slot_kind == SLOT_FENCE) {
 			manifest_close(&x->m);
-			rc = slots_read(env->fs, env->mem, x->dir, slot, &x->m, e);
+			rc = slots_read(slots_in(env->fs, x->dir), env->mem, slot, &x->m, e);
 		}
 	}
 	return rc;

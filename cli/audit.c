@@ -104,7 +104,7 @@ static int audit(struct cli *c, const struct args *a)
 	jout_begin(&f.out, &f.text, false);
 	if (f.json)
 		jout_array(&f.out);
-	enum rc rc = slots_read_all(c->env->fs, c->env->mem, dir, &l, &e);
+	enum rc rc = slots_read_all(slots_in(c->env->fs, dir), c->env->mem, &l, &e);
 	if (rc == OK && l.n && l.entry[0].rc != OK)
 		rc = ERR(&e, l.entry[0].rc, "%s", l.entry[0].err.text);
 	if (rc == OK && !(m = newest(&l)))

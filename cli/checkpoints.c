@@ -102,15 +102,15 @@ static int print_all(struct cli *c, const char *dir, const struct shown_checkpoi
 
 static RC read_asked(struct cli *c, const struct args *a, struct slot_entries *l, struct err *e)
 {
-	struct fs *fs = c->env->fs;
 	struct mem *mem = c->env->mem;
 	const char *dir = a->place[0];
+	struct storage log = slots_in(c->env->fs, dir);
 	uint64_t id;
 	if (job_dir_check(c->env, dir, "checkpoints", e) != OK)
 		return e->code;
 	if (a->n_places == 1)
-		return slots_read_kept(fs, mem, dir, args_has(a, "--all") ? SIZE_MAX : SHOWN_MAX, l, e);
-	return id_of(a, &id, e) == OK ? slots_read_id(fs, mem, dir, id, l, e) : e->code;
+		return slots_read_kept(log, mem, args_has(a, "--all") ? SIZE_MAX : SHOWN_MAX, l, e);
+	return id_of(a, &id, e) == OK ? slots_read_id(log, mem, id, l, e) : e->code;
 }
 
 static int checkpoints(struct cli *c, const struct args *a)

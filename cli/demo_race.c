@@ -77,7 +77,7 @@ static RC words_in_checkpoint(struct demo *d, uint64_t *rows, uint64_t *id, stru
 	*rows = *id = 0;
 	if (rows_committed(d, rows, e) != OK)
 		return e->code;
-	if (slots_read_kept(d->env->fs, d->env->mem, DEMO_DIR "/state", 1, &l, e) != OK)
+	if (slots_read_kept(slots_in(d->env->fs, DEMO_DIR "/state"), d->env->mem, 1, &l, e) != OK)
 		return e->code;
 	enum rc rc = OK;
 	for (size_t i = 0; i < l.n && !*id; i++) {

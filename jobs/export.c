@@ -21,7 +21,7 @@ RC savepoint_slot(struct fs *fs, struct mem *mem, const char *dir, const char *n
 	*slot = SLOT_NONE;
 	if (!savepoint_path(path, dir, name))
 		return ERR(e, E_INVALID, "the path of '%s' is too long", dir);
-	enum rc rc = slots_list(fs, mem, path, &l, e);
+	enum rc rc = slots_list(slots_in(fs, path), mem, &l, e);
 	if (rc == OK && l.n)
 		*slot = l.slot[l.n - 1];
 	slot_list_close(&l);
@@ -176,7 +176,8 @@ static RC link_slot(struct export_job *x, struct fs *fs, struct err *e)
 	bytes_init(&text, x->mem);
 	enum rc rc = manifest_encode(m, &text, &why);
 	if (rc == OK)
-		rc = slots_publish(fs, x->dir, m->slot, m->epoch, text.data, text.len, &seq, &why);
+		rc = slots_publish(slots_in(fs, x->dir), m->slot, m->epoch, text.data, text.len,
+				   &seq, &why);
 	bytes_close(&text);
 	if (rc == E_FENCED) {
 		rc = savepoint_is_there(fs, x->mem, x->o.dir, x->from.name, &there, e);

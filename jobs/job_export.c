@@ -174,7 +174,7 @@ RC job_owe_exports(struct job *j, struct err *e)
 		struct manifest m;
 		struct err why = {0};
 		/* A pinned one that cannot be read is no reason not to run. */
-		if (slots_read(j->o.env->fs, j->mem, j->o.dir, c->pinned[i], &m, &why) != OK)
+		if (slots_read(slots_in(j->o.env->fs, j->o.dir), j->mem, c->pinned[i], &m, &why) != OK)
 			continue;
 		rc = job_owe_export(j, &m, e);
 		manifest_close(&m);

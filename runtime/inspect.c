@@ -44,9 +44,9 @@ static RC read_top(struct inspect *i, struct slot_list *l, struct manifest *top,
 {
 	struct mem *mem = i->env->mem;
 	manifest_init(top, mem);
-	if (slots_list(i->env->fs, mem, i->dir, l, e) != OK)
+	if (slots_list(slots_in(i->env->fs, i->dir), mem, l, e) != OK)
 		return e->code;
-	return l->n ? slots_read(i->env->fs, mem, i->dir, l->slot[l->n - 1], top, e) : OK;
+	return l->n ? slots_read(slots_in(i->env->fs, i->dir), mem, l->slot[l->n - 1], top, e) : OK;
 }
 
 RC inspect_still(struct inspect *i, bool *there, struct err *e)
@@ -140,7 +140,7 @@ static RC open_newest_once(struct inspect *i, bool *gone, struct err *e)
 	slot_list_close(&l);
 	if (wanted == SLOT_NONE)
 		return rc;
-	rc = slots_read(i->env->fs, i->env->mem, i->dir, wanted, &i->m, e);
+	rc = slots_read(slots_in(i->env->fs, i->dir), i->env->mem, wanted, &i->m, e);
 	*gone = rc == E_NOT_FOUND;
 	return rc;
 }
@@ -207,7 +207,7 @@ static RC open_wanted(struct inspect *i, const char *at, uint64_t id, const char
 		rc = OK;
 	for (size_t k = l.n; rc == OK && !found && k-- > 0;) {
 		err_clear(&why);
-		enum rc got = slots_read(i->env->fs, i->env->mem, i->dir, l.slot[k], &i->m, &why);
+		enum rc got = slots_read(slots_in(i->env->fs, i->dir), i->env->mem, l.slot[k], &i->m, &why);
 		if (got == E_NO_MEMORY || got == E_IO)
 			rc = ERR(e, got, "%s", why.text);
 		else if (got != OK && got != E_NOT_FOUND)

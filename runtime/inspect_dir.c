@@ -96,7 +96,7 @@ static RC read_log(struct look *k, const struct slot_list *l)
 		struct slot_fact *f = &k->fact[i];
 		struct manifest m;
 		struct err why = {OK};
-		f->rc = slots_read(k->env->fs, k->env->mem, k->dir, f->slot, &m, &why);
+		f->rc = slots_read(slots_in(k->env->fs, k->dir), k->env->mem, f->slot, &m, &why);
 		if (f->rc == E_NO_MEMORY)
 			return ERR(k->e, f->rc, "%s", why.text);
 		char file[LAYOUT_NAME_MAX + 16];
@@ -134,7 +134,7 @@ bool look_moved(struct look *k)
 {
 	struct slot_list l;
 	struct err why = {OK};
-	bool moved = slots_list(k->env->fs, k->env->mem, k->dir, &l, &why) != OK || !l.n ||
+	bool moved = slots_list(slots_in(k->env->fs, k->dir), k->env->mem, &l, &why) != OK || !l.n ||
 		     l.slot[l.n - 1] != k->fact[k->n - 1].slot;
 	slot_list_close(&l);
 	return moved;
@@ -216,7 +216,7 @@ static RC check_one(struct look *k, size_t at, bool count, uint64_t chosen)
 	struct inspect *i = NULL;
 	struct err why = {OK};
 	struct dir_checkpoint c = {.dir = k->prefix, .chosen = f->slot == chosen};
-	enum rc rc = slots_read(k->env->fs, k->env->mem, k->dir, f->slot, &m, &why);
+	enum rc rc = slots_read(slots_in(k->env->fs, k->dir), k->env->mem, f->slot, &m, &why);
 	if (rc == E_NO_MEMORY)
 		return ERR(k->e, rc, "%s", why.text);
 	if (rc != OK) /* retired since it was read first */
@@ -276,7 +276,7 @@ static RC check_all(struct look *k)
 static RC look_log(struct look *k)
 {
 	struct slot_list l;
-	enum rc rc = slots_list(k->env->fs, k->env->mem, k->dir, &l, k->e);
+	enum rc rc = slots_list(slots_in(k->env->fs, k->dir), k->env->mem, &l, k->e);
 	manifest_init(&k->top, k->env->mem);
 	bytes_init(&k->named, k->env->mem);
 	if (rc == OK && !l.n)

@@ -252,7 +252,7 @@ static size_t read_live(struct world *w, struct manifest *live)
 		if (!layout_slot_parse(names.name[i], &slot))
 			world_fail(w, "manifest/%s is left over", names.name[i]);
 		CHECK(n < SLOTS_LIVE_MAX);
-		if (slots_read(w->fs, &w->mem, w->dir, slot, &live[n], &e) != OK)
+		if (slots_read(slots_in(w->fs, w->dir), &w->mem, slot, &live[n], &e) != OK)
 			world_fail(w, "%s", e.text);
 		bool fence = live[n].slot_kind == SLOT_FENCE;
 		if (!fence && n && !retention_lists(&live[0], slot) &&
@@ -348,7 +348,7 @@ static void check_cut(struct world *w, const struct manifest *m)
 /* Reads it if it is a whole checkpoint. */
 static bool read_checkpoint(struct world *w, uint64_t slot, struct manifest *m)
 {
-	if (!slot || slots_read(w->fs, &w->mem, w->dir, slot, m, NULL) != OK)
+	if (!slot || slots_read(slots_in(w->fs, w->dir), &w->mem, slot, m, NULL) != OK)
 		return false;
 	if (m->slot_kind == SLOT_CHECKPOINT)
 		return true;

@@ -60,7 +60,7 @@ static void check_audit(struct world *w)
 	struct slot_entries l = {0};
 	struct audit_report r = {.fault = on_fault, .arg = w};
 	struct err e = {0};
-	if (slots_read_all(w->fs, &w->mem, w->dir, &l, &e) != OK)
+	if (slots_read_all(slots_in(w->fs, w->dir), &w->mem, &l, &e) != OK)
 		world_fail(w, "audit: %s", e.text);
 	for (size_t i = 0; i < l.n; i++) {
 		const struct slot_entry *x = &l.entry[i];

@@ -51,9 +51,9 @@ static bool newest(struct fix *f, struct manifest *m)
 	struct slot_list l;
 	struct err e = {0};
 	bool found = false;
-	WORLD_CHECK(w, slots_list(w->fs, &w->mem, WORLD_DIR, &l, &e) == OK);
+	WORLD_CHECK(w, slots_list(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK);
 	for (size_t i = l.n; i-- > 0 && !found;) {
-		WORLD_CHECK(w, slots_read(w->fs, &w->mem, WORLD_DIR, l.slot[i], m, &e) == OK);
+		WORLD_CHECK(w, slots_read(slots_in(w->fs, WORLD_DIR), &w->mem, l.slot[i], m, &e) == OK);
 		found = m->slot_kind == SLOT_CHECKPOINT;
 		if (!found)
 			manifest_close(m);
@@ -80,7 +80,7 @@ static bool damage(struct fix *f)
 	if (!newest(f, &m))
 		return false;
 	manifest_init(&p, &w->mem);
-	if (m.parent && slots_read(w->fs, &w->mem, WORLD_DIR, m.parent, &p, &e) == OK)
+	if (m.parent && slots_read(slots_in(w->fs, WORLD_DIR), &w->mem, m.parent, &p, &e) == OK)
 		for (uint32_t i = 0; i < m.n_files && !only; i++)
 			only = names_file(&p, m.file[i].name) ? NULL : m.file[i].name;
 	f->newest = m.id;

@@ -37,7 +37,7 @@ static void take_over(struct world *w)
 	struct slot_list l;
 	struct err e = {0};
 	char path[256];
-	WORLD_CHECK(w, slots_list(w->fs, &w->mem, WORLD_DIR, &l, &e) == OK && l.n);
+	WORLD_CHECK(w, slots_list(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK && l.n);
 	snprintf(path, sizeof path, WORLD_DIR "/manifest/%020" PRIu64, l.slot[l.n - 1] + 1);
 	slot_list_close(&l);
 	WORLD_CHECK(w, fs_write_new(w->fs, path, "a successor's", 13, &e) == OK);

@@ -46,7 +46,7 @@ static uint32_t finals(struct world *w)
 	struct slot_entries l;
 	struct err e = {0};
 	uint32_t n = 0;
-	WORLD_CHECK(w, slots_read_all(w->fs, &w->mem, WORLD_DIR, &l, &e) == OK);
+	WORLD_CHECK(w, slots_read_all(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK);
 	for (size_t i = 0; i < l.n; i++)
 		n += l.entry[i].rc == OK && l.entry[i].m.final;
 	slot_entries_close(&l);

@@ -104,10 +104,10 @@ static unsigned count_finals(struct world *w)
 	struct slot_list l;
 	struct err e = {0};
 	unsigned n = 0;
-	WORLD_CHECK(w, slots_list(w->fs, &w->mem, WORLD_DIR, &l, &e) == OK);
+	WORLD_CHECK(w, slots_list(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK);
 	for (size_t i = 0; i < l.n; i++) {
 		struct manifest m;
-		WORLD_CHECK(w, slots_read(w->fs, &w->mem, WORLD_DIR, l.slot[i], &m, &e) == OK);
+		WORLD_CHECK(w, slots_read(slots_in(w->fs, WORLD_DIR), &w->mem, l.slot[i], &m, &e) == OK);
 		n += m.final;
 		manifest_close(&m);
 	}

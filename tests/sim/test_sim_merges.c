@@ -121,8 +121,8 @@ static void see(struct world *w, struct seen *s)
 	struct slot_list l = {0};
 	struct manifest m;
 	struct err e = {0};
-	if (slots_list(w->fs, &w->mem, w->dir, &l, &e) != OK ||
-	    slots_read(w->fs, &w->mem, w->dir, l.slot[l.n - 1], &m, &e) != OK)
+	if (slots_list(slots_in(w->fs, w->dir), &w->mem, &l, &e) != OK ||
+	    slots_read(slots_in(w->fs, w->dir), &w->mem, l.slot[l.n - 1], &m, &e) != OK)
 		world_fail(w, "%s", e.text);
 	const struct manifest_op *op =
 		m.slot_kind == SLOT_CHECKPOINT ? manifest_find_op(&m, "sum") : NULL;

@@ -47,10 +47,10 @@ static void tamper(struct fix *f, void (*change)(struct manifest *m))
 	struct bytes text;
 	struct err e = {0};
 	char path[256];
-	WORLD_CHECK(w, slots_list(w->fs, &w->mem, WORLD_DIR, &l, &e) == OK && l.n);
+	WORLD_CHECK(w, slots_list(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK && l.n);
 	uint64_t slot = l.slot[l.n - 1];
 	slot_list_close(&l);
-	WORLD_CHECK(w, slots_read(w->fs, &w->mem, WORLD_DIR, slot, &m, &e) == OK);
+	WORLD_CHECK(w, slots_read(slots_in(w->fs, WORLD_DIR), &w->mem, slot, &m, &e) == OK);
 	WORLD_CHECK(w, m.slot_kind == SLOT_CHECKPOINT && m.figures.keys > 1);
 	change(&m);
 	bytes_init(&text, &w->mem);

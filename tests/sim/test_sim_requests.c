@@ -119,7 +119,7 @@ static bool newest_is_manual(struct world *w, uint64_t id)
 {
 	struct slot_entries l;
 	struct err e = {0};
-	WORLD_CHECK(w, slots_read_all(w->fs, &w->mem, WORLD_DIR, &l, &e) == OK && l.n);
+	WORLD_CHECK(w, slots_read_all(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK && l.n);
 	bool is = l.entry[0].rc == OK && l.entry[0].m.id == id &&
 		  l.entry[0].m.kind == CHECKPOINT_MANUAL;
 	slot_entries_close(&l);

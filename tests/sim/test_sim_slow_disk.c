@@ -17,7 +17,7 @@ static size_t slots_now(struct world *w)
 {
 	struct slot_list l;
 	struct err e = {0};
-	WORLD_CHECK(w, slots_list(w->fs, &w->mem, WORLD_DIR, &l, &e) == OK);
+	WORLD_CHECK(w, slots_list(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK);
 	size_t n = l.n;
 	slot_list_close(&l);
 	return n;

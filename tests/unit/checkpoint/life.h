@@ -145,7 +145,7 @@ static inline void expect_sound(struct fs *fs, struct mem *mem, const struct wit
 			 (unsigned long long)w->acked, (unsigned long long)w->maybe);
 	EXPECT(start.next_id > id);
 	struct slot_entries l;
-	EXPECT_OK(slots_read_all(fs, mem, DIR, &l, &e), &e);
+	EXPECT_OK(slots_read_all(slots_in(fs, DIR), mem, &l, &e), &e);
 	uint64_t below = UINT64_MAX;
 	for (size_t i = 0; i < l.n; i++) {
 		struct verify_result r;
@@ -168,7 +168,7 @@ static inline void expect_no_orphans(struct fs *fs, struct mem *mem)
 	struct slot_entries l;
 	struct fs_names names;
 	struct err e = {OK};
-	EXPECT_OK(slots_read_all(fs, mem, DIR, &l, &e), &e);
+	EXPECT_OK(slots_read_all(slots_in(fs, DIR), mem, &l, &e), &e);
 	EXPECT_OK(fs_list(fs, DIR "/parts", &names, &e), &e);
 	for (size_t i = 0; i < names.n; i++) {
 		bool named = false;

@@ -190,7 +190,7 @@ TEST(inv39_manifests_of_version_1_are_read)
 	struct golden g;
 	struct manifest m;
 	golden_open(&g);
-	EXPECT_OK(slots_read(&g.real.fs, &g.mem, GOLDEN, 8, &m, &g.e), &g.e);
+	EXPECT_OK(slots_read(slots_in(&g.real.fs, GOLDEN), &g.mem, 8, &m, &g.e), &g.e);
 	EXPECT(m.id == 7 && m.parent == 7 && m.epoch == 5 && m.attempt == 2 && m.n_files == 2);
 	EXPECT(m.kind == CHECKPOINT_SAVEPOINT && !strcmp(m.name, "before \"v2\""));
 	EXPECT(!strcmp(m.file[0].name, plain_part) && m.file[1].hash == 0x0123456789abcdef);
@@ -199,7 +199,7 @@ TEST(inv39_manifests_of_version_1_are_read)
 	EXPECT(m.op[0].section[0].kind == SECTION_SPLITS && m.op[0].section[0].ref.bytes == 90);
 	EXPECT(m.intent[0].offset == UINT64_MAX && m.figures.keys == 5204);
 	manifest_close(&m);
-	EXPECT_OK(slots_read(&g.real.fs, &g.mem, GOLDEN, 9, &m, &g.e), &g.e);
+	EXPECT_OK(slots_read(slots_in(&g.real.fs, GOLDEN), &g.mem, 9, &m, &g.e), &g.e);
 	EXPECT(m.slot_kind == SLOT_FENCE && m.parent == 8);
 	EXPECT(m.retained[1] == 7 && m.quarantined[0] == 2);
 	manifest_close(&m);

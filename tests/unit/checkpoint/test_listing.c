@@ -24,12 +24,12 @@ TEST(the_newest_kept_are_read_and_the_rest_is_counted)
 	for (int i = 0; i < 20; i++)
 		lived(&d, 1, 9); /* a fence each */
 	lived(&d, 5, 9);
-	EXPECT_OK(slots_read_kept(d.fs, &d.mem, DIR, 4, &l, &d.e), &d.e);
+	EXPECT_OK(slots_read_kept(slots_in(d.fs, DIR), &d.mem, 4, &l, &d.e), &d.e);
 	EXPECT(l.n == 4 && l.older == 5 && !l.top_unreadable);
 	for (size_t i = 0; i < l.n; i++)
 		EXPECT(l.entry[i].rc == OK && l.entry[i].live && l.entry[i].m.id == 25 - i);
 	slot_entries_close(&l);
-	EXPECT_OK(slots_read_kept(d.fs, &d.mem, DIR, SIZE_MAX, &l, &d.e), &d.e);
+	EXPECT_OK(slots_read_kept(slots_in(d.fs, DIR), &d.mem, SIZE_MAX, &l, &d.e), &d.e);
 	EXPECT(l.n == 9 && !l.older && l.entry[8].m.id == 17);
 	slot_entries_close(&l);
 	disk_close(&d);
@@ -45,7 +45,7 @@ TEST(a_look_at_the_newest_does_not_grow_with_what_is_kept)
 		disk_open(&d);
 		lived(&d, n, 100);
 		uint64_t at = fs_sim_count(d.sim);
-		EXPECT_OK(slots_read_kept(d.fs, &d.mem, DIR, 5, &l, &d.e), &d.e);
+		EXPECT_OK(slots_read_kept(slots_in(d.fs, DIR), &d.mem, 5, &l, &d.e), &d.e);
 		at = fs_sim_count(d.sim) - at;
 		EXPECT(l.n == 5 && l.older == (size_t)n - 5 && (!before || at == before));
 		before = at;
@@ -64,7 +64,7 @@ TEST(an_id_is_found_in_few_reads_past_fences_and_what_cannot_be_read)
 	for (int damaged = 0; damaged < 2; damaged++) {
 		for (uint64_t id = 0; id <= 52; id++) {
 			uint64_t at = fs_sim_count(d.sim);
-			EXPECT_OK(slots_read_id(d.fs, &d.mem, DIR, id, &l, &d.e), &d.e);
+			EXPECT_OK(slots_read_id(slots_in(d.fs, DIR), &d.mem, id, &l, &d.e), &d.e);
 			EXPECT(l.n == (id && id <= 50 && !(damaged && id >= 30 && id <= 33)));
 			EXPECT(!l.n || (l.entry[0].m.id == id && l.entry[0].live));
 			EXPECT(damaged || fs_sim_count(d.sim) - at < 50); /* 6 reads of 60, and the top */
@@ -79,7 +79,7 @@ TEST(an_id_is_found_in_few_reads_past_fences_and_what_cannot_be_read)
 	}
 	/* Listed all the same, each with its error. */
 	size_t bad = 0;
-	EXPECT_OK(slots_read_kept(d.fs, &d.mem, DIR, SIZE_MAX, &l, &d.e), &d.e);
+	EXPECT_OK(slots_read_kept(slots_in(d.fs, DIR), &d.mem, SIZE_MAX, &l, &d.e), &d.e);
 	for (size_t i = 0; i < l.n; i++)
 		bad += l.entry[i].rc == E_CORRUPT && l.entry[i].err.text[0];
 	EXPECT(l.n == 50 && bad == 4);
@@ -94,7 +94,7 @@ TEST(above_an_unreadable_top_all_there_is_is_shown)
 	disk_open(&d);
 	lived(&d, 4, 3);
 	EXPECT_OK(fs_sim_flip(d.sim, DIR "/manifest/00000000000000000005", 999, &d.e), &d.e);
-	EXPECT_OK(slots_read_kept(d.fs, &d.mem, DIR, SIZE_MAX, &l, &d.e), &d.e);
+	EXPECT_OK(slots_read_kept(slots_in(d.fs, DIR), &d.mem, SIZE_MAX, &l, &d.e), &d.e);
 	EXPECT(l.top_unreadable && l.n == 3 && l.entry[0].rc == E_CORRUPT && l.entry[1].m.id == 3);
 	slot_entries_close(&l);
 	disk_close(&d);

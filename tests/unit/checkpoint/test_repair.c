@@ -79,7 +79,7 @@ static size_t lost(struct disk *d)
 static size_t slots(struct disk *d)
 {
 	struct slot_list l;
-	EXPECT_OK(slots_list(d->fs, &d->mem, DIR, &l, &d->e), &d->e);
+	EXPECT_OK(slots_list(slots_in(d->fs, DIR), &d->mem, &l, &d->e), &d->e);
 	size_t n = l.n;
 	slot_list_close(&l);
 	return n;

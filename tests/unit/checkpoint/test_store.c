@@ -15,7 +15,7 @@ TEST(a_new_directory_begins_with_a_fence)
 	EXPECT(!o.start.job_before && !o.start.previous_pid);
 	owner_close(&o);
 	struct manifest m;
-	EXPECT_OK(slots_read(d.fs, &d.mem, DIR, 1, &m, &d.e), &d.e);
+	EXPECT_OK(slots_read(slots_in(d.fs, DIR), &d.mem, 1, &m, &d.e), &d.e);
 	EXPECT(m.slot_kind == SLOT_FENCE && m.parent == SLOT_NONE && m.n_retained == 0);
 	manifest_close(&m);
 	disk_close(&d);
@@ -29,13 +29,13 @@ TEST(a_refused_start_has_changed_nothing)
 	struct store *s;
 	struct store_start start;
 	struct slot_list before, after;
-	EXPECT_OK(slots_list(d.fs, &d.mem, DIR, &before, &d.e), &d.e);
+	EXPECT_OK(slots_list(slots_in(d.fs, DIR), &d.mem, &before, &d.e), &d.e);
 	EXPECT_OK(look_at(&d, false, &s, &start, &d.e), &d.e);
 	EXPECT(start.chosen && start.chosen->id == 2 && start.verified.files == 2);
 	EXPECT(start.previous_pid == 4211 && start.previous_seen_us > 0);
 	EXPECT(start.job_before_len == 2 && !memcmp(start.job_before, "{}", 2));
 	store_close(s);
-	EXPECT_OK(slots_list(d.fs, &d.mem, DIR, &after, &d.e), &d.e);
+	EXPECT_OK(slots_list(slots_in(d.fs, DIR), &d.mem, &after, &d.e), &d.e);
 	EXPECT(before.n == after.n);
 	slot_list_close(&before);
 	slot_list_close(&after);
@@ -85,7 +85,7 @@ TEST(inv12_what_is_retained_stays_so_through_starts)
 	live_once(&d, 1);
 	struct slot_entries l;
 	uint64_t id = 3;
-	EXPECT_OK(slots_read_all(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	EXPECT_OK(slots_read_all(slots_in(d.fs, DIR), &d.mem, &l, &d.e), &d.e);
 	for (size_t i = 0; i < l.n; i++)
 		if (l.entry[i].m.slot_kind == SLOT_CHECKPOINT)
 			EXPECT(l.entry[i].live && l.entry[i].m.id == id--);
@@ -111,7 +111,7 @@ TEST(retain_1_keeps_one)
 	EXPECT(d.w.acked == 4 && o.last.n_retained == 0 && o.last.parent == 4);
 	owner_close(&o);
 	struct slot_list l;
-	EXPECT_OK(slots_list(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	EXPECT_OK(slots_list(slots_in(d.fs, DIR), &d.mem, &l, &d.e), &d.e);
 	EXPECT(l.n == 2 && l.slot[0] == 1 && l.slot[1] == 5);
 	slot_list_close(&l);
 	expect_sound(d.fs, &d.mem, &d.w);
@@ -127,7 +127,7 @@ TEST(a_listing_says_which_checkpoints_are_intact)
 	struct slot_entries l;
 	char path[LAYOUT_PATH_MAX];
 	struct verify_result r;
-	EXPECT_OK(slots_read_all(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	EXPECT_OK(slots_read_all(slots_in(d.fs, DIR), &d.mem, &l, &d.e), &d.e);
 	EXPECT(l.n == 4 && l.entry[0].m.id == 3 && l.entry[3].m.slot_kind == SLOT_FENCE);
 	layout_path(path, DIR, LAYOUT_PARTS, l.entry[1].m.file[1].name); /* of 2; so 3 has it too */
 	EXPECT_OK(fs_sim_flip(d.sim, path, 999, &d.e), &d.e);
@@ -157,7 +157,7 @@ TEST(a_listing_says_which_checkpoints_are_intact)
 	slot_entries_close(&l);
 	/* A manifest that cannot be read is listed with its error. */
 	EXPECT_OK(fs_sim_flip(d.sim, DIR "/manifest/00000000000000000002", 999, &d.e), &d.e);
-	EXPECT_OK(slots_read_all(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	EXPECT_OK(slots_read_all(slots_in(d.fs, DIR), &d.mem, &l, &d.e), &d.e);
 	EXPECT(l.n == 4 && l.entry[2].rc == E_CORRUPT && strstr(l.entry[2].err.text, "00002"));
 	EXPECT(l.entry[2].live && l.entry[0].live && !l.entry[3].live);
 	slot_entries_close(&l);
@@ -211,7 +211,7 @@ TEST(inv13_fences_stay_while_checkpoints_retire)
 	for (int life = 0; life < 3; life++)
 		live_once(&d, 5);
 	struct slot_entries l;
-	EXPECT_OK(slots_read_all(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	EXPECT_OK(slots_read_all(slots_in(d.fs, DIR), &d.mem, &l, &d.e), &d.e);
 	size_t fences = 0, checkpoints = 0;
 	for (size_t i = 0; i < l.n; i++) {
 		fences += l.entry[i].m.slot_kind == SLOT_FENCE;
@@ -280,7 +280,7 @@ TEST(fresh_begins_a_lineage_and_the_old_state_goes_only_after_a_checkpoint)
 	EXPECT_OK(owner_sweep(&o, &d.e), &d.e); /* nothing published: nothing goes */
 	owner_close(&o);
 	struct slot_entries l;
-	EXPECT_OK(slots_read_all(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	EXPECT_OK(slots_read_all(slots_in(d.fs, DIR), &d.mem, &l, &d.e), &d.e);
 	for (size_t i = 0; i < l.n; i++) {
 		struct verify_result r;
 		EXPECT_OK(verify_manifest(d.fs, &d.mem, DIR, &l.entry[i].m, VERIFY_HASHES, &r, &d.e),

@@ -174,7 +174,7 @@ TEST(inv16_a_piece_that_is_gone_is_exit_6_and_the_others_go_back)
 	for (int i = 0; i < 3; i++) {
 		struct slot_list l;
 		EXPECT(open_at(&d, &so, &s, &start, &e) == E_CORRUPT && strstr(e.text, PIECE "2"));
-		EXPECT_OK(slots_list(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+		EXPECT_OK(slots_list(slots_in(d.fs, DIR), &d.mem, &l, &d.e), &d.e);
 		EXPECT(l.n == 5 && is_there(&d, PIECE "1") && !is_there(&d, ASIDE "1"));
 		slot_list_close(&l);
 	}
@@ -188,7 +188,7 @@ TEST(inv16_a_piece_that_is_gone_is_exit_6_and_the_others_go_back)
 	EXPECT(is_there(&d, PIECE "1"));
 	store_close(s);
 	struct manifest m;
-	EXPECT_OK(slots_read(d.fs, &d.mem, DIR, 6, &m, &d.e), &d.e);
+	EXPECT_OK(slots_read(slots_in(d.fs, DIR), &d.mem, 6, &m, &d.e), &d.e);
 	EXPECT(m.parent == 4 && m.n_quarantined == 0 && m.todo.kind == TODO_NONE);
 	EXPECT(slots_has(m.retained, m.n_retained, 4));
 	manifest_close(&m);

@@ -8,7 +8,7 @@ static void newest_slot_path(struct disk *d, char path[LAYOUT_PATH_MAX])
 {
 	struct slot_list l;
 	char name[LAYOUT_NAME_MAX + 1];
-	EXPECT_OK(slots_list(d->fs, &d->mem, DIR, &l, &d->e), &d->e);
+	EXPECT_OK(slots_list(slots_in(d->fs, DIR), &d->mem, &l, &d->e), &d->e);
 	layout_slot(name, l.slot[l.n - 1]);
 	layout_path(path, DIR, LAYOUT_MANIFEST, name);
 	slot_list_close(&l);
@@ -111,7 +111,7 @@ TEST(inv24_parts_without_manifests_are_no_fresh_start)
 	disk_open(&d);
 	live_once(&d, 2);
 	struct slot_list l;
-	EXPECT_OK(slots_list(d.fs, &d.mem, DIR, &l, &d.e), &d.e);
+	EXPECT_OK(slots_list(slots_in(d.fs, DIR), &d.mem, &l, &d.e), &d.e);
 	for (size_t i = 0; i < l.n; i++) {
 		char name[LAYOUT_NAME_MAX + 1], path[LAYOUT_PATH_MAX];
 		layout_slot(name, l.slot[i]);

@@ -105,7 +105,7 @@ static void expect_whole(struct bridge *b)
 {
 	struct manifest m;
 	struct verify_result v;
-	SAY(b, slots_read(b->fs, &b->mem, ALONE, 9, &m, &b->e) == OK);
+	SAY(b, slots_read(slots_in(b->fs, ALONE), &b->mem, 9, &m, &b->e) == OK);
 	SAY(b, verify_manifest(b->fs, &b->mem, ALONE, &m, VERIFY_HASHES, &v, &b->e) == OK);
 	SAY(b, v.verdict == VERIFY_INTACT);
 	EXPECT(m.id == b->newest.id && m.kind == CHECKPOINT_SAVEPOINT && !strcmp(m.name, NAME));
