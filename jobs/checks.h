@@ -10,28 +10,15 @@
  *   sum     := product {(+ | -) product}
  *   product := factor {* factor}
  *   factor  := number | - factor | ( sum ) | value
- *   value   := sum(STAGE.FIELD)         of the keyed state, over all keys: an int64 field
- *            | count(STAGE)             keys of its state
- *            | records_in(STAGE) | records_out(STAGE) | records_skipped(STAGE)
- *            | position(SOURCE)         bytes or rows of its input that were handed out
+ *   value   := as in checks_names.h
  *
- * Numbers are whole and have 128 bits. Records are counted since the lineage began; those that went
- * out once, however many stages read them.
+ * Numbers are whole and have 128 bits.
  * Pure. Owns its texts; borrows the plan while it parses. Threads: made by one, then read only. */
 #pragma once
 #include "checkpoint/manifest.h"
-#include "jobs/plan.h"
+#include "jobs/checks_names.h"
 
 #define CHECKS_MAX 64 /* by feel; each is looked at once a checkpoint */
-
-enum check_what {
-	CHECK_SUM,
-	CHECK_COUNT,
-	CHECK_RECORDS_IN,
-	CHECK_RECORDS_OUT,
-	CHECK_RECORDS_SKIPPED,
-	CHECK_POSITION,
-};
 
 struct checks;
 

@@ -32,6 +32,3 @@ struct checks {
 	struct check check[CHECKS_MAX];
 	uint32_t n;
 };
-
-/* "records_out" */
-const char *check_what_name(enum check_what what);

@@ -6,6 +6,7 @@
 #pragma once
 #include "base/mem.h"
 #include "operators/expr.h"
+#include "operators/expr_scan.h"
 
 #define EXPR_TEXT_MAX 8192 /* bytes: DESIGN 9 */
 #define EXPR_NESTING_MAX 100
@@ -53,14 +54,6 @@ struct ast {
 
 /* --- expr_scan.c: what can be known without parsing --- */
 
-enum token_kind { TOK_END, TOK_WORD, TOK_QUOTED, TOK_TEXT, TOK_NUMBER, TOK_OPERATOR, TOK_PUNCT };
-struct token {
-	enum token_kind kind;
-	size_t offset, len;
-};
-/* The token at or after offset; comments and white space are skipped. */
-struct token token_at(const char *text, size_t offset);
-bool token_is(const char *text, struct token t, const char *word); /* ASCII case ignored */
 /* Refuses what libpg_query must not see: too long, nested too deep, too many operators; and what it
  * would drop without a trace ("all x", "x for read only"). */
 RC expr_scan_check(const char *text, struct expr_at *at, struct err *e);
