@@ -33,7 +33,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 bool policy_is_idle(const struct policy_config *c)
 {
-	return !c->interval_us && !c->is_auto && !c->records && !c->bytes && !c->has_when;
+	return !c->interval_us && !c->is_auto && !c->records && !c->bytes && !c->when;
 }
 
 void policy_init(struct policy *p, const struct policy_config *c, uint64_t total_us)
@@ -84,9 +84,19 @@ void policy_start(struct policy *p, uint64_t now_us)
 	p->due_us = interval_us(p) ? later(now_us, interval_us(p)) : NEVER;
 }
 
-void policy_done(struct policy *p, uint64_t now_us, uint64_t total_us, bool completed)
+bool policy_begun(struct policy *p, bool when_true)
+{
+	bool answers = p->owed;
+	p->owed = false;
+	p->was_true = when_true;
+	return answers;
+}
+
+void policy_done(struct policy *p, uint64_t now_us, uint64_t total_us, bool completed,
+		 bool answers)
 {
 	p->asked = false;
+	p->owed |= answers && !completed;
 	p->retry_us = completed ? 0 : later(now_us, RETRY_US);
 	if (!completed)
 		return; /* what an abort took says nothing */
@@ -119,6 +129,20 @@ static void say_load(const struct policy_facts *f, struct policy_answer *a)
 			 duration_text(f->disk_behind_us / 1000 * 1000, behind));
 }
 
+/* The condition, cut between two characters where it is too long for a line. */
+static void say_when(const struct policy *p, struct policy_answer *a)
+{
+	const char *cut = "...";
+	size_t room = sizeof a->why - sizeof "when " - strlen(cut), len = strlen(p->c.when);
+	if (len <= room + strlen(cut)) {
+		snprintf(a->why, sizeof a->why, "when %s", p->c.when);
+		return;
+	}
+	while (room && ((unsigned char)p->c.when[room] & 0xc0) == 0x80)
+		room--;
+	snprintf(a->why, sizeof a->why, "when %.*s%s", (int)room, p->c.when, cut);
+}
+
 /* What preceded it in this row. */
 static void say_row(const struct policy *p, const struct policy_facts *f, struct policy_answer *a)
 {
@@ -144,24 +168,20 @@ static bool is_due_by_count(struct policy *p, const struct policy_facts *f, stru
 	char bytes[UNIT_TEXT];
 	if (f->now_us < p->retry_us)
 		return false;
-	bool edge = p->c.has_when && f->when_true && !p->was_true;
-	p->was_true = f->when_true;
 	if (p->c.records && f->records_since >= p->c.records)
 		snprintf(a->why, sizeof a->why, "%" PRIu64 " records", f->records_since);
 	else if (p->c.bytes && f->bytes_changed >= p->c.bytes)
 		snprintf(a->why, sizeof a->why, "%s of state changed",
 			 size_text(f->bytes_changed, bytes));
-	else if (p->c.has_when && f->passed)
-		snprintf(a->why, sizeof a->why, "a record passed that it waits for");
-	else if (edge)
-		snprintf(a->why, sizeof a->why, "its condition became true");
+	else if (p->owed && f->flowed) /* else as soon as anything moves */
+		say_when(p, a);
 	return a->why[0];
 }
 
 /* When the counters are worth another look: half the way to where they would be enough. */
 static uint64_t next_poll_us(struct policy *p, const struct policy_facts *f)
 {
-	if (!p->c.records && !p->c.bytes && !p->c.has_when)
+	if (!p->c.records && !p->c.bytes && !p->c.when)
 		return NEVER;
 	uint64_t wait = POLL_MAX_US, took = f->now_us - p->looked_us;
 	uint64_t came = f->records_since - smaller(p->looked_records, f->records_since);
@@ -225,13 +245,24 @@ static uint64_t deadline_us(const struct policy *p, const struct policy_facts *f
 	return larger(later(larger(f->begun_us, p->quiet_us), longest_us(p)), p->retry_us);
 }
 
+/* From false to true: also while nothing can begin. */
+static void look_at_condition(struct policy *p, const struct policy_facts *f)
+{
+	p->owed |= p->c.when && f->when_true && !p->was_true;
+	p->was_true = f->when_true;
+}
+
 void policy_look(struct policy *p, const struct policy_facts *f, struct policy_answer *a)
 {
 	*a = (struct policy_answer){.says = POLICY_WAIT, .look_at_us = NEVER,
 				    .interval_us = interval_us(p)};
+	look_at_condition(p, f);
 	p->asked &= f->begun_us == p->asked_begun_us;
-	if (f->busy || p->asked)
-		return; /* what is due then is due when one of them has begun, or is decided */
+	if (f->busy || p->asked) {
+		/* What is due then is due when one of them has begun, or is decided. */
+		a->look_at_us = p->c.when ? f->now_us + POLL_MAX_US : NEVER;
+		return;
+	}
 	uint64_t latest_us = deadline_us(p, f);
 	p->due_us = smaller(p->due_us, latest_us); /* what it was armed for may cost more by now */
 	if (is_due_by_count(p, f, a)) {

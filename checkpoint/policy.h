@@ -7,6 +7,7 @@
  *                           SKIP   it was due, and nothing has changed since the newest one
  *                           DELAY  it was due, and the job is under load: later, within max_replay
  *                           WAIT   nothing is due
+ *            policy_begun <- each one that begins, whoever asked for it
  *            policy_done <- what became of each checkpoint, whoever asked for it
  *
  * The pause after a completion and the number of checkpoints side by side are the coordinator's.
@@ -24,7 +25,7 @@ struct policy_config {
 	uint64_t max_replay_us;    /* auto: a crash repeats at most this much of the stream */
 	uint32_t cost_ppm;         /* auto: of the time, in millionths */
 	uint64_t records, bytes;   /* that left the sources; of changed state. 0: not by these */
-	bool has_when;             /* when_true and passed of the facts mean something */
+	const char *when;          /* a condition, as its reason says it; borrowed; NULL: none */
 };
 
 struct policy_facts {
@@ -39,7 +40,7 @@ struct policy_facts {
 	bool flowed;
 	uint32_t fill_permille;    /* of the fullest channel */
 	uint64_t disk_behind_us;   /* how old the durability lane's oldest work is */
-	bool when_true, passed;    /* the condition; a record passed that it waits for */
+	bool when_true;            /* the condition */
 };
 
 enum policy_says { POLICY_WAIT, POLICY_ASK, POLICY_SKIP, POLICY_DELAY };
@@ -64,7 +65,8 @@ struct policy {
 	uint64_t retry_us;         /* after one that was given up: not before that */
 	bool asked;                /* and nothing has begun since asked_begun_us */
 	uint64_t asked_begun_us;
-	bool was_true;
+	bool was_true;             /* the condition, at the last look or begin */
+	bool owed;                 /* it became true, and none has begun since that was not given up */
 };
 
 /* As seen at a restored checkpoint: what taking one cost then, 0: not known. */
@@ -73,9 +75,15 @@ void policy_init(struct policy *p, const struct policy_config *c, uint64_t total
 bool policy_is_idle(const struct policy_config *c);
 /* Records may flow from now on. */
 void policy_start(struct policy *p, uint64_t now_us);
+/* A checkpoint begins, whoever asked for it, or there is one to go on from; when_true: as the
+ * condition is with nothing counted since. What stays true asks for no other one. True: it answers
+ * the condition, which policy_done must hear if it is given up. */
+bool policy_begun(struct policy *p, bool when_true);
 void policy_look(struct policy *p, const struct policy_facts *f, struct policy_answer *out);
-/* A checkpoint was decided. total_us: from its trigger until it was durable. */
-void policy_done(struct policy *p, uint64_t now_us, uint64_t total_us, bool completed);
+/* A checkpoint was decided. total_us: from its trigger until it was durable. answers: what
+ * policy_begun said of it. */
+void policy_done(struct policy *p, uint64_t now_us, uint64_t total_us, bool completed,
+		 bool answers);
 /* By what the interval is shorter than checkpoints take, and what that leads to; false: it is not,
  * or nothing is known. */
 bool policy_lint(const struct policy *p, char *to, size_t size);

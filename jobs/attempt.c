@@ -56,9 +56,8 @@ RC attempt_open(struct attempt **out, const struct attempt_config *c, struct err
 		.hold = c->from && c->restore == RESTORE_LAZY,
 	};
 	if (packing_open(&a->packing, &po, e) != OK || build_graph(a, e) != OK ||
-	    co_open(&a->co, &co, a->mem, e) != OK)
+	    co_open(&a->co, &co, a->mem, e) != OK || load_open(a, e) != OK)
 		goto fail;
-	load_open(a);
 	return OK;
 fail:
 	attempt_close(a);
@@ -83,6 +82,7 @@ void attempt_close(struct attempt *a)
 		mem_put(a->mem, p);
 	}
 	build_close(a);
+	load_close(a);
 	packing_close(a->packing);
 	co_close(a->co);
 	published_drop(a->base);

@@ -17,25 +17,24 @@ struct cut {
 	const struct pending *p;
 };
 
-static __int128 restored_count(const struct attempt *a, const struct plan_stage *st,
-			       enum check_what what)
+__int128 attempt_restored_count(const struct attempt *a, const struct plan_stage *st,
+				enum check_what what)
 {
 	const struct manifest_op *op =
 		a->restored ? manifest_find_op(&a->restored->m, st->spec->id) : NULL;
 	if (!op)
 		return 0;
-	return what == CHECK_RECORDS_IN    ? op->in
-	       : what == CHECK_RECORDS_OUT ? op->out
-					   : op->skipped;
+	return what == CHECK_RECORDS_IN        ? op->in
+	       : what == CHECK_RECORDS_OUT     ? op->out
+	       : what == CHECK_RECORDS_SKIPPED ? op->skipped
+					       : 0;
 }
 
 static __int128 value_of(void *arg, enum check_what what, uint32_t stage, uint32_t word)
 {
 	const struct cut *x = arg;
 	const struct plan_stage *st = &x->a->c.plan->stage[stage];
-	__int128 sum = 0;
-	if (what == CHECK_RECORDS_IN || what == CHECK_RECORDS_OUT || what == CHECK_RECORDS_SKIPPED)
-		sum = restored_count(x->a, st, what);
+	__int128 sum = attempt_restored_count(x->a, st, what);
 	for (uint32_t i = 0; i < st->parallelism; i++) {
 		const struct snap *s = x->p->snap[st->first_task + i];
 		switch (what) {

@@ -5,7 +5,9 @@
 #include "jobs/attempt.h"
 #include "checkpoint/policy.h"
 #include "jobs/chain.h"
+#include "jobs/checks.h"
 #include "jobs/timeline.h"
+#include "jobs/when.h"
 #include "runtime/letters.h"
 #include "runtime/merger.h"
 
@@ -40,6 +42,8 @@ struct pending {
 	char name[CO_NAME];        /* of a savepoint, or ""; why it was asked for, or "" */
 	char why[CO_WHY];
 	uint64_t moved, records;   /* load_: of all tasks, of the sources, when it was triggered */
+	uint64_t passed[WHEN_TAPS_MAX]; /* what the taps had seen then */
+	bool answers;              /* it is what the trigger's condition asked for */
 	bool decided;              /* given up: waits only for its own jobs to come back */
 	uint64_t triggered_us;
 	struct snap **snap;        /* one a task; NULL: not acknowledged yet */
@@ -70,11 +74,13 @@ struct load {
 	uint64_t look_at_us;       /* 0: at once */
 	/* As of the trigger of the newest completed one; of the release where there is none. */
 	uint64_t begun_us, moved, records;
-	uint64_t bytes_mark;       /* changed bytes that a checkpoint under way, or one that the tasks
-				    * have not heard of, has saved */
+	uint64_t passed[WHEN_TAPS_MAX];
+	uint64_t bytes_mark, keys_mark; /* changed bytes and keys that a checkpoint under way, or one
+				    * that the tasks have not heard of, has saved */
 	uint64_t aborted_id;       /* given up since: sinks may hold pieces of it that only a newer one
 				    * commits; 0: none */
-	bool passed;               /* a record that the policy waits for */
+	struct when_eval *when;    /* the trigger's condition; NULL: none */
+	bool when_told;            /* that it cannot be computed */
 	bool linted;
 	uint32_t durable_jobs;     /* of publishing and committing, under way */
 	uint64_t durable_us;       /* when the last of them began or ended; 0: none is under way */
@@ -92,6 +98,7 @@ struct attempt {
 	struct load load;
 	struct task **task;
 	uint32_t n_tasks;
+	struct when_tapped *tapped; /* a list: who looks for records that the condition waits for */
 	struct task_group *group;  /* a thread's tasks each */
 	uint32_t n_groups;
 	struct channel *channel;   /* one array of all */
@@ -141,6 +148,9 @@ void assemble_record(struct attempt *a, const struct pending *p, struct checkpoi
 /* Whether the job's invariants hold on the cut of p, which all acknowledged; why: which does
  * not. */
 enum rc attempt_check(const struct attempt *a, const struct pending *p, struct err *why);
+/* What had been counted of a stage when this attempt began; 0 for what is no count of records. */
+__int128 attempt_restored_count(const struct attempt *a, const struct plan_stage *st,
+				enum check_what what);
 /* What the invariants came to, and the sums of keyed state they are about. */
 enum rc assemble_checks(const struct attempt *a, const struct pending *p, struct manifest *m,
 			struct err *e);
@@ -195,7 +205,8 @@ void chains_drop(struct attempt *a);
 void chains_close(struct attempt *a);
 
 /* attempt_load.c: when to ask for a checkpoint that nobody asks for */
-void load_open(struct attempt *a);
+enum rc load_open(struct attempt *a, struct err *e);
+void load_close(struct attempt *a);
 void load_released(struct attempt *a);
 void load_begun(struct attempt *a, struct pending *p);
 void load_decided(struct attempt *a, const struct pending *p, bool completed);
@@ -204,6 +215,18 @@ void load_durable(struct attempt *a, bool begins);
 /* Asks the policy if that is due. */
 void load_step(struct attempt *a);
 uint64_t load_wake_at(const struct attempt *a);
+
+/* attempt_when.c: the trigger's condition */
+/* Those of a new subtask, whose task takes them; nothing without a condition. */
+enum rc when_open_taps(struct attempt *a, uint32_t stage, struct tap **first, struct err *e);
+void when_close_taps(struct attempt *a); /* before its tasks' pools */
+void when_passed(const struct attempt *a, uint64_t counts[WHEN_TAPS_MAX]);
+/* The same as a checkpoint begins: what passes from now on is told again. */
+void when_begun(struct attempt *a, uint64_t counts[WHEN_TAPS_MAX]);
+/* The letter of a task's taps came. */
+void when_heard(struct attempt *a, uint32_t task);
+/* Whether the condition is true; now: what is counted since a checkpoint stands in it. */
+bool when_is_true(struct attempt *a, struct when_now *now);
 
 /* attempt_stuck.c */
 /* p timed out: adds to e whom it waited for, and what they are doing. */

@@ -159,6 +159,9 @@ static void letter_task(struct attempt *a, struct task_report *r)
 	case LETTER_LOADED:
 		letter_loaded(a, task_restored(a->task[r->task]));
 		break;
+	case LETTER_PASSED:
+		when_heard(a, r->task);
+		break;
 	case LETTER_ENDED:
 		if (++a->ended == a->n_tasks)
 			attempt_event(a, &(struct co_event){.kind = CO_EV_INPUTS_ENDED});

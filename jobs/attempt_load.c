@@ -42,6 +42,14 @@ static uint64_t bytes_changed(const struct attempt *a)
 	return n;
 }
 
+static uint64_t keys_changed(const struct attempt *a)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < a->n_tasks; i++)
+		n += relaxed(&task_stats(a->task[i])->keys_changed);
+	return n;
+}
+
 static uint32_t fill_permille(const struct attempt *a)
 {
 	uint32_t most = 0;
@@ -67,17 +75,32 @@ static const struct pending *newest_begun(const struct attempt *a)
 	return NULL;
 }
 
-void load_open(struct attempt *a)
+enum rc load_open(struct attempt *a, struct err *e)
 {
 	const struct spec_checkpoint *s = &a->c.plan->spec->checkpoint;
+	const struct when *when = a->c.plan->when;
 	struct policy_config c = {
 		.interval_us = s->interval_us, .min_pause_us = s->min_pause_us, .is_auto = s->is_auto,
 		.max_replay_us = s->max_replay_us, .cost_ppm = POLICY_COST_PPM,
 		.records = s->trigger.records, .bytes = s->trigger.bytes,
+		.when = when ? when->said : NULL,
 	};
 	a->load.on = !policy_is_idle(&c);
 	policy_init(&a->load.policy, &c, a->base ? a->base->m.figures.total_us : 0);
 	a->load.look_at_us = UINT64_MAX;
+	return when ? when_eval_open(&a->load.when, when, a->mem, e) : OK;
+}
+
+void load_close(struct attempt *a)
+{
+	when_eval_close(a->load.when);
+}
+
+/* With nothing counted since: as a checkpoint that begins now leaves it. */
+static bool is_true_at_begin(struct attempt *a)
+{
+	struct when_now now = {0};
+	return a->load.when && when_is_true(a, &now);
 }
 
 void load_released(struct attempt *a)
@@ -86,6 +109,8 @@ void load_released(struct attempt *a)
 	if (!l->begun_us)
 		l->begun_us = a->now_us;
 	policy_start(&l->policy, a->now_us);
+	/* What a lazy restore brings only now is not known to have been true before. */
+	(void)policy_begun(&l->policy, !a->loading && is_true_at_begin(a));
 	l->look_at_us = 0;
 }
 
@@ -94,6 +119,9 @@ void load_begun(struct attempt *a, struct pending *p)
 	p->moved = moved(a);
 	p->records = records(a);
 	a->load.bytes_mark = bytes_changed(a);
+	a->load.keys_mark = keys_changed(a);
+	when_begun(a, p->passed);
+	p->answers = policy_begun(&a->load.policy, is_true_at_begin(a));
 	a->load.look_at_us = 0;
 }
 
@@ -116,10 +144,11 @@ void load_decided(struct attempt *a, const struct pending *p, bool completed)
 	l->look_at_us = 0;
 	if (!l->on)
 		return;
-	policy_done(&l->policy, a->now_us, a->now_us - p->triggered_us, completed);
+	policy_done(&l->policy, a->now_us, a->now_us - p->triggered_us, completed,
+		    p->answers);
 	if (!completed) {
 		l->aborted_id = p->id > l->aborted_id ? p->id : l->aborted_id;
-		l->bytes_mark = 0;
+		l->bytes_mark = l->keys_mark = 0;
 		return;
 	}
 	if (l->aborted_id < p->id)
@@ -127,6 +156,7 @@ void load_decided(struct attempt *a, const struct pending *p, bool completed)
 	l->begun_us = p->triggered_us;
 	l->moved = p->moved;
 	l->records = p->records;
+	memcpy(l->passed, p->passed, sizeof l->passed);
 	lint(a);
 }
 
@@ -141,6 +171,30 @@ void load_durable(struct attempt *a, bool begins)
 		l->durable_us = a->now_us;
 }
 
+/* What changed since the mark; lower than it where the tasks have heard of what it was for. */
+static uint64_t since_mark(uint64_t now, uint64_t *mark)
+{
+	if (now < *mark)
+		*mark = 0;
+	return now - *mark;
+}
+
+/* p: the newest that was begun, or NULL. */
+static bool is_true(struct attempt *a, const struct pending *p, const struct policy_facts *f)
+{
+	struct when_now now = {
+		.records_since = (int64_t)f->records_since,
+		.bytes_changed = (int64_t)f->bytes_changed,
+		.keys_changed = (int64_t)since_mark(keys_changed(a), &a->load.keys_mark),
+		.seconds_since = (double)(f->now_us - f->begun_us) / 1e6,
+	};
+	uint64_t passed[WHEN_TAPS_MAX];
+	when_passed(a, passed);
+	for (uint32_t i = 0; i < WHEN_TAPS_MAX; i++)
+		now.passed[i] = passed[i] > (p ? p->passed : a->load.passed)[i];
+	return when_is_true(a, &now);
+}
+
 static void facts(struct attempt *a, struct policy_facts *f)
 {
 	struct load *l = &a->load;
@@ -152,15 +206,13 @@ static void facts(struct attempt *a, struct policy_facts *f)
 		.busy = co_pending(a->co) >= s->max_concurrent,
 		/* What is under way may yet be given up: then its changes are still to be saved. */
 		.flowed = p || l->aborted_id || moved(a) != l->moved,
-		.passed = l->passed,
 	};
-	if (s->trigger.records)
+	if (s->trigger.records || l->when)
 		f->records_since = records(a) - (p ? p->records : l->records);
-	if (s->trigger.bytes) {
-		uint64_t bytes = bytes_changed(a);
-		l->bytes_mark = bytes < l->bytes_mark ? 0 : l->bytes_mark; /* they have heard of it */
-		f->bytes_changed = bytes - l->bytes_mark;
-	}
+	if (s->trigger.bytes || l->when)
+		f->bytes_changed = since_mark(bytes_changed(a), &l->bytes_mark);
+	if (l->when)
+		f->when_true = is_true(a, p, f);
 	if (s->is_auto) {
 		f->fill_permille = fill_permille(a);
 		f->disk_behind_us = disk_behind_us(a);
@@ -184,7 +236,6 @@ void load_step(struct attempt *a)
 	policy_look(&l->policy, &f, &says);
 	l->look_at_us = says.look_at_us;
 	if (says.says == POLICY_ASK) {
-		l->passed = false;
 		attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .request_kind = CO_PERIODIC,
 						    .why = says.why});
 	} else if (says.tell) {

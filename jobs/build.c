@@ -111,7 +111,7 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 		.ops = st->ops, .conf = st->p.conf, .in = st->p.n_in ? st->p.in[0] : NULL,
 		.out = &st->p.out, .record_limit_bytes = st->p.record_limit_bytes,
 		.skip = st->p.skip, .exactly_once = !cp->at_least_once, .audit = cp->audit,
-		.sums = checks_sums(p->checks, stage),
+		.sums = checks_sums(p->checks, stage) | when_sums(p->when, stage),
 		.wants_changed = cp->trigger.bytes || cp->trigger.when,
 		.epoch = a->c.epoch, .attempt = a->c.attempt,
 		.after_id = a->base ? a->base->m.id : 0, .lineage = a->c.lineage,
@@ -133,6 +133,8 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 		keyed_section(a, st, i, &c.section);
 		c.section.hash_id = shape_hash_id(&c.shape);
 	}
+	if (when_open_taps(a, stage, &c.tap, e) != OK)
+		return e->code;
 	if (c.n_inputs > ALIGNER_INPUTS_MAX)
 		return ERR(e, E_INVALID, "stage '%s' has %u input channels a subtask; %u are possible",
 			   st->spec->id, c.n_inputs, ALIGNER_INPUTS_MAX);
@@ -247,6 +249,7 @@ void build_close(struct attempt *a)
 {
 	for (uint32_t i = 0; a->task && i < a->n_tasks; i++)
 		task_close(a->task[i]);
+	when_close_taps(a);
 	for (uint32_t i = 0; a->channel && i < a->n_channels; i++)
 		channel_close(&a->channel[i]);
 	for (uint32_t i = 0; a->task && i < a->n_tasks; i++)

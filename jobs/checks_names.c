@@ -135,7 +135,8 @@ int reader_take_stage(struct check_reader *r)
 
 /* ---- values ---- */
 
-static void check_stage(struct check_reader *r, const struct check_value *v, const struct name *name)
+static void check_stage(struct check_reader *r, const struct check_value *v,
+			const struct name *name)
 {
 	const struct plan_stage *st = &r->plan->stage[v->stage];
 	bool keyed = v->what == CHECK_SUM || v->what == CHECK_COUNT;

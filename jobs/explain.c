@@ -8,6 +8,7 @@
  */
 #include "jobs/explain.h"
 #include "jobs/explain_memory.h"
+#include "jobs/when.h"
 
 #include "base/check.h"
 
@@ -226,8 +227,9 @@ static void draw_stage(struct drawing *d, uint32_t stage)
 /* ---- below the graph ---- */
 
 /* What begins one: the first of what is named. */
-static void put_triggers(const struct spec_checkpoint *c, struct bytes *to)
+static void put_triggers(const struct plan *p, struct bytes *to)
 {
+	const struct spec_checkpoint *c = &p->spec->checkpoint;
 	char a[UNIT_TEXT];
 	const char *or = "";
 	if (c->interval_us) {
@@ -246,6 +248,10 @@ static void put_triggers(const struct spec_checkpoint *c, struct bytes *to)
 		bytes_printf(to, "%safter %s of changed state", or, size_text(c->trigger.bytes, a));
 		or = " or ";
 	}
+	if (p->when) {
+		bytes_printf(to, "%swhen %s", or, p->when->said);
+		or = " or ";
+	}
 	if (!or[0])
 		bytes_put_text(to, "only at the start, at a stop and at the end");
 	else
@@ -253,12 +259,13 @@ static void put_triggers(const struct spec_checkpoint *c, struct bytes *to)
 						    : ", aligned (exactly once)");
 }
 
-static void put_checkpoints(const struct spec *s, struct bytes *to)
+static void put_checkpoints(const struct plan *p, struct bytes *to)
 {
+	const struct spec *s = p->spec;
 	char a[UNIT_TEXT];
 	const struct spec_checkpoint *c = &s->checkpoint;
 	bytes_put_text(to, "checkpoints  ");
-	put_triggers(c, to);
+	put_triggers(p, to);
 	if (c->min_pause_us)
 		bytes_printf(to, "; %s apart", duration_text(c->min_pause_us, a));
 	if (c->max_concurrent > 1)
@@ -383,7 +390,7 @@ void explain_draw(const struct plan *p, struct bytes *to)
 		bytes_put_u8(to, '\n');
 	put_order(p, to);
 	put_threads(p, to);
-	put_checkpoints(p->spec, to);
+	put_checkpoints(p, to);
 	put_restart(p->spec, to);
 	put_limits(p->spec, to);
 	explain_memory_put(p, to);

@@ -6,6 +6,7 @@
 #include "checkpoint/coordinator.h"
 #include "jobs/checks.h"
 #include "jobs/placement.h"
+#include "jobs/when.h"
 #include "operators/registry.h"
 #include "runtime/aligner.h"
 
@@ -158,6 +159,29 @@ static void plan_check_restore(struct plan *p, struct diags *ds)
 	}
 }
 
+/* What goes by keyed state alone never begins where nothing is keyed. */
+static void plan_check_trigger(struct plan *p, struct diags *ds)
+{
+	const struct spec_checkpoint *c = &p->spec->checkpoint;
+	bool keyed = false, planned = true;
+	for (uint32_t i = 0; i < p->n_stages; i++) {
+		planned &= p->stage[i].planned;
+		keyed |= p->stage[i].p.keyed;
+	}
+	if (keyed || !planned)
+		return;
+	struct diag_report dr;
+	struct opt_report *r = diag_report(&dr, ds, "checkpoint.trigger");
+	dr.level = DIAG_WARNING;
+	const char *const cure = "records_since, say, counts what leaves the sources";
+	if (c->trigger.bytes)
+		opt_error(r, opt_json(c->trigger.json, "bytes"), "\"records\"",
+			  "no stage keeps keyed state: its changes never begin a checkpoint");
+	if (p->when && p->when->of_state && !p->when->of_records)
+		opt_error(r, opt_json(c->trigger.json, "when"), cure,
+			  "no stage keeps keyed state: what this speaks of never changes");
+}
+
 /* What a task can align and a coordinator can count is refused here, not after the fence. */
 static void plan_check_width(struct plan *p, struct diags *ds)
 {
@@ -181,6 +205,21 @@ static void plan_check_width(struct plan *p, struct diags *ds)
 			  "a lower parallelism", "the job has %u subtasks in all; %u are possible",
 			  p->n_tasks, CO_SUBTASKS_MAX);
 	}
+}
+
+/* What the job says of its counts. */
+static enum rc plan_conditions(struct plan *p, struct diags *ds, struct err *e)
+{
+	const struct spec_checkpoint *c = &p->spec->checkpoint;
+	struct diag_report checks, trigger;
+	const struct json *when = c->trigger.json ? opt_json(c->trigger.json, "when") : NULL;
+	if (checks_parse(&p->checks, c->invariants, p,
+			 diag_report(&checks, ds, "checkpoint.invariants"), p->mem, e) != OK ||
+	    when_parse(&p->when, when, p,
+		       diag_report(&trigger, ds, "checkpoint.trigger.when"), p->mem, e) != OK)
+		return e->code;
+	plan_check_trigger(p, ds);
+	return OK;
 }
 
 RC plan_make(struct plan **out, const struct spec *s, struct diags *ds, struct mem *mem,
@@ -212,10 +251,7 @@ RC plan_make(struct plan **out, const struct spec *s, struct diags *ds, struct m
 	}
 	plan_check_paths(p, ds);
 	plan_check_restore(p, ds);
-	struct diag_report dr;
-	rc = checks_parse(&p->checks, s->checkpoint.invariants, p,
-			  diag_report(&dr, ds, "checkpoint.invariants"), mem, e);
-	if (rc != OK)
+	if ((rc = plan_conditions(p, ds, e)) != OK)
 		goto fail;
 	if (ds->errors || !s->has_order) {
 		rc = ERR(e, E_INVALID, "the job has %u errors", ds->errors);
@@ -258,6 +294,7 @@ void plan_close(struct plan *p)
 		if (p->stage[i].p.conf && p->stage[i].ops->conf_close)
 			p->stage[i].ops->conf_close(p->stage[i].p.conf, p->mem);
 	checks_close(p->checks);
+	when_close(p->when);
 	bytes_close(&p->text);
 	mem_put(p->mem, p->thread);
 	mem_put(p->mem, p->edge);

@@ -9,6 +9,7 @@
 #include "runtime/outlet.h"
 
 struct checks; /* checks.h */
+struct when;   /* when.h */
 
 struct plan_edge {
 	uint32_t from, to;  /* stages */
@@ -42,6 +43,7 @@ struct plan {
 	bool bounded;              /* every source ends by itself */
 	bool commits;              /* some sink's output is committed by intents */
 	struct checks *checks;     /* the job's invariants; NULL: it has none */
+	struct when *when;         /* the condition of its trigger; NULL: it has none */
 	struct bytes text;         /* the job's text, for job.json */
 	uint64_t job_hash;
 };

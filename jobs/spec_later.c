@@ -12,18 +12,12 @@ struct later {
 	const char *now;                    /* what works now, for the hint; NULL: nothing */
 };
 
-static bool asks_when(const struct spec *s)
-{
-	return s->checkpoint.trigger.when;
-}
-
 static bool asks_sweep(const struct spec *s)
 {
 	return s->limits.sweep_bytes;
 }
 
 static const struct later later[] = {
-	{"checkpoint", "trigger", asks_when, "\"when\"", "records, bytes"},
 	{"limits", "sweep", asks_sweep, NULL, NULL},
 	{0},
 };

@@ -12,7 +12,8 @@ bool stage_no_memory(struct op_plan *p)
 
 /* "unknown field 'wrod'; it reads: word; did you mean 'word'?": what follows the first part is said
  * under the caret. */
-static void report(struct op_plan *p, const struct json *node, struct expr_at at, struct err *e)
+void expr_report(struct opt_report *r, const struct json *node, size_t offset, struct expr_at at,
+		 const char *cure, struct err *e)
 {
 	char *hint = strstr(e->text, "; it reads: ");
 	if (!hint)
@@ -21,10 +22,11 @@ static void report(struct op_plan *p, const struct json *node, struct expr_at at
 		*hint = '\0';
 		hint += 2;
 	}
+	const char *said = cure ? cure : hint;
 	if (at.len && json_kind(node) == JSON_STRING)
-		opt_error_in(p->report, node, at.offset, at.len, hint, "%s", e->text);
+		opt_error_in(r, node, offset + at.offset, at.len, said, "%s", e->text);
 	else
-		opt_error(p->report, node, hint, "%s", e->text);
+		opt_error(r, node, said, "%s", e->text);
 }
 
 bool stage_expr_plan_text(struct stage_expr *x, struct op_plan *p, const struct json *node,
@@ -35,7 +37,7 @@ bool stage_expr_plan_text(struct stage_expr *x, struct op_plan *p, const struct 
 	struct err e = {0};
 	*x = (struct stage_expr){.field = -1};
 	if (expr_compile(&compiled, text, in, want, p->mem, &at, &e) != OK) {
-		report(p, node, at, &e);
+		expr_report(p->report, node, 0, at, NULL, &e);
 		return false;
 	}
 	x->type = expr_type(compiled);

@@ -23,6 +23,11 @@ void stage_expr_close(struct stage_expr *x, struct mem *mem); /* legal on the em
 RC stage_expr_open(const struct stage_expr *x, struct expr **to, const struct schema *in,
 		   enum expr_want want, struct mem *mem, struct err *e);
 
+/* A fault of expr_compile in what stands at `offset` of node's text, to r, its cure under the
+ * caret: this one, or NULL: the one that e names. Changes e. */
+void expr_report(struct opt_report *r, const struct json *node, size_t offset, struct expr_at at,
+		 const char *cure, struct err *e);
+
 /* The index of the field of `in` that option or list item `node` names; -1: reported. */
 int stage_field(struct op_plan *p, const struct json *node, const char *name,
 		const struct schema *in);

@@ -26,7 +26,7 @@ enum letter_kind {
 	                     * encoded, a later barrier may come. Not sent where LETTER_ACK, which
 	                     * says as much, follows at once, nor once it was given up */
 	LETTER_LOADED,      /* struct task_report: a lazy restore has all of its state, verified */
-	LETTER_PASSED,      /* struct task_report: a record for which its tap waits has passed */
+	LETTER_PASSED,      /* struct task_report: a record has passed that a tap waits for (tap.h) */
 	/* lanes -> control: the control thread's own jobs */
 	LETTER_JOB = 200,
 };
@@ -40,7 +40,7 @@ struct task_letter {
 };
 
 /* From a task to the control thread. Embedded in the task: each kind is sent once at most,
- * LETTER_PASSED once a checkpoint. */
+ * LETTER_PASSED again when its tap was rearmed. */
 struct task_report {
 	struct mail mail;
 	uint32_t task;

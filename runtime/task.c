@@ -20,12 +20,13 @@ RC task_open(struct task **out, const struct task_config *c, struct err *e)
 	t->phase = c->ops->role == OP_SOURCE ? TASK_WAITING : TASK_RUNNING;
 	t->last_did = TASK_IDLE;
 	t->ended = (struct task_report){.task = c->number, .attempt = c->attempt};
-	t->failed = t->bye = t->skipped = t->loaded = t->ended;
+	t->failed = t->bye = t->skipped = t->loaded = t->passed = t->ended;
 	t->ended.mail.kind = LETTER_ENDED;
 	t->failed.mail.kind = LETTER_FAILED;
 	t->bye.mail.kind = LETTER_CLOSED;
 	t->skipped.mail.kind = LETTER_SKIPPED;
 	t->loaded.mail.kind = LETTER_LOADED;
+	t->passed.mail.kind = LETTER_PASSED;
 	if (c->n_inputs)
 		gate_init(&t->gate, c->inputs, c->n_inputs, c->exactly_once, c->after_id);
 	t->completed = c->after_id;
@@ -80,6 +81,7 @@ struct keyed *task_keyed(struct task *t)
 RC task_start(struct task *t, const void *state, size_t len, struct err *e)
 {
 	t->opened = true;
+	task_tell(t); /* what was restored counts from the start */
 	if (!t->c.ops->open || t->c.ops->open(t->self, &t->ctx, state, len, e) == OK)
 		return OK;
 	return err_in(e, "stage '%s'[%u]", t->c.stage, t->c.subtask);
@@ -178,6 +180,16 @@ uint64_t task_flowed_us(const struct task *t)
 	return t->flowed_us;
 }
 
+static enum rc look_at(struct task *t, const struct batch *b, uint32_t *bad_row)
+{
+	bool found;
+	if (taps_look(t->c.tap, b, t->pool, &found, bad_row, &t->ctx.error) != OK)
+		return t->ctx.error.code;
+	if (found)
+		mailbox_put(t->c.control, &t->passed.mail);
+	return OK;
+}
+
 void op_emit(struct op_ctx *ctx, struct batch **b)
 {
 	struct task *t = ctx->task;
@@ -185,7 +197,8 @@ void op_emit(struct op_ctx *ctx, struct batch **b)
 	task_flows(t, *b);
 	if (!t->outlet.records)
 		atomic_store_explicit(&t->stats.first_record_us, ctx->now_us, memory_order_relaxed);
-	if (outlet_send(&t->outlet, b, &bad_row, &ctx->error) == OK)
+	if ((!t->c.tap || look_at(t, *b, &bad_row) == OK) &&
+	    outlet_send(&t->outlet, b, &bad_row, &ctx->error) == OK)
 		return;
 	if (ctx->error.code == E_RECORD && *b) {
 		char place[512];

@@ -20,6 +20,7 @@
 #include "runtime/outlet.h"
 #include "runtime/pack.h"
 #include "runtime/restore.h"
+#include "runtime/tap.h"
 
 enum task_did {
 	TASK_BUSY,          /* something was done: step again */
@@ -53,8 +54,10 @@ struct task_stats {
 	_Atomic uint32_t snap_phase; /* enum snap_phase */
 	_Atomic uint32_t waits_input, waits_inputs; /* SNAP_ALIGN: the first one, and how many */
 	/* With wants_changed: keyed state changed since the newest completed checkpoint; bytes are
-	 * about what its rows take, by the average key. */
+	 * about what its rows take, by the average key. keys and state_bytes are then of now, not of
+	 * the newest snapshot. */
 	_Atomic uint64_t keys_changed, bytes_changed;
+	_Atomic int64_t sum[2]; /* with it and sums: the nearest int64 to the sum of each */
 };
 
 /* What the builder (jobs/) fills; all borrowed. */
@@ -74,7 +77,7 @@ struct task_config {
 	bool audit;                  /* hashes of records are summed, too, at both ends of an edge */
 	bool wants_changed;          /* task_stats.keys_changed and bytes_changed are kept */
 	uint32_t sums;               /* value words whose sums are kept: of op_plan.aggregates */
-	const struct tap *tap;       /* for which record LETTER_PASSED is put; NULL: none */
+	struct tap *tap;             /* who waits for a record as it is put out; NULL: nobody */
 	uint64_t epoch, attempt, after_id;
 	uint32_t lineage;
 	const char *uuid;

@@ -69,7 +69,7 @@ struct task {
 	uint32_t warmed;          /* chunks that were touched */
 	bool closing, closed;
 	bool failed_told, skipped_told;
-	struct task_report ended, failed, bye, skipped, loaded;
+	struct task_report ended, failed, bye, skipped, loaded, passed;
 	struct task_stats stats;
 	uint64_t last_us, flowed_us;
 	enum task_did last_did;

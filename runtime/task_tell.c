@@ -53,14 +53,31 @@ static void tell_changed(struct task *t)
 	uint64_t keys = keyed_count(t->keyed), rows = keyed_changed(t->keyed, base);
 	if (rows == UINT64_MAX)
 		rows = keys;
+	tell(&t->stats.keys, keys);
+	tell(&t->stats.state_bytes, keyed_live_bytes(t->keyed));
 	tell(&t->stats.keys_changed, rows);
 	tell(&t->stats.bytes_changed,
 	     keys ? (uint64_t)((double)rows * (double)keyed_live_bytes(t->keyed) / (double)keys) : 0);
 }
 
+static int64_t nearest(__int128 v)
+{
+	return v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : (int64_t)v;
+}
+
+static void tell_sums(struct task *t)
+{
+	struct keyed_totals totals = keyed_totals(t->keyed);
+	for (uint32_t w = 0; w < ARRAY_LEN(totals.sum); w++)
+		atomic_store_explicit(&t->stats.sum[w], nearest(totals.sum[w]), memory_order_relaxed);
+}
+
 void task_tell(struct task *t)
 {
 	tell_phase(t);
-	if (t->c.wants_changed && t->keyed)
-		tell_changed(t);
+	if (!t->c.wants_changed || !t->keyed)
+		return;
+	tell_changed(t);
+	if (t->c.sums)
+		tell_sums(t);
 }

@@ -1,6 +1,6 @@
 """What begins a checkpoint beside the interval, and how it is taken: records, bytes of changed
-state, as often as its cost allows; several at once, everything each time, other codecs; skipped
-when nothing moved (COORDINATOR 1 to 8)."""
+state, a condition that becomes true, as often as its cost allows; several at once, everything each
+time, other codecs; skipped when nothing moved (COORDINATOR 1 to 8)."""
 
 import json
 import os
@@ -22,7 +22,7 @@ class Triggers(weir.Case):
                 "checkpoint": checkpoint,
                 "pipeline": [
                     {"id": "rows", "type": "generator_source", "rows": rows, "rate": rate,
-                     "fields": {"k": "splitmix64(i, %d)" % keys}},
+                     "fields": {"k": "splitmix64(i, %d)" % keys, "i": "i"}},
                     {"id": "sum", "type": "keyed_sum", "key": "k"},
                     {"id": "out", "type": "file_sink", "path": "out", "format": "csv"},
                 ],
@@ -67,6 +67,79 @@ class Triggers(weir.Case):
         for c in taken:
             self.assertRegex(c["trigger"], r"of state changed")
         self.check_output()
+
+    def when(self, text, **more):
+        return dict({"interval": "1h", "trigger": {"when": text}}, **more)
+
+    def test_a_condition_over_what_is_counted_since_comes_true_again_and_again(self):
+        text = "records_since >= 40000 and seconds_since > 0.01"
+        taken = self.periodic(self.run_job(self.when(text)))
+        self.assertTrue(2 <= len(taken) <= 5, taken)
+        for c in taken:
+            self.assertEqual(c["trigger"], "when " + text)
+        self.check_output()
+
+    def test_a_condition_over_state_that_stays_true_asks_once_also_after_a_kill(self):
+        job = self.job(self.when("sum(sum.sum) >= 20000 and count(sum) > 4000"), rows=400000)
+        process = self.start("run", job, "--dir", self.path("d"))
+        weir.until("its line", lambda: len(self.tolds()) == 2)
+        self.assertTrue(process.kill9(), str(process.result()))
+        self.ok("run", job, "--dir", self.path("d"))
+        kinds = [t["kind"] for t in self.told() if "kind" in t]
+        self.assertEqual(kinds, ["initial", "periodic", "final"])
+        self.check_output(rows=400000)
+
+    def test_counts_of_records_go_on_over_a_restart(self):
+        text = "records_out(rows) >= 150000"
+        job = self.job(self.when(text, interval="100ms"))
+        process = self.start("run", job, "--dir", self.path("d"))
+        self.until_checkpoint(process, self.path("d"), 4)
+        self.assertTrue(process.kill9(), str(process.result()))
+        self.ok("run", job, "--dir", self.path("d"))
+        asked = [t["id"] for t in self.told() if t.get("trigger") == "when " + text]
+        self.assertEqual(len(asked), 1, self.told())
+        self.check_output()
+
+    def cut_of(self, checkpoint_id):
+        """How many rows had left the source at that checkpoint."""
+        found = [m for m in weir.manifests(self.path("d")) if m["id"] == checkpoint_id]
+        return next(op["counts"]["out"] for op in found[0]["ops"] if op["id"] == "rows")
+
+    def test_a_mark_that_passes_is_in_the_cut_of_the_checkpoint_it_asks_for(self):
+        history = self.run_job(self.when("passed(rows, i = 77777)", retain=9))
+        taken = self.periodic(history)
+        self.assertEqual(len(taken), 1, history)
+        self.assertTrue(77777 < self.cut_of(taken[0]["id"]) < 200000, self.cut_of(taken[0]["id"]))
+        self.check_output()
+
+    def test_every_mark_asks_and_is_kept_through_a_pause(self):
+        # The last of them passes while the pause after the first one is on.
+        text = "passed(sum, sum = 2 and k = 7) or passed(rows, i % 60000 = 5)"
+        history = self.run_job(self.when(text, min_pause="700ms", retain=9))
+        taken = self.periodic(history)
+        self.assertTrue(2 <= len(taken) <= 3, history)
+        self.assertGreater(self.cut_of(taken[1]["id"]), 60005)
+        self.check_output()
+
+    def test_a_record_that_the_condition_cannot_look_at_is_named(self):
+        job = self.job(self.when("passed(rows, 10 / (i - 4321) > 5)"))
+        result = self.weir("run", job, "--dir", self.path("d"))
+        self.assertEqual(result.code, 1, str(result))
+        self.assertRegex(result.err, r"generator 'rows'.*row 4321.*passed\(rows, \.\.\.\): .*zero")
+
+    def test_a_condition_that_means_nothing_is_refused_where_it_stands(self):
+        for text, said, cure in (
+            ("records_sinc > 5", "unknown field 'records_sinc'", "did you mean 'records_since'?"),
+            ("count(sun) > 5", "no stage has the id 'sun'", "did you mean 'sum'?"),
+            ("sum(sum.k) > 5", "stage 'sum' keeps no sum called 'k'", "^"),
+            ("passed(rows, sum = 5)", "unknown field 'sum'", "it reads: k, i"),
+            ("count(sum)", "the condition is int64, not bool", "records_since >= 1000000"),
+        ):
+            with self.subTest(text=text):
+                result = self.weir("validate", self.job(self.when(text)))
+                self.assertEqual(result.code, 2, str(result))
+                self.assertIn(said, result.out + result.err)
+                self.assertIn(cure, result.out + result.err)
 
     def test_auto_says_why_and_keeps_within_the_bound(self):
         history = self.run_job({"interval": "auto", "max_replay": "800ms"})

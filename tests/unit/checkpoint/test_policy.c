@@ -3,6 +3,7 @@
 #include "checkpoint/policy.h"
 
 #include "base/check.h"
+#include "base/json.h"
 #include "base/rng.h"
 #include "tests/lib/test.h"
 
@@ -19,7 +20,7 @@ struct row {
 	uint64_t took;          /* what checkpoints take, as measured before, in ms */
 	uint64_t begun, now;
 	uint64_t records, bytes;
-	bool quiet, busy, true_now, passed;
+	bool quiet, busy, true_now;
 	uint32_t fill;
 	uint64_t behind;
 	enum policy_says says;
@@ -28,6 +29,7 @@ struct row {
 };
 
 #define EVERY_100 {.interval_us = 100 * MS}
+#define WHEN {.when = "x > 1"}
 #define AUTO {.is_auto = true, .max_replay_us = 5000 * MS, .cost_ppm = POLICY_COST_PPM}
 
 static const struct row rows[] = {
@@ -72,15 +74,12 @@ static const struct row rows[] = {
 	{"bytes are there", {.bytes = 64000000}, .now = 10, .bytes = 64000000, .says = POLICY_ASK,
 	 .why = "64MB of state", .look = NEVER},
 	/* by a condition */
-	{"a condition that holds", {.has_when = true}, .now = 10, .true_now = true, .says = POLICY_ASK,
-	 .why = "condition became true", .look = NEVER},
-	{"one that does not", {.has_when = true}, .now = 10},
-	{"one that nobody asked for", EVERY_100, .now = 10, .true_now = true, .passed = true,
-	 .look = 100},
-	{"a record passed", {.has_when = true}, .now = 10, .passed = true, .says = POLICY_ASK,
-	 .why = "a record passed", .look = NEVER},
-	{"a record passed while one is under way", {.has_when = true}, .now = 10, .passed = true,
-	 .busy = true, .look = NEVER},
+	{"a condition that holds", WHEN, .now = 10, .true_now = true, .says = POLICY_ASK,
+	 .why = "when x > 1", .look = NEVER},
+	{"one that does not", WHEN, .now = 10, .look = 30},
+	{"one that nobody asked for", EVERY_100, .now = 10, .true_now = true, .look = 100},
+	{"while one is under way it is looked at too", WHEN, .now = 10, .true_now = true, .busy = true,
+	 .look = 30},
 	/* as the cost allows */
 	{"nothing known: the smallest interval", AUTO, .now = 9, .look = 10},
 	{"and it is met", AUTO, .now = 10, .says = POLICY_ASK, .why = "auto: 10ms", .look = NEVER},
@@ -133,7 +132,6 @@ TEST(facts_lead_to_answers)
 		f.fill_permille = r->fill;
 		f.disk_behind_us = r->behind * MS;
 		f.when_true = r->true_now;
-		f.passed = r->passed;
 		policy_look(&p, &f, &a);
 		uint64_t look = r->look && r->look != NEVER ? START + r->look * MS : r->look;
 		bool why = r->why ? strstr(a.why, r->why) != NULL : !a.why[0] || r->c.is_auto;
@@ -174,12 +172,12 @@ TEST(the_rate_is_steady_and_what_was_missed_is_not_made_up_for)
 	policy_start(&p, START);
 	struct policy_facts f = facts(START + 103 * MS);
 	EXPECT(look(&p, f, &a) == POLICY_ASK);
-	policy_done(&p, f.now_us, 5 * MS, true);
+	policy_done(&p, f.now_us, 5 * MS, true, false);
 	f.now_us = START + 199 * MS;
 	EXPECT(look(&p, f, &a) == POLICY_WAIT && a.look_at_us == START + 200 * MS);
 	f.now_us = START + 1234 * MS;
 	EXPECT(look(&p, f, &a) == POLICY_ASK);
-	policy_done(&p, f.now_us, 5 * MS, true);
+	policy_done(&p, f.now_us, 5 * MS, true, false);
 	f.now_us++;
 	EXPECT(look(&p, f, &a) == POLICY_WAIT && a.look_at_us == START + 1334 * MS);
 }
@@ -193,30 +191,117 @@ TEST(a_failed_one_is_not_tried_again_at_once)
 	struct policy_facts f = facts(START + 50 * MS);
 	f.records_since = 10;
 	EXPECT(look(&p, f, &a) == POLICY_ASK);
-	policy_done(&p, f.now_us, 1, false);
+	policy_done(&p, f.now_us, 1, false, false);
 	EXPECT(look(&p, f, &a) == POLICY_WAIT && a.look_at_us > f.now_us);
 	f.now_us += 100 * MS;
 	EXPECT(look(&p, f, &a) == POLICY_ASK);
 }
 
-TEST(a_condition_that_stays_true_asks_once)
+/* A look each; the letters of `now` are what the condition is, those of `at_begin` what it is with
+ * nothing counted since, which is what each checkpoint that was asked for leaves. A '.' in
+ * `fate`: it completes before the next look; 'b': it is under way; 'x': it is given up. */
+static uint32_t asks_of(const char *now, const char *at_begin, const char *fate)
 {
 	struct policy p;
 	struct policy_answer a;
-	policy_init(&p, &(struct policy_config){.has_when = true}, 0);
-	policy_start(&p, START);
-	struct policy_facts f = facts(START + MS);
 	uint32_t asks = 0;
-	for (uint32_t i = 0; i < 100; i++) {
-		f.when_true = i != 50;
-		f.now_us += 2 * MS;
-		if (look(&p, f, &a) == POLICY_ASK) {
+	bool answers = false;
+	policy_init(&p, &(struct policy_config)WHEN, 0);
+	policy_start(&p, START);
+	(void)policy_begun(&p, at_begin[0] == 't');
+	struct policy_facts f = facts(START);
+	for (size_t i = 0; now[i]; i++) {
+		f.now_us += 200 * MS; /* longer than one that was given up is remembered for */
+		f.when_true = now[i] == 't';
+		EXPECT(look(&p, f, &a) != POLICY_WAIT || a.look_at_us <= f.now_us + 20 * MS);
+		if (a.says == POLICY_ASK) {
+			EXPECT(!f.busy);
 			asks++;
 			f.begun_us = f.now_us;
+			answers = policy_begun(&p, at_begin[i] == 't');
+			EXPECT(answers);
+			f.busy = true;
 		}
-		f.busy = i >= 50 && i < 60; /* it becomes true again while one is under way */
+		if (fate[i] == 'b' || !f.busy)
+			continue;
+		policy_done(&p, f.now_us, 1, fate[i] == '.', answers);
+		f.busy = false;
 	}
-	EXPECT(asks == 2);
+	return asks;
+}
+
+TEST(a_condition_asks_as_it_becomes_true)
+{
+	static const struct {
+		const char *claim, *now, *at_begin, *fate;
+		uint32_t asks;
+	} c[] = {
+		{"never", "ffff", "ffff", "....", 0},
+		{"true for ever", "tttttt", "tttttt", "......", 0},
+		{"true from now on: a checkpoint leaves it true", "fttttt", "fttttt", "......", 1},
+		{"twice", "ftfftt", "ftfftt", "......", 2},
+		{"what counts from a begin is true again and again", "tttt", "ffff", "....", 4},
+		{"again while one is under way", "ftftffff", "ftftffff", ".bbb....", 2},
+		{"true and false again while one is under way: still owed", "ftftffff", "ftftffff",
+		 ".bbbb...", 2},
+		{"what stays true while one is under way is that one's", "ftttttt", "ftttttt",
+		 ".bbb...", 1},
+		{"one that is given up is asked for again", "fttttt", "fttttt", ".x....", 2},
+		{"until one is not", "fttttttt", "fttttttt", ".xxx....", 4},
+		{"though it is not true any more", "ftffff", "ftffff", ".x....", 2},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(c); i++) {
+		uint32_t asks = asks_of(c[i].now, c[i].at_begin, c[i].fate);
+		if (asks != c[i].asks)
+			fail_msg("%s: asked %u times, not %u", c[i].claim, asks, c[i].asks);
+	}
+}
+
+TEST(a_checkpoint_that_others_asked_for_answers_the_condition)
+{
+	struct policy p;
+	struct policy_answer a;
+	policy_init(&p, &(struct policy_config)WHEN, 0);
+	policy_start(&p, START);
+	EXPECT(!policy_begun(&p, false)); /* nobody waits for it */
+	policy_done(&p, START, 1, true, false);
+	struct policy_facts f = facts(START + MS);
+	f.busy = true;
+	f.when_true = true;
+	EXPECT(look(&p, f, &a) == POLICY_WAIT); /* two are under way: it waits */
+	EXPECT(policy_begun(&p, true));         /* a manual one */
+	f.busy = false;
+	f.now_us += MS;
+	EXPECT(look(&p, f, &a) == POLICY_WAIT);
+	/* That one is given up; and the older one, which is not what it waited for, completes. */
+	policy_done(&p, f.now_us, 1, false, true);
+	policy_done(&p, f.now_us, 1, true, false);
+	EXPECT(look(&p, f, &a) == POLICY_ASK);
+}
+
+TEST(a_long_condition_is_cut_between_two_characters)
+{
+	struct policy p;
+	struct policy_answer a;
+	for (size_t len = 100; len < 130; len++) {
+		char text[400] = "";
+		for (size_t i = 0; i < len; i++)
+			strcat(text, i % 3 == len % 3 ? "\xe2\x82\xac" : "a");
+		policy_init(&p, &(struct policy_config){.when = text}, 0);
+		policy_start(&p, START);
+		struct policy_facts f = facts(START + MS);
+		f.when_true = true;
+		EXPECT(look(&p, f, &a) == POLICY_ASK);
+		size_t n = strlen(a.why);
+		EXPECT(n < sizeof a.why && n > sizeof a.why - 6 && !strncmp(a.why, "when ", 5));
+		EXPECT(!strcmp(a.why + n - 3, "..."));
+		EXPECT(!strncmp(a.why + 5, text, n - 8));
+		for (const char *c = a.why, *end = c + n; c < end;) {
+			unsigned bytes = utf8_len(c, end);
+			EXPECT(bytes > 0);
+			c += bytes ? bytes : 1;
+		}
+	}
 }
 
 TEST(a_row_of_skips_is_told_once_and_counted)
@@ -299,7 +384,7 @@ TEST(auto_keeps_what_a_crash_repeats_within_the_bound_under_any_cost)
 				most = repeats > most ? repeats : most;
 				durable_us = done_us - cost_us;
 				done_us = 0;
-				policy_done(&p, f.now_us, cost_us, true);
+				policy_done(&p, f.now_us, cost_us, true, false);
 			} else {
 				EXPECT(a.look_at_us > f.now_us && a.look_at_us != NEVER);
 				f.now_us = a.look_at_us;
@@ -319,7 +404,7 @@ TEST(auto_converges_to_the_share_of_time_that_was_agreed)
 						.cost_ppm = 20000}, 500 * MS);
 	policy_start(&p, START);
 	for (uint32_t i = 0; i < 40; i++)
-		policy_done(&p, START, 4 * MS, true);
+		policy_done(&p, START, 4 * MS, true, false);
 	look(&p, facts(START), &a);
 	EXPECT(a.interval_us >= 198 * MS && a.interval_us <= 202 * MS);
 }
@@ -330,10 +415,10 @@ TEST(an_interval_shorter_than_what_one_takes_is_told)
 	char text[300];
 	policy_init(&p, &(struct policy_config)EVERY_100, 0);
 	EXPECT(!policy_lint(&p, text, sizeof text));
-	policy_done(&p, START, 90 * MS, true);
+	policy_done(&p, START, 90 * MS, true, false);
 	EXPECT(!policy_lint(&p, text, sizeof text));
 	for (uint32_t i = 0; i < 20; i++)
-		policy_done(&p, START, 250 * MS, true);
+		policy_done(&p, START, 250 * MS, true, false);
 	EXPECT(policy_lint(&p, text, sizeof text) && strstr(text, "'interval' 100ms is shorter"));
 	policy_init(&p, &(struct policy_config)AUTO, 2600 * MS);
 	EXPECT(policy_lint(&p, text, sizeof text) && strstr(text, "'max_replay' 5s cannot be kept"));
@@ -346,7 +431,9 @@ int main(void)
 		T(what_was_asked_for_is_not_asked_for_again_before_it_has_begun),
 		T(the_rate_is_steady_and_what_was_missed_is_not_made_up_for),
 		T(a_failed_one_is_not_tried_again_at_once),
-		T(a_condition_that_stays_true_asks_once),
+		T(a_condition_asks_as_it_becomes_true),
+		T(a_checkpoint_that_others_asked_for_answers_the_condition),
+		T(a_long_condition_is_cut_between_two_characters),
 		T(a_row_of_skips_is_told_once_and_counted),
 		T(a_delay_is_told_once_and_its_checkpoint_says_how_late_it_is),
 		T(auto_keeps_what_a_crash_repeats_within_the_bound_under_any_cost),
