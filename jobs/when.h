@@ -42,8 +42,8 @@ struct when {
 	uint32_t column_of_value[WHEN_VALUES_MAX], column_of_tap[WHEN_TAPS_MAX];
 };
 
-/* node: the text; NULL: there is none, and *w is NULL then. Faults go to r, with their place, and *w
- * is NULL. E_NO_MEMORY. */
+/* node: the text; NULL: there is none, and *w is NULL then. Faults go to r, with their place; *w is
+ * NULL then too. E_NO_MEMORY. */
 RC when_parse(struct when **w, const struct json *node, const struct plan *p,
 	      struct opt_report *r, struct mem *mem, struct err *e);
 void when_close(struct when *w); /* legal on NULL */

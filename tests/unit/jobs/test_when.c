@@ -98,15 +98,15 @@ TEST(what_is_wrong_is_told_where_it_stands_with_its_cure)
 		struct rig r;
 		enum rc rc = rig_open(&r, rows[i].when, TAIL);
 		const struct diag *d = &r.ds.d[0];
-		const char *at = rows[i].when, *next;
-		for (at = strstr(at, rows[i].at); at && (next = strstr(at + 1, rows[i].at));)
+		const char *at = strstr(rows[i].when, rows[i].at);
+		for (const char *next = at; next; next = strstr(next + 1, rows[i].at))
 			at = next;
 		EXPECT(at != NULL);
 		size_t column = strlen(HEAD) + (size_t)(at - rows[i].when) + 1;
 		if (rc != E_INVALID || r.ds.errors != 1 || r.ds.n != 1 || d->at.line != 1 ||
 		    d->at.column != column || !d->at.len ||
-		    column + d->at.len > strlen(HEAD) + strlen(rows[i].when) + 1 || !strstr(d->text, rows[i].says) ||
-		    !strstr(d->hint, rows[i].cure))
+		    column + d->at.len > strlen(HEAD) + strlen(rows[i].when) + 1 ||
+		    !strstr(d->text, rows[i].says) || !strstr(d->hint, rows[i].cure))
 			fail_msg("%s: column %u, not %zu: %s (%s)", rows[i].when,
 				 (unsigned)d->at.column, column, d->text, d->hint);
 		EXPECT(!strncmp(d->text, "checkpoint.trigger.when: ", 25));
