@@ -297,6 +297,61 @@ TEST(a_look_sees_one_state_or_the_other)
 	}
 }
 
+/* The second owns the directory, and goes on until somebody fences it. */
+static void second_goes_on(void *arg)
+{
+	struct hosts *h = arg;
+	struct err e = {OK};
+	for (int i = 0; i < h->checkpoints; i++) {
+		h->rc2 = owner_checkpoint(&h->second, &h->w2, &e);
+		if (h->rc2 == OK)
+			h->rc2 = owner_sweep(&h->second, &e);
+		if (h->rc2 != OK)
+			return;
+	}
+}
+
+/* The slot that a slow start means for its fence was filled and swept meanwhile: it is free again,
+ * below all that was published since (tests/model/takeover.pml). */
+TEST(inv26_a_fence_in_a_swept_slot_takes_nothing)
+{
+	uint64_t swept = 0, fenced = 0;
+	for (uint64_t n = 1, more = 1; more; n++) {
+		struct hosts h;
+		hosts_open(&h);
+		h.first.meanwhile = second_goes_on;
+		h.checkpoints = 6;
+		EXPECT_OK(owner_begin(&h.second, fs_sim_fs(h.sim), &h.mem, false, &h.e), &h.e);
+		EXPECT_OK(owner_checkpoint(&h.second, &h.w2, &h.e), &h.e);
+		break_lock(&h);
+		struct store_options so = store_options_of(DIR);
+		struct store *s;
+		struct store_start start;
+		struct err e = {OK};
+		EXPECT_OK(store_open(&s, &h.first.fs, &h.mem, &so, &start, &h.e), &h.e);
+		EXPECT(start.chosen->id == 1);
+		h.first.left = n;
+		enum rc rc = store_own(s, &start, &e);
+		more = h.first.left == 0;
+		if (more && h.rc2 == OK) { /* all six stand: the start goes on from the newest, or not at all */
+			EXPECT(rc == E_EXISTS && start.chosen->id == 7);
+			err_clear(&e);
+			EXPECT_OK(store_own(s, &start, &e), &e);
+			EXPECT(owner_checkpoint(&h.second, &h.w2, &e) == E_FENCED);
+			swept++;
+		} else if (more) { /* the fence stood before the first of them */
+			EXPECT(rc == OK && h.rc2 == E_FENCED && h.w2.acked == 1);
+			fenced++;
+		}
+		store_close(s);
+		owner_close(&h.second);
+		if (more)
+			expect_sound(fs_sim_fs(h.sim), &h.mem, &h.w2);
+		hosts_close(&h);
+	}
+	EXPECT(swept > 5 && fenced > 0);
+}
+
 TEST(a_start_that_always_loses_gives_up)
 {
 	struct hosts h;
@@ -330,6 +385,7 @@ int main(void)
 		T(inv27_a_sweep_that_finds_a_successor_removes_nothing),
 		T(two_starts_race_for_one_slot_and_one_wins),
 		T(a_look_sees_one_state_or_the_other),
+		T(inv26_a_fence_in_a_swept_slot_takes_nothing),
 		T(a_start_that_always_loses_gives_up),
 	};
 	return RUN(tests);
