@@ -134,9 +134,9 @@ enum rc store_make_durable(struct store *s, struct err *e)
 	return slots_durable(s->slots, s->parts, s->top_slot, e);
 }
 
-/* A slot may also be free because it was filled and swept while we looked: by an owner who is alive,
- * where the lock does not hold (another host). Then newer ones stand, and a fence below them fences
- * nobody. tests/model/takeover.pml is the proof that this look is enough. */
+/* A slot may also be free because it was filled and swept while we looked: by an owner who is
+ * alive, where the lock does not hold (another host). Then newer ones stand, and a fence below
+ * them fences nobody. tests/model/takeover.pml is the proof that this look is enough. */
 static enum rc is_above_all(struct store *s, struct err *e)
 {
 	struct slot_list l;

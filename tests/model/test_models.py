@@ -1,5 +1,5 @@
-"""The models hold, and notice: each *.pml is searched whole by Spin, in which no assertion may fail;
-then with each of its mutants (an #ifdef M_...), a rule taken away, in which one must."""
+"""The models hold, and notice: each *.pml is searched whole by Spin, in which no assertion may
+fail; then with each of its mutants (an #ifdef M_...), a rule taken away, in which one must."""
 
 import glob
 import os
@@ -10,6 +10,7 @@ import sys
 import tempfile
 import unittest
 
+SEARCH = ["-DSAFETY", "-DCOLLAPSE", "-DMEMLIM=4000"]
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -20,11 +21,10 @@ class Models(unittest.TestCase):
         """How many states, and the assertion that failed, or None."""
         with tempfile.TemporaryDirectory() as folder:
             define = ["-D" + mutant] if mutant else []
-            for command in (
-                ["spin", *define, "-a", model],
-                ["gcc", "-O2", "-w", "-DSAFETY", "-DCOLLAPSE", "-DMEMLIM=4000", "-o", "pan", "pan.c"],
-            ):
-                made = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+            spin = ["spin", *define, "-a", model]
+            gcc = ["gcc", "-O2", "-w", *SEARCH, "-o", "pan", "pan.c"]
+            for make in (spin, gcc):
+                made = subprocess.run(make, cwd=folder, capture_output=True, text=True)
                 self.assertEqual(made.returncode, 0, made.stdout + made.stderr)
             said = subprocess.run(
                 ["./pan", "-m1000000"], cwd=folder, capture_output=True, text=True, timeout=280
@@ -54,7 +54,8 @@ class Models(unittest.TestCase):
             for mutant in mutants:
                 states, failed = self.search(model, mutant)
                 self.assertIsNotNone(failed, "%s does not notice %s" % (name, mutant))
-                print("%s, %s: after %d states: %s" % (name, mutant, states, failed), file=sys.stderr)
+                told = (name, mutant, states, failed)
+                print("%s, %s: after %d states: %s" % told, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -333,7 +333,7 @@ TEST(inv26_a_fence_in_a_swept_slot_takes_nothing)
 		h.first.left = n;
 		enum rc rc = store_own(s, &start, &e);
 		more = h.first.left == 0;
-		if (more && h.rc2 == OK) { /* all six stand: the start goes on from the newest, or not at all */
+		if (more && h.rc2 == OK) { /* all six stand: the start goes on from the newest of them */
 			EXPECT(rc == E_EXISTS && start.chosen->id == 7);
 			err_clear(&e);
 			EXPECT_OK(store_own(s, &start, &e), &e);
