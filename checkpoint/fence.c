@@ -140,7 +140,7 @@ enum rc store_make_durable(struct store *s, struct err *e)
 static enum rc is_above_all(struct store *s, struct err *e)
 {
 	struct slot_list l;
-	enum rc rc = slots_list(s->fs, s->mem, s->dir, &l, e);
+	enum rc rc = slots_list(s->slots, s->mem, &l, e);
 	if (rc == OK && l.n && l.slot[l.n - 1] > s->top->slot)
 		rc = ERR(e, E_FENCED, "'%s': slot %" PRIu64 " was swept when its fence was linked",
 			 s->dir, s->top->slot);
