@@ -7,6 +7,7 @@
  *   newest not intact ................................. its parent, and so on: a fallback; what the
  *                                                       newer ones prepared is moved aside first
  *   a fence with a todo on top ........................ its parent, once more with that todo
+ *   another directory's ............................... from nothing here, until that is brought in
  * inv 15: a read error is none of these. inv 16: see store.h and docs/FORMAT.md, "todo". */
 #include "base/check.h"
 #include "checkpoint/store_parts.h"
@@ -250,7 +251,7 @@ static enum rc choose_wanted(struct store *s, struct store_start *out, struct er
 		return not_kept(s, e);
 	if (k == n && !s->bad.n)
 		return choose_newest(s, out, e);
-	if (t->todo.kind == TODO_IMPORT || (t->todo.kind != TODO_NONE && n && k->slot > n->slot))
+	if (t->todo.kind != TODO_NONE && n && k->slot > n->slot)
 		return ERR(e, E_REFUSED, "going back to checkpoint %" PRIu64 " was begun and comes first: "
 			   "run without --restore, or restore an older one", n ? n->m->id : 0);
 	rc = verify(s, k->m, &out->verified, &why, e);
@@ -268,18 +269,79 @@ static enum rc choose_wanted(struct store *s, struct store_start *out, struct er
 	return rc == OK && t->todo.kind == TODO_REPAIR && n ? pass_repaired(s, n, e) : rc;
 }
 
-enum rc store_choose(struct store *s, struct store_start *out, struct err *e)
+/* --- another directory's --- */
+
+static bool is_from(const struct manifest_origin *a, const struct manifest_origin *b)
 {
-	enum rc rc = OK;
-	const struct manifest *t = s->top;
-	if (t && t->todo.kind == TODO_CLAIMED)
-		return ERR(e, E_REFUSED, "'%s' was taken over by the job in '%s': it is its state now, and "
-			   "goes on there", s->dir, t->todo.source ? t->todo.source : "?");
-	if (t && !s->o.fresh && t->todo.kind == TODO_IMPORT && !s->o.imports)
+	bool same = a->id && a->slot == b->slot && !memcmp(a->uuid, b->uuid, UUID_TEXT);
+	/* Unknown where it was claimed, and is retired. */
+	return same && (!b->id || (a->id == b->id && a->lineage == b->lineage));
+}
+
+/* A line begins. What stands here is left behind, or, of the same job, gone back behind. */
+static enum rc choose_import(struct store *s, struct store_start *out, struct err *e)
+{
+	const struct manifest_origin *from = s->o.want.origin;
+	const struct manifest *t = s->o.fresh ? NULL : s->top;
+	struct known *n = NULL;
+	enum rc rc = t ? newest(s, &n, e) : OK;
+	if (rc != OK)
+		return rc;
+	if (n && is_from(&n->m->origin, from)) {
+		out->imported = true;
+		return choose_newest(s, out, e);
+	}
+	if (t && t->todo.kind != TODO_NONE && t->todo.kind != TODO_IMPORT)
+		return ERR(e, E_REFUSED, "something was begun in '%s' that comes first: run without "
+			   "--restore, or begin anew with --fresh", s->dir);
+	if (n && memcmp(t->uuid, from->uuid, UUID_TEXT))
+		return ERR(e, E_REFUSED, "'%s' has state of its own (checkpoint %" PRIu64 "), and another "
+			   "job's is to be restored: take another --dir, or leave its own behind with "
+			   "--fresh", s->dir, n->m->id);
+	for (size_t i = s->n_known; t && rc == OK && i-- > 0;) {
+		struct known *k = checkpoint_in(s, s->known[i].slot);
+		if (k && (k == n || retention_lists(t, k->slot)))
+			rc = pass(s, k->m, e);
+	}
+	out->imports = true;
+	return rc;
+}
+
+/* An import that was begun and not finished; another one may take its place. */
+static enum rc resume_import(struct store *s, struct store_start *out, struct err *e)
+{
+	const struct manifest_todo *t = &s->top->todo;
+	if (!s->o.imports || s->o.want.by != WANT_NEWEST)
 		return ERR(e, E_REFUSED, "taking over the state in '%s' was begun in '%s' and not "
 			   "finished: give the same --restore again, or begin anew with --fresh",
-			   t->todo.source ? t->todo.source : "?", s->dir);
-	if (t && !s->o.fresh)
+			   t->source ? t->source : "?", s->dir);
+	out->imports = true;
+	out->todo = t;
+	return OK;
+}
+
+static enum rc check_claim(const struct store *s, struct err *e)
+{
+	const struct manifest_todo *t = &s->top->todo;
+	if (t->kind != TODO_CLAIMED || (s->o.claims_as && !strcmp(t->uuid, s->o.claims_as)))
+		return OK;
+	return ERR(e, E_REFUSED, "'%s' was taken over by the job in '%s': it is its state now, and "
+		   "goes on there; to begin anew take another --dir", s->dir,
+		   t->source ? t->source : "?");
+}
+
+enum rc store_choose(struct store *s, struct store_start *out, struct err *e)
+{
+	const struct manifest *t = s->top;
+	bool goes_on = t && !s->o.fresh;
+	enum rc rc = t ? check_claim(s, e) : OK;
+	if (rc != OK)
+		return rc;
+	if (s->o.want.by == WANT_IMPORT)
+		rc = choose_import(s, out, e);
+	else if (goes_on && t->todo.kind == TODO_IMPORT)
+		rc = resume_import(s, out, e);
+	else if (goes_on)
 		rc = s->o.want.by == WANT_NEWEST ? choose_newest(s, out, e) : choose_wanted(s, out, e);
 	else if (!t && s->o.want.by != WANT_NEWEST && !s->o.fresh)
 		rc = not_kept(s, e);
@@ -287,7 +349,7 @@ enum rc store_choose(struct store *s, struct store_start *out, struct err *e)
 		return rc;
 	out->passed = s->passed;
 	out->n_passed = s->n_passed;
-	out->fell_back = s->bad.n && !out->rewinds && !s->o.fresh;
+	out->fell_back = s->bad.n && !out->rewinds && !out->imports && !s->o.fresh;
 	if (!out->fell_back)
 		return OK;
 	struct known *bad = checkpoint_in(s, s->promise_slot);

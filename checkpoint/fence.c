@@ -44,6 +44,26 @@ static enum rc retained(struct store *s, const struct manifest *chosen, const st
 	return rc;
 }
 
+static void accept(struct manifest *m, const uint32_t *lineage, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (!manifest_accepts(m, lineage[i]))
+			m->accepts[m->n_accepts++] = lineage[i];
+}
+
+/* Those of before stay: the sweep must know whose the files are that an import left. */
+static enum rc accepted(const struct store *s, struct manifest *m, struct err *e)
+{
+	const struct manifest *t = s->top;
+	uint32_t before = t ? t->n_accepts : 0;
+	m->accepts = manifest_alloc(m, (before + s->plan.n_accepts + 1) * sizeof *m->accepts);
+	if (!m->accepts)
+		return ERR(e, E_NO_MEMORY, "no memory for a fence");
+	accept(m, before ? t->accepts : NULL, before);
+	accept(m, s->plan.accepts, s->plan.n_accepts);
+	return OK;
+}
+
 static enum rc make_fence(struct store *s, const struct manifest *chosen, struct manifest *m,
 			  struct err *e)
 {
@@ -56,6 +76,8 @@ static enum rc make_fence(struct store *s, const struct manifest *chosen, struct
 	m->top_id = s->top_id;
 	memcpy(m->uuid, s->uuid, UUID_TEXT);
 	enum rc rc = store_promise(s, m, e);
+	if (rc == OK)
+		rc = accepted(s, m, e);
 	if (rc != OK || !t)
 		return rc;
 	rc = quarantined(s, chosen, &bad, e);
@@ -66,9 +88,7 @@ static enum rc make_fence(struct store *s, const struct manifest *chosen, struct
 	if (rc == OK) {
 		m->quarantined = own_slots(m, &bad, &m->n_quarantined);
 		m->retained = own_slots(m, &kept, &m->n_retained);
-		m->accepts = manifest_copy(m, t->accepts, t->n_accepts * sizeof *m->accepts);
-		m->n_accepts = t->n_accepts;
-		if (!m->quarantined || !m->retained || !m->accepts)
+		if (!m->quarantined || !m->retained)
 			rc = ERR(e, E_NO_MEMORY, "no memory for a fence");
 	}
 	slot_set_close(&bad, s->mem);

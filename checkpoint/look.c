@@ -148,12 +148,16 @@ static void tell(struct store *s, struct store_start *out)
 {
 	const struct manifest *chosen = out->chosen;
 	const struct manifest *t = s->top;
-	bool goes_on = t && !s->o.fresh;
+	bool goes_on = t && !s->o.fresh && (!out->imports || out->todo);
 	out->final = chosen && chosen->final && s->promise == TODO_NONE;
 	out->existed = s->n_known > 0;
 	out->next_id = s->top_id + 1;
 	out->lineage = goes_on ? t->lineage : s->o.new_lineage;
 	memcpy(out->uuid, t ? t->uuid : s->new_uuid, UUID_TEXT);
+	if (goes_on) {
+		out->accepts = t->accepts;
+		out->n_accepts = t->n_accepts;
+	}
 	for (size_t i = s->n_known; !chosen && i-- > 0 && !out->below_slot;)
 		if (s->known[i].is == SLOT_IS_CHECKPOINT) {
 			out->below_slot = s->known[i].slot;

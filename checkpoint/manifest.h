@@ -115,6 +115,7 @@ struct manifest_todo {
 	struct manifest_move *move;
 	uint32_t n;
 	const char *source; /* import, claimed: a directory, or NULL */
+	bool claim;         /* import: the source's directory is taken over with it */
 	uint64_t slot;      /* rewind, fallback, repair: the checkpoint left; import: the one taken */
 	char uuid[UUID_TEXT]; /* import, claimed: the other job's; else "" */
 	uint32_t lineage;

@@ -50,6 +50,8 @@ void todo_put(struct json_out *o, const struct manifest_todo *t)
 		jout_kv_string(o, "uuid", t->uuid);
 	if (t->lineage)
 		put_lineage(o, "lineage", t->lineage);
+	if (t->claim)
+		jout_kv_bool(o, "claim", true);
 	jout_object_end(o);
 }
 
@@ -87,7 +89,7 @@ void todo_get(struct decoder *d, const struct json *o)
 	if (t->kind == TODO_NONE && d->rc == OK)
 		d->rc = ERR(d->e, E_REFUSED, "something was begun here that this weir does not know "
 			    "('%s'): start the version that began it", kind);
-	if (!ONLY(d, v, "a todo", "kind", "slot", "moves", "source", "uuid", "lineage"))
+	if (!ONLY(d, v, "a todo", "kind", "slot", "moves", "source", "uuid", "lineage", "claim"))
 		return;
 	bool foreign = t->kind == TODO_IMPORT || t->kind == TODO_CLAIMED;
 	t->slot = mget_uint(d, v, "slot", MAY, foreign ? UINT64_MAX : d->m->slot - 1);
@@ -95,6 +97,7 @@ void todo_get(struct decoder *d, const struct json *o)
 	const char *source = mget_text(d, v, "source", MAY, PATH_MAX_BYTES);
 	t->source = *source ? source : NULL;
 	t->lineage = (uint32_t)mget_hex(d, v, "lineage", MAY, 8, 0);
+	t->claim = mget_true(d, v, "claim");
 	if (json_get(v, "uuid"))
 		mget_uuid(d, v, t->uuid);
 }

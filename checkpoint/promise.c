@@ -67,18 +67,27 @@ enum rc store_plan_moves(struct store *s, const struct manifest_move *m, uint32_
 	return rc == OK && at.gone ? may_have_committed(at.first_gone, s->promise_slot, e) : rc;
 }
 
-enum rc store_plan_import(struct store *s, const struct manifest_todo *t, struct err *e)
+enum rc store_plan_import(struct store *s, const struct manifest_todo *t, const uint32_t *accepts,
+			  uint32_t n_accepts, struct err *e)
 {
 	struct manifest_todo *own = &s->plan.todo;
-	CHECK(!s->epoch && (t->kind == TODO_IMPORT || t->kind == TODO_CLAIMED) && !t->n);
+	CHECK(!s->epoch && (t->kind == TODO_IMPORT || t->kind == TODO_CLAIMED));
 	manifest_close(&s->plan);
 	*own = *t;
+	own->move = NULL;
+	own->n = 0;
 	own->source = t->source ? manifest_text(&s->plan, t->source) : NULL;
-	if (t->source && !own->source)
-		return ERR(e, E_NO_MEMORY, "no memory for a path");
+	s->plan.accepts = manifest_copy(&s->plan, accepts, n_accepts * sizeof *accepts);
+	s->plan.n_accepts = n_accepts;
+	if ((t->source && !own->source) || !s->plan.accepts)
+		return ERR(e, E_NO_MEMORY, "no memory for an import");
+	enum rc rc = OK;
+	for (uint32_t i = 0; i < t->n && rc == OK; i++)
+		rc = plan_move(s, &t->move[i], e);
 	s->promise = t->kind;
 	s->promise_slot = t->slot;
-	return OK;
+	s->carries = false; /* said anew, with the moves of before */
+	return rc;
 }
 
 static bool has_move(const struct manifest_todo *t, const char *from)
@@ -94,7 +103,7 @@ enum rc store_promise(struct store *s, struct manifest *fence, struct err *e)
 	const struct manifest_todo *before = s->carries ? &s->top->todo : NULL, *now = &s->plan.todo;
 	struct manifest_todo *t = &fence->todo;
 	if (s->promise == TODO_IMPORT || s->promise == TODO_CLAIMED) {
-		*t = before ? *before : *now; /* what they point to outlives the fence's encoding */
+		*t = *now; /* what it points to outlives the fence's encoding */
 		return OK;
 	}
 	if (s->promise == TODO_REPAIR) {

@@ -183,11 +183,12 @@ static enum rc fill_in(struct store *s, struct manifest *m, struct err *e)
 			      .now_wall_us = m->wall_us};
 	m->retained = manifest_alloc(m, (n_live + 1) * sizeof *m->retained);
 	m->quarantined = manifest_copy(m, t->quarantined, t->n_quarantined * sizeof *m->quarantined);
-	if (!m->n_accepts) { /* else its maker knows better: an import */
-		m->accepts = manifest_copy(m, t->accepts, t->n_accepts * sizeof *m->accepts);
-		m->n_accepts = t->n_accepts;
-	}
-	bool good = live && m->retained && m->quarantined && (m->accepts || !m->n_accepts);
+	m->accepts = manifest_copy(m, t->accepts, t->n_accepts * sizeof *m->accepts);
+	m->n_accepts = t->n_accepts;
+	const struct known *p = m->parent == SLOT_NONE ? NULL : store_find(s, m->parent);
+	if (p && p->m) /* a line's first checkpoint says it itself */
+		m->origin = p->m->origin;
+	bool good = live && m->retained && m->quarantined && m->accepts;
 	if (good)
 		m->n_retained = retention_keep(t, live, n_live, m->parent, &r, m->retained);
 	m->n_quarantined = t->n_quarantined;
@@ -277,6 +278,11 @@ enum rc store_discard(struct store *s, const char *part_name, struct err *e)
 uint64_t store_slot(const struct store *s)
 {
 	return s->top_slot;
+}
+
+const struct manifest *store_top(const struct store *s)
+{
+	return s->top;
 }
 
 const char *store_dir(const struct store *s)

@@ -15,12 +15,14 @@
 #include "checkpoint/slots.h"
 #include "checkpoint/verify.h"
 
-/* Which checkpoint to start from: the newest, or one that is kept, by id or by its name. */
-enum store_want_by { WANT_NEWEST, WANT_ID, WANT_NAME };
+/* Which checkpoint to start from: the newest, or one that is kept, by id or by its name; or one of
+ * another directory, which begins a line here (import.h). */
+enum store_want_by { WANT_NEWEST, WANT_ID, WANT_NAME, WANT_IMPORT };
 struct store_want {
 	enum store_want_by by;
 	uint64_t id;
-	const char *name; /* borrowed as long as the store looks */
+	const char *name;                     /* borrowed as long as the store looks, as is origin */
+	const struct manifest_origin *origin; /* of WANT_IMPORT: the checkpoint there */
 };
 
 struct store_options {
@@ -35,6 +37,8 @@ struct store_options {
 	                           * takes the lock, and reads nothing */
 	bool imports;             /* the caller finishes an import that a fence promises (out->todo);
 	                           * else that is E_REFUSED */
+	const char *claims_as;    /* the job that may take over a directory it took over before: its
+	                           * uuid; or NULL */
 	struct store_want want;
 	uint32_t retain;          /* checkpoints kept, the newest included; at least 1 */
 	uint64_t retain_age_us;   /* and everything younger, by the wall clock; 0: none. It only ever
@@ -82,6 +86,13 @@ struct store_start {
 	/* Begun by an owner before us, and carried on by our fence; NULL: nothing. Moves are finished
 	 * by store_todo_step; an import is the caller's. */
 	const struct manifest_todo *todo;
+	bool imports;                  /* the caller brings the state in, between fence and first
+	                                * checkpoint; chosen is NULL */
+	bool imported;                 /* what WANT_IMPORT names was brought in before: chosen is the
+	                                * newest of the line that began with it */
+	const uint32_t *accepts;       /* lineages whose files are this line's too; of an import that
+	                                * begins, its source's are the caller's to know */
+	uint32_t n_accepts;
 };
 
 struct store;
@@ -91,7 +102,8 @@ struct store;
  *               is of a later version
  *   E_CORRUPT   the newest manifest cannot be read and the job commits; or no checkpoint is left to
  *               fall back to (inv 16; the file is named); or files without any manifest (inv 24)
- *   E_REFUSED   another job took the directory over, or an import was begun (see imports)
+ *   E_REFUSED   another job took the directory over, or an import was begun (see imports); or one
+ *               is asked for, and the directory has state of its own
  *   E_NOT_FOUND the checkpoint asked for is not kept: says which are
  *   E_IO ...    a read failed: never a start from nothing (inv 15) */
 RC store_open(struct store **s, struct fs *fs, struct mem *mem, const struct store_options *o,
@@ -110,8 +122,10 @@ RC store_own(struct store *s, struct store_start *out, struct err *e);
  *   E_CORRUPT   of a fallback: neither name of a move is there, so the checkpoint gone back behind
  *               may have been committed; nothing was changed */
 RC store_plan_moves(struct store *s, const struct manifest_move *m, uint32_t n, struct err *e);
-/* The same for an import (or, into the other's log, a claim): kind, source, slot, uuid, lineage. */
-RC store_plan_import(struct store *s, const struct manifest_todo *t, struct err *e);
+/* The same for an import, or, into the other's log, a claim: all of t, its moves too. accepts: the
+ * lineages that files of the import may be named by. */
+RC store_plan_import(struct store *s, const struct manifest_todo *t, const uint32_t *accepts,
+		     uint32_t n_accepts, struct err *e);
 
 /* After store_own, before anything else: one move of what the fence promises; call until *done.
  * Repeating moves is harmless.
@@ -159,6 +173,8 @@ RC store_discard(struct store *s, const char *part_name, struct err *e);
 RC store_newest(struct store *s, struct manifest *m, struct err *e);
 
 uint64_t store_slot(const struct store *s); /* the newest we linked or found */
+/* What stands there; valid until the next publication or sweep. NULL: nothing. */
+const struct manifest *store_top(const struct store *s);
 const char *store_dir(const struct store *s);
 const char *store_parts_dir(const struct store *s); /* <dir>/parts */
 

@@ -85,7 +85,9 @@ static RC ask_stages(struct comparison *x, struct err *e)
 		return e->code;
 	if (begin_fits(x->plan, &x->kept, e) != OK)
 		return e->code;
-	return begin_stages(&x->begun, env, x->plan, &x->kept, parts, x->m.uuid, x->m.lineage, e);
+	struct begin_line line = {.uuid = x->m.uuid, .lineage = x->m.lineage, .accepts = x->m.accepts,
+				  .n_accepts = x->m.n_accepts};
+	return begin_stages(&x->begun, env, x->plan, &x->kept, parts, &line, e);
 }
 
 static const char *says_of(const struct comparison *x, const char *stage)

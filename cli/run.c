@@ -4,13 +4,13 @@
 #include "cli/cli.h"
 #include "jobs/job_text.h"
 #include "cli/report_file.h"
+#include "cli/restore_arg.h"
 #include "cli/run_socket.h"
 #include "cli/screen.h"
 #include "cli/step.h"
 #include "jobs/report.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,10 +29,12 @@ static const struct arg_def options[] = {
 	 "one event a key press, with a disk in memory: how a cut comes about"},
 	{"--drop-state", ARG_TEXTS, "STAGE",
 	 "a changed job: begin this stage from nothing, although there is state of it"},
-	{"--restore", ARG_TEXT, "ID|NAME",
-	 "start from this checkpoint that is kept, not the newest"},
+	{"--restore", ARG_TEXT, "ID|NAME|PATH[@ID]",
+	 "start from this checkpoint, from a savepoint, or from another job's directory"},
 	{"--rewind", ARG_FLAG, NULL,
 	 "with --restore: also behind what was committed since, which is moved aside"},
+	{"--claim", ARG_FLAG, NULL,
+	 "with --restore PATH: take that directory over, its own job ends there"},
 	{0},
 };
 
@@ -46,6 +48,7 @@ struct run {
 	struct job *job;
 	struct run_socket *socket; /* while it runs; NULL: it could not be had */
 	const char *drops[ARGS_MAX]; /* of --drop-state */
+	struct restore_arg restore;
 	char *dir;          /* the caller's of make_dir */
 	uint8_t *before;    /* the job's text of the run before, or NULL */
 	size_t before_len;
@@ -226,19 +229,6 @@ static void show_difference(struct run *r)
 	bytes_close(&text);
 }
 
-/* A number is an id, anything else a name. */
-static struct store_want wanted(const struct run *r)
-{
-	const char *text = args_text(r->args, "--restore", NULL);
-	struct store_want w = {.by = text ? WANT_NAME : WANT_NEWEST, .name = text};
-	char *end;
-	if (text && *text >= '0' && *text <= '9') {
-		w.id = strtoull(text, &end, 10);
-		w.by = *end ? WANT_NAME : WANT_ID;
-	}
-	return w;
-}
-
 static RC open_job(struct run *r, struct err *e)
 {
 	const struct spec *s = r->file.spec;
@@ -246,8 +236,9 @@ static RC open_job(struct run *r, struct err *e)
 	struct job_options o = {
 		.drops = r->drops, .n_drops = (uint32_t)n_drops,
 		.env = r->cli->env, .log = &r->log, .plan = r->file.plan, .dir = r->dir,
-		.fresh = args_has(r->args, "--fresh"), .want = wanted(r),
-		.rewind = args_has(r->args, "--rewind"), .pid = (uint64_t)getpid(),
+		.fresh = args_has(r->args, "--fresh"), .want = r->restore.want,
+		.import = r->restore.import, .rewind = args_has(r->args, "--rewind"),
+		.pid = (uint64_t)getpid(),
 		.started_us = r->cli->started_us, .restart_attempts = s->restart.attempts,
 		.waker = &r->waker, .listen = {.checkpoint = on_checkpoint, .arg = r},
 		.failed = on_failed, .answered = on_answered};
@@ -274,14 +265,12 @@ static RC prepare(struct run *r, struct err *e)
 	if (args_has(r->args, "--rewind") && !args_has(r->args, "--restore"))
 		return ERR(e, E_USAGE, "--rewind goes back behind what was committed: say how far, with "
 			   "--restore ID");
-	if (args_has(r->args, "--fresh") && args_has(r->args, "--restore"))
-		return ERR(e, E_USAGE, "--fresh begins from nothing, --restore from a checkpoint: which?");
 	r->log = (struct log){.to = r->cli->err.to, .format = json ? LOG_JSON : LOG_TEXT,
 			      .least = LOG_INFO, .clock = r->cli->env->clock};
 	waker_init(&r->waker);
 	if (report && report_file_check(report, e) != OK)
 		return e->code;
-	if (make_dir(r, e) != OK)
+	if (make_dir(r, e) != OK || restore_arg_read(&r->restore, r->args, r->dir, e) != OK)
 		return e->code;
 	if (screen_open(&r->screen, r->cli, json, &r->log, r->file.plan, r->dir, e) != OK)
 		return e->code;

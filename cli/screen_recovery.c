@@ -55,10 +55,13 @@ static void put_checkpoint(const struct screen *s, struct bytes *to)
 			     text_bytes(r->bytes, size));
 }
 
-/* Why it is not the newest one. */
+/* Where it comes from; or why it is not the newest one. */
 static void put_going_back(const struct screen *s, struct bytes *to)
 {
 	const struct job_recovery *r = job_recovery(s->job);
+	if (r->imported && job_attempt_number(s->job) == 1)
+		bytes_printf(to, " %-11s checkpoint %" PRIu64 " of %s\n", "taken from", r->imported,
+			     r->imported_from);
 	if (r->fell_back && r->bad_id)
 		bytes_printf(to, " %-11s checkpoint %" PRIu64 " cannot be restored: %s\n", "fell back",
 			     r->bad_id, r->bad_why);

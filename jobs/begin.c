@@ -159,14 +159,16 @@ static RC begin_stage(struct begun *b, uint32_t i, struct env *env, const struct
 }
 
 RC begin_stages(struct begun *b, struct env *env, const struct plan *p, const struct manifest *m,
-		const char *parts_dir, const char *uuid, uint32_t lineage, struct err *e)
+		const char *parts_dir, const struct begin_line *line, struct err *e)
 {
 	*b = (struct begun){.mem = env->mem, .n = p->n_stages};
 	bytes_init(&b->orphans, env->mem);
 	b->stage = mem_get(env->mem, (p->n_stages + 1) * sizeof *b->stage);
 	struct intent *intents = m ? intents_of(m, env->mem) : NULL;
-	struct op_begin ob = {.mem = env->mem, .fs = env->fs, .uuid = uuid, .lineage = lineage,
-			      .intents = intents, .n_intents = m ? m->n_intents : 0};
+	struct op_begin ob = {.mem = env->mem, .fs = env->fs, .uuid = line->uuid,
+			      .lineage = line->lineage, .accepts = line->accepts,
+			      .n_accepts = line->n_accepts, .intents = intents,
+			      .n_intents = m ? m->n_intents : 0};
 	bytes_init(&ob.orphans, env->mem);
 	enum rc rc = b->stage && (intents || !m) ? OK : ERR(e, E_NO_MEMORY, "no memory for the states");
 	for (uint32_t i = 0; i < p->n_stages && rc == OK; i++)

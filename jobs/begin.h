@@ -28,9 +28,16 @@ RC begin_fits(const struct plan *p, const struct manifest *m, struct err *e);
 /* The shape of a keyed stage that goes on from m (NULL: from nothing). Its hash is the one its
  * state began with: what is placed stays placed. */
 struct keyed_shape begin_shape(const struct plan_stage *st, const struct manifest *m);
+/* Whose line it is, and which lineages' files are its own too. Borrowed. */
+struct begin_line {
+	const char *uuid;
+	uint32_t lineage;
+	const uint32_t *accepts;
+	uint32_t n_accepts;
+};
 /* m NULL: a fresh start. */
 RC begin_stages(struct begun *b, struct env *env, const struct plan *p, const struct manifest *m,
-		const char *parts_dir, const char *uuid, uint32_t lineage, struct err *e);
+		const char *parts_dir, const struct begin_line *line, struct err *e);
 void begun_close(struct begun *b); /* legal on the empty value */
 /* What a line-by-line reader would say changed between two job texts; empty: nothing. */
 void job_difference(const char *before, size_t before_len, const char *after, size_t after_len,

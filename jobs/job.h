@@ -27,6 +27,15 @@ enum job_state {
 };
 const char *job_state_name(enum job_state s); /* "RUNNING" */
 
+/* A checkpoint of another directory to begin with (checkpoint/import.h). Paths are absolute, for a
+ * later start elsewhere finishes what this one began; all borrowed for job_open. */
+struct job_import_want {
+	const char *path;        /* NULL: none. With a name wanted: if it is not kept here */
+	struct store_want want;  /* which of those there; by WANT_NEWEST, _ID or _NAME */
+	bool claim;              /* that directory's job is over: no start there succeeds */
+	const char *here;        /* what job_options.dir is called from there; NULL: the same */
+};
+
 struct job_options {
 	struct env *env;
 	struct log *log;
@@ -38,6 +47,7 @@ struct job_options {
 	const char *const *drops;
 	uint32_t n_drops;
 	struct store_want want;  /* which checkpoint to start from; its name is borrowed for job_open */
+	struct job_import_want import;
 	bool rewind;             /* also behind what was committed since: that is moved aside */
 	uint64_t pid;
 	uint64_t started_us;     /* monotonic time the process began, for recovery_ms */
@@ -78,6 +88,9 @@ struct job_recovery {
 	uint64_t bad_id;                /* of fell_back; 0: what it was cannot be read */
 	char bad_why[256];
 	uint32_t moved;                 /* files put aside for it, by this start or one before */
+	uint64_t imported;              /* the checkpoint it was in imported_from; 0: it was not */
+	char imported_from[256];
+	uint32_t linked, copied;        /* of its files */
 };
 
 #define JOB_REQUESTS_MAX CO_REQUESTS_MAX /* asked for and not answered yet */

@@ -14,6 +14,8 @@ struct job_asked {
 	struct checkpoint_record record; /* once taken */
 };
 
+struct job_import; /* job_import.c */
+
 struct job {
 	struct job_options o;
 	struct mem *mem;
@@ -30,6 +32,9 @@ struct job {
 	struct manifest kept;        /* that, or the chosen one, without what was dropped by name */
 	bool has_kept;
 	char parts_dir[LAYOUT_PATH_MAX];
+	struct job_import *import;   /* until it is published; NULL: none */
+	uint32_t *accepts;           /* lineages whose files are ours too */
+	uint32_t n_accepts;
 	struct attempt *attempt;
 	uint32_t attempt_number;
 	uint64_t next_id;
@@ -120,6 +125,19 @@ RC job_intent_find(const struct job *j, struct intent *in, struct intent_place *
 		   struct err *e);
 /* Performs what m's sinks had prepared. */
 RC job_settle(struct job *j, const struct manifest *m, struct err *e);
+
+/* job_import.c: the state of another directory, between look and first checkpoint. */
+/* The look, at whatever is to be started from, there or here. */
+RC job_look(struct job *j, struct store_options *so, struct err *e);
+/* Before each try to own: whether it may be taken, and what of it. */
+RC job_import_check(struct job *j, struct err *e);
+const struct manifest *job_import_manifest(const struct job *j); /* NULL: none is brought in */
+const char *job_import_parts(const struct job *j);
+/* Planned in the store: that, and these moves. */
+RC job_import_plan(struct job *j, const struct manifest_todo *moves, struct err *e);
+/* After the fence: brings it in and publishes it; it is j->start.chosen then. */
+RC job_import_do(struct job *j, struct err *e);
+void job_import_close(struct job *j);
 
 /* job_promise.c */
 /* Before the fence: what must go aside if this start goes back behind what was prepared or

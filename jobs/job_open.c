@@ -52,9 +52,11 @@ enum rc job_check(struct job *j, const struct manifest *m, struct err *e)
 	if (job_keep(j, &m, e) != OK || choose_way(j, m, e) != OK ||
 	    (m && (begin_fits(j->o.plan, m, e) != OK || checks_fit(j->o.plan->checks, m, e) != OK)))
 		return e->code;
+	struct begin_line line = {.uuid = j->start.uuid, .lineage = j->start.lineage,
+				  .accepts = j->accepts, .n_accepts = j->n_accepts};
+	const char *parts = j->import ? job_import_parts(j) : j->parts_dir;
 	begun_close(&j->begun);
-	if (begin_stages(&j->begun, j->o.env, j->o.plan, m, j->parts_dir, j->start.uuid,
-			 j->start.lineage, e) != OK)
+	if (begin_stages(&j->begun, j->o.env, j->o.plan, m, parts, &line, e) != OK)
 		return e->code;
 	j->recovery.orphans = count_texts(&j->begun.orphans);
 	return OK;
@@ -85,11 +87,16 @@ void job_recovery_of(struct job *j, const struct manifest *m)
 static RC own(struct job *j, struct err *e)
 {
 	for (;;) {
-		if (job_check(j, j->start.chosen, e) != OK || job_promise(j, e) != OK)
+		if (job_import_check(j, e) != OK)
+			return e->code;
+		const struct manifest *m = j->import ? job_import_manifest(j) : j->start.chosen;
+		if (job_check(j, m, e) != OK || job_promise(j, e) != OK)
 			return e->code;
 		enum rc rc = store_own(j->store, &j->start, e);
 		if (rc == OK)
 			rc = job_fulfil(j, e);
+		if (rc == OK)
+			rc = job_import_do(j, e);
 		if (rc != E_EXISTS)
 			return rc;
 		/* The log moved between the look and the fence: look at what stands there now. */
@@ -148,10 +155,11 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 		.commits = job_commits(o->plan), .retain = o->plan->spec->checkpoint.retain,
 		.retain_age_us = o->plan->spec->checkpoint.retain_age_us,
 		.job_text = (const char *)o->plan->text.data, .job_len = o->plan->text.len,
-		.new_uuid = uuid, .new_lineage = (uint32_t)rng_next(o->env->rng), .pid = o->pid,
+		.imports = true, .new_uuid = uuid,
+		.new_lineage = (uint32_t)rng_next(o->env->rng), .pid = o->pid,
 		.verify = VERIFY_HASHES, .depth = depth, .depth_arg = j};
 	uint64_t before = job_now_us(j);
-	if (store_open(&j->store, o->env->fs, j->mem, &so, &j->start, e) != OK)
+	if (job_look(j, &so, e) != OK)
 		goto fail;
 	j->recovery.find_us = job_now_us(j) - before;
 	if (begin_same_job(o->plan, j->start.job_before, j->start.job_before_len, o->dir, e) != OK)
@@ -209,6 +217,8 @@ void job_close(struct job *j)
 	ledger_close(j->ledger);
 	begun_close(&j->begun);
 	job_forget_kept(j);
+	job_import_close(j);
+	mem_put(j->mem, j->accepts);
 	if (j->has_newest)
 		manifest_close(&j->newest);
 	store_close(j->store);

@@ -4,6 +4,7 @@
  *   fallback (inv 16)  pieces that the unusable checkpoint prepared, and its ancestor did not. One
  *                      that is gone may have been committed: exit 6, nothing is changed
  *   rewind             the same, and what sinks have committed since; only with --rewind
+ *   import             the same, of the job whose state is brought in, where its files lie
  * The fence lists the moves before the first is made (store_plan_moves). */
 #include "jobs/job_in.h"
 
@@ -42,6 +43,12 @@ static bool lists(const struct manifest *m, const char *from)
 	return false;
 }
 
+/* What the job goes on from. */
+static const struct manifest *base_of(const struct job *j)
+{
+	return j->import ? job_import_manifest(j) : j->start.chosen;
+}
+
 /* Whether something of this piece can be seen where it is committed. */
 static RC is_committed(const struct promise *p, const struct intent *in, bool *is, struct err *e)
 {
@@ -70,7 +77,7 @@ static RC add_piece(struct promise *p, const struct manifest *m, uint32_t i, str
 	struct intent in = intent_of(m, i);
 	struct intent_place here;
 	bool there = false, committed = false;
-	if (lists(p->j->start.chosen, in.from))
+	if (lists(base_of(p->j), in.from))
 		return OK;
 	if (job_intent_find(p->j, &in, &here, e) != OK || job_sees(p->j, in.from, &there, e) != OK ||
 	    is_committed(p, &in, &committed, e) != OK)
@@ -100,14 +107,21 @@ static RC add_later(struct promise *p, const struct plan_stage *st, struct err *
 	struct env *env = p->j->o.env;
 	struct op_begin b = {.mem = env->mem, .fs = env->fs, .stage = st->spec->id,
 			     .uuid = p->j->start.uuid, .lineage = p->j->start.lineage,
-			     .epoch = next_epoch(p->j), .rewind_to = p->j->start.chosen->id};
+			     .accepts = p->j->accepts, .n_accepts = p->j->n_accepts,
+			     .epoch = next_epoch(p->j), .rewind_to = base_of(p->j)->id};
 	if (!st->p.commits)
+		return OK;
+	if (!st->ops->later && p->j->import)
 		return OK;
 	if (!st->ops->later)
 		return ERR(e, E_REFUSED, "stage '%s': what a %s has written cannot be gone back over",
 			   st->spec->id, st->ops->name);
 	bytes_init(&b.moves, env->mem);
 	enum rc rc = st->ops->later(st->p.conf, &b, e);
+	if (rc == E_REFUSED && p->j->import) { /* begin() has compared the state with what is there */
+		err_clear(e);
+		rc = OK;
+	}
 	uint32_t n = 0;
 	for (size_t at = 0; rc == OK && at < b.moves.len; n++) {
 		const char *from = (const char *)b.moves.data + at, *to = from + strlen(from) + 1;
@@ -125,12 +139,27 @@ static RC add_later(struct promise *p, const struct plan_stage *st, struct err *
 	return rc == OK ? OK : err_in(e, "stage '%s'", st->spec->id);
 }
 
+/* Of an import that a fence before ours promises. */
+static RC add_begun(struct promise *p, struct err *e)
+{
+	const struct manifest_todo *t = p->j->start.todo;
+	for (uint32_t i = 0; t && i < t->n; i++)
+		if (add(p, t->move[i].from, t->move[i].to, e) != OK)
+			return e->code;
+	return OK;
+}
+
 static RC check_allowed(const struct promise *p, struct err *e)
 {
 	const struct job *j = p->j;
-	uint64_t id = j->start.chosen->id;
-	if (j->o.rewind || !p->list.todo.n)
+	const struct manifest_todo *begun = j->import ? j->start.todo : NULL; /* allowed then */
+	uint64_t id = base_of(j)->id;
+	if (j->o.rewind || !p->list.todo.n || begun)
 		return OK;
+	if (p->files && j->import)
+		return ERR(e, E_REFUSED, "checkpoint %" PRIu64 " is older than what was committed since: "
+			   "%sgive `path` a folder of its own, or --rewind moves that aside, into " OP_ASIDE
+			   "/ beside it", id, bytes_text((struct bytes *)&p->refused));
 	if (p->files)
 		return ERR(e, E_REFUSED, "checkpoint %" PRIu64 " is older than what was committed since: %s"
 			   "--restore %" PRIu64 " --rewind moves that aside, into " OP_ASIDE "/ beside it", id,
@@ -150,13 +179,17 @@ enum rc job_promise(struct job *j, struct err *e)
 	struct promise p = {.j = j};
 	manifest_init(&p.list, j->mem);
 	bytes_init(&p.refused, j->mem);
-	enum rc rc = j->start.rewinds || j->start.fell_back ? add_pieces(&p, e) : OK;
-	for (uint32_t i = 0; rc == OK && j->start.rewinds && i < j->o.plan->n_stages; i++)
+	bool on_purpose = j->start.rewinds || j->import;
+	enum rc rc = j->import ? add_begun(&p, e) : OK;
+	if (rc == OK && (on_purpose || j->start.fell_back))
+		rc = add_pieces(&p, e);
+	for (uint32_t i = 0; rc == OK && on_purpose && i < j->o.plan->n_stages; i++)
 		rc = add_later(&p, &j->o.plan->stage[i], e);
-	if (rc == OK && j->start.rewinds)
+	if (rc == OK && on_purpose)
 		rc = check_allowed(&p, e);
 	if (rc == OK)
-		rc = store_plan_moves(j->store, p.list.todo.move, p.list.todo.n, e);
+		rc = j->import ? job_import_plan(j, &p.list.todo, e)
+			       : store_plan_moves(j->store, p.list.todo.move, p.list.todo.n, e);
 	bytes_close(&p.refused);
 	manifest_close(&p.list);
 	return rc;

@@ -34,7 +34,7 @@ static RC lineage_check(const struct file_sink_conf *c, struct op_begin *b, stru
 	const char *first = NULL;
 	for (size_t i = 0; i < names.n; i++) {
 		uint32_t lineage;
-		if (!is_part(names.name[i], &lineage) || lineage == b->lineage)
+		if (!is_part(names.name[i], &lineage) || op_begin_accepts(b, lineage))
 			continue;
 		first = first ? first : names.name[i];
 		foreign++;

@@ -40,7 +40,7 @@ RC file_sink_later(const void *conf, struct op_begin *b, struct err *e)
 		char path[PATH_TEXT_MAX], name[160];
 		uint32_t lineage;
 		uint64_t checkpoint;
-		if (!parse(names.name[i], &lineage, &checkpoint) || lineage != b->lineage ||
+		if (!parse(names.name[i], &lineage, &checkpoint) || !op_begin_accepts(b, lineage) ||
 		    checkpoint <= b->rewind_to)
 			continue;
 		rc = path_join(c->path, names.name[i], path, e);

@@ -99,6 +99,15 @@ struct op_begin {
 	char says[512];                 /* out: for the recovery report: "words.txt from byte 81,402" */
 };
 
+/* Whether files of that lineage are ours. */
+static inline bool op_begin_accepts(const struct op_begin *b, uint32_t lineage)
+{
+	bool is = lineage == b->lineage;
+	for (uint32_t i = 0; i < b->n_accepts && !is; i++)
+		is = lineage == b->accepts[i];
+	return is;
+}
+
 /* A file that is gone back over goes to <its folder>/OP_ASIDE/<epoch of the new owner>/. */
 #define OP_ASIDE ".superseded"
 

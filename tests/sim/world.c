@@ -205,7 +205,7 @@ enum world_end world_start(struct world *w, unsigned parallelism)
 		w->planned(w);
 	struct job_options o = {
 		.env = &w->env, .log = &w->log, .plan = w->plan, .dir = w->dir, .pid = 100 + w->starts,
-		.want = w->want, .rewind = w->rewind,
+		.want = w->want, .rewind = w->rewind, .import = w->import,
 		.started_us = w->clock.now_us, .restart_attempts = w->spec->restart.attempts,
 		.listen = {.checkpoint = on_checkpoint, .arg = w}, .failed = on_failed,
 		.answered = on_answered, .restarts = w->restarts};

@@ -61,6 +61,7 @@ struct world {
 	struct restart_state restarts; /* what the next process's supervisor tells it */
 	struct store_want want;   /* of the next processes: --restore, --rewind */
 	bool rewind;
+	struct job_import_want import; /* likewise: --restore PATH */
 	uint64_t fail_allocation; /* of the next process, counted from the plan: that one fails */
 	bool draws_chaining; /* each start draws whether neighbours share a thread; set by world_open */
 	uint32_t n_threads; /* of the running attempt: as the plan places its tasks */

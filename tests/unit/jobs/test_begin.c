@@ -112,7 +112,8 @@ static void make_files(struct rig *r)
 static enum rc begin(struct rig *r, struct begun *b, bool restored)
 {
 	const struct manifest *m = restored ? &r->m : NULL;
-	return begin_stages(b, &r->env, r->plan, m, "parts", "the-uuid", 1, &r->e);
+	struct begin_line line = {.uuid = "the-uuid", .lineage = 1};
+	return begin_stages(b, &r->env, r->plan, m, "parts", &line, &r->e);
 }
 
 /* The source's state as a section of a part file. */

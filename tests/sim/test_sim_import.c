@@ -1,0 +1,223 @@
+/* test_sim_import.c - a job that was killed goes on in another directory, from the first one's
+ * newest checkpoint, and the start that brings it over is killed at each file operation: whatever
+ * the next start finds, the output is exact in the end. With and without taking the first directory
+ * over. */
+#include "tests/sim/scenario.h"
+
+#include "checkpoint/slots.h"
+#include "tests/lib/test.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define SEED 83
+#define MOVED "moved"
+
+struct fix {
+	struct scenario s;
+	struct world w;
+	uint64_t newest; /* id of the first directory's newest checkpoint */
+};
+
+/* Killed in the middle, with some checkpoints committed and perhaps one that is not. */
+static void open_fix(struct fix *f, uint64_t steps)
+{
+	struct rng r;
+	struct world *w = &f->w;
+	struct slot_list l;
+	struct manifest m;
+	struct err e = {0};
+	rng_seed(&r, SEED);
+	scenario_open(&f->s, SCENARIO_KEYS, &r, (struct scenario_size){.lines_a_second = 1200});
+	world_open(w, SEED, f->s.job);
+	w->draws_chaining = false;
+	scenario_files(&f->s, w);
+	WORLD_CHECK(w, world_start(w, 2) == WORLD_RUNNING);
+	while (w->completed < 4)
+		WORLD_CHECK(w, world_run(w, 50) == WORLD_PAUSED);
+	WORLD_CHECK(w, world_run(w, steps) == WORLD_PAUSED);
+	world_crash(w, false);
+	WORLD_CHECK(w, slots_list(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK && l.n);
+	WORLD_CHECK(w, slots_read(slots_in(w->fs, WORLD_DIR), &w->mem, l.slot[l.n - 1], &m, &e) == OK);
+	f->newest = m.id;
+	manifest_close(&m);
+	slot_list_close(&l);
+	w->dir = MOVED;
+	w->import.path = WORLD_DIR;
+}
+
+static void close_fix(struct fix *f)
+{
+	world_close(&f->w);
+	scenario_close(&f->s);
+}
+
+static enum world_end run_process(struct fix *f)
+{
+	enum world_end end = world_start(&f->w, 2);
+	return end == WORLD_RUNNING ? world_run(&f->w, UINT64_MAX) : end;
+}
+
+/* Whether anything of the import can be seen in the new directory's log. */
+static bool was_begun(struct fix *f, struct manifest *top)
+{
+	struct world *w = &f->w;
+	struct slot_list l;
+	struct err e = {0};
+	WORLD_CHECK(w, slots_list(slots_in(w->fs, MOVED), &w->mem, &l, &e) == OK);
+	bool begun = l.n;
+	if (begun)
+		WORLD_CHECK(w, slots_read(slots_in(w->fs, MOVED), &w->mem, l.slot[l.n - 1], top, &e) == OK);
+	slot_list_close(&l);
+	return begun;
+}
+
+/* The next start asks for the same once more, or, where it was promised, for nothing at all. */
+static void finish(struct fix *f, bool asks, uint64_t *redone)
+{
+	struct world *w = &f->w;
+	struct manifest top;
+	if (was_begun(f, &top)) {
+		*redone += top.todo.kind == TODO_IMPORT;
+		WORLD_CHECK(w, top.top_id >= f->newest || top.slot_kind == SLOT_FENCE);
+		manifest_close(&top);
+		if (!asks)
+			w->import.path = NULL;
+	}
+	enum world_end end = run_process(f);
+	if (end != WORLD_FINISHED)
+		world_fail(w, "ended %d: %s", (int)end, w->error.text);
+	scenario_check_end(&f->s, w);
+	check_directory(w);
+	world_exit(w);
+}
+
+static void expect_taken_over(struct fix *f)
+{
+	struct world *w = &f->w;
+	w->import = (struct job_import_want){0};
+	w->dir = WORLD_DIR;
+	WORLD_CHECK(w, world_start(w, 2) == WORLD_FAILED && w->error.code == E_REFUSED);
+	WORLD_CHECK(w, strstr(w->error.text, "taken over by the job in '" MOVED "'"));
+	w->dir = "third"; /* nor from a third place */
+	w->import.path = WORLD_DIR;
+	WORLD_CHECK(w, world_start(w, 2) == WORLD_FAILED && w->error.code == E_REFUSED);
+}
+
+static void killed_at_each_operation(bool claim)
+{
+	struct fix *f = malloc(sizeof *f);
+	uint64_t runs = 0, redone = 0;
+	for (uint64_t m = 1;; m++) {
+		struct world *w = &f->w;
+		open_fix(f, 1 + m % 40);
+		w->import.claim = claim;
+		uint64_t completed = w->completed, at = fs_sim_count(w->disk) + m;
+		fs_sim_crash_at(w->disk, at);
+		enum world_end end = run_process(f);
+		bool change = end == WORLD_CRASHED && fs_sim_was_change(w->disk, at);
+		bool far = end != WORLD_CRASHED || w->completed > completed + 1;
+		if (end != WORLD_CRASHED)
+			world_exit(w);
+		world_crash(w, m % 2);
+		if (change) {
+			runs++;
+			finish(f, m % 4 < 2, &redone);
+			if (claim)
+				expect_taken_over(f);
+		}
+		close_fix(f);
+		if (far)
+			break;
+	}
+	free(f);
+	printf("%" PRIu64 " imports killed, %" PRIu64 " done again\n", runs, redone);
+	EXPECT(runs > 20 && redone > 5 && redone < runs); /* by feel: or it does nothing */
+}
+
+TEST(inv28_an_import_that_is_killed_anywhere_ends_with_exact_output)
+{
+	killed_at_each_operation(false);
+}
+
+TEST(inv26_a_claim_that_is_killed_anywhere_ends_with_exact_output_and_one_owner)
+{
+	killed_at_each_operation(true);
+}
+
+/* inv 10, 12, 40: the source is as it was, ids go on above its own, and who asks again goes on. */
+TEST(an_import_leaves_its_source_alone_and_is_done_once)
+{
+	struct fix *f = malloc(sizeof *f);
+	struct world *w = &f->w;
+	struct manifest m;
+	open_fix(f, 7);
+	WORLD_CHECK(w, world_start(w, 2) == WORLD_RUNNING);
+	const struct job_recovery *r = job_recovery(w->job);
+	WORLD_CHECK(w, r->imported == f->newest && r->checkpoint > f->newest && !r->copied);
+	WORLD_CHECK(w, world_run(w, 3000) == WORLD_PAUSED);
+	world_crash(w, true);
+	WORLD_CHECK(w, was_begun(f, &m) && m.todo.kind == TODO_NONE);
+	WORLD_CHECK(w, m.origin.id == f->newest && m.n_accepts == 1);
+	manifest_close(&m);
+	WORLD_CHECK(w, world_start(w, 3) == WORLD_RUNNING && !job_recovery(w->job)->imported);
+	WORLD_CHECK(w, world_run(w, UINT64_MAX) == WORLD_FINISHED);
+	scenario_check_end(&f->s, w);
+	world_exit(w);
+	/* The first directory's job has lost nothing but its place: it would write all that again. */
+	w->import.path = NULL;
+	w->dir = WORLD_DIR;
+	w->out = "other";
+	WORLD_CHECK(w, world_start(w, 2) == WORLD_FAILED); /* the folder has another line's files */
+	close_fix(f);
+	free(f);
+}
+
+TEST(inv15_a_source_that_goes_in_the_middle_is_refused_by_name)
+{
+	struct fix *f = malloc(sizeof *f);
+	struct world *w = &f->w;
+	uint64_t gone = 0;
+	for (uint64_t m = 1; m < 60; m++) {
+		struct manifest top;
+		struct fs_names parts;
+		open_fix(f, 5);
+		fs_sim_crash_at(w->disk, fs_sim_count(w->disk) + m);
+		enum world_end end = run_process(f);
+		if (end != WORLD_CRASHED)
+			world_exit(w);
+		world_crash(w, false);
+		bool begun = was_begun(f, &top), promised = begun && top.todo.kind == TODO_IMPORT;
+		if (begun)
+			manifest_close(&top);
+		struct err e = {0};
+		WORLD_CHECK(w, fs_list(w->fs, WORLD_DIR "/parts", &parts, &e) == OK);
+		for (size_t i = 0; i < parts.n; i++) {
+			char path[LAYOUT_PATH_MAX];
+			layout_path(path, WORLD_DIR, LAYOUT_PARTS, parts.name[i]);
+			WORLD_CHECK(w, fs_unlink(w->fs, path, &e) == OK);
+		}
+		fs_names_close(&parts);
+		if (promised) {
+			w->import.path = NULL;
+			WORLD_CHECK(w, world_start(w, 2) == WORLD_FAILED && w->error.code == E_CORRUPT);
+			WORLD_CHECK(w, strstr(w->error.text, "--fresh") && strstr(w->error.text, WORLD_DIR));
+			gone++;
+		}
+		close_fix(f);
+	}
+	free(f);
+	EXPECT(gone > 2);
+}
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	const struct CMUnitTest tests[] = {
+		T(an_import_leaves_its_source_alone_and_is_done_once),
+		T(inv28_an_import_that_is_killed_anywhere_ends_with_exact_output),
+		T(inv26_a_claim_that_is_killed_anywhere_ends_with_exact_output_and_one_owner),
+		T(inv15_a_source_that_goes_in_the_middle_is_refused_by_name),
+	};
+	return RUN(tests);
+}
