@@ -100,7 +100,7 @@ void load_close(struct attempt *a)
 static bool is_true_at_begin(struct attempt *a)
 {
 	struct when_now now = {0};
-	return a->load.when && when_is_true(a, &now);
+	return a->load.when && when_is_true(a, &now, false);
 }
 
 void load_released(struct attempt *a)
@@ -192,7 +192,7 @@ static bool is_true(struct attempt *a, const struct pending *p, const struct pol
 	when_passed(a, passed);
 	for (uint32_t i = 0; i < WHEN_TAPS_MAX; i++)
 		now.passed[i] = passed[i] > (p ? p->passed : a->load.passed)[i];
-	return when_is_true(a, &now);
+	return when_is_true(a, &now, true);
 }
 
 static void facts(struct attempt *a, struct policy_facts *f)

@@ -99,7 +99,7 @@ static void tell(struct attempt *a, const struct err *e)
 		 e->text);
 }
 
-bool when_is_true(struct attempt *a, struct when_now *now)
+bool when_is_true(struct attempt *a, struct when_now *now, bool tells)
 {
 	const struct when *w = a->c.plan->when;
 	struct err e = {0};
@@ -108,7 +108,7 @@ bool when_is_true(struct attempt *a, struct when_now *now)
 	for (uint32_t i = 0; i < w->n_values; i++)
 		now->value[i] = value_of(a, w->value[i]);
 	bool holds = when_holds(a->load.when, now, &e);
-	if (e.code != OK)
+	if (e.code != OK && tells)
 		tell(a, &e);
 	return holds;
 }

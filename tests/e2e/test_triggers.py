@@ -121,6 +121,22 @@ class Triggers(weir.Case):
         self.assertGreater(self.cut_of(taken[1]["id"]), 60005)
         self.check_output()
 
+    def test_what_a_mark_asked_for_and_was_given_up_is_taken_later(self):
+        # No checkpoint can be published while 5,000 to 20,000 records are in.
+        history = self.run_job(
+            self.when(
+                "passed(rows, i = 6000)",
+                invariants=["(records_in(sum) - 5000) * (records_in(sum) - 20000) > 0"],
+                retain=9,
+            ),
+            rows=40000, rate=20000,
+        )
+        asked = [c["state"] for c in history if c["kind"] == "periodic"]
+        self.assertGreater(len(asked), 2, history)
+        self.assertEqual(asked.count("completed"), 1, history)
+        self.assertEqual(asked[-1], "completed")
+        self.check_output(rows=40000)
+
     def test_a_record_that_the_condition_cannot_look_at_is_named(self):
         job = self.job(self.when("passed(rows, 10 / (i - 4321) > 5)"))
         result = self.weir("run", job, "--dir", self.path("d"))

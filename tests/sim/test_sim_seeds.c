@@ -63,6 +63,9 @@ static void run_seed(uint64_t seed, struct totals *t, uint64_t *trace_hash)
 		size = (struct scenario_size){.lines = 80 + (uint32_t)rng_below(&r, 80),
 					      .lines_a_second = 150 + (uint32_t)rng_below(&r, 100)};
 	scenario_open(&s, seed % 16 == 15 ? SCENARIO_KEYS : (enum scenario_kind)(seed % 3), &r, size);
+	if (seed % 5 == 2) /* conditions come true at any moment, and again after each crash */
+		scenario_checkpoint(&s, "\"trigger\":{\"when\":\"passed(count, n = 3) or "
+					"sum(count.n) % 50 > 40 or count(count) = 7\"}");
 	world_open(w, seed, s.job);
 	scenario_files(&s, w);
 	enum world_end end = WORLD_CRASHED;
