@@ -364,8 +364,8 @@ RC when_parse(struct when **to, const struct json *node, const struct plan *p,
 	      struct opt_report *r, struct mem *mem, struct err *e)
 {
 	*to = NULL;
-	if (!node || json_kind(node) != JSON_STRING)
-		return OK;
+	if (!node || json_kind(node) != JSON_STRING || !json_string(node, NULL)[0])
+		return OK; /* what is none was told */
 	struct writer x = {.r = {.plan = p, .report = r, .node = node,
 				 .text = json_string(node, NULL)}};
 	struct when *w = x.w = mem_get(mem, sizeof *w);

@@ -3,6 +3,7 @@
 #include "jobs/when.h"
 
 #include "base/check.h"
+#include "base/rng.h"
 #include "tests/lib/test.h"
 
 #include <stdlib.h>
@@ -158,6 +159,53 @@ TEST(what_can_never_begin_one_is_warned_of)
 		EXPECT(!r.ds.n || strstr(r.ds.d[0].text, "no stage keeps keyed state"));
 		rig_close(&r);
 	}
+}
+
+/* What stands where, in any order: refused where it stands, or run. */
+TEST(random_texts_are_understood_or_refused_within_their_bounds)
+{
+	static const char *const piece[] = {
+		"sum(count.n)", "count(count)", "passed(words, ", "passed(gen-1, k = 1)", "records_since",
+		" and ", " or ", " > ", " = ", "1", "2.5", "(", ")", ",", "'a)'", "k", "z", " not ", "--",
+		"/*", "*/", "$a$", "\\\"", "count", ".", "sum", " ", "\xc3\xa4", "case when ", " end",
+	};
+	static const char *const whole[] = {
+		"sum(count.n) > 3", "passed(words, k < 4 and (z > 2))", "not passed(gen-1, x > 1.5)",
+		"seconds_since > 1", "(records_since - count(count)) * 2 = 8",
+	};
+	struct rng rng;
+	uint32_t understood = 0, refused = 0;
+	rng_seed(&rng, 6);
+	for (int i = 0; i < 3000; i++) {
+		char when[600] = "";
+		struct rig r;
+		struct when_now now = {0};
+		for (uint64_t n = 1 + rng_below(&rng, 14); n && i % 2; n--)
+			strcat(when, piece[rng_below(&rng, ARRAY_LEN(piece))]);
+		for (uint64_t n = 1 + rng_below(&rng, 4); n && i % 2 == 0; n--) {
+			strcat(when, when[0] ? " and " : "");
+			strcat(when, whole[rng_below(&rng, ARRAY_LEN(whole))]);
+		}
+		if (i % 4 == 2) { /* one byte less */
+			char *at = when + rng_below(&rng, strlen(when));
+			memmove(at, at + 1, strlen(at));
+		}
+		if (rig_open(&r, when, TAIL) == OK) {
+			struct when_eval *x;
+			EXPECT_OK(when_eval_open(&x, r.plan->when, &r.mem, &r.e), &r.e);
+			(void)when_holds(x, &now, &r.e);
+			when_eval_close(x);
+			understood++;
+		} else {
+			const struct json_at *at = &r.ds.d[0].at;
+			EXPECT(r.ds.errors == 1 && at->line == 1 && at->column > strlen(HEAD) - 1 &&
+			       at->column + at->len <= strlen(HEAD) + strlen(when) + 2);
+			refused++;
+		}
+		rig_close(&r);
+	}
+	printf("%u understood, %u refused\n", understood, refused);
+	EXPECT(understood > 750 && refused > 1000);
 }
 
 /* ---- what it is ---- */
@@ -338,6 +386,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(what_is_wrong_is_told_where_it_stands_with_its_cure),
+		T(random_texts_are_understood_or_refused_within_their_bounds),
 		T(too_many_of_anything_are_refused),
 		T(what_can_never_begin_one_is_warned_of),
 		T(each_name_is_its_own_count),
