@@ -225,8 +225,8 @@ void when_passed(const struct attempt *a, uint64_t counts[WHEN_TAPS_MAX]);
 void when_begun(struct attempt *a, uint64_t counts[WHEN_TAPS_MAX]);
 /* The letter of a task's taps came. */
 void when_heard(struct attempt *a, uint32_t task);
-/* Whether the condition is true; now: what is counted since a checkpoint stands in it. tells: that it
- * cannot be computed, once. */
+/* Whether the condition is true; now: what is counted since a checkpoint stands in it. tells: that
+ * it cannot be computed, once. */
 bool when_is_true(struct attempt *a, struct when_now *now, bool tells);
 
 /* attempt_stuck.c */
