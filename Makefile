@@ -29,7 +29,7 @@ install: build ## install to DESTDIR PREFIX (/usr/local)
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 
 # ROWS="w1 w2": only these. OPTIONS="--seconds 2 --rounds 1": a quick look.
-bench: build ## weir beside hand-written C, W1 to W10: a table in build/bench/results.md (22 minutes)
+bench: build ## weir beside hand-written C, W1 to W11: a table in build/bench/results.md (24 minutes)
 	cmake --build build/release --target textgen floor fill_catalogue -j $(NPROC)
 	python3 -B bench/suite.py $(ROWS) $(OPTIONS)
 

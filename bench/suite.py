@@ -1,8 +1,8 @@
-"""suite.py - weir, hand-written C and the peers side by side in one run: the rows W1 to W10.
+"""suite.py - weir, hand-written C and the peers side by side in one run: the rows W1 to W11.
 
     python3 bench/suite.py [ROW...] [--seconds S] [--rounds N] [--peers [NAME...]] [--publish]
 
-Rows: w1 w1s w2 w2k w3 w4 w5 w6 w7 w8 w9 w10 (all), and by name only: state server profile.
+Rows: w1 w1s w2 w2k w3 w4 w5 w6 w7 w8 w9 w10 w11 (all), and by name only: state server profile.
 Writes build/bench/results.json and results.md; --publish puts the table and the picture into docs/.
 Exits with 1 if a checksum is wrong or a run failed; never for a figure. What a run needs and this
 machine has not is skipped by name. For a quick look: --seconds 2 --rounds 1.
@@ -18,6 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import rows_latency
+import rows_restore
 import rows_speed
 import rows_state
 import runs
@@ -37,6 +38,7 @@ ROWS = {
     "w8": rows_speed.w8,
     "w9": rows_speed.w9,
     "w10": rows_state.w10,
+    "w11": rows_restore.w11,
 }
 TWICE = ("w1", "w2")  # unless --rounds says otherwise; W5 and W6 run one round more than asked
 ROUNDS = "W1, W2, W5, W6 twice, others once"
@@ -126,7 +128,7 @@ def keep(results, chosen):
 
 def main():
     o = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    o.add_argument("rows", nargs="*", help="w1 .. w10, state, server, profile")
+    o.add_argument("rows", nargs="*", help="w1 .. w11, state, server, profile")
     o.add_argument("--seconds", type=float, default=15, help="of steady work a run (15)")
     o.add_argument("--rounds", type=int, help="how often each is run, in turn (w1, w2: 2, else 1)")
     o.add_argument("--words", type=int, default=works.WORDS, help="in the text")

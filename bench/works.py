@@ -1,4 +1,4 @@
-"""works.py - the works of the benchmark as job files: W1 to W10, at any size.
+"""works.py - the works of the benchmark as job files: W1 to W11, at any size.
 
 Why here: what is measured (bench/suite.py), what is killed (tests/e2e/test_kill_workloads.py) and
 what is counted in instructions (tests/e2e/test_instruction_count.py) must be the same jobs. Each
@@ -100,6 +100,15 @@ def w3(rows, keys=PRELOAD, hot=HOT, **top):
         "v": "i % 256",
     }
     return job("w3", [generator(rows, fields), keyed(), hole()], **top)
+
+
+def grown(keys, hot, **top):
+    """Each key once, then some of them at random, without an end."""
+    fields = {
+        "k": "case when i < %d then i else splitmix64(i, %d) end" % (keys, hot),
+        "v": "i % 256",
+    }
+    return job("w11", [generator(None, fields), keyed(), hole()], interval=None, **top)
 
 
 def w6(rows, rate=RATE, keys=HOT, interval="100ms", **top):

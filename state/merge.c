@@ -5,6 +5,7 @@
 #include "state/merge.h"
 
 #include "base/check.h"
+#include "state/merge_order.h"
 
 #include <string.h>
 
@@ -30,6 +31,8 @@ struct merge {
 	uint32_t live_input[MERGE_INPUTS];
 	uint64_t live_hash[MERGE_INPUTS];
 	struct run_block mixed; /* rows of several inputs; opened when first needed */
+	struct merge_order *order; /* likewise */
+	uint64_t spans_until;      /* rows consumed: until then spans are looked for, not windows */
 	struct run_writer *w;   /* merge_step: opened when first needed */
 	struct merge_span span; /* merge_step: rows on their way into w */
 };
@@ -81,7 +84,7 @@ RC merge_open(struct merge **to, const struct keyed_shape *shape, const struct m
 RC merge_restart(struct merge *m, const struct merge_input *inputs, uint32_t n, struct err *e)
 {
 	CHECK(!m->w);
-	m->in = m->out = 0;
+	m->in = m->out = m->spans_until = 0;
 	m->live = 0;
 	return heads_open(m, inputs, n, e);
 }
@@ -95,6 +98,7 @@ void merge_close(struct merge *m)
 		bytes_close(&m->head[i].last_key);
 	}
 	run_block_close(&m->mixed);
+	mem_put(m->mem, m->order);
 	run_writer_close(m->w);
 	mem_put(m->mem, m->head);
 	mem_put(m->mem, m);
@@ -213,18 +217,145 @@ static uint32_t merge_collect(struct merge *m)
 	return n;
 }
 
+/* ---- windows: many rows of all inputs at once ---- */
+
+#define WINDOW_LEAST 64u /* rows that are worth the trouble, by feel */
+
+/* Rows below one hash, of the live inputs. */
+struct window {
+	uint32_t inputs, rows;
+	const uint64_t *hash[ORDER_INPUTS];
+	uint32_t n[ORDER_INPUTS], most; /* most: the input with the most rows */
+};
+
+static uint32_t rows_below(const struct merge_head *h, uint64_t hash)
+{
+	uint32_t from = h->at, n = h->end - h->at;
+	while (n) {
+		uint32_t half = n / 2;
+		bool below = h->block.hash[from + half] < hash;
+		from = below ? from + half + 1 : from;
+		n = below ? n - half - 1 : half;
+	}
+	return from - h->at;
+}
+
+static void window_count(const struct merge *m, struct window *w, uint64_t below)
+{
+	w->rows = w->most = 0;
+	for (uint32_t i = 0; i < w->inputs; i++) {
+		w->n[i] = rows_below(&m->head[m->live_input[i]], below);
+		w->rows += w->n[i];
+		if (w->n[i] > w->n[w->most])
+			w->most = i;
+	}
+}
+
+/* Below the last hash of each block that another follows: what comes then may have the same one. */
+static void window_find(const struct merge *m, struct window *w)
+{
+	uint64_t below = UINT64_MAX;
+	w->inputs = m->live;
+	for (uint32_t i = 0; i < m->live; i++) {
+		const struct merge_head *h = &m->head[m->live_input[i]];
+		w->hash[i] = h->block.hash + h->at;
+		if (!h->ended && h->block.hash[h->end - 1] < below)
+			below = h->block.hash[h->end - 1];
+	}
+	window_count(m, w, below);
+	while (w->rows > ORDER_ROWS) { /* an eighth less than would fit if all were spread alike */
+		uint64_t keep = (uint64_t)w->n[w->most] * (ORDER_ROWS - ORDER_ROWS / 8) / w->rows;
+		window_count(m, w, w->hash[w->most][keep]);
+	}
+}
+
+/* Rows in their order, to the block; returns how many of them were seen to: less than all if one
+ * hash has several keys, which is for a closer look. */
+static inline __attribute__((always_inline)) uint32_t
+window_gather(struct merge *m, const struct window *w, const uint64_t *hash, const uint32_t *ref,
+	      uint32_t words)
+{
+	struct run_block *to = &m->mixed;
+	const struct run_block *from[ORDER_INPUTS];
+	uint32_t first[ORDER_INPUTS], n = 0, r = 0;
+	for (uint32_t i = 0; i < w->inputs; i++) {
+		from[i] = &m->head[m->live_input[i]].block;
+		first[i] = m->head[m->live_input[i]].at;
+	}
+	for (; r < w->rows; r++) {
+		const struct run_block *b = from[ORDER_INPUT(ref[r])];
+		uint32_t at = first[ORDER_INPUT(ref[r])] + ORDER_AT(ref[r]);
+		if (r + 1 < w->rows && hash[r] == hash[r + 1]) {
+			uint32_t above = ORDER_INPUT(ref[r + 1]);
+			if (from[above]->fix8[first[above] + ORDER_AT(ref[r + 1])] != b->fix8[at])
+				break;
+			continue;
+		}
+		if (m->at_bottom && b->op[at] == ROW_DELETE)
+			continue;
+		to->hash[n] = hash[r];
+		to->fix8[n] = b->fix8[at];
+		to->op[n] = b->op[at];
+		for (uint32_t i = 0; i < words; i++)
+			((uint64_t *)to->value)[(size_t)n * words + i] =
+				((const uint64_t *)b->value)[(size_t)at * words + i];
+		n++;
+	}
+	to->rows = n;
+	return r;
+}
+
+/* Whether rows were collected this way, or at least consumed. Where one input has nearly all of
+ * them, its spans go out as they are, which is cheaper. */
+static bool merge_window(struct merge *m)
+{
+	const uint64_t *hash;
+	const uint32_t *ref;
+	struct window w;
+	live_look(m);
+	m->mixed.rows = 0;
+	if (m->in < m->spans_until || m->live < 2 || m->live > ORDER_INPUTS)
+		return false;
+	window_find(m, &w);
+	if (w.rows < WINDOW_LEAST || w.rows - w.n[w.most] < w.rows / SPAN_LONG) {
+		m->spans_until = m->in + w.rows;
+		return false;
+	}
+	merge_order(m->order, w.hash, w.n, w.inputs, &hash, &ref);
+	uint32_t seen = m->shape.value_bytes == 8 ? window_gather(m, &w, hash, ref, 1)
+						  : window_gather(m, &w, hash, ref, 2);
+	if (seen == w.rows) {
+		for (uint32_t i = 0; i < w.inputs; i++)
+			m->head[m->live_input[i]].at += w.n[i];
+	} else {
+		for (uint32_t i = 0; i < seen; i++)
+			m->head[m->live_input[ORDER_INPUT(ref[i])]].at++;
+		m->spans_until = m->in + seen + WINDOW_LEAST;
+	}
+	m->in += seen;
+	m->out += m->mixed.rows;
+	return seen;
+}
+
+static RC collect_open(struct merge *m, struct err *e)
+{
+	if (!m->order && !(m->order = mem_get(m->mem, sizeof *m->order)))
+		return ERR(e, E_NO_MEMORY, "no memory for a merge of %u runs", m->n);
+	return m->mixed.hash ? OK : run_block_open(&m->mixed, &m->shape, m->mem, e);
+}
+
 enum merge_did merge_rows(struct merge *m, struct merge_span *span, struct err *e)
 {
 	for (;;) {
 		if (merge_wants(m, &span->input))
 			return MERGE_WANT;
 		if (m->shape.form == KEY_FIX8 && m->n > 1) {
-			if (!m->mixed.hash && run_block_open(&m->mixed, &m->shape, m->mem, e) != OK)
+			if (collect_open(m, e) != OK)
 				return MERGE_FAULT;
 			uint64_t in = m->in;
 			span->block = &m->mixed;
 			span->from = 0;
-			span->to = merge_collect(m);
+			span->to = merge_window(m) ? m->mixed.rows : merge_collect(m);
 			if (span->to)
 				return MERGE_ROWS;
 			if (m->in != in)

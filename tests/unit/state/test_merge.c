@@ -56,7 +56,7 @@ static void input_make(struct work *w, uint32_t i)
 		uint16_t k = w->order[o];
 		if (rng_below(&w->r, 100) >= share)
 			continue;
-		uint64_t value[2] = {rng_next(&w->r), 0};
+		uint64_t x = rng_next(&w->r), value[2] = {x, ~x};
 		enum row_op op = deletes && rng_below(&w->r, 3) == 0 ? ROW_DELETE : ROW_PUT;
 		if (run_add(wr, w->m.hash[k], op, w->m.text + (size_t)k * w->m.key_len_max,
 			    w->m.len[k], value, &out) == RUN_BLOCK)
@@ -78,7 +78,9 @@ static void work_open(struct work *w, uint64_t seed)
 	mem_init(&w->mem, 0);
 	rng_seed(&w->r, seed);
 	enum model_hash hash = rng_below(&w->r, 3) ? MODEL_FROZEN : MODEL_FEW;
-	model_open(&w->m, model_shape(seed & 1 ? KEY_FIX8 : KEY_BYTES, 8, hash), KEYS, 60, &w->r);
+	struct keyed_shape shape = model_shape(seed & 1 ? KEY_FIX8 : KEY_BYTES, seed & 4 ? 16 : 8,
+					       hash);
+	model_open(&w->m, shape, KEYS, 60, &w->r);
 	for (uint32_t k = 0; k < KEYS; k++) {
 		w->order[k] = (uint16_t)k;
 		w->fact[k].input = -1;
@@ -136,7 +138,9 @@ static void row_is_next(struct work *w, bool at_bottom, uint32_t *o, const struc
 	const uint8_t *key = run_key(b, row, &len);
 	EXPECT(key_compare(key, len, w->m.text + (size_t)k * w->m.key_len_max, w->m.len[k]) == 0);
 	EXPECT(b->op[row] == w->fact[k].op);
-	EXPECT(memcmp(b->value + (size_t)row * 8, &w->fact[k].value, 8) == 0);
+	uint32_t words = w->m.shape.value_bytes / 8;
+	uint64_t value[2] = {w->fact[k].value, w->fact[k].op == ROW_PUT ? ~w->fact[k].value : 0};
+	EXPECT(memcmp(b->value + (size_t)row * 8 * words, value, 8 * words) == 0);
 }
 
 static void nothing_is_left(struct work *w, bool at_bottom, uint32_t o)
