@@ -26,7 +26,7 @@ static RC write_part(struct fill *f, uint64_t id, struct part_file *file, struct
 		     struct err *e)
 {
 	struct part_writer_options o = {
-		.parts_dir = store_parts_dir(f->s), .codec = CODEC_LZ4,
+		.parts = storage_dir(&f->real.fs, store_parts_dir(f->s), NULL), .codec = CODEC_LZ4,
 		.name = {.lineage = f->start.lineage, .epoch = f->start.epoch, .attempt = 1,
 			 .checkpoint_id = id}};
 	struct section head = {.kind = SECTION_KEYED, .state_version = 1, .lineage = o.name.lineage,
@@ -40,7 +40,7 @@ static RC write_part(struct fill *f, uint64_t id, struct part_file *file, struct
 	for (size_t i = 0; i < sizeof raw; i++)
 		raw[i] = (uint8_t)(id * 31 + i * i);
 	struct part_writer *w;
-	enum rc rc = part_writer_open(&w, &f->real.fs, &f->mem, &o, e);
+	enum rc rc = part_writer_open(&w, &f->mem, &o, e);
 	if (rc == OK)
 		rc = part_append(w, 0, raw, sizeof raw, 10, 0, UINT64_MAX, e);
 	if (rc == OK)

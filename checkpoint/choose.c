@@ -49,7 +49,7 @@ static enum rc pass(struct store *s, const struct manifest *m, struct err *e)
 static enum rc verify(struct store *s, const struct manifest *m, struct verify_result *r,
 		      struct err *why, struct err *e)
 {
-	enum rc rc = verify_manifest(s->fs, s->mem, s->dir, m, store_depth(s, m), r, e);
+	enum rc rc = verify_manifest(s->parts, s->mem, m, store_depth(s, m), r, e);
 	err_clear(why);
 	if (slots_has(s->condemned, s->n_condemned, m->slot))
 		ERR(why, E_CORRUPT, "checkpoint %" PRIu64 " has faults", m->id);

@@ -11,19 +11,19 @@ struct teller {
 	void *arg;
 };
 
-static enum rc tell(const struct teller *t, const char *folder, const char *name, const char *why,
+static enum rc tell(const struct teller *t, struct storage st, const char *name, const char *why,
 		    struct err *e)
 {
 	char path[LAYOUT_PATH_MAX];
-	struct fs_stat st;
+	uint64_t size_bytes;
 	struct err ignored = {OK};
-	if (!layout_path(path, t->s->dir, folder, name))
+	if (!layout_path(path, st.folder, NULL, name))
 		return ERR(e, E_INVALID, "the path of '%s' is too long", name);
-	enum rc rc = fs_stat(t->s->fs, path, &st, &ignored);
+	enum rc rc = storage_size(st, name, &size_bytes, &ignored);
 	if (rc == E_NOT_FOUND)
 		return OK;
 	if (rc == OK)
-		t->would(t->arg, path + strlen(t->s->dir) + 1, st.size_bytes, why);
+		t->would(t->arg, path, size_bytes, why);
 	return rc == OK ? OK : ERR(e, rc, "%s", ignored.text);
 }
 
@@ -48,29 +48,26 @@ static enum rc tell_slots(const struct teller *t, const struct retention_facts *
 		char name[LAYOUT_NAME_MAX + 1];
 		layout_slot(name, k->slot);
 		if (retention_slot(f, k->slot, k->is == SLOT_IS_CHECKPOINT ? k->m : NULL) == FATE_REMOVE)
-			rc = tell(t, LAYOUT_MANIFEST, name, "a checkpoint that is not kept any more", e);
+			rc = tell(t, t->s->slots, name, "a checkpoint that is not kept any more", e);
 	}
 	return rc;
 }
 
 static enum rc tell_names(const struct teller *t, const struct retention_facts *f,
-			  const char *folder,
+			  struct storage st,
 			  enum fate (*fate)(const struct retention_facts *, const char *),
 			  const char *why, struct err *e)
 {
-	char path[LAYOUT_PATH_MAX];
 	struct fs_names names;
 	struct err absent = {OK};
-	if (!layout_path(path, t->s->dir, NULL, folder))
-		return ERR(e, E_INVALID, "the path of '%s' is too long", t->s->dir);
-	enum rc rc = fs_list(t->s->fs, path, &names, &absent);
+	enum rc rc = storage_list(st, &names, &absent);
 	if (rc == E_NOT_FOUND)
 		return OK;
 	if (rc != OK)
 		return ERR(e, rc, "%s", absent.text);
 	for (size_t i = 0; i < names.n && rc == OK; i++)
 		if (fate(f, names.name[i]) == FATE_REMOVE)
-			rc = tell(t, folder, names.name[i], why, e);
+			rc = tell(t, st, names.name[i], why, e);
 	fs_names_close(&names);
 	return rc;
 }
@@ -90,10 +87,9 @@ enum rc store_gc_plan(struct store *s,
 	if (rc == OK)
 		rc = tell_slots(&t, &f, e);
 	if (rc == OK)
-		rc = tell_names(&t, &f, LAYOUT_PARTS, retention_part, "no checkpoint that is kept names it",
-				e);
+		rc = tell_names(&t, &f, s->parts, retention_part, "no checkpoint that is kept names it", e);
 	if (rc == OK)
-		rc = tell_names(&t, &f, LAYOUT_MANIFEST, retention_temporary,
+		rc = tell_names(&t, &f, s->slots, retention_temporary,
 				"left by a process that is gone", e);
 	return rc;
 }

@@ -87,7 +87,7 @@ static enum rc check_found(struct import_source *x, struct fs *fs, struct mem *m
 		return ERR(e, E_REFUSED, "checkpoint %" PRIu64 " of '%s' is the last of a job that had "
 			   "finished, nothing is left to go on with: take a savepoint before the end of "
 			   "its input (weir stop --savepoint, without --drain)", x->m.id, x->dir);
-	enum rc rc = verify_manifest(fs, mem, x->dir, &x->m, VERIFY_HASHES, r, e);
+	enum rc rc = verify_manifest(parts_in(fs, x->dir), mem, &x->m, VERIFY_HASHES, r, e);
 	if (rc != OK || r->verdict == VERIFY_INTACT)
 		return rc;
 	return ERR(e, E_CORRUPT, "'%s/%s' %s; checkpoint %" PRIu64 " needs it", x->parts_dir, r->file,

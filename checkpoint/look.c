@@ -241,8 +241,8 @@ enum rc store_open(struct store **out_s, struct fs *fs, struct mem *mem,
 	s->lock_fd = -1;
 	memcpy(s->new_uuid, o->new_uuid, UUID_TEXT);
 	manifest_init(&s->plan, mem);
-	s->slots = slots_in(fs, s->dir);
-	s->parts = storage_dir(fs, s->dir, LAYOUT_PARTS);
+	s->slots = o->slots.ops ? o->slots : slots_in(fs, s->dir);
+	s->parts = o->parts.ops ? o->parts : parts_in(fs, s->dir);
 	enum rc rc = OK;
 	int n = snprintf(s->dir, sizeof s->dir, "%s", o->dir);
 	if (n < 0 || n >= LAYOUT_PATH_MAX ||

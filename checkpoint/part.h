@@ -6,14 +6,14 @@
  * Reading: by a section's reference from the manifest; the record is verified, then each block.
  * Memory: one write buffer and the indexes; a reader holds an index and one block.
  * Layout: docs/FORMAT.md, "Part file".
- * Threads: append, end_section and finish on the bytes lane; seal, and fs_sync of part_handle while
- * the bytes lane goes on writing, on the durability lane. A reader has one owner: threads that read
- * one file in parallel open it each for itself. */
+ * Threads: append, end_section and finish on the bytes lane; seal, and object_sync of part_object
+ * while the bytes lane goes on writing, on the durability lane. A reader has one owner: threads
+ * that read one file in parallel open it each for itself. */
 #pragma once
-#include "base/fs.h"
 #include "checkpoint/block.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/section.h"
+#include "checkpoint/storage.h"
 
 #define PART_WRITE_MAX (256u << 10) /* bytes a single write carries at most */
 #define PART_SYNC_EVERY (4u << 20)  /* bytes after which the durability lane should fdatasync */
@@ -25,16 +25,19 @@ struct part_file {
 	uint64_t epoch;                 /* that wrote it */
 };
 
+/* The part files of a directory. */
+struct storage parts_in(struct fs *fs, const char *dir);
+
 /* --- writing --- */
 struct part_writer;
 struct part_writer_options {
-	const char *parts_dir; /* borrowed only during open; exists already */
+	struct storage parts; /* its paths are borrowed until the first block */
 	struct part_name name;
 	enum codec codec;
 };
 /* Nothing is on disk until the first block. */
-RC part_writer_open(struct part_writer **w, struct fs *fs, struct mem *mem,
-		    const struct part_writer_options *o, struct err *e);
+RC part_writer_open(struct part_writer **w, struct mem *mem, const struct part_writer_options *o,
+		    struct err *e);
 /* Adds a block to section section_no, a number of the caller's choice, unique within the part.
  * Borrows raw (1 to BLOCK_RAW_MAX bytes) during the call. Blocks of one section must rise in hash.
  * The first error stands: every later call returns it, and the file is abandoned (inv 32). */
@@ -54,14 +57,14 @@ void part_writer_close(struct part_writer *w);
 
 bool part_exists(const struct part_writer *w);            /* a file was created */
 const char *part_writer_name(const struct part_writer *w); /* in parts/ */
-int part_handle(const struct part_writer *w);             /* for fs_sync; -1 when there is none */
+struct object part_object(const struct part_writer *w);   /* for object_sync; maybe closed */
 uint64_t part_written_bytes(const struct part_writer *w); /* handed to the file system so far */
 uint64_t part_bytes(const struct part_writer *w);         /* that, and what is buffered */
 
 /* --- reading --- */
 struct part_reader;
 /* E_CORRUPT naming the file: missing, of another length, or its header is not the name's. */
-RC part_reader_open(struct part_reader **r, struct fs *fs, struct mem *mem, const char *parts_dir,
+RC part_reader_open(struct part_reader **r, struct storage parts, struct mem *mem,
 		    const struct part_file *file, struct err *e);
 void part_reader_close(struct part_reader *r); /* legal on NULL; after its sections */
 

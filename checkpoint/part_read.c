@@ -7,9 +7,8 @@
 #include "checkpoint/part_format.h"
 
 struct part_reader {
-	struct fs *fs;
 	struct mem *mem;
-	int fd;
+	struct object object;
 	struct part_file file;
 	char path[LAYOUT_PATH_MAX];
 };
@@ -34,7 +33,7 @@ struct section_reader {
 static enum rc read_at(struct part_reader *r, void *to, size_t len, uint64_t off, struct err *e)
 {
 	size_t got;
-	enum rc rc = fs_pread(r->fs, r->fd, to, len, off, &got, e);
+	enum rc rc = object_read(&r->object, to, len, off, &got, e);
 	if (rc == OK && got != len)
 		rc = ERR(e, E_CORRUPT, "'%s' ends before byte %llu", r->path,
 			 (unsigned long long)(off + len));
@@ -84,32 +83,28 @@ static enum rc check_end(struct part_reader *r, struct err *e)
 	return OK;
 }
 
-enum rc part_reader_open(struct part_reader **out, struct fs *fs, struct mem *mem,
-			 const char *parts_dir, const struct part_file *file, struct err *e)
+enum rc part_reader_open(struct part_reader **out, struct storage parts, struct mem *mem,
+			 const struct part_file *file, struct err *e)
 {
 	*out = NULL;
 	struct part_reader *r = mem_get(mem, sizeof *r);
 	if (!r)
 		return ERR(e, E_NO_MEMORY, "no memory for a part file's reader");
-	r->fs = fs;
 	r->mem = mem;
-	r->fd = -1;
+	r->object = OBJECT_CLOSED;
 	r->file = *file;
 	struct err why = {OK};
-	enum rc rc = OK;
-	struct fs_stat st;
-	if (!layout_path(r->path, parts_dir, NULL, file->name))
-		rc = ERR(e, E_INVALID, "the path of '%s' is too long", file->name);
-	else if ((rc = fs_open(fs, r->path, FS_READ, &r->fd, &why)) == E_NOT_FOUND)
+	uint64_t size_bytes = 0;
+	enum rc rc = storage_path(parts, file->name, r->path, &why);
+	if (rc == OK)
+		rc = storage_open(parts, file->name, &r->object, &size_bytes, &why);
+	if (rc == E_NOT_FOUND)
 		rc = ERR(e, E_CORRUPT, "'%s' is missing", r->path);
 	else if (rc != OK)
 		rc = ERR(e, rc, "%s", why.text);
-	else
-		rc = fs_fstat(fs, r->fd, &st, e);
-	if (rc == OK && (st.kind != FS_FILE || st.size_bytes != file->length ||
-			 file->length < PART_HEADER + PART_END))
+	if (rc == OK && (size_bytes != file->length || file->length < PART_HEADER + PART_END))
 		rc = ERR(e, E_CORRUPT, "'%s' has %llu bytes, the manifest says %llu", r->path,
-			 (unsigned long long)st.size_bytes, (unsigned long long)file->length);
+			 (unsigned long long)size_bytes, (unsigned long long)file->length);
 	if (rc == OK)
 		rc = check_header(r, e);
 	if (rc == OK)
@@ -127,7 +122,7 @@ void part_reader_close(struct part_reader *r)
 {
 	if (!r)
 		return;
-	(void)!fs_close(r->fs, &r->fd, NULL); /* nothing was written */
+	(void)!object_close(&r->object, NULL); /* nothing was written */
 	mem_put(r->mem, r);
 }
 

@@ -14,13 +14,12 @@ struct open_section {
 
 struct part_writer {
 	struct checksum sum; /* first: it wants its alignment */
-	struct fs *fs;
 	struct mem *mem;
 	struct packer packer;
 	struct part_name as;
 	char name[LAYOUT_NAME_MAX + 1];
-	char path[LAYOUT_PATH_MAX];
-	int fd;
+	struct storage parts;
+	struct object object;
 	bool exists, finished;
 	uint32_t n_ended;
 	struct open_section *open; /* a subtask's states: few, so found by looking at each */
@@ -31,7 +30,12 @@ struct part_writer {
 	struct err why;
 };
 
-enum rc part_writer_open(struct part_writer **out, struct fs *fs, struct mem *mem,
+struct storage parts_in(struct fs *fs, const char *dir)
+{
+	return storage_dir(fs, dir, LAYOUT_PARTS);
+}
+
+enum rc part_writer_open(struct part_writer **out, struct mem *mem,
 			 const struct part_writer_options *o, struct err *e)
 {
 	*out = NULL;
@@ -39,19 +43,15 @@ enum rc part_writer_open(struct part_writer **out, struct fs *fs, struct mem *me
 	if (!w)
 		return ERR(e, E_NO_MEMORY, "no memory for a part file's writer");
 	memset(w, 0, sizeof *w);
-	w->fs = fs;
 	w->mem = mem;
-	w->fd = -1;
+	w->parts = o->parts;
+	w->object = OBJECT_CLOSED;
 	w->as = o->name;
 	bytes_init(&w->pending, mem);
 	enum rc rc = packer_init(&w->packer, mem, o->codec, e);
 	if (rc != OK)
 		goto fail;
 	layout_part(w->name, &w->as);
-	if (!layout_path(w->path, o->parts_dir, NULL, w->name)) {
-		rc = ERR(e, E_INVALID, "the path of '%s' is too long", o->parts_dir);
-		goto fail;
-	}
 	checksum_begin(&w->sum);
 	*out = w;
 	return OK;
@@ -77,7 +77,7 @@ static enum rc part_begin(struct part_writer *w, struct err *e)
 {
 	if (w->exists)
 		return OK;
-	enum rc rc = fs_open(w->fs, w->path, FS_CREATE, &w->fd, e);
+	enum rc rc = storage_create(w->parts, w->name, &w->object, e);
 	if (rc != OK)
 		return rc;
 	w->exists = true;
@@ -106,7 +106,7 @@ static enum rc part_flush(struct part_writer *w, bool all, struct err *e)
 	while (w->pending.len - done >= PART_WRITE_MAX || (all && w->pending.len > done)) {
 		size_t n = w->pending.len - done;
 		n = n < PART_WRITE_MAX ? n : PART_WRITE_MAX;
-		enum rc rc = fs_pwrite(w->fs, w->fd, w->pending.data + done, n, w->written, e);
+		enum rc rc = object_write(&w->object, w->pending.data + done, n, w->written, e);
 		if (rc != OK)
 			return rc;
 		checksum_add(&w->sum, w->pending.data + done, n);
@@ -285,12 +285,12 @@ enum rc part_seal(struct part_writer *w, struct err *e)
 	if (w->failed != OK)
 		return already_failed(w, e);
 	CHECK(w->finished);
-	if (w->fd < 0)
+	if (w->object.handle < 0)
 		return OK;
 	struct err why = {OK};
-	enum rc rc = fs_sync(w->fs, w->fd, &why);
+	enum rc rc = object_sync(&w->object, &why);
 	if (rc == OK)
-		rc = fs_close(w->fs, &w->fd, &why);
+		rc = object_close(&w->object, &why);
 	return rc == OK ? OK : part_failed(w, rc, &why, e);
 }
 
@@ -298,7 +298,7 @@ void part_writer_close(struct part_writer *w)
 {
 	if (!w)
 		return;
-	(void)!fs_close(w->fs, &w->fd, NULL); /* sealed already, or abandoned */
+	(void)!object_close(&w->object, NULL); /* sealed already, or abandoned */
 	for (uint32_t i = 0; i < w->n_open; i++)
 		bytes_close(&w->open[i].index);
 	mem_put(w->mem, w->open);
@@ -317,9 +317,9 @@ const char *part_writer_name(const struct part_writer *w)
 	return w->name;
 }
 
-int part_handle(const struct part_writer *w)
+struct object part_object(const struct part_writer *w)
 {
-	return w->fd;
+	return w->object;
 }
 
 uint64_t part_written_bytes(const struct part_writer *w)

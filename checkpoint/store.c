@@ -225,7 +225,7 @@ enum rc store_newest(struct store *s, struct manifest *m, struct err *e)
 	rc = slots_read(s->slots, s->mem, slot, m, e);
 	struct verify_result r;
 	if (rc == OK)
-		rc = verify_manifest(s->fs, s->mem, s->dir, m, store_depth(s, m), &r, e);
+		rc = verify_manifest(s->parts, s->mem, m, store_depth(s, m), &r, e);
 	if (rc == OK && r.verdict != VERIFY_INTACT)
 		rc = ERR(e, E_CORRUPT, "'%s/%s' %s; checkpoint %llu needs it", s->parts_dir, r.file,
 			 r.verdict == VERIFY_MISSING ? "is missing" : "is not what was written",

@@ -27,6 +27,9 @@ struct store_want {
 
 struct store_options {
 	const char *dir;
+	/* Where the log and the part files stand; without ops: in dir. Paths are borrowed. The rest
+	 * (owner.lock, job.json, moves of a fence's promise) is in dir in any case. */
+	struct storage slots, parts;
 	bool fresh;               /* begin a new lineage, whatever lies there */
 	bool commits;             /* the job has a sink whose output is committed by intents: then a
 	                           * newest manifest that cannot be read is no reason to go back, for

@@ -119,7 +119,7 @@ enum rc sweep_facts(struct store *s, uint64_t epoch, struct retention_facts *f, 
 
 static enum rc list_slots(struct store *s, struct err *e)
 {
-	enum rc rc = fs_list(s->fs, s->manifest_dir, &s->sweep.slots, e);
+	enum rc rc = storage_list(s->slots, &s->sweep.slots, e);
 	for (size_t i = 0; rc == OK && i < s->sweep.slots.n; i++) {
 		uint64_t slot;
 		if (!layout_slot_parse(s->sweep.slots.name[i], &slot) || slot <= s->top_slot)
@@ -175,16 +175,15 @@ static enum rc read_next(struct store *s, struct err *e)
 /* Its names first: if one cannot be remembered, the slot stays and the next sweep does it. */
 static enum rc retire(struct store *s, struct known *k, struct err *e)
 {
-	char name[LAYOUT_NAME_MAX + 1], path[LAYOUT_PATH_MAX];
+	char name[LAYOUT_NAME_MAX + 1];
 	enum rc rc = OK;
 	for (uint32_t i = 0; i < k->m->n_files && rc == OK; i++)
 		rc = store_drop_name(s, k->m->file[i].name, e);
 	if (rc != OK)
 		return rc;
 	layout_slot(name, k->slot);
-	CHECK(layout_path(path, s->manifest_dir, NULL, name));
 	struct err why = {OK};
-	rc = fs_unlink(s->fs, path, &why);
+	rc = storage_remove(s->slots, name, &why);
 	if (rc != OK && rc != E_NOT_FOUND)
 		return ERR(e, rc, "%s", why.text);
 	s->unlinks_unsynced = true;
@@ -209,7 +208,7 @@ static enum rc retire_next(struct store *s, struct err *e)
 }
 
 /* Removes the next name of l that may go; with a name remembered as dropped, that is done with. */
-static enum rc remove_next(struct store *s, const struct fs_names *l, const char *dir,
+static enum rc remove_next(struct store *s, const struct fs_names *l, struct storage st,
 			   enum fate (*fate)(const struct retention_facts *, const char *),
 			   struct err *e)
 {
@@ -223,12 +222,8 @@ static enum rc remove_next(struct store *s, const struct fs_names *l, const char
 		next(s);
 		return OK;
 	}
-	char path[LAYOUT_PATH_MAX];
-	if (!layout_path(path, dir, NULL, l->name[s->sweep.i]))
-		return ERR(e, E_INVALID, "the path of '%s' is too long", l->name[s->sweep.i]);
 	struct err why = {OK};
-	rc = fs_unlink(s->fs, path, &why);
-	s->sweep.i++;
+	rc = storage_remove(st, l->name[s->sweep.i++], &why);
 	return rc == OK || rc == E_NOT_FOUND ? OK : ERR(e, rc, "%s", why.text);
 }
 
@@ -258,23 +253,23 @@ static enum rc step(struct store *s, struct err *e)
 		return retire_next(s, e);
 	case SWEEP_SYNC:
 		if (s->unlinks_unsynced)
-			rc = fs_sync_dir(s->fs, s->manifest_dir, e);
+			rc = storage_settle(s->slots, e);
 		if (rc != OK)
 			return rc;
 		s->unlinks_unsynced = false;
 		next(s);
 		return OK;
 	case SWEEP_LIST_PARTS:
-		rc = fs_list(s->fs, s->parts_dir, &s->sweep.parts, e);
+		rc = storage_list(s->parts, &s->sweep.parts, e);
 		if (rc != OK)
 			return rc;
 		forget_dropped(s);
 		next(s);
 		return OK;
 	case SWEEP_PARTS:
-		return remove_next(s, &s->sweep.parts, s->parts_dir, retention_part, e);
+		return remove_next(s, &s->sweep.parts, s->parts, retention_part, e);
 	case SWEEP_TEMPORARIES:
-		return remove_next(s, &s->sweep.slots, s->manifest_dir, retention_temporary, e);
+		return remove_next(s, &s->sweep.slots, s->slots, retention_temporary, e);
 	case SWEEP_DONE:
 		break;
 	}

@@ -4,7 +4,7 @@
 #include "base/hash.h"
 
 /* The hash of a whole file, read in pieces through buf of PART_WRITE_MAX bytes. */
-static enum rc hash_file(struct fs *fs, int fd, uint64_t length, uint8_t *buf, uint64_t *hash,
+static enum rc hash_file(struct object *o, uint64_t length, uint8_t *buf, uint64_t *hash,
 			 struct err *e)
 {
 	struct checksum sum;
@@ -12,7 +12,7 @@ static enum rc hash_file(struct fs *fs, int fd, uint64_t length, uint8_t *buf, u
 	for (uint64_t off = 0; off < length;) {
 		size_t want = length - off < PART_WRITE_MAX ? (size_t)(length - off) : PART_WRITE_MAX;
 		size_t got;
-		enum rc rc = fs_pread(fs, fd, buf, want, off, &got, e);
+		enum rc rc = object_read(o, buf, want, off, &got, e);
 		if (rc != OK)
 			return rc;
 		if (!got)
@@ -24,34 +24,28 @@ static enum rc hash_file(struct fs *fs, int fd, uint64_t length, uint8_t *buf, u
 	return OK;
 }
 
-static enum rc verify_file(struct fs *fs, const char *dir, const struct part_file *f,
-			   enum verify_depth depth, const struct verify_memo *memo,
-			   struct verify_result *r, struct err *e)
+static enum rc verify_file(struct storage parts, const struct part_file *f, enum verify_depth depth,
+			   const struct verify_memo *memo, struct verify_result *r, struct err *e)
 {
-	char path[LAYOUT_PATH_MAX];
-	if (!layout_path(path, dir, LAYOUT_PARTS, f->name))
-		return ERR(e, E_INVALID, "the path of '%s' is too long", dir);
-	int fd;
-	struct fs_stat st;
+	struct object o;
+	uint64_t size_bytes, hash = f->hash;
 	struct err why = {OK};
-	enum rc rc = fs_open(fs, path, FS_READ, &fd, &why);
+	enum rc rc = storage_open(parts, f->name, &o, &size_bytes, &why);
 	if (rc == E_NOT_FOUND) {
 		r->verdict = VERIFY_MISSING;
 		return OK;
 	}
 	if (rc != OK)
 		return ERR(e, rc, "%s", why.text);
-	uint64_t hash = f->hash;
-	rc = fs_fstat(fs, fd, &st, e);
-	if (rc == OK && (st.kind != FS_FILE || st.size_bytes != f->length))
+	if (size_bytes != f->length)
 		r->verdict = VERIFY_CORRUPT;
-	else if (rc == OK && depth == VERIFY_HASHES)
-		rc = hash_file(fs, fd, f->length, memo->buf, &hash, e);
+	else if (depth == VERIFY_HASHES)
+		rc = hash_file(&o, f->length, memo->buf, &hash, e);
 	if (rc == OK && hash != f->hash)
 		r->verdict = VERIFY_CORRUPT;
 	if (rc == OK && depth == VERIFY_HASHES && r->verdict == VERIFY_INTACT)
 		r->bytes += f->length;
-	(void)!fs_close(fs, &fd, NULL); /* nothing was written */
+	(void)!object_close(&o, NULL); /* nothing was written */
 	return rc;
 }
 
@@ -101,9 +95,9 @@ static void memo_add(struct verify_memo *memo, struct mem *mem, const struct par
 	memo->n++;
 }
 
-enum rc verify_manifest_once(struct fs *fs, struct mem *mem, const char *dir,
-			     const struct manifest *m, enum verify_depth depth,
-			     struct verify_memo *memo, struct verify_result *r, struct err *e)
+enum rc verify_manifest_once(struct storage parts, struct mem *mem, const struct manifest *m,
+			     enum verify_depth depth, struct verify_memo *memo,
+			     struct verify_result *r, struct err *e)
 {
 	*r = (struct verify_result){.verdict = VERIFY_INTACT};
 	bool reads = depth == VERIFY_HASHES && m->n_files;
@@ -112,7 +106,7 @@ enum rc verify_manifest_once(struct fs *fs, struct mem *mem, const char *dir,
 	enum rc rc = OK;
 	for (uint32_t i = 0; i < m->n_files && rc == OK && r->verdict == VERIFY_INTACT; i++) {
 		if (!memo_has(memo, &m->file[i])) {
-			rc = verify_file(fs, dir, &m->file[i], depth, memo, r, e);
+			rc = verify_file(parts, &m->file[i], depth, memo, r, e);
 			if (rc == OK && r->verdict == VERIFY_INTACT)
 				memo_add(memo, mem, &m->file[i]);
 		}
@@ -128,11 +122,11 @@ enum rc verify_manifest_once(struct fs *fs, struct mem *mem, const char *dir,
 	return rc;
 }
 
-enum rc verify_manifest(struct fs *fs, struct mem *mem, const char *dir, const struct manifest *m,
+enum rc verify_manifest(struct storage parts, struct mem *mem, const struct manifest *m,
 			enum verify_depth depth, struct verify_result *r, struct err *e)
 {
 	struct verify_memo memo = {0};
-	enum rc rc = verify_manifest_once(fs, mem, dir, m, depth, &memo, r, e);
+	enum rc rc = verify_manifest_once(parts, mem, m, depth, &memo, r, e);
 	verify_memo_close(&memo, mem);
 	return rc;
 }

@@ -27,9 +27,9 @@ void verify_memo_close(struct verify_memo *memo, struct mem *mem);
 
 /* OK with a verdict; an error only when reading failed (which is no verdict, inv 15). A caller that
  * is not the owner believes a bad verdict only if the slot is still there and the top unchanged. */
-RC verify_manifest(struct fs *fs, struct mem *mem, const char *dir, const struct manifest *m,
+RC verify_manifest(struct storage parts, struct mem *mem, const struct manifest *m,
 		   enum verify_depth depth, struct verify_result *r, struct err *e);
 /* The same; what memo has is not read again, nor counted in r->bytes. */
-RC verify_manifest_once(struct fs *fs, struct mem *mem, const char *dir, const struct manifest *m,
+RC verify_manifest_once(struct storage parts, struct mem *mem, const struct manifest *m,
 			enum verify_depth depth, struct verify_memo *memo, struct verify_result *r,
 			struct err *e);

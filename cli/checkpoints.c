@@ -41,8 +41,8 @@ static bool look_checkpoint(struct cli *c, const char *dir, const struct slot_en
 		s->bad = rc == E_CORRUPT;
 		snprintf(s->why, sizeof s->why, "%s", x->err.text);
 	} else {
-		rc = verify_manifest_once(c->env->fs, c->env->mem, dir, &x->m, VERIFY_HASHES, memo,
-					  &s->verified, &e);
+		rc = verify_manifest_once(parts_in(c->env->fs, dir), c->env->mem, &x->m, VERIFY_HASHES,
+					  memo, &s->verified, &e);
 		s->bad = rc == OK && s->verified.verdict != VERIFY_INTACT;
 		if (rc != OK) {
 			snprintf(s->why, sizeof s->why, "cannot be read: %s", e.text);

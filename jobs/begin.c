@@ -81,7 +81,8 @@ static RC section_bytes(struct env *env, const struct manifest *m, const struct 
 	struct part_reader *part = NULL;
 	struct section_reader *section = NULL;
 	struct block_view v = {0};
-	enum rc rc = part_reader_open(&part, env->fs, env->mem, parts_dir, &m->file[s->ref.file], e);
+	enum rc rc = part_reader_open(&part, storage_dir(env->fs, parts_dir, NULL), env->mem,
+				      &m->file[s->ref.file], e);
 	if (rc == OK)
 		rc = section_open(&section, part, &s->ref, 0, UINT64_MAX, e);
 	while (rc == OK && (rc = section_next(section, &v, e)) == OK && v.raw)

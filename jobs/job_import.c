@@ -299,7 +299,8 @@ static RC bring_files(struct job *j, struct err *e)
 	}
 	if (!im->tally.copied && !im->tally.there)
 		return OK; /* the very files that were verified */
-	if (verify_manifest(j->o.env->fs, j->mem, j->o.dir, &im->m, VERIFY_HASHES, &r, e) != OK)
+	if (verify_manifest(parts_in(j->o.env->fs, j->o.dir), j->mem, &im->m, VERIFY_HASHES, &r,
+			    e) != OK)
 		return e->code;
 	return r.verdict == VERIFY_INTACT
 		       ? OK

@@ -33,7 +33,7 @@ static enum rc choose_way(struct job *j, const struct manifest *m, struct err *e
 	j->recovery.mode = restore_way(j->o.plan, m, goes_back, j->recovery.why_so);
 	if (!m || j->recovery.mode == RESTORE_LAZY || depth(j, m) == VERIFY_HASHES)
 		return OK;
-	if (verify_manifest(j->o.env->fs, j->mem, j->o.dir, m, VERIFY_HASHES, r, e) != OK)
+	if (verify_manifest(parts_in(j->o.env->fs, j->o.dir), j->mem, m, VERIFY_HASHES, r, e) != OK)
 		return e->code;
 	if (r->verdict == VERIFY_INTACT)
 		return OK;

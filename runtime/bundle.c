@@ -57,7 +57,7 @@ RC bundle_open(struct bundle **out, const struct bundle_options *o, const struct
 	b->o = *o;
 	b->mem = o->mem;
 	struct part_writer_options w = {
-		.parts_dir = o->to_dir, .codec = CODEC_LZ4,
+		.parts = storage_dir(o->fs, o->to_dir, NULL), .codec = CODEC_LZ4,
 		.name = {.lineage = from->lineage, .attempt = from->attempt, .epoch = from->epoch,
 			 .checkpoint_id = from->id, .merge = o->merge}};
 	b->runs = mem_get(b->mem, sizeof *b->runs);
@@ -68,7 +68,7 @@ RC bundle_open(struct bundle **out, const struct bundle_options *o, const struct
 	runs_in_init(b->runs, b->mem);
 	if (manifest_clone(&b->from, from, b->mem, e) != OK ||
 	    manifest_clone(&b->made, from, b->mem, e) != OK ||
-	    part_share_open(&b->part, o->fs, b->mem, &w, e) != OK)
+	    part_share_open(&b->part, b->mem, &w, e) != OK)
 		goto fail;
 	make_alone(&b->made);
 	return OK;
@@ -207,7 +207,7 @@ static RC section_step(struct bundle *b, struct ioqueue *io, const struct manife
 		return OK;
 	}
 	if (!b->blocks) {
-		if (part_reader_open(&b->reader, b->o.fs, b->mem, b->o.from_dir,
+		if (part_reader_open(&b->reader, storage_dir(b->o.fs, b->o.from_dir, NULL), b->mem,
 				     &b->from.file[s->ref.file], e) != OK)
 			return e->code;
 		return section_open(&b->blocks, b->reader, &s->ref, 0, UINT64_MAX, e);

@@ -174,11 +174,10 @@ static RC check_file(struct check *c, uint32_t n)
 	}
 	c->out->files++;
 	c->folder = LAYOUT_PARTS;
-	enum rc rc = verify_manifest(c->env->fs, c->env->mem, inspect_dir(c->i), &one, VERIFY_HASHES,
-				     &r, &why);
+	struct storage parts = parts_in(c->env->fs, inspect_dir(c->i));
+	enum rc rc = verify_manifest(parts, c->env->mem, &one, VERIFY_HASHES, &r, &why);
 	c->out->bytes += r.bytes;
-	enum rc opened = part_reader_open(&part, c->env->fs, c->env->mem, inspect_parts_dir(c->i), f,
-					  &part_why);
+	enum rc opened = part_reader_open(&part, parts, c->env->mem, f, &part_why);
 	part_reader_close(part);
 	if (rc == E_NO_MEMORY || opened == E_NO_MEMORY)
 		return ERR(c->e, E_NO_MEMORY, "%s", rc == E_NO_MEMORY ? why.text : part_why.text);
@@ -329,7 +328,7 @@ static RC check_section(struct check *c, const struct wanted *w, const uint8_t *
 	c->section_faults = 0;
 	c->out->sections++;
 	if (w->file) {
-		rc = part_reader_open(&part, c->env->fs, c->env->mem, inspect_parts_dir(c->i), w->file,
+		rc = part_reader_open(&part, parts_in(c->env->fs, inspect_dir(c->i)), c->env->mem, w->file,
 				      &why);
 		if (rc == OK)
 			rc = section_open(&s, part, w->ref, 0, UINT64_MAX, &why);

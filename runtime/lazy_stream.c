@@ -27,8 +27,8 @@ static RC open_run(struct lazy_runs *r, struct fs *fs, const char *parts_dir,
 	if (file == SECTION_INLINE)
 		return section_open_inline(&x->section, r->mem, run->data, run->ref.bytes,
 					   run->ref.rows, x->lo, x->hi, e);
-	if (!r->part[file] && part_reader_open(&r->part[file], fs, r->mem, parts_dir,
-					       &m->file[file], e) != OK)
+	if (!r->part[file] && part_reader_open(&r->part[file], storage_dir(fs, parts_dir, NULL),
+					       r->mem, &m->file[file], e) != OK)
 		return e->code;
 	return section_open(&x->section, r->part[file], &run->ref, x->lo, x->hi, e);
 }

@@ -46,12 +46,13 @@ static RC merger_begin(struct merger *g, struct err *e)
 		if (runs_in_add(g->runs, g->o.fs, g->o.parts_dir, &g->inputs, &k->run[i], g->o.hash_first,
 				g->o.hash_last, e) != OK)
 			return e->code;
-	struct part_writer_options w = {.parts_dir = g->o.parts_dir, .name = g->o.name,
+	struct part_writer_options w = {.parts = storage_dir(g->o.fs, g->o.parts_dir, NULL),
+					.name = g->o.name,
 					.codec = g->o.head.codec};
 	if (merge_open(&g->merge, &g->o.shape, g->runs->range, g->runs->n, g->o.at_bottom, mem,
 		       e) != OK)
 		return e->code;
-	return part_share_open(&g->part, g->o.fs, mem, &w, e);
+	return part_share_open(&g->part, mem, &w, e);
 }
 
 static RC merger_end(struct merger *g, struct err *e)

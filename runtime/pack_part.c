@@ -24,12 +24,12 @@ enum rc part_build_find(struct packing *p, uint64_t id, struct part_build **out,
 		return ERR(e, E_NO_MEMORY, "no memory for a part file");
 	b->id = id;
 	struct part_writer_options o = {
-		.parts_dir = p->o.parts_dir,
+		.parts = storage_dir(p->o.fs, p->o.parts_dir, NULL),
 		.name = {.lineage = p->o.lineage, .attempt = p->o.attempt, .epoch = p->o.epoch,
 			 .checkpoint_id = id},
 		.codec = p->o.codec,
 	};
-	if (part_share_open(&b->part, p->o.fs, p->o.mem, &o, e) != OK) {
+	if (part_share_open(&b->part, p->o.mem, &o, e) != OK) {
 		mem_put(p->o.mem, b);
 		return e->code;
 	}

@@ -16,18 +16,18 @@ struct part_share {
 struct part_sync {
 	struct io_job job;
 	struct part_share *share;
-	int fd;                /* read on the bytes lane, where it is made */
+	struct object object;  /* read on the bytes lane, where it is made */
 };
 
-RC part_share_open(struct part_share **out, struct fs *fs, struct mem *mem,
-		   const struct part_writer_options *o, struct err *e)
+RC part_share_open(struct part_share **out, struct mem *mem, const struct part_writer_options *o,
+		   struct err *e)
 {
 	struct part_share *s = *out = mem_get(mem, sizeof *s);
 	if (!s)
 		return ERR(e, E_NO_MEMORY, "no memory for a part file");
 	s->mem = mem;
 	atomic_init(&s->refs, 1);
-	if (part_writer_open(&s->writer, fs, mem, o, e) == OK)
+	if (part_writer_open(&s->writer, mem, o, e) == OK)
 		return OK;
 	mem_put(mem, s);
 	*out = NULL;
@@ -51,9 +51,10 @@ static bool part_sync_step(struct io_job *job, struct fs *fs)
 {
 	struct part_sync *y = CONTAINER_OF(job, struct part_sync, job);
 	struct part_share *s = y->share;
+	(void)fs; /* the object knows where it is */
 	/* Sealed meanwhile: publishing goes before this in the lane, and synced all of it. */
 	if (!s->sealed && s->rc == OK)
-		s->rc = fs_sync(fs, y->fd, &s->error);
+		s->rc = object_sync(&y->object, &s->error);
 	return true;
 }
 
@@ -76,7 +77,7 @@ void part_share_grew(struct part_share *s, struct ioqueue *io)
 		return; /* the seal syncs all of it */
 	s->asked_bytes = written;
 	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
-	*y = (struct part_sync){.share = s, .fd = part_handle(s->writer)};
+	*y = (struct part_sync){.share = s, .object = part_object(s->writer)};
 	y->job.class = IO_SYNC;
 	y->job.step = part_sync_step;
 	y->job.finished = part_sync_finished;

@@ -13,8 +13,8 @@
 
 struct part_share;
 /* One reference, the caller's. Nothing is on disk until the first block. */
-RC part_share_open(struct part_share **s, struct fs *fs, struct mem *mem,
-		   const struct part_writer_options *o, struct err *e);
+RC part_share_open(struct part_share **s, struct mem *mem, const struct part_writer_options *o,
+		   struct err *e);
 void part_share_drop(struct part_share *s); /* any lane; NULL is legal */
 struct part_writer *part_share_writer(struct part_share *s); /* bytes lane, until it is finished */
 /* Bytes lane, after an append: submits a sync when PART_SYNC_EVERY bytes were written since the

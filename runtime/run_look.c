@@ -11,7 +11,8 @@ RC run_look_open(struct run_look *l, struct fs *fs, struct mem *mem, const char 
 		rc = section_open_inline(&l->section, mem, run->data, run->ref.bytes, run->ref.rows,
 					 run->hash_first, run->hash_last, e);
 	} else {
-		rc = part_reader_open(&l->part, fs, mem, parts_dir, &m->file[run->ref.file], e);
+		rc = part_reader_open(&l->part, storage_dir(fs, parts_dir, NULL), mem,
+				      &m->file[run->ref.file], e);
 		if (rc == OK)
 			rc = section_open(&l->section, l->part, &run->ref, run->hash_first,
 					  run->hash_last, e);

@@ -33,7 +33,8 @@ RC runs_in_add(struct runs_in *r, struct fs *fs, const char *parts_dir, const st
 	if (run->ref.file == SECTION_INLINE)
 		return section_open_inline(&in->section, r->mem, run->data, run->ref.bytes,
 					   run->ref.rows, lo, hi, e);
-	if (part_reader_open(&in->part, fs, r->mem, parts_dir, &m->file[run->ref.file], e) != OK)
+	if (part_reader_open(&in->part, storage_dir(fs, parts_dir, NULL), r->mem,
+			     &m->file[run->ref.file], e) != OK)
 		return e->code;
 	return section_open(&in->section, in->part, &run->ref, lo, hi, e);
 }

@@ -47,10 +47,11 @@ static inline enum rc write_part(struct fs *fs, struct mem *mem, const char *par
 				 uint32_t n_blocks, struct part_file *file, struct section_ref *ref,
 				 struct err *e)
 {
-	struct part_writer_options o = {.parts_dir = parts_dir, .name = *n, .codec = codec};
+	struct part_writer_options o = {.parts = storage_dir(fs, parts_dir, NULL), .name = *n,
+					.codec = codec};
 	struct part_writer *w;
 	uint8_t raw[3001];
-	enum rc rc = part_writer_open(&w, fs, mem, &o, e);
+	enum rc rc = part_writer_open(&w, mem, &o, e);
 	for (uint32_t i = 0; rc == OK && i < n_blocks; i++)
 		for (uint32_t no = 0; rc == OK && no < n_sections; no++)
 			rc = part_append(w, no, raw, block_bytes(no, i, raw), i + 1, block_hash(i),

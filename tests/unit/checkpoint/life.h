@@ -155,7 +155,8 @@ static inline void expect_sound(struct fs *fs, struct mem *mem, const struct wit
 		expect_whole(&l.entry[i].m);
 		EXPECT(l.entry[i].m.id < below); /* inv 10: ids rise with slots */
 		below = l.entry[i].m.id;
-		EXPECT_OK(verify_manifest(fs, mem, DIR, &l.entry[i].m, VERIFY_HASHES, &r, &e), &e);
+		EXPECT_OK(verify_manifest(parts_in(fs, DIR), mem, &l.entry[i].m, VERIFY_HASHES, &r, &e),
+			  &e);
 		EXPECT(r.verdict == VERIFY_INTACT);
 	}
 	slot_entries_close(&l);

@@ -150,7 +150,7 @@ static void expect_part(struct golden *g, const struct part_file *file,
 {
 	struct part_reader *r;
 	uint8_t want[3001];
-	EXPECT_OK(part_reader_open(&r, &g->real.fs, &g->mem, GOLDEN "/parts", file, &g->e), &g->e);
+	EXPECT_OK(part_reader_open(&r, parts_in(&g->real.fs, GOLDEN), &g->mem, file, &g->e), &g->e);
 	for (uint32_t no = 0; no < 2; no++) {
 		struct section_reader *s;
 		struct block_view b;

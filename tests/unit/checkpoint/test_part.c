@@ -36,7 +36,7 @@ static enum rc read_and_compare(struct disk *d, const struct part_file *file,
 {
 	struct part_reader *r = NULL;
 	uint8_t want[3001];
-	enum rc rc = part_reader_open(&r, d->fs, &d->mem, "parts", file, e);
+	enum rc rc = part_reader_open(&r, storage_dir(d->fs, "parts", NULL), &d->mem, file, e);
 	for (uint32_t no = 0; rc == OK && no < n_sections; no++) {
 		struct section_reader *s = NULL;
 		struct block_view b;
@@ -102,12 +102,13 @@ TEST(nothing_is_on_disk_before_the_first_block)
 {
 	struct disk d;
 	disk_open(&d);
-	struct part_writer_options o = {.parts_dir = "parts", .name = name7, .codec = CODEC_LZ4};
+	struct part_writer_options o = {.parts = storage_dir(d.fs, "parts", NULL), .name = name7,
+					.codec = CODEC_LZ4};
 	struct part_writer *w;
 	struct part_file file;
 	uint64_t before = fs_sim_count(d.sim);
-	EXPECT_OK(part_writer_open(&w, d.fs, &d.mem, &o, &d.e), &d.e);
-	EXPECT(!part_exists(w) && part_handle(w) < 0);
+	EXPECT_OK(part_writer_open(&w, &d.mem, &o, &d.e), &d.e);
+	EXPECT(!part_exists(w) && part_object(w).handle < 0);
 	EXPECT_OK(part_finish(w, &file, &d.e), &d.e);
 	EXPECT_OK(part_seal(w, &d.e), &d.e);
 	part_writer_close(w);
@@ -119,12 +120,13 @@ TEST(a_large_part_goes_out_in_bounded_writes)
 {
 	struct disk d;
 	disk_open(&d);
-	struct part_writer_options o = {.parts_dir = "parts", .name = name7, .codec = CODEC_NONE};
+	struct part_writer_options o = {.parts = storage_dir(d.fs, "parts", NULL), .name = name7,
+					.codec = CODEC_NONE};
 	struct part_writer *w;
 	enum { RAW = 200 << 10, BLOCKS = 20 };
 	uint8_t *raw = mem_get(&d.mem, RAW);
 	fill_rows(raw, RAW, 1);
-	EXPECT_OK(part_writer_open(&w, d.fs, &d.mem, &o, &d.e), &d.e);
+	EXPECT_OK(part_writer_open(&w, &d.mem, &o, &d.e), &d.e);
 	for (uint32_t i = 0; i < BLOCKS; i++) {
 		uint64_t written = part_written_bytes(w), count = fs_sim_count(d.sim);
 		EXPECT_OK(part_append(w, 9, raw, RAW, 1, i, i, &d.e), &d.e);
@@ -284,11 +286,12 @@ TEST(the_first_error_stands)
 {
 	struct disk d;
 	disk_open(&d);
-	struct part_writer_options o = {.parts_dir = "nowhere", .name = name7, .codec = CODEC_LZ4};
+	struct part_writer_options o = {.parts = storage_dir(d.fs, "nowhere", NULL), .name = name7,
+					.codec = CODEC_LZ4};
 	struct part_writer *w;
 	struct part_file file;
 	struct err first = {OK}, again = {OK};
-	EXPECT_OK(part_writer_open(&w, d.fs, &d.mem, &o, &d.e), &d.e);
+	EXPECT_OK(part_writer_open(&w, &d.mem, &o, &d.e), &d.e);
 	EXPECT(part_append(w, 0, "x", 1, 1, 0, 0, &first) == E_NOT_FOUND);
 	EXPECT(part_append(w, 0, "x", 1, 1, 0, 0, &again) == E_NOT_FOUND);
 	EXPECT(!strcmp(first.text, again.text));

@@ -125,6 +125,7 @@ TEST(a_listing_says_which_checkpoints_are_intact)
 	disk_open(&d);
 	live_once(&d, 3);
 	struct slot_entries l;
+	struct storage parts = parts_in(d.fs, DIR);
 	char path[LAYOUT_PATH_MAX];
 	struct verify_result r;
 	EXPECT_OK(slots_read_all(slots_in(d.fs, DIR), &d.mem, &l, &d.e), &d.e);
@@ -133,11 +134,9 @@ TEST(a_listing_says_which_checkpoints_are_intact)
 	EXPECT_OK(fs_sim_flip(d.sim, path, 999, &d.e), &d.e);
 	enum verify_verdict want[] = {VERIFY_CORRUPT, VERIFY_CORRUPT, VERIFY_INTACT};
 	for (int i = 0; i < 3; i++) {
-		EXPECT_OK(verify_manifest(d.fs, &d.mem, DIR, &l.entry[i].m, VERIFY_HASHES, &r, &d.e),
-			  &d.e);
+		EXPECT_OK(verify_manifest(parts, &d.mem, &l.entry[i].m, VERIFY_HASHES, &r, &d.e), &d.e);
 		EXPECT(r.verdict == want[i]);
-		EXPECT_OK(verify_manifest(d.fs, &d.mem, DIR, &l.entry[i].m, VERIFY_LENGTHS, &r, &d.e),
-			  &d.e);
+		EXPECT_OK(verify_manifest(parts, &d.mem, &l.entry[i].m, VERIFY_LENGTHS, &r, &d.e), &d.e);
 		EXPECT(r.verdict == VERIFY_INTACT);
 	}
 	EXPECT_OK(fs_sim_flip(d.sim, path, 999, &d.e), &d.e);
@@ -145,8 +144,8 @@ TEST(a_listing_says_which_checkpoints_are_intact)
 	uint64_t files = 0, bytes = 0;
 	for (int pass = 0; pass < 2; pass++)
 		for (int i = 0; i < 3; i++) {
-			EXPECT_OK(verify_manifest_once(d.fs, &d.mem, DIR, &l.entry[i].m, VERIFY_HASHES, &memo,
-						       &r, &d.e), &d.e);
+			EXPECT_OK(verify_manifest_once(parts, &d.mem, &l.entry[i].m, VERIFY_HASHES, &memo, &r,
+						       &d.e), &d.e);
 			EXPECT(r.verdict == VERIFY_INTACT && r.files == l.entry[i].m.n_files);
 			bytes += r.bytes;
 		}
@@ -283,8 +282,8 @@ TEST(fresh_begins_a_lineage_and_the_old_state_goes_only_after_a_checkpoint)
 	EXPECT_OK(slots_read_all(slots_in(d.fs, DIR), &d.mem, &l, &d.e), &d.e);
 	for (size_t i = 0; i < l.n; i++) {
 		struct verify_result r;
-		EXPECT_OK(verify_manifest(d.fs, &d.mem, DIR, &l.entry[i].m, VERIFY_HASHES, &r, &d.e),
-			  &d.e);
+		EXPECT_OK(verify_manifest(parts_in(d.fs, DIR), &d.mem, &l.entry[i].m, VERIFY_HASHES, &r,
+					  &d.e), &d.e);
 		EXPECT(r.verdict == VERIFY_INTACT);
 	}
 	EXPECT(l.n == 5);

@@ -120,13 +120,14 @@ static enum rc begin(struct rig *r, struct begun *b, bool restored)
 static void section_in_a_part(struct rig *r, const struct bytes *state)
 {
 	struct part_writer *w;
-	struct part_writer_options o = {.parts_dir = "parts", .codec = CODEC_LZ4,
+	struct part_writer_options o = {.parts = storage_dir(r->env.fs, "parts", NULL),
+					.codec = CODEC_LZ4,
 					.name = {.lineage = 1, .attempt = 1, .epoch = 1,
 						 .checkpoint_id = 9}};
 	struct section head = {.stage = "lines", .op_type = "file_source", .kind = SECTION_SPLITS,
 			       .state_version = 1, .codec = CODEC_LZ4};
 	struct part_file file;
-	EXPECT_OK(part_writer_open(&w, r->env.fs, &r->mem, &o, &r->e), &r->e);
+	EXPECT_OK(part_writer_open(&w, &r->mem, &o, &r->e), &r->e);
 	struct manifest_op *op = had(r, "lines", "file_source", NULL, 0, true);
 	/* Two blocks, to be put together again. */
 	size_t half = state->len / 2;

@@ -106,7 +106,7 @@ static void expect_whole(struct bridge *b)
 	struct manifest m;
 	struct verify_result v;
 	SAY(b, slots_read(slots_in(b->fs, ALONE), &b->mem, 9, &m, &b->e) == OK);
-	SAY(b, verify_manifest(b->fs, &b->mem, ALONE, &m, VERIFY_HASHES, &v, &b->e) == OK);
+	SAY(b, verify_manifest(parts_in(b->fs, ALONE), &b->mem, &m, VERIFY_HASHES, &v, &b->e) == OK);
 	SAY(b, v.verdict == VERIFY_INTACT);
 	EXPECT(m.id == b->newest.id && m.kind == CHECKPOINT_SAVEPOINT && !strcmp(m.name, NAME));
 	EXPECT(m.parent == SLOT_NONE && !m.n_retained && !m.n_pinned && !m.n_intents && m.n_files == 1);

@@ -171,7 +171,7 @@ static inline void rig_checkpoint(struct rig *r, const bool *changed, bool full)
 {
 	struct part_name name = {.lineage = 0xfeed0001, .attempt = 1, .epoch = r->start.epoch,
 				 .checkpoint_id = ++r->id};
-	struct part_writer_options o = {.parts_dir = RIG_DIR "/parts", .name = name,
+	struct part_writer_options o = {.parts = parts_in(r->fs, RIG_DIR), .name = name,
 					.codec = CODEC_LZ4};
 	struct part_writer *w;
 	struct part_file file;
@@ -203,7 +203,7 @@ static inline void rig_checkpoint(struct rig *r, const bool *changed, bool full)
 	const struct manifest_keyed *old = full || !r->last.id ? NULL : &r->last.op[1].keyed[0];
 	for (uint32_t i = 0; old && i < old->n_runs; i++)
 		EXPECT_OK(manifest_carry_run(&m, k, &r->last, &old->run[i], &r->e), &r->e);
-	EXPECT_OK(part_writer_open(&w, r->fs, &r->mem, &o, &r->e), &r->e);
+	EXPECT_OK(part_writer_open(&w, &r->mem, &o, &r->e), &r->e);
 	struct section_ref ref = rig_run(r, w, &head, changed, !full);
 	EXPECT_OK(part_finish(w, &file, &r->e), &r->e);
 	EXPECT_OK(part_seal(w, &r->e), &r->e);

@@ -76,7 +76,7 @@ TEST(every_subtask_and_blob_of_a_checkpoint_stands_in_one_file)
 	struct section_reader *s;
 	struct block_view v;
 	size_t at = 0;
-	EXPECT_OK(part_reader_open(&part, b.fs, &b.mem, PARTS, &f.file, &b.e), &b.e);
+	EXPECT_OK(part_reader_open(&part, storage_dir(b.fs, PARTS, NULL), &b.mem, &f.file, &b.e), &b.e);
 	EXPECT_OK(section_open(&s, part, &blob.ref, 0, UINT64_MAX, &b.e), &b.e);
 	for (;;) {
 		EXPECT_OK(section_next(s, &v, &b.e), &b.e);
