@@ -31,8 +31,8 @@ class Models(unittest.TestCase):
             ).stdout
         states = int(re.search(r"(\d+) states, stored", said)[1])
         if "errors: 0" in said:
-            for cut_short in ("max search depth too small", "Search not completed", "out of memory"):
-                self.assertNotIn(cut_short, said)
+            for cut in ("max search depth too small", "Search not completed", "out of memory"):
+                self.assertNotIn(cut, said)
             return states, None
         failed = re.search(r"pan:1: (?:assertion violated )?(.*) \(at depth", said)
         self.assertIsNotNone(failed, said)
