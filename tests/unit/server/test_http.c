@@ -1,7 +1,7 @@
 /* test_http.c - requests and answers over real sockets: whole, pipelined, kept for later, wrong. */
 #include "tests/unit/server/http_rig.h"
 
-#define SAY(g, c, text) client_say((g), (c), (text))
+#define SAYS(g, c, text) client_say((g), (c), (text))
 
 TEST(a_request_is_answered_with_length_type_and_no_store)
 {
@@ -10,7 +10,7 @@ TEST(a_request_is_answered_with_length_type_and_no_store)
 	char a[4096];
 	rig_open(&g);
 	client_open(&c, &g);
-	SAY(&g, &c, "GET /echo?a=1&b=x%20y+z HTTP/1.1\r\nHost: weir\r\n\r\n");
+	SAYS(&g, &c, "GET /echo?a=1&b=x%20y+z HTTP/1.1\r\nHost: weir\r\n\r\n");
 	assert_int_equal(client_hear(&g, &c, a, sizeof a), 200);
 	assert_string_equal(body_of(a), "GET /echo [a=1] [b=x y+z] <>");
 	EXPECT(strstr(a, "Content-Type: text/plain\r\n"));
@@ -46,7 +46,7 @@ TEST(a_connection_serves_request_after_request)
 	rig_open(&g);
 	client_open(&c, &g);
 	for (int i = 0; i < 20; i++) {
-		SAY(&g, &c, "POST /echo HTTP/1.1\r\nHost: w\r\nContent-Length: 4\r\n\r\nbody");
+		SAYS(&g, &c, "POST /echo HTTP/1.1\r\nHost: w\r\nContent-Length: 4\r\n\r\nbody");
 		assert_int_equal(client_hear(&g, &c, a, sizeof a), 200);
 		assert_string_equal(body_of(a), "POST /echo <body>");
 	}
@@ -66,7 +66,7 @@ TEST(pipelined_requests_are_answered_in_order)
 		char text[200];
 		snprintf(text, sizeof text,
 			 "POST /echo/%d HTTP/1.1\r\nHost: w\r\nContent-Length: 1\r\n\r\n%d", i, i);
-		SAY(&g, &c, text);
+		SAYS(&g, &c, text);
 	}
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(client_hear(&g, &c, a, sizeof a), 200);
@@ -84,7 +84,7 @@ TEST(what_is_pipelined_behind_a_kept_request_waits_for_it)
 	char a[4096];
 	rig_open(&g);
 	client_open(&c, &g);
-	SAY(&g, &c, "GET /keep HTTP/1.1\r\nHost: w\r\n\r\nGET /echo HTTP/1.1\r\nHost: w\r\n\r\n");
+	SAYS(&g, &c, "GET /keep HTTP/1.1\r\nHost: w\r\n\r\nGET /echo HTTP/1.1\r\nHost: w\r\n\r\n");
 	EXPECT(rig_wait(&g, rig_has_kept, &g));
 	rig_turns(&g, 5);
 	EXPECT(g.requests == 1 && !client_has_answer(&c));
@@ -105,7 +105,7 @@ TEST(a_client_that_goes_while_its_request_is_kept_is_noticed_once)
 	rig_open(&g);
 	client_open(&c, &g);
 	/* Bytes behind the request hide the end of the connection from who only reads. */
-	SAY(&g, &c, "GET /keep HTTP/1.1\r\nHost: w\r\n\r\nGET /echo HTTP/1.1\r\nHost: w\r\n\r\n");
+	SAYS(&g, &c, "GET /keep HTTP/1.1\r\nHost: w\r\n\r\nGET /echo HTTP/1.1\r\nHost: w\r\n\r\n");
 	EXPECT(rig_wait(&g, rig_has_kept, &g));
 	client_close(&c);
 	EXPECT(rig_wait(&g, rig_has_gone, &g));
@@ -123,7 +123,7 @@ TEST(a_hundred_kept_requests_are_answered_in_any_order)
 	rig_open(&g);
 	for (unsigned i = 0; i < ARRAY_LEN(c); i++) {
 		client_open(&c[i], &g);
-		SAY(&g, &c[i], "POST /keep HTTP/1.1\r\nHost: w\r\nContent-Length: 2\r\n\r\nhi");
+		SAYS(&g, &c[i], "POST /keep HTTP/1.1\r\nHost: w\r\nContent-Length: 2\r\n\r\nhi");
 		g.n_kept = i;
 		g.kept[i] = NULL;
 		while (!g.kept[i])
@@ -150,7 +150,7 @@ TEST(an_answer_of_8_mib_arrives_whole)
 	struct client c;
 	rig_open(&g);
 	client_open(&c, &g);
-	SAY(&g, &c, "GET /keep HTTP/1.1\r\nHost: w\r\n\r\n");
+	SAYS(&g, &c, "GET /keep HTTP/1.1\r\nHost: w\r\n\r\n");
 	EXPECT(rig_wait(&g, rig_has_kept, &g));
 	size_t len = 8u << 20;
 	char *body = malloc(len), *a = malloc(len + 4096);
@@ -172,7 +172,7 @@ TEST(head_is_get_without_the_body)
 	struct client c;
 	rig_open(&g);
 	client_open(&c, &g);
-	SAY(&g, &c, "HEAD /echo HTTP/1.1\r\nHost: w\r\n\r\nHEAD /stream HTTP/1.1\r\nHost: w\r\n\r\n"
+	SAYS(&g, &c, "HEAD /echo HTTP/1.1\r\nHost: w\r\n\r\nHEAD /stream HTTP/1.1\r\nHost: w\r\n\r\n"
 		    "GET /none HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n");
 	EXPECT(rig_wait(&g, client_is_closed, &c));
 	char *second = strstr(c.text, "\r\n\r\n");
@@ -268,7 +268,7 @@ TEST(malformed_requests_do_not_reach_the_handler)
 		EXPECT(i >= 12 || strstr(c.text, "{\"code\": \"E_USAGE\", \"message\": \""));
 		client_close(&c);
 		client_open(&c, &g);
-		SAY(&g, &c, "GET /none HTTP/1.1\r\nHost: w\r\n\r\n");
+		SAYS(&g, &c, "GET /none HTTP/1.1\r\nHost: w\r\n\r\n");
 		assert_int_equal(client_hear(&g, &c, a, sizeof a), 404);
 		client_close(&c);
 		EXPECT(g.requests == i + 1);
@@ -282,7 +282,7 @@ TEST(http_1_0_is_served_and_closed)
 	struct client c;
 	rig_open(&g);
 	client_open(&c, &g);
-	SAY(&g, &c, "GET /echo HTTP/1.0\r\n\r\n");
+	SAYS(&g, &c, "GET /echo HTTP/1.0\r\n\r\n");
 	EXPECT(rig_wait(&g, client_is_closed, &c));
 	EXPECT(strncmp(c.text, "HTTP/1.1 200 ", 13) == 0 && strstr(c.text, "GET /echo <>"));
 	client_close(&c);
@@ -308,8 +308,8 @@ TEST(a_close_gives_up_kept_requests_and_idle_clients)
 	rig_open(&g);
 	for (unsigned i = 0; i < 3; i++)
 		client_open(&c[i], &g);
-	SAY(&g, &c[0], "GET /keep HTTP/1.1\r\nHost: w\r\n\r\n");
-	SAY(&g, &c[1], "POST /echo HTTP/1.1\r\nHost: w\r\nContent-Length: 10\r\n\r\nabc");
+	SAYS(&g, &c[0], "GET /keep HTTP/1.1\r\nHost: w\r\n\r\n");
+	SAYS(&g, &c[1], "POST /echo HTTP/1.1\r\nHost: w\r\nContent-Length: 10\r\n\r\nabc");
 	EXPECT(rig_wait(&g, rig_has_kept, &g));
 	rig_close(&g);
 	EXPECT(g.gone == 1 && g.requests == 1);
@@ -326,7 +326,7 @@ TEST(an_answer_given_just_before_the_close_is_sent)
 	struct client c;
 	rig_open(&g);
 	client_open(&c, &g);
-	SAY(&g, &c, "GET /keep HTTP/1.1\r\nHost: w\r\n\r\n");
+	SAYS(&g, &c, "GET /keep HTTP/1.1\r\nHost: w\r\n\r\n");
 	EXPECT(rig_wait(&g, rig_has_kept, &g));
 	http_answer(g.kept[0], 200, "text/plain", "last words", 10);
 	rig_close(&g);
