@@ -2,10 +2,13 @@
 #include "cli/checkpoint_text.h"
 
 #include "base/json.h"
+#include "cli/row.h"
 
 #include <inttypes.h>
 
 #define TIMELINE_COLUMNS 100u
+#define TRIGGER_COLUMNS_MIN 9u /* the usual ones: "interval" */
+#define TRIGGER_COLUMNS_MAX 28u /* a condition may be long; by ID all of it is shown */
 
 static const char *trigger_of(const struct manifest *m)
 {
@@ -22,7 +25,31 @@ static void print_verdict(const struct paint *p, const struct shown_checkpoint *
 			s->bad ? "NOT INTACT" : "not readable", s->why, paint_off(p));
 }
 
-static void table_row(const struct paint *p, const struct shown_checkpoint *s)
+static unsigned trigger_columns(const struct shown_checkpoint *s, size_t n)
+{
+	unsigned columns = TRIGGER_COLUMNS_MIN;
+	for (size_t i = 0; i < n; i++) {
+		unsigned width = s[i].m ? row_width(trigger_of(s[i].m)) : 0;
+		columns = width > columns ? width : columns;
+	}
+	return columns < TRIGGER_COLUMNS_MAX ? columns : TRIGGER_COLUMNS_MAX;
+}
+
+/* Cut where it is too wide. to: emptied first. */
+static const char *trigger_text(const struct manifest *m, unsigned columns, const struct paint *p,
+				struct bytes *to)
+{
+	struct row r;
+	bytes_clear(to);
+	row_begin(&r, to, p, columns);
+	row_cut(&r, 0, PAINT_PLAIN, "%s", trigger_of(m));
+	for (unsigned at = r.at; at < columns; at++)
+		bytes_put_u8(to, ' ');
+	return bytes_text(to);
+}
+
+static void table_row(const struct paint *p, const struct shown_checkpoint *s, unsigned columns,
+		      struct bytes *trigger)
 {
 	char time[PAINT_TEXT], a[PAINT_TEXT], b[PAINT_TEXT], c[PAINT_TEXT], d[PAINT_TEXT];
 	char e[PAINT_TEXT];
@@ -32,8 +59,9 @@ static void table_row(const struct paint *p, const struct shown_checkpoint *s)
 		return;
 	}
 	const struct manifest_figures *f = &s->m->figures;
-	fprintf(p->to, "%6" PRIu64 "  %-9s  %-9s  %s  %8s  %8s  %11s  %8s  %8s  ", s->m->id,
-		checkpoint_kind_name(s->m->kind), trigger_of(s->m), text_time(s->m->wall_us, time),
+	fprintf(p->to, "%6" PRIu64 "  %-9s  %s  %s  %8s  %8s  %11s  %8s  %8s  ", s->m->id,
+		checkpoint_kind_name(s->m->kind), trigger_text(s->m, columns, p, trigger),
+		text_time(s->m->wall_us, time),
 		text_bytes(f->bytes_written, a), text_bytes(f->state_bytes, b),
 		text_count(f->keys_changed, c), text_us(f->total_us, d), text_us(f->sync_us_max, e));
 	print_verdict(p, s);
@@ -167,11 +195,15 @@ void checkpoints_print_table(const struct paint *p, struct env *env, const char 
 		bytes_close(&text);
 		return;
 	}
-	fprintf(p->to, "%s%6s  %-9s  %-9s  %-27s  %8s  %8s  %11s  %8s  %8s%s\n",
-		paint_on(p, PAINT_BOLD), "id", "kind", "trigger", "time", "written", "state",
+	unsigned columns = trigger_columns(s, n);
+	struct bytes trigger;
+	bytes_init(&trigger, env->mem);
+	fprintf(p->to, "%s%6s  %-9s  %-*s  %-27s  %8s  %8s  %11s  %8s  %8s%s\n",
+		paint_on(p, PAINT_BOLD), "id", "kind", (int)columns, "trigger", "time", "written", "state",
 		"keys changed", "took", "stopped", paint_off(p));
 	for (size_t i = 0; i < n; i++)
-		table_row(p, &s[i]);
+		table_row(p, &s[i], columns, &trigger);
+	bytes_close(&trigger);
 	if (older)
 		fprintf(p->to, "%zu older one%s kept too: --all shows %s\n", older,
 			older == 1 ? " is" : "s are", older == 1 ? "it" : "them");

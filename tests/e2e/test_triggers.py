@@ -110,6 +110,11 @@ class Triggers(weir.Case):
         taken = self.periodic(history)
         self.assertEqual(len(taken), 1, history)
         self.assertTrue(77777 < self.cut_of(taken[0]["id"]) < 200000, self.cut_of(taken[0]["id"]))
+        head, *table = self.ok("checkpoints", self.path("d")).out.splitlines()
+        self.assertEqual({row.index(" UTC") - head.index("time") for row in table}, {23})
+        self.assertIn(" when passed(rows, i = 77777)", table[1])
+        self.assertIn("triggered by when passed(rows, i = 77777);",
+                      self.ok("checkpoints", self.path("d"), taken[0]["id"]).out)
         self.check_output()
 
     def test_every_mark_asks_and_is_kept_through_a_pause(self):
