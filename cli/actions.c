@@ -23,6 +23,16 @@ static const struct arg_def savepoint_options[] = {
 	REMOTE_OPTIONS,
 	{0},
 };
+static const struct arg_def cancel_options[] = {
+	{"--with-savepoints", ARG_FLAG, NULL, "where its state is deleted: its savepoints too"},
+	REMOTE_OPTIONS,
+	{0},
+};
+static const struct arg_def remove_options[] = {
+	{"--with-savepoints", ARG_FLAG, NULL, "also when there are savepoints in its directory"},
+	REMOTE_OPTIONS,
+	{0},
+};
 static const struct arg_def stop_options[] = {
 	{"--savepoint", ARG_FLAG, NULL, "keep the state it stops with as a savepoint"},
 	{"--name", ARG_TEXT, "NAME", "of the savepoint"},
@@ -299,9 +309,14 @@ static int stop(struct cli *c, const struct args *a)
 	return act_named(c, a, "stop", "STOPPED", args_has(a, "--savepoint"));
 }
 
+static const char *with_savepoints(const struct args *a)
+{
+	return args_has(a, "--with-savepoints") ? "?with_savepoints=1" : "";
+}
+
 static int cancel(struct cli *c, const struct args *a)
 {
-	return act(c, a, "cancel", "CANCELLED", "");
+	return act(c, a, "cancel", "CANCELLED", with_savepoints(a));
 }
 
 static int restart(struct cli *c, const struct args *a)
@@ -311,7 +326,7 @@ static int restart(struct cli *c, const struct args *a)
 
 static int remove_job(struct cli *c, const struct args *a)
 {
-	return act(c, a, "remove", "REMOVED", "");
+	return act(c, a, "remove", "REMOVED", with_savepoints(a));
 }
 
 static int rescale(struct cli *c, const struct args *a)
@@ -396,7 +411,7 @@ const struct verb verb_cancel = {
 		"\n" PROGRESS,
 	.least = 1,
 	.most = 1,
-	.options = options,
+	.options = cancel_options,
 	.run = cancel,
 };
 
@@ -439,13 +454,14 @@ const struct verb verb_remove = {
 	.summary = "forgets a job that does not run: its description, state and log",
 	.help = "Removes a job that does not run from the server, with its directory (every\n"
 		"checkpoint) and its log. What its sinks have written stays. There is no way back;\n"
-		"a running one is to be stopped or cancelled first.\n"
+		"a running one is to be stopped or cancelled first, and savepoints are to be moved\n"
+		"away, unless --with-savepoints says that they go too.\n"
 		"\n"
 		"    weir stop word-count --dir data\n"
 		"    weir remove word-count --dir data\n"
 		"\n" PROGRESS,
 	.least = 1,
 	.most = 1,
-	.options = options,
+	.options = remove_options,
 	.run = remove_job,
 };

@@ -37,6 +37,37 @@ RC savepoint_is_there(struct fs *fs, struct mem *mem, const char *dir, const cha
 	return rc;
 }
 
+RC savepoints_count(struct fs *fs, struct mem *mem, const char *dir, uint32_t *n,
+		    char some[SAVEPOINT_TEXT], struct err *e)
+{
+	char path[LAYOUT_PATH_MAX];
+	struct fs_names l;
+	struct err why = {0};
+	size_t at = 0;
+	*n = 0;
+	some[0] = '\0';
+	if (!layout_path(path, dir, NULL, SAVEPOINTS))
+		return ERR(e, E_INVALID, "the path of '%s' is too long", dir);
+	enum rc rc = fs_list(fs, path, &l, &why);
+	if (rc == E_NOT_FOUND)
+		return OK;
+	if (rc != OK)
+		return ERR(e, rc, "%s", why.text);
+	for (size_t i = 0; i < l.n && rc == OK; i++) {
+		bool there = false;
+		rc = savepoint_is_there(fs, mem, dir, l.name[i], &there, e);
+		if (rc != OK || !there)
+			continue;
+		if (*n < 3 && at < SAVEPOINT_TEXT)
+			at += (size_t)snprintf(some + at, SAVEPOINT_TEXT - at, "%s%s", *n ? ", " : "",
+					       l.name[i]);
+		if ((*n)++ == 3 && at < SAVEPOINT_TEXT)
+			snprintf(some + at, SAVEPOINT_TEXT - at, ", ...");
+	}
+	fs_names_close(&l);
+	return rc;
+}
+
 /* Another checkpoint's by this name was made first: it stays. */
 static RC look_before(struct export_job *x, struct fs *fs, struct err *e)
 {

@@ -27,6 +27,11 @@ RC savepoint_is_there(struct fs *fs, struct mem *mem, const char *dir, const cha
 RC savepoint_slot(struct fs *fs, struct mem *mem, const char *dir, const char *name, uint64_t *slot,
 		  struct err *e);
 
+/* How many there are, whole, in that job's directory, and the first names: "a, b, ...". */
+#define SAVEPOINT_TEXT 200
+RC savepoints_count(struct fs *fs, struct mem *mem, const char *dir, uint32_t *n,
+		    char some[SAVEPOINT_TEXT], struct err *e);
+
 struct export_options {
 	struct env *env;
 	struct ioqueue *io;

@@ -171,7 +171,8 @@ static const char *act_query(enum action_kind k)
 		[ACTION_CHECKPOINT] = " full ",   [ACTION_SAVEPOINT] = " name ",
 		[ACTION_PIN] = " id ",            [ACTION_UNPIN] = " id ",
 		[ACTION_GC] = " dry_run ",        [ACTION_STOP] = " drain savepoint name ",
-		[ACTION_RESCALE] = " parallelism ", [ACTION_SUBMIT] = NULL,
+		[ACTION_RESCALE] = " parallelism ", [ACTION_CANCEL] = " with_savepoints ",
+		[ACTION_REMOVE] = " with_savepoints ", [ACTION_SUBMIT] = NULL,
 	};
 	return reads[k] ? reads[k] : " ";
 }
@@ -240,7 +241,9 @@ static RC take_query(struct api_call *c, const struct http_request *r, struct er
 	if (take_number(r, "parallelism", 1, 32768, &c->parallelism, e) != OK ||
 	    take_number(r, "tail", 0, API_TAIL_MAX, &c->tail, e) != OK ||
 	    take_flag(r, "replace", &c->replace, e) != OK ||
-	    take_flag(r, "follow", &c->follow, e) != OK || take_sets(c, r, e) != OK ||
+	    take_flag(r, "follow", &c->follow, e) != OK ||
+	    take_flag(r, "with_savepoints", &c->with_savepoints, e) != OK ||
+	    take_sets(c, r, e) != OK ||
 	    take_ask(c, r, e) != OK)
 		return e->code;
 	if (c->what == API_ACT && c->kind == ACTION_RESCALE && !c->parallelism)

@@ -52,6 +52,7 @@ struct api_call {
 	const char *file;
 	struct job_ask ask;       /* of an ask, and of a stop; without its request */
 	bool replace, follow;
+	bool with_savepoints;     /* of a cancel and a removal: they may go with the directory */
 	unsigned parallelism, tail;
 	const char *set[ENTRY_SETS_MAX];
 	unsigned n_sets;

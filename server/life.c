@@ -184,6 +184,11 @@ void life_configure(struct life *l, const struct life_config *c)
 	l->config = *c;
 }
 
+bool life_cancel_deletes(const struct life *l)
+{
+	return l->config.cancel_deletes;
+}
+
 void life_close(struct life *l)
 {
 	if (!l)

@@ -109,6 +109,8 @@ struct life;
 RC life_open(struct life **l, const char *name, enum standing standing, bool erase,
 	     const struct err *error, struct mem *mem, struct err *e);
 void life_close(struct life *l); /* legal on NULL */
+/* Whether a cancel of it would delete its files. */
+bool life_cancel_deletes(const struct life *l);
 void life_configure(struct life *l, const struct life_config *c); /* before SPAWN, at each change */
 /* E_REFUSED for what cannot be asked now, with the cure, E_NO_MEMORY: nothing follows then, no
  * ANSWER either. What else happens cannot fail. To be followed by life_next until it is false.

@@ -157,9 +157,31 @@ static RC check_stop(const struct managed *m, const struct job_ask *a, struct er
 		     : OK;
 }
 
+/* Savepoints are kept on purpose: they do not go with a directory unless that is said. */
+static RC check_savepoints(const struct managed *m, const struct api_call *c, struct err *e)
+{
+	char dir[SERVER_PATH_MAX], some[SAVEPOINT_TEXT];
+	uint32_t n;
+	bool erases = c->kind == ACTION_REMOVE ||
+		      (c->kind == ACTION_CANCEL && life_cancel_deletes(m->life));
+	if (!erases || c->with_savepoints)
+		return OK;
+	if (actions_count_open(&m->s->actions, m->entry.name, ACTION_SAVEPOINT))
+		return ERR(e, E_REFUSED, "job '%s': a savepoint is being made, and would be deleted "
+			   "with its directory: wait for it", m->entry.name);
+	if (!catalogue_job_dir(m->s->o.dir, m->entry.name, dir, sizeof dir))
+		return OK;
+	if (savepoints_count(m->s->env->fs, m->s->mem, dir, &n, some, e) != OK)
+		return e->code;
+	return n ? ERR(e, E_REFUSED, "job '%s' has %u savepoint%s (%s), which would be deleted with "
+		       "its directory: move '%s/" SAVEPOINTS "' away first, or say --with-savepoints",
+		       m->entry.name, n, n == 1 ? "" : "s", some, dir)
+		 : OK;
+}
+
 static RC act(struct managed *m, struct http_request *r, const struct api_call *c, struct err *e)
 {
-	if (managed_live(m, e) != OK)
+	if (managed_live(m, e) != OK || check_savepoints(m, c, e) != OK)
 		return e->code;
 	if (c->kind == ACTION_STOP && check_stop(m, &c->ask, e) != OK)
 		return e->code;

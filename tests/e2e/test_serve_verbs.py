@@ -334,6 +334,25 @@ class StopAndGo(served.Case):
         server.act("tick", "restart")
         self.assertFalse(server.job("tick")["facts"]["restored"])
 
+    def test_savepoints_go_with_a_directory_only_when_told(self):
+        server = self.serve()
+        job = self.count_job(rate=60)
+        job["checkpoint"]["on_cancel"] = "delete"
+        server.submit(job)
+        self.until_checkpoint("count", above=1)
+        self.done("savepoint 'keep'", "savepoint", "count", "--name", "keep")
+        kept = os.path.join(server.folder("count"), "savepoints", "keep", "manifest")
+        self.denied(5, ["keep", "--with-savepoints"], "cancel", "count")
+        self.assertEqual(server.state("count"), "RUNNING")
+        self.assertTrue(os.listdir(kept))
+        server.act("count", "stop")
+        self.denied(5, ["1 savepoint", "keep", "--with-savepoints"], "remove", "count")
+        self.assertEqual(server.call("DELETE", "/v1/jobs/count").status, 409)
+        self.assertTrue(os.listdir(kept))
+        self.done("CANCELLED", "cancel", "count", "--with-savepoints")
+        self.assertFalse(os.path.exists(server.folder("count")))
+        self.done("removed", "remove", "count")
+
     def test_a_rescaled_job_has_the_subtasks_and_loses_nothing(self):
         server = self.serve()
         server.submit(self.count_job(rate=60))
