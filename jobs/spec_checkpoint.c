@@ -67,7 +67,9 @@ static const struct opt_alias checkpoint_aliases[] = {
 static const struct opt_def trigger_opts[] = {
 	{"records", OPT_INT, 1, INT64_MAX, .help = "that left the sources since the newest checkpoint"},
 	{"bytes", OPT_SIZE, 1, INT64_MAX, .help = "of state that changed since the newest checkpoint"},
-	{"when", OPT_STRING, .help = "an expression over the job's metrics"},
+	{"when", OPT_STRING,
+	 .help = "a condition over records_since, sum(STAGE.FIELD), passed(STAGE, condition) and "
+		 "others: one each time it becomes true"},
 	{0},
 };
 
