@@ -5,7 +5,6 @@
  * the name is looked at. From the link to the folder's fsync a crash may keep or lose the name, so
  * an error there has no answer.
  * Why not rename: rename replaces; two owners would both believe they had won. */
-#include "base/check.h"
 #include "checkpoint/storage.h"
 
 enum { TEMPORARY_TRIES = 1000 }; /* names a dead process may have left under our epoch */

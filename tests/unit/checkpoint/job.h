@@ -42,13 +42,12 @@ static inline uint64_t block_hash(uint32_t i)
 }
 
 /* A part with n_sections sections of n_blocks interleaved blocks each; sealed. */
-static inline enum rc write_part(struct fs *fs, struct mem *mem, const char *parts_dir,
-				 const struct part_name *n, enum codec codec, uint32_t n_sections,
-				 uint32_t n_blocks, struct part_file *file, struct section_ref *ref,
-				 struct err *e)
+static inline enum rc write_part_at(struct storage parts, struct mem *mem,
+				    const struct part_name *n, enum codec codec,
+				    uint32_t n_sections, uint32_t n_blocks,
+				    struct part_file *file, struct section_ref *ref, struct err *e)
 {
-	struct part_writer_options o = {.parts = storage_dir(fs, parts_dir, NULL), .name = *n,
-					.codec = codec};
+	struct part_writer_options o = {.parts = parts, .name = *n, .codec = codec};
 	struct part_writer *w;
 	uint8_t raw[3001];
 	enum rc rc = part_writer_open(&w, mem, &o, e);
@@ -66,6 +65,15 @@ static inline enum rc write_part(struct fs *fs, struct mem *mem, const char *par
 		rc = part_seal(w, e);
 	part_writer_close(w);
 	return rc;
+}
+
+static inline enum rc write_part(struct fs *fs, struct mem *mem, const char *parts_dir,
+				 const struct part_name *n, enum codec codec, uint32_t n_sections,
+				 uint32_t n_blocks, struct part_file *file, struct section_ref *ref,
+				 struct err *e)
+{
+	return write_part_at(storage_dir(fs, parts_dir, NULL), mem, n, codec, n_sections, n_blocks,
+			     file, ref, e);
 }
 
 /* A checkpoint of the job lines -> count -> out, parallelism 1, its chain of n_runs runs each in

@@ -5,9 +5,21 @@
 
 #include "checkpoint/listing.h"
 #include "checkpoint/retention.h"
+#include "checkpoint/storage_mem.h"
 
 #define DIR "jobs/wc"
 enum { CHAIN = 3 }; /* runs a chain keeps in these lives: older files fall out of use */
+
+/* Where a store lives: the log and the parts, in a directory or in a storage of its own. */
+struct place {
+	struct fs *fs;
+	struct storage slots, parts;
+};
+
+static inline struct place place_of(struct fs *fs)
+{
+	return (struct place){fs, slots_in(fs, DIR), parts_in(fs, DIR)};
+}
 
 /* What the world outside knows: it outlives owners. */
 struct witness {
@@ -17,7 +29,7 @@ struct witness {
 };
 
 struct owner {
-	struct fs *fs;
+	struct place at;
 	struct mem *mem;
 	struct store *s;
 	struct store_start start;
@@ -42,15 +54,23 @@ static inline void expect_whole(const struct manifest *m)
 	EXPECT(m->op[1].keyed[0].n_runs >= 1 && m->op[1].keyed[0].n_runs <= CHAIN);
 }
 
-static inline enum rc owner_begin(struct owner *o, struct fs *fs, struct mem *mem, bool fresh,
-				  struct err *e)
+static inline struct store_options options_at(const struct place *at)
 {
 	struct store_options so = store_options_of(DIR);
+	so.slots = at->slots;
+	so.parts = at->parts;
+	return so;
+}
+
+static inline enum rc owner_begin_at(struct owner *o, struct place at, struct mem *mem, bool fresh,
+				     struct err *e)
+{
+	struct store_options so = options_at(&at);
 	so.fresh = fresh;
 	so.new_lineage += fresh;
-	*o = (struct owner){.fs = fs, .mem = mem};
+	*o = (struct owner){.at = at, .mem = mem};
 	manifest_init(&o->last, mem);
-	enum rc rc = store_open(&o->s, fs, mem, &so, &o->start, e);
+	enum rc rc = store_open(&o->s, at.fs, mem, &so, &o->start, e);
 	if (rc != OK)
 		return rc;
 	do {
@@ -63,6 +83,12 @@ static inline enum rc owner_begin(struct owner *o, struct fs *fs, struct mem *me
 	return store_newest(o->s, &o->last, e);
 }
 
+static inline enum rc owner_begin(struct owner *o, struct fs *fs, struct mem *mem, bool fresh,
+				  struct err *e)
+{
+	return owner_begin_at(o, place_of(fs), mem, fresh, e);
+}
+
 /* One checkpoint: a new part, the chain of before but its oldest. */
 static inline enum rc owner_checkpoint(struct owner *o, struct witness *w, struct err *e)
 {
@@ -71,7 +97,7 @@ static inline enum rc owner_checkpoint(struct owner *o, struct witness *w, struc
 	struct part_file file;
 	struct section_ref ref[1];
 	w->offered = n.checkpoint_id > w->offered ? n.checkpoint_id : w->offered;
-	enum rc rc = write_part(o->fs, o->mem, store_parts_dir(o->s), &n, CODEC_LZ4, 1, 2, &file,
+	enum rc rc = write_part_at(o->at.parts, o->mem, &n, CODEC_LZ4, 1, 2, &file,
 				ref, e);
 	if (rc != OK) {
 		char name[LAYOUT_NAME_MAX + 1];
@@ -132,20 +158,20 @@ static inline enum rc live(struct owner *o, struct witness *w, int checkpoints, 
 
 /* Looks at the directory and gives the lock back. The newest must be what was acknowledged last, or
  * one whose answer was lost; whole; and everything it and its retained slots name intact. */
-static inline void expect_sound(struct fs *fs, struct mem *mem, const struct witness *w)
+static inline void expect_sound_at(struct place at, struct mem *mem, const struct witness *w)
 {
 	struct store *s;
 	struct store_start start;
 	struct err e = {OK};
-	struct store_options so = store_options_of(DIR);
-	EXPECT_OK(store_open(&s, fs, mem, &so, &start, &e), &e);
+	struct store_options so = options_at(&at);
+	EXPECT_OK(store_open(&s, at.fs, mem, &so, &start, &e), &e);
 	uint64_t id = start.chosen ? start.chosen->id : 0;
 	if (id != w->acked && !(id > w->acked && id == w->maybe))
 		fail_msg("found %llu, acknowledged %llu, perhaps %llu", (unsigned long long)id,
 			 (unsigned long long)w->acked, (unsigned long long)w->maybe);
 	EXPECT(start.next_id > id);
 	struct slot_entries l;
-	EXPECT_OK(slots_read_all(slots_in(fs, DIR), mem, &l, &e), &e);
+	EXPECT_OK(slots_read_all(at.slots, mem, &l, &e), &e);
 	uint64_t below = UINT64_MAX;
 	for (size_t i = 0; i < l.n; i++) {
 		struct verify_result r;
@@ -155,22 +181,26 @@ static inline void expect_sound(struct fs *fs, struct mem *mem, const struct wit
 		expect_whole(&l.entry[i].m);
 		EXPECT(l.entry[i].m.id < below); /* inv 10: ids rise with slots */
 		below = l.entry[i].m.id;
-		EXPECT_OK(verify_manifest(parts_in(fs, DIR), mem, &l.entry[i].m, VERIFY_HASHES, &r, &e),
-			  &e);
+		EXPECT_OK(verify_manifest(at.parts, mem, &l.entry[i].m, VERIFY_HASHES, &r, &e), &e);
 		EXPECT(r.verdict == VERIFY_INTACT);
 	}
 	slot_entries_close(&l);
 	store_close(s);
 }
 
+static inline void expect_sound(struct fs *fs, struct mem *mem, const struct witness *w)
+{
+	expect_sound_at(place_of(fs), mem, w);
+}
+
 /* inv 14: in parts/ stands what live slots name, and nothing else. */
-static inline void expect_no_orphans(struct fs *fs, struct mem *mem)
+static inline void expect_no_orphans_at(struct place at, struct mem *mem)
 {
 	struct slot_entries l;
 	struct fs_names names;
 	struct err e = {OK};
-	EXPECT_OK(slots_read_all(slots_in(fs, DIR), mem, &l, &e), &e);
-	EXPECT_OK(fs_list(fs, DIR "/parts", &names, &e), &e);
+	EXPECT_OK(slots_read_all(at.slots, mem, &l, &e), &e);
+	EXPECT_OK(storage_list(at.parts, &names, &e), &e);
 	for (size_t i = 0; i < names.n; i++) {
 		bool named = false;
 		for (size_t j = 0; j < l.n; j++)
@@ -185,7 +215,7 @@ static inline void expect_no_orphans(struct fs *fs, struct mem *mem)
 		checkpoints += l.entry[j].m.slot_kind == SLOT_CHECKPOINT;
 	EXPECT(checkpoints <= 3);
 	slot_entries_close(&l);
-	EXPECT_OK(fs_list(fs, DIR "/manifest", &names, &e), &e);
+	EXPECT_OK(storage_list(at.slots, &names, &e), &e);
 	for (size_t i = 0; i < names.n; i++) {
 		uint64_t slot;
 		if (!layout_slot_parse(names.name[i], &slot))
@@ -194,8 +224,14 @@ static inline void expect_no_orphans(struct fs *fs, struct mem *mem)
 	fs_names_close(&names);
 }
 
+static inline void expect_no_orphans(struct fs *fs, struct mem *mem)
+{
+	expect_no_orphans_at(place_of(fs), mem);
+}
+
 /* --- the disk most tests live on --- */
 struct disk {
+	struct storage_mem *objects; /* NULL: all of it stands on the files of sim */
 	struct mem mem;
 	struct fs_sim *sim;
 	struct fs *fs;
@@ -211,8 +247,75 @@ static inline void disk_open(struct disk *d)
 	d->fs = fs_sim_fs(d->sim);
 }
 
+/* The log and the parts in memory; owner.lock and job.json on the files of sim. */
+static inline void disk_open_objects(struct disk *d)
+{
+	disk_open(d);
+	d->objects = storage_mem_open(&d->mem);
+	EXPECT(d->objects);
+}
+
+static inline struct place disk_place(const struct disk *d)
+{
+	struct place at = place_of(d->fs);
+	if (d->objects) {
+		at.slots = storage_mem_at(d->objects, DIR, LAYOUT_MANIFEST);
+		at.parts = storage_mem_at(d->objects, DIR, LAYOUT_PARTS);
+	}
+	return at;
+}
+
+/* The same on either: operations of the storage in place of file operations. */
+static inline uint64_t disk_count(const struct disk *d)
+{
+	return d->objects ? storage_mem_count(d->objects) : fs_sim_count(d->sim);
+}
+
+/* At the n-th operation from now on; after: it is done, and its answer lost. */
+static inline void disk_crash_in(struct disk *d, uint64_t n, bool after)
+{
+	if (d->objects)
+		storage_mem_crash_at(d->objects, storage_mem_count(d->objects) + n, after);
+	else if (after)
+		fs_sim_crash_after(d->sim, fs_sim_count(d->sim) + n);
+	else
+		fs_sim_crash_at(d->sim, fs_sim_count(d->sim) + n);
+}
+
+static inline void disk_fault_in(struct disk *d, uint64_t n, enum rc code, bool after)
+{
+	if (d->objects)
+		storage_mem_fault_at(d->objects, storage_mem_count(d->objects) + n, code, after);
+	else if (after)
+		fs_sim_fault_after(d->sim, fs_sim_count(d->sim) + n, code);
+	else
+		fs_sim_fault_at(d->sim, fs_sim_count(d->sim) + n, code, false);
+}
+
+static inline bool disk_crashed(const struct disk *d)
+{
+	return d->objects ? storage_mem_crashed(d->objects) : fs_sim_crashed(d->sim);
+}
+
+/* The power is cut. */
+static inline void disk_crash(struct disk *d, struct rng *r)
+{
+	if (d->objects)
+		storage_mem_crash(d->objects, r);
+	fs_sim_crash(d->sim, r);
+}
+
+static inline void disk_kill(struct disk *d)
+{
+	if (d->objects)
+		storage_mem_kill(d->objects);
+	fs_sim_fault_at(d->sim, 0, OK, false);
+	fs_sim_kill(d->sim);
+}
+
 static inline void disk_close(struct disk *d)
 {
+	storage_mem_close(d->objects);
 	fs_sim_close(&d->sim);
 	EXPECT(d->mem.used_bytes == 0);
 }

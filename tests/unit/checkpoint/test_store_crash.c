@@ -1,12 +1,21 @@
-/* test_store_crash.c - every file operation as a crash and as a fault: what is found afterwards is
- * old or new, whole, and never a mixture; and what is left over is cleared. */
+/* test_store_crash.c - every operation as a crash and as a fault: what is found afterwards is old
+ * or new, whole, and never a mixture; and what is left over is cleared. Each over both storages:
+ * files, where an operation is one of the file system's, and objects in memory. */
 #include "life.h"
+
+static void open_on(struct disk *d, int objects)
+{
+	if (objects)
+		disk_open_objects(d);
+	else
+		disk_open(d);
+}
 
 /* A life of a few checkpoints, until it ends or the disk stops it. */
 static enum rc life(struct disk *d, int checkpoints, struct err *e)
 {
 	struct owner o;
-	enum rc rc = owner_begin(&o, d->fs, &d->mem, false, e);
+	enum rc rc = owner_begin_at(&o, disk_place(d), &d->mem, false, e);
 	if (rc == OK) {
 		/* A fence stands above it: a lost answer has become a known one. */
 		EXPECT(o.last.id == d->w.acked || (o.last.id > d->w.acked && o.last.id == d->w.maybe));
@@ -22,21 +31,21 @@ static enum rc life(struct disk *d, int checkpoints, struct err *e)
 static void expect_recovery(struct disk *d)
 {
 	struct err e = {OK};
-	expect_sound(d->fs, &d->mem, &d->w);
+	expect_sound_at(disk_place(d), &d->mem, &d->w);
 	struct owner o;
-	EXPECT_OK(owner_begin(&o, d->fs, &d->mem, false, &e), &e);
+	EXPECT_OK(owner_begin_at(&o, disk_place(d), &d->mem, false, &e), &e);
 	d->w.acked = o.last.id;
 	d->w.maybe = 0;
 	EXPECT(o.next_id > o.last.id);
 	EXPECT_OK(owner_checkpoint(&o, &d->w, &e), &e);
 	EXPECT_OK(owner_sweep(&o, &e), &e);
 	owner_close(&o);
-	expect_sound(d->fs, &d->mem, &d->w);
-	expect_no_orphans(d->fs, &d->mem);
+	expect_sound_at(disk_place(d), &d->mem, &d->w);
+	expect_no_orphans_at(disk_place(d), &d->mem);
 }
 
 /* Power cut at each operation of a second life, each with several choices of what survives. */
-TEST(inv28_a_crash_at_any_operation_leaves_old_or_new)
+static void crash_in_second_life(int objects)
 {
 	uint64_t crashes = 0;
 	for (uint64_t n = 1, more = 1; more; n++) {
@@ -45,16 +54,13 @@ TEST(inv28_a_crash_at_any_operation_leaves_old_or_new)
 			struct rng r;
 			struct err e = {OK};
 			rng_seed(&r, n * 100 + seed);
-			disk_open(&d);
+			open_on(&d, objects);
 			EXPECT_OK(life(&d, 2, &d.e), &d.e);
-			if (seed == 3)
-				fs_sim_crash_after(d.sim, fs_sim_count(d.sim) + n);
-			else
-				fs_sim_crash_at(d.sim, fs_sim_count(d.sim) + n);
+			disk_crash_in(&d, n, seed == 3);
 			(void)!life(&d, 3, &e);
-			more = fs_sim_crashed(d.sim);
+			more = disk_crashed(&d);
 			crashes += more;
-			fs_sim_crash(d.sim, &r);
+			disk_crash(&d, &r);
 			expect_recovery(&d);
 			disk_close(&d);
 		}
@@ -62,9 +68,15 @@ TEST(inv28_a_crash_at_any_operation_leaves_old_or_new)
 	EXPECT(crashes > 100);
 }
 
+TEST(inv28_a_crash_at_any_operation_leaves_old_or_new)
+{
+	for (int objects = 0; objects < 2; objects++)
+		crash_in_second_life(objects);
+}
+
 /* Killed within a publish, then the power is cut within the next start: what that start believed
  * and fenced must not be lost below its fence (inv 1: the top is made durable first). */
-TEST(inv1_a_start_makes_the_top_durable_before_its_fence)
+static void lose_the_top(int objects)
 {
 	for (uint64_t n = 1, more = 1; more; n++) {
 		for (uint64_t k = 1, more_k = 1; more_k; k++) {
@@ -73,60 +85,72 @@ TEST(inv1_a_start_makes_the_top_durable_before_its_fence)
 			struct rng r;
 			struct err e = {OK};
 			rng_seed(&r, n * 1000 + k);
-			disk_open(&d);
-			EXPECT_OK(owner_begin(&o, d.fs, &d.mem, false, &d.e), &d.e);
+			open_on(&d, objects);
+			EXPECT_OK(owner_begin_at(&o, disk_place(&d), &d.mem, false, &d.e), &d.e);
 			EXPECT_OK(owner_checkpoint(&o, &d.w, &d.e), &d.e);
-			fs_sim_crash_at(d.sim, fs_sim_count(d.sim) + n);
+			disk_crash_in(&d, n, false);
 			(void)!owner_checkpoint(&o, &d.w, &e);
-			more = fs_sim_crashed(d.sim);
+			more = disk_crashed(&d);
 			owner_close(&o);
-			fs_sim_kill(d.sim);
-			fs_sim_crash_at(d.sim, fs_sim_count(d.sim) + k);
+			disk_kill(&d);
+			disk_crash_in(&d, k, false);
 			(void)!life(&d, 0, &e);
-			more_k = fs_sim_crashed(d.sim);
-			fs_sim_crash(d.sim, &r);
-			expect_sound(d.fs, &d.mem, &d.w);
+			more_k = disk_crashed(&d);
+			disk_crash(&d, &r);
+			expect_sound_at(disk_place(&d), &d.mem, &d.w);
 			disk_close(&d);
 		}
 	}
 }
 
+TEST(inv1_a_start_makes_the_top_durable_before_its_fence)
+{
+	for (int objects = 0; objects < 2; objects++)
+		lose_the_top(objects);
+}
+
 /* Also a first life, in a directory that is not there. */
-TEST(inv28_a_crash_at_any_operation_of_the_first_life)
+static void crash_in_first_life(int objects)
 {
 	for (uint64_t n = 1, more = 1; more; n++) {
 		struct disk d;
 		struct rng r;
 		struct err e = {OK};
 		rng_seed(&r, n);
-		disk_open(&d);
-		fs_sim_crash_at(d.sim, n);
+		open_on(&d, objects);
+		disk_crash_in(&d, n, false);
 		(void)!life(&d, 2, &e);
-		more = fs_sim_crashed(d.sim);
-		fs_sim_crash(d.sim, &r);
+		more = disk_crashed(&d);
+		disk_crash(&d, &r);
 		expect_recovery(&d);
 		disk_close(&d);
 	}
 }
 
+TEST(inv28_a_crash_at_any_operation_of_the_first_life)
+{
+	for (int objects = 0; objects < 2; objects++)
+		crash_in_first_life(objects);
+}
+
 /* Crashes in the recovery from crashes, at random places, power cuts and kills mixed. */
-TEST(inv28_crashes_within_recoveries)
+static void crash_in_recoveries(int objects)
 {
 	uint64_t seed = 7, published = 0; /* the rounds that fail print what they found */
 	for (int round = 0; round < 80; round++) {
 		struct disk d;
 		struct rng r;
 		rng_seed(&r, seed + (uint64_t)round);
-		disk_open(&d);
+		open_on(&d, objects);
 		for (int crash = 0; crash < 4; crash++) {
 			struct err e = {OK};
-			fs_sim_crash_at(d.sim, fs_sim_count(d.sim) + 1 + rng_below(&r, 120));
+			disk_crash_in(&d, 1 + rng_below(&r, objects ? 60 : 120), false);
 			(void)!life(&d, 4, &e);
 			if (rng_below(&r, 2))
-				fs_sim_crash(d.sim, &r);
+				disk_crash(&d, &r);
 			else
-				fs_sim_kill(d.sim);
-			expect_sound(d.fs, &d.mem, &d.w);
+				disk_kill(&d);
+			expect_sound_at(disk_place(&d), &d.mem, &d.w);
 		}
 		published += d.w.acked;
 		expect_recovery(&d);
@@ -135,27 +159,29 @@ TEST(inv28_crashes_within_recoveries)
 	EXPECT(published > 80);
 }
 
+TEST(inv28_crashes_within_recoveries)
+{
+	for (int objects = 0; objects < 2; objects++)
+		crash_in_recoveries(objects);
+}
+
 /* STYLE 13: the n-th file operation fails, until none does; its effect nothing, or done and the
  * answer lost. A job goes on after what it can survive. */
-static void fault_each(enum rc code, bool after)
+static void fault_each(enum rc code, bool after, int objects)
 {
 	uint64_t hits = 0;
 	for (uint64_t n = 1, more = 1; more; n++) {
 		struct disk d;
 		struct err e = {OK};
-		disk_open(&d);
+		open_on(&d, objects);
 		EXPECT_OK(life(&d, 2, &d.e), &d.e);
-		uint64_t at = fs_sim_count(d.sim) + n;
-		if (after)
-			fs_sim_fault_after(d.sim, at, code);
-		else
-			fs_sim_fault_at(d.sim, at, code, false);
+		uint64_t at = disk_count(&d) + n;
+		disk_fault_in(&d, n, code, after);
 		enum rc rc = life(&d, 3, &e);
 		EXPECT(rc == OK || rc == code || rc == E_UNKNOWN_OUTCOME || rc == E_EXISTS);
-		more = fs_sim_count(d.sim) >= at;
-		hits += fs_sim_faults(d.sim);
-		fs_sim_fault_at(d.sim, 0, OK, false);
-		fs_sim_kill(d.sim);
+		more = disk_count(&d) >= at;
+		hits += objects ? more : fs_sim_faults(d.sim);
+		disk_kill(&d);
 		expect_recovery(&d);
 		disk_close(&d);
 	}
@@ -164,13 +190,16 @@ static void fault_each(enum rc code, bool after)
 
 TEST(inv32_publish_own_and_sweep_survive_any_single_fault)
 {
-	fault_each(E_IO, false);
-	fault_each(E_NO_SPACE, false);
+	for (int objects = 0; objects < 2; objects++) {
+		fault_each(E_IO, false, objects);
+		fault_each(E_NO_SPACE, false, objects);
+	}
 }
 
 TEST(inv19_a_lost_answer_is_read_and_not_believed)
 {
-	fault_each(E_IO, true);
+	fault_each(E_IO, true, false);
+	fault_each(E_IO, true, true);
 }
 
 /* From the n-th operation on nothing works, then the machine dies: a full or a dying disk. */
@@ -189,26 +218,26 @@ TEST(inv32_persistent_faults_then_a_power_cut)
 			fs_sim_fault_at(d.sim, at, codes[c], true);
 			(void)!life(&d, 3, &e);
 			more = fs_sim_count(d.sim) >= at;
-			fs_sim_crash(d.sim, &r);
+			disk_crash(&d, &r);
 			expect_recovery(&d);
 			disk_close(&d);
 		}
 }
 
 /* A failing fsync of the folder after the link: nothing more is done, not even removed. */
-TEST(inv1_an_unknown_outcome_stops_everything)
+static void stop_at_unknown(int objects)
 {
 	uint64_t unknown = 0;
 	for (uint64_t n = 1; n < 60; n++) {
 		struct disk d;
 		struct owner o;
 		struct err e = {OK};
-		disk_open(&d);
-		EXPECT_OK(owner_begin(&o, d.fs, &d.mem, false, &d.e), &d.e);
+		open_on(&d, objects);
+		EXPECT_OK(owner_begin_at(&o, disk_place(&d), &d.mem, false, &d.e), &d.e);
 		EXPECT_OK(live(&o, &d.w, 2, &d.e), &d.e);
-		fs_sim_fault_at(d.sim, fs_sim_count(d.sim) + n, E_IO, false);
+		disk_fault_in(&d, n, E_IO, objects);
 		if (owner_checkpoint(&o, &d.w, &e) == E_UNKNOWN_OUTCOME) {
-			uint64_t count = fs_sim_count(d.sim);
+			uint64_t count = disk_count(&d);
 			struct manifest m;
 			bool done;
 			unknown++;
@@ -218,13 +247,19 @@ TEST(inv1_an_unknown_outcome_stops_everything)
 			EXPECT(store_sweep_step(o.s, &done, NULL) == E_UNKNOWN_OUTCOME);
 			manifest_close(&m);
 			EXPECT(store_newest(o.s, &m, NULL) == E_UNKNOWN_OUTCOME);
-			EXPECT(fs_sim_count(d.sim) == count);
+			EXPECT(disk_count(&d) == count);
 		}
 		owner_close(&o);
-		fs_sim_fault_at(d.sim, 0, OK, false);
+		disk_kill(&d);
 		disk_close(&d);
 	}
 	EXPECT(unknown >= 1); /* the folder's fsync; or looking at the slot */
+}
+
+TEST(inv1_an_unknown_outcome_stops_everything)
+{
+	for (int objects = 0; objects < 2; objects++)
+		stop_at_unknown(objects);
 }
 
 int main(void)
