@@ -107,6 +107,8 @@ class Triggers(weir.Case):
 
     def test_a_mark_that_passes_is_in_the_cut_of_the_checkpoint_it_asks_for(self):
         history = self.run_job(self.when("passed(rows, i = 77777)", retain=9))
+        self.assertIn("each 1h or when passed(rows, i = 77777), aligned",
+                      self.ok("explain", self.path("job.json")).out)
         taken = self.periodic(history)
         self.assertEqual(len(taken), 1, history)
         self.assertTrue(77777 < self.cut_of(taken[0]["id"]) < 200000, self.cut_of(taken[0]["id"]))
