@@ -13,13 +13,30 @@ static uint64_t *own_slots(struct manifest *m, const struct slot_set *l, uint32_
 	return manifest_copy(m, l->slot, l->n * sizeof *l->slot);
 }
 
+/* Whether the fence goes on listing what top has in quarantine. */
+static enum rc stays_evidence(struct store *s, uint64_t slot, bool *stays, struct err *e)
+{
+	struct known *k = store_find(s, slot);
+	struct err why = {OK};
+	*stays = true;
+	if (retention_is_evidence(s->top, s->o.drops_evidence, slot))
+		return OK;
+	enum rc rc = k ? store_read_slot(s, k, &why) : E_NOT_FOUND;
+	*stays = rc == E_CORRUPT || rc == E_REFUSED; /* nobody knows what it names */
+	return *stays || rc == OK || rc == E_NOT_FOUND ? OK : ERR(e, rc, "%s", why.text);
+}
+
 /* What top says is bad, and what the look found; not what is gone on from: that was mended. */
 static enum rc quarantined(struct store *s, const struct manifest *chosen, struct slot_set *l,
 			   struct err *e)
 {
 	enum rc rc = OK;
-	for (uint32_t i = 0; i < s->top->n_quarantined && rc == OK; i++)
-		rc = slot_set_add(l, s->mem, s->top->quarantined[i], e);
+	for (uint32_t i = 0; i < s->top->n_quarantined && rc == OK; i++) {
+		bool stays;
+		rc = stays_evidence(s, s->top->quarantined[i], &stays, e);
+		if (rc == OK && stays)
+			rc = slot_set_add(l, s->mem, s->top->quarantined[i], e);
+	}
 	for (uint32_t i = 0; i < s->bad.n && rc == OK; i++)
 		rc = slot_set_add(l, s->mem, s->bad.slot[i], e);
 	if (chosen)

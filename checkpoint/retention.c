@@ -22,9 +22,20 @@ bool slots_has(const uint64_t *slot, uint32_t n, uint64_t wanted)
 	return at < n && slot[at] == wanted;
 }
 
+uint64_t retention_newest(const struct manifest *top)
+{
+	return top->slot_kind == SLOT_CHECKPOINT ? top->slot : top->parent;
+}
+
+bool retention_is_evidence(const struct manifest *top, bool drops, uint64_t slot)
+{
+	bool over = slot < retention_newest(top) && top->todo.kind == TODO_NONE;
+	return slots_has(top->quarantined, top->n_quarantined, slot) && !(drops && over);
+}
+
 bool retention_lists(const struct manifest *top, uint64_t slot)
 {
-	bool goes_on = slot == (top->slot_kind == SLOT_CHECKPOINT ? top->slot : top->parent);
+	bool goes_on = slot == retention_newest(top);
 	return (goes_on && slot != SLOT_NONE) || slots_has(top->retained, top->n_retained, slot) ||
 	       slots_has(top->pinned, top->n_pinned, slot);
 }
@@ -76,7 +87,7 @@ enum fate retention_slot(const struct retention_facts *f, uint64_t slot, const s
 {
 	if (slot >= f->top->slot || !m || m->slot_kind == SLOT_FENCE ||
 	    retention_lists(f->top, slot) ||
-	    slots_has(f->top->quarantined, f->top->n_quarantined, slot))
+	    retention_is_evidence(f->top, f->drops_evidence, slot))
 		return FATE_KEEP;
 	return slot < f->evidence_below ? FATE_KEEP : FATE_REMOVE;
 }

@@ -16,6 +16,14 @@ bool slots_has(const uint64_t *slot, uint32_t n, uint64_t wanted);
  * alive. A fence is no checkpoint. */
 bool retention_lists(const struct manifest *top, uint64_t slot);
 
+/* The checkpoint that the line of top goes on from: top itself, or a fence's parent. */
+uint64_t retention_newest(const struct manifest *top);
+
+/* A quarantined slot stays, with all it names, until somebody asks that evidence goes (drops: `weir
+ * gc`) and a checkpoint of the line stands above it: until then it says what may be committed, and
+ * what a promise moves. */
+bool retention_is_evidence(const struct manifest *top, bool drops, uint64_t slot);
+
 /* How much is kept: so many checkpoints, and beyond them those younger than age_us, by the wall
  * clock (0: none). The age only ever keeps more: a clock that jumps loses nothing below the
  * count. */
@@ -43,6 +51,7 @@ struct retention_facts {
 	/* Slots and names of epochs below this one may be named by a slot that cannot be read: the
 	 * fence that found the newest such slot; 0: all can be read. */
 	uint64_t evidence_below;
+	bool drops_evidence; /* of quarantined slots that can be read */
 	const struct manifest *top;  /* ours, the newest */
 	const char *const *named;    /* names in slots that are alive or quarantined; ascending */
 	size_t n_named;

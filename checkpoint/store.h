@@ -31,6 +31,8 @@ struct store_options {
 	 * (owner.lock, job.json, moves of a fence's promise) is in dir in any case. */
 	struct storage slots, parts;
 	bool fresh;               /* begin a new lineage, whatever lies there */
+	bool drops_evidence;      /* a gc: our fence lists no quarantined checkpoint that can be read
+	                           * and that the line went on beyond; so it is swept */
 	bool commits;             /* the job has a sink whose output is committed by intents: then a
 	                           * newest manifest that cannot be read is no reason to go back, for
 	                           * what it lists may have been committed (inv 16) */

@@ -64,7 +64,7 @@ static bool protects(const struct store *s, const struct known *k)
 {
 	return k->is == SLOT_IS_CHECKPOINT && k->m &&
 	       (retention_lists(s->top, k->slot) ||
-		slots_has(s->top->quarantined, s->top->n_quarantined, k->slot));
+		retention_is_evidence(s->top, s->o.drops_evidence, k->slot));
 }
 
 /* Once a sweep and publication: each name is then looked up, not searched for. */
@@ -110,7 +110,7 @@ enum rc sweep_facts(struct store *s, uint64_t epoch, struct retention_facts *f, 
 	enum rc rc = collect_named(s, e);
 	*f = (struct retention_facts){
 		.epoch = epoch, .attempt = s->sweep.attempt, .top = s->top,
-		.evidence_below = evidence_below(s, epoch),
+		.evidence_below = evidence_below(s, epoch), .drops_evidence = s->o.drops_evidence,
 		.named = s->sweep.named, .n_named = s->sweep.n_named,
 		.dropped = (const char *const *)s->dropped, .n_dropped = s->n_dropped,
 	};

@@ -430,9 +430,132 @@ TEST(inv14_gc_says_what_it_removes_and_removes_what_it_says)
 	disk_close(&d);
 }
 
+/* A life that fell back behind checkpoint 3 and went on; path: what is damaged of it. */
+static void fallen_and_gone_on(struct disk *d, char path[LAYOUT_PATH_MAX])
+{
+	struct store_options so = falling();
+	struct store_start start;
+	struct store *s;
+	struct owner o;
+	disk_open(d);
+	live_once(d, 3);
+	damage_newest(d, path);
+	pieces(d);
+	EXPECT_OK(open_at(d, &so, &s, &start, &d->e), &d->e);
+	EXPECT_OK(store_plan_moves(s, two_moves, 2, &d->e), &d->e);
+	EXPECT_OK(store_own(s, &start, &d->e), &d->e);
+	EXPECT_OK(fulfil(s, &d->e), &d->e);
+	store_close(s);
+	EXPECT_OK(owner_begin(&o, d->fs, &d->mem, false, &d->e), &d->e);
+	EXPECT_OK(fulfil(o.s, &d->e), &d->e);
+	d->w.acked = 2;
+	EXPECT_OK(live(&o, &d->w, 5, &d->e), &d->e);
+	owner_close(&o);
+}
+
+static void gc(struct disk *d, bool drops, struct told *plan)
+{
+	struct store_options so = store_options_of(DIR);
+	struct store_start start;
+	struct store *s;
+	bool done = false;
+	so.drops_evidence = drops;
+	EXPECT_OK(open_at(d, &so, &s, &start, &d->e), &d->e);
+	EXPECT_OK(store_gc_plan(s, tell, plan, &d->e), &d->e);
+	EXPECT_OK(store_own(s, &start, &d->e), &d->e);
+	EXPECT_OK(store_gc_begin(s, &d->e), &d->e);
+	while (!done)
+		EXPECT_OK(store_sweep_step(s, &done, &d->e), &d->e);
+	store_close(s);
+}
+
+#define SLOT_4 DIR "/manifest/00000000000000000004"
+
+TEST(inv16_evidence_goes_when_asked_once_the_line_went_on)
+{
+	for (int drops = 0; drops < 2; drops++) {
+		struct disk d;
+		struct told plan = {0};
+		char path[LAYOUT_PATH_MAX];
+		fallen_and_gone_on(&d, path);
+		gc(&d, drops, &plan);
+		EXPECT(is_there(&d, path) == !drops && is_there(&d, SLOT_4) == !drops);
+		EXPECT(plan.n == (drops ? 4u : 0u)); /* the slot, and three files that only it names */
+		expect_sound(d.fs, &d.mem, &d.w);
+		if (drops)
+			expect_no_orphans(d.fs, &d.mem);
+		disk_close(&d);
+	}
+}
+
+TEST(inv16_evidence_that_cannot_be_read_stays_whoever_asks)
+{
+	struct disk d;
+	struct told plan = {0};
+	char path[LAYOUT_PATH_MAX];
+	fallen_and_gone_on(&d, path);
+	EXPECT_OK(fs_sim_flip(d.sim, SLOT_4, 999, &d.e), &d.e);
+	gc(&d, true, &plan);
+	EXPECT(is_there(&d, path) && is_there(&d, SLOT_4) && plan.n == 0);
+	disk_close(&d);
+}
+
+/* Power cuts at each operation: the slot goes before its files, and the line is untouched. */
+TEST(inv13_evidence_goes_in_an_order_that_may_stop_anywhere)
+{
+	for (uint64_t n = 1, more = 1; more; n++) {
+		struct disk d;
+		struct rng r;
+		struct err e = {OK};
+		struct store_options so = store_options_of(DIR);
+		struct store_start start;
+		struct store *s;
+		struct told plan = {0};
+		char path[LAYOUT_PATH_MAX];
+		bool done = false;
+		rng_seed(&r, n);
+		fallen_and_gone_on(&d, path);
+		so.drops_evidence = true;
+		fs_sim_crash_at(d.sim, fs_sim_count(d.sim) + n);
+		enum rc rc = open_at(&d, &so, &s, &start, &e);
+		if (rc == OK && (rc = store_own(s, &start, &e)) == OK)
+			rc = store_gc_begin(s, &e);
+		while (rc == OK && !done)
+			rc = store_sweep_step(s, &done, &e);
+		store_close(s);
+		more = fs_sim_crashed(d.sim);
+		fs_sim_crash(d.sim, &r);
+		EXPECT(!is_there(&d, SLOT_4) || is_there(&d, path));
+		expect_sound(d.fs, &d.mem, &d.w);
+		gc(&d, true, &plan);
+		EXPECT(!is_there(&d, SLOT_4) && !is_there(&d, path));
+		expect_no_orphans(d.fs, &d.mem);
+		disk_close(&d);
+	}
+}
+
+/* As fsck --repair leaves it: what it prepared may be committed, and only it says so. */
+TEST(inv16_evidence_above_what_is_gone_on_from_stays)
+{
+	uint64_t bad[] = {4};
+	struct manifest top = {.slot_kind = SLOT_FENCE, .slot = 5, .parent = 3, .quarantined = bad,
+			       .n_quarantined = 1};
+	EXPECT(retention_is_evidence(&top, true, 4) && !retention_is_evidence(&top, true, 3));
+	top = (struct manifest){.slot_kind = SLOT_CHECKPOINT, .slot = 6, .parent = 3,
+				.quarantined = bad, .n_quarantined = 1};
+	EXPECT(!retention_is_evidence(&top, true, 4) && retention_is_evidence(&top, false, 4));
+	top = (struct manifest){.slot_kind = SLOT_FENCE, .slot = 7, .parent = 6, .quarantined = bad,
+				.n_quarantined = 1, .todo.kind = TODO_REWIND};
+	EXPECT(retention_is_evidence(&top, true, 4));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(inv16_evidence_goes_when_asked_once_the_line_went_on),
+		T(inv16_evidence_that_cannot_be_read_stays_whoever_asks),
+		T(inv13_evidence_goes_in_an_order_that_may_stop_anywhere),
+		T(inv16_evidence_above_what_is_gone_on_from_stays),
 		T(inv16_a_newest_that_is_damaged_gives_way_to_its_parent_and_stays_as_evidence),
 		T(inv16_without_an_older_checkpoint_or_a_caller_that_moves_it_is_refused),
 		T(inv16_an_unreadable_manifest_is_passed_only_where_nothing_commits),
