@@ -10,11 +10,11 @@
 
 #include "base/check.h"
 #include "base/json.h"
-#include "base/waker.h"
 #include "checkpoint/slots.h"
 #include "jobs/begin.h"
 #include "jobs/evolve.h"
 #include "jobs/job_text.h"
+#include "jobs/restore_way.h"
 
 #include <inttypes.h>
 
@@ -185,7 +185,8 @@ static void sum_up(struct comparison *x)
 	for (uint32_t i = 0; i < x->ev.n; i++)
 		if (x->ev.row[i].fate == STATE_RESTORED)
 			x->bytes += x->ev.row[i].bytes;
-	x->estimate_us = evolve_estimate_us(&x->ev, thread_cores());
+	if (!x->ev.misfits)
+		x->estimate_us = restore_way_estimate_us(x->plan, &x->kept);
 }
 
 static void comparison_close(struct comparison *x)

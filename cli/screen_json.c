@@ -107,6 +107,7 @@ static void json_began(struct screen *s)
 		put_ms(o, "find_ms", r->find_us);
 		put_ms(o, "own_ms", r->verify_us);
 		put_ms(o, "tables_ms", r->tables_us);
+		put_ms(o, "estimate_ms", r->estimate_us);
 		put_says(s, o);
 		bytes_init(&text, s->cli->env->mem);
 		screen_recovery(s, &plain, &text);

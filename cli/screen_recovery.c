@@ -137,7 +137,7 @@ static void put_times(const struct screen *s, struct bytes *to)
 			     (double)r->verify_us / 1e3);
 	}
 	bytes_printf(to, "tables %.1f", (double)r->tables_us / 1e3);
-	if (r->estimate_us >= TELL_ESTIMATE_US)
+	if (r->estimate_us >= TELL_ESTIMATE_US && r->mode != RESTORE_LAZY) /* else told at its end */
 		bytes_printf(to, " (about %.0f expected)", (double)r->estimate_us / 1e3);
 	if (us > known)
 		bytes_printf(to, " | %s %.1f", first ? "first record" : "waiting, then first record",

@@ -238,18 +238,3 @@ RC evolve_without(struct manifest *to, const struct manifest *from, const char *
 	manifest_prune_files(to);
 	return OK;
 }
-
-/* ---- about how long ---- */
-
-/* W4 of bench/: 10,000,000 integer keys, 160 MB, in 226 ms on two threads; strings take longer. */
-#define NS_A_ROW    40
-#define BYTES_A_US  400
-
-uint64_t evolve_estimate_us(const struct evolution *ev, uint32_t threads)
-{
-	uint64_t us = 0;
-	for (uint32_t i = 0; i < ev->n; i++)
-		if (ev->row[i].fate == STATE_RESTORED)
-			us += ev->row[i].rows * NS_A_ROW / 1000 + ev->row[i].bytes / BYTES_A_US;
-	return us / (threads ? threads : 1);
-}

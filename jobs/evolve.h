@@ -47,7 +47,3 @@ RC evolution_check(const struct evolution *ev, const struct manifest *m, struct 
  * intents stay: what was prepared is settled whoever keeps its state. to is closed on error. */
 RC evolve_without(struct manifest *to, const struct manifest *from, const char *const *drops,
 		  uint32_t n_drops, struct mem *mem, struct err *e);
-
-/* About how long it takes to make tables of all that is restored, on so many threads. By rates
- * measured once on one machine: to tell milliseconds from minutes. */
-uint64_t evolve_estimate_us(const struct evolution *ev, uint32_t threads);

@@ -116,7 +116,7 @@ RC job_begin_attempt(struct job *j, struct err *e)
 			   .loaded = job_heard_loaded, .arg = j}};
 	j->recovery.keys = j->recovery.rows_read = j->recovery.bytes_read = 0;
 	j->recovery.full_runs = j->recovery.delta_runs = 0;
-	j->recovery.estimate_us = job_estimate(j, restore_from(j));
+	j->recovery.estimate_us = restore_way_estimate_us(j->o.plan, restore_from(j));
 	j->recovery.tables_us = job_now_us(j);
 	return attempt_open(&j->attempt, &c, e);
 }
@@ -160,9 +160,11 @@ RC job_heard_loaded(void *arg, const struct restored *all, struct err *e)
 	if (j->o.log)
 		log_line(j->o.log, LOG_INFO,
 			 "all state of checkpoint %" PRIu64 " is there and verified, %" PRIu64
-			 " keys, %.0f ms after the restore began; checkpoints may begin",
+			 " keys, %.0f ms after the restore began (at once it takes about %.0f); "
+			 "checkpoints may begin",
 			 restore_from(j)->id, all->keys,
-			 (double)(job_now_us(j) - j->tables_began_us) / 1e3);
+			 (double)(job_now_us(j) - j->tables_began_us) / 1e3,
+			 (double)j->recovery.estimate_us / 1e3);
 	return OK;
 }
 

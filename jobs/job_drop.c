@@ -5,7 +5,6 @@
  * crash, must not drop what was counted since. */
 #include "jobs/job_in.h"
 
-#include "base/waker.h"
 #include "jobs/evolve.h"
 
 #include <inttypes.h>
@@ -39,15 +38,4 @@ enum rc job_keep(struct job *j, const struct manifest **m, struct err *e)
 	j->has_kept = true;
 	*m = &j->kept;
 	return OK;
-}
-
-uint64_t job_estimate(const struct job *j, const struct manifest *from)
-{
-	struct evolution ev;
-	struct err ignored = {0};
-	if (!from || evolve(&ev, j->o.plan, from, NULL, 0, j->mem, &ignored) != OK)
-		return 0;
-	uint64_t us = evolve_estimate_us(&ev, thread_cores());
-	evolution_close(&ev);
-	return us;
 }

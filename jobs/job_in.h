@@ -104,8 +104,6 @@ void job_answer_all(struct job *j, const struct err *why);
  * j->kept. */
 enum rc job_keep(struct job *j, const struct manifest **m, struct err *e);
 void job_forget_kept(struct job *j);
-/* About how long its tables take; 0: nothing to restore, or no memory to tell. */
-uint64_t job_estimate(const struct job *j, const struct manifest *from);
 
 /* job_open.c */
 /* Everything that can refuse: does the state of m (NULL: none) fit, what do sources and sinks

@@ -55,13 +55,12 @@ static enum restore_mode mode_of(enum spec_restore r)
 					    : RESTORE_EAGER;
 }
 
-enum restore_mode restore_way(const struct plan *p, const struct manifest *m, bool goes_back,
-			      char why[160])
+/* subtasks 0: nothing that could come later. */
+static struct restore_facts facts_of(const struct plan *p, const struct manifest *m)
 {
 	enum spec_restore asked = p->spec->checkpoint.restore;
 	struct restore_facts f = {.automatic = asked == SPEC_RESTORE_AUTO, .asked = mode_of(asked),
-				  .width = 1, .goes_back = goes_back};
-	why[0] = '\0';
+				  .width = 1, .cores = thread_cores()};
 	for (uint32_t i = 0; m && i < p->n_stages; i++) {
 		const struct plan_stage *st = &p->stage[i];
 		const struct manifest_op *op = manifest_find_op(m, st->spec->id);
@@ -70,9 +69,22 @@ enum restore_mode restore_way(const struct plan *p, const struct manifest *m, bo
 		if (st->p.keyed && op && op->n_keyed)
 			add_state(&f, st, m, &op->keyed[0]);
 	}
-	if (!f.subtasks) /* nothing that could come later */
-		return RESTORE_EAGER;
-	f.files = m->n_files;
-	f.changed_plan = m->job_hash != p->job_hash;
-	return restore_choose(&f, why);
+	f.files = m ? m->n_files : 0;
+	f.changed_plan = m && m->job_hash != p->job_hash;
+	return f;
+}
+
+enum restore_mode restore_way(const struct plan *p, const struct manifest *m, bool goes_back,
+			      char why[160])
+{
+	struct restore_facts f = facts_of(p, m);
+	why[0] = '\0';
+	f.goes_back = goes_back;
+	return f.subtasks ? restore_choose(&f, why) : RESTORE_EAGER;
+}
+
+uint64_t restore_way_estimate_us(const struct plan *p, const struct manifest *m)
+{
+	struct restore_facts f = facts_of(p, m);
+	return f.subtasks ? restore_estimate_us(&f) : 0;
 }

@@ -11,3 +11,5 @@ uint64_t restore_expected(const struct manifest *m, const struct manifest_keyed 
 /* m NULL: a fresh start. goes_back: restore_facts. why: for people. */
 enum restore_mode restore_way(const struct plan *p, const struct manifest *m, bool goes_back,
 			      char why[160]);
+/* About how long the tables take (restore_estimate_us); 0: there is nothing to read. */
+uint64_t restore_way_estimate_us(const struct plan *p, const struct manifest *m);

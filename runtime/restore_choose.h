@@ -21,13 +21,15 @@ struct restore_facts {
 	uint64_t rows, bytes;    /* of all keyed runs, as they stand in the files */
 	uint32_t subtasks;       /* with keyed state; at least 1 */
 	uint32_t width;          /* threads that each may have (restore_width); at least 1 */
+	uint32_t cores;          /* more threads than that do not help; at least 1 */
 	uint32_t files, runs;    /* that hold them; runs: of one subtask at most */
 	const char *early_sink;  /* a stage that shows records before they are committed; NULL: none */
 	bool changed_plan;       /* a checkpoint is due before the first record */
 	bool goes_back;          /* a rewind, or a fallback: not the newest checkpoint */
 };
 
-/* About how long reading everything first takes. Microseconds. */
+/* About how long reading everything first takes: what auto goes by, what `weir explain --against`
+ * says, and what the recovery report shows beside the truth. Microseconds. */
 uint64_t restore_estimate_us(const struct restore_facts *f);
 /* why: for the recovery report, in words. */
 enum restore_mode restore_choose(const struct restore_facts *f, char why[160]);

@@ -85,5 +85,34 @@ class Evolution(weir.Case):
         self.refused(4, ["no checkpoint"], "explain", job, "--against", "nowhere")
 
 
+    def test_what_was_expected_stands_beside_what_it_took(self):
+        job = {
+            "name": "many",
+            "checkpoint": {"interval": "100ms", "restore": "eager"},
+            "pipeline": [
+                {"id": "gen", "type": "generator_source", "fields": {"k": "i", "v": "1"}},
+                {"id": "sum", "type": "keyed_sum", "key": "k", "value": "v"},
+                {"id": "out", "type": "blackhole_sink"},
+            ],
+        }
+        path = self.write("many.json", job)
+        process = self.start("run", path, "--dir", "d")
+        figures = lambda: [m["figures"] for m in weir.manifests(self.path("d"))]
+        weir.until("400,000 keys", lambda: any(f.get("keys", 0) > 400000 for f in figures()))
+        self.ok("stop", "d")
+        self.assertEqual(process.wait().code, 0)
+        before = self.ok("explain", path, "--against", "d", "--json").json()["estimate_us"]
+        self.assertGreater(before, 10000)
+        newest = self.newest(self.path("d"))
+        process = self.start("run", path, "--dir", "d", "--json")
+        self.until_checkpoint(process, self.path("d"), newest + 1)
+        process.kill9()
+        events = [json.loads(x) for x in process.result().err.splitlines() if x.endswith("}")]
+        told = next(e for e in events if e.get("event") == "recovered")
+        self.assertAlmostEqual(told["estimate_ms"], before / 1000, delta=1)
+        self.assertGreater(told["tables_ms"], 0)
+        self.assertRegex(told["text"], r"tables [0-9.]+ \(about [0-9]+ expected\)")
+
+
 if __name__ == "__main__":
     unittest.main()

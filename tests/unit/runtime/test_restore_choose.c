@@ -3,7 +3,8 @@
 #include "tests/lib/test.h"
 
 static const struct restore_facts large = {.automatic = true, .rows = 10000000, .bytes = 90000000,
-					   .subtasks = 1, .width = 2, .files = 3, .runs = 3};
+					   .subtasks = 1, .width = 2, .cores = 8, .files = 3,
+					   .runs = 3};
 
 static void expect_way(struct restore_facts f, enum restore_mode want, const char *says)
 {
@@ -24,7 +25,7 @@ static void expect_way(struct restore_facts f, enum restore_mode want, const cha
 TEST(auto_is_lazy_where_everything_first_would_be_noticed)
 {
 	expect_way(large, RESTORE_LAZY, "about");
-	expect_way(WITH(f.rows = 100000, f.bytes = 1 << 20, f.width = 1), RESTORE_EAGER, "about 5 ms");
+	expect_way(WITH(f.rows = 100000, f.bytes = 1 << 20, f.width = 1), RESTORE_EAGER, "about 6 ms");
 	expect_way(WITH(f.rows = 1500000, f.bytes = 1 << 24), RESTORE_PARALLEL, "about");
 	expect_way(WITH(f.rows = f.bytes = 0, f.width = 1), RESTORE_EAGER, "about 0 ms");
 }
@@ -65,6 +66,7 @@ TEST(the_estimate_goes_by_rows_bytes_and_threads)
 	EXPECT(one > 300000 && one < 600000);
 	EXPECT(estimate(WITH(f.width = 2)) == one / 2);
 	EXPECT(estimate(WITH(f.subtasks = 4, f.width = 1)) == one / 4);
+	EXPECT(estimate(WITH(f.subtasks = 64, f.cores = 2)) == one / 2);
 }
 
 int main(void)
