@@ -78,6 +78,19 @@ static enum rc code_of_errno(int errnum)
 	}
 }
 
+/* What strerror leaves open. */
+static const char *hint_of(int errnum)
+{
+	switch (errnum) {
+	case ENOSPC:
+		return " (no bytes or no inodes left: df, df -i)";
+	case EFBIG:
+		return " (beyond the limit on the size of a file: ulimit -f)";
+	default:
+		return "";
+	}
+}
+
 enum rc err_errno(struct err *e, int errnum, const char *fmt, ...)
 {
 	char text[ERR_TEXT_MAX - 128];
@@ -85,7 +98,7 @@ enum rc err_errno(struct err *e, int errnum, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	return err_set(e, code_of_errno(errnum), "%s: %s", text, strerror(errnum));
+	return err_set(e, code_of_errno(errnum), "%s: %s%s", text, strerror(errnum), hint_of(errnum));
 }
 
 enum err_class err_class_of(enum rc code)

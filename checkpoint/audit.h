@@ -24,3 +24,7 @@ struct audit_report {
  * something could not be read; what is there and wrong is a fault, not an error. */
 RC audit_check(struct fs *fs, struct mem *mem, const char *dir, const struct manifest *m,
 	       struct audit_report *r, struct err *e);
+
+/* The ledgers alone: are they there, and what was written? Nothing, where it was not audited. */
+RC audit_ledgers(struct fs *fs, struct mem *mem, const char *dir, const struct manifest *m,
+		 struct audit_report *r, struct err *e);

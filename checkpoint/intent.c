@@ -120,6 +120,18 @@ static RC file_hash(struct fs *fs, const char *path, uint64_t length, uint64_t *
 	return rc;
 }
 
+enum rc intent_verify(struct fs *fs, const struct intent *in, struct err *e)
+{
+	uint64_t hash;
+	struct err why = {0};
+	enum rc rc = file_hash(fs, in->from, in->length, &hash, &why);
+	if (rc == E_NOT_FOUND)
+		return OK;
+	if (rc != OK)
+		return ERR(e, rc, "%s", why.text);
+	return hash == in->hash ? OK : ERR(e, E_CORRUPT, "'%s' is not what was prepared", in->from);
+}
+
 /* Both names stand: a crash between link and unlink, or somebody else's file. */
 static RC settle_both(struct fs *fs, const struct intent *in, struct err *e)
 {

@@ -72,6 +72,10 @@ RC intent_step(struct fs *fs, const struct intent *in, struct intent_work *w, bo
 	       struct err *e);
 void intent_work_close(struct fs *fs, struct intent_work *w); /* legal on the empty value */
 
+/* Whether `from`, where it is still there, is what was prepared; asked of all before the first is
+ * settled, by a start: what a sink has just written itself is not read again. E_CORRUPT: no. */
+RC intent_verify(struct fs *fs, const struct intent *in, struct err *e);
+
 /* All steps. */
 RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *out, struct err *e);
 

@@ -1,4 +1,5 @@
 /* job_open.c - how a job begins: look, check everything that can refuse, own, settle. See job.h. */
+#include "base/hash.h"
 #include "jobs/checks.h"
 #include "jobs/job_in.h"
 
@@ -131,6 +132,15 @@ static RC job_finished_before(struct job *j, struct err *e)
 	return OK;
 }
 
+/* A start writes job.json behind its fence, and its first checkpoint is of that text: with a
+ * checkpoint on top it is that one's, or was changed since and says nothing (inv 33). */
+static bool text_is_damaged(const struct job *j)
+{
+	const struct manifest *m = j->start.chosen;
+	return m && m->slot == store_slot(j->store) && j->start.job_before &&
+	       checksum64(j->start.job_before, j->start.job_before_len) != m->job_hash;
+}
+
 RC job_open(struct job **out, const struct job_options *o, struct err *e)
 {
 	struct job *j = *out = mem_get_aligned(o->env->mem, 64, sizeof *j);
@@ -162,7 +172,8 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 	if (job_look(j, &so, e) != OK)
 		goto fail;
 	j->recovery.find_us = job_now_us(j) - before;
-	if (begin_same_job(o->plan, j->start.job_before, j->start.job_before_len, o->dir, e) != OK)
+	if (!text_is_damaged(j) && begin_same_job(o->plan, j->start.job_before,
+						  j->start.job_before_len, o->dir, e) != OK)
 		goto fail;
 	layout_path(j->parts_dir, o->dir, NULL, LAYOUT_PARTS);
 	if (j->start.final) {

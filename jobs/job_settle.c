@@ -44,8 +44,31 @@ RC job_intent_find(const struct job *j, struct intent *in, struct intent_place *
 	return OK;
 }
 
+/* All of them, before the first is committed: else a part of what cannot be committed as a whole
+ * would be seen, and nobody could go back behind it. */
+static RC verify_pieces(struct job *j, const struct manifest *m, struct err *e)
+{
+	for (uint32_t i = 0; i < m->n_intents; i++) {
+		struct intent in = intent_of(m, i);
+		struct intent_place here;
+		struct err why = {0};
+		if (job_intent_find(j, &in, &here, e) != OK)
+			return e->code;
+		enum rc rc = intent_verify(j->o.env->fs, &in, &why);
+		if (rc != OK && rc != E_CORRUPT)
+			return ERR(e, rc, "%s", why.text);
+		if (rc == E_CORRUPT)
+			return ERR(e, rc, "stage '%s': checkpoint %" PRIu64 " cannot be committed: %s. Put it "
+				   "back from a copy, or let 'weir fsck --repair %s' go back behind it", in.sink,
+				   m->id, why.text, j->o.dir);
+	}
+	return OK;
+}
+
 enum rc job_settle(struct job *j, const struct manifest *m, struct err *e)
 {
+	if (verify_pieces(j, m, e) != OK)
+		return e->code;
 	for (uint32_t i = 0; i < m->n_intents; i++) {
 		struct intent in = intent_of(m, i);
 		struct intent_place here;

@@ -2,6 +2,8 @@
  * files that nobody names. See inspect_dir.h. */
 #include "base/hash.h"
 #include "base/json.h"
+#include "checkpoint/audit.h"
+#include "checkpoint/ledger.h"
 #include "runtime/inspect_dir_in.h"
 
 #include <inttypes.h>
@@ -98,6 +100,27 @@ RC look_pieces(struct look *k, const struct manifest *m, bool newest, bool *torn
 	for (uint32_t i = 0; i < m->n_intents; i++)
 		if (look_piece(k, m, &m->intent[i], newest, torn) != OK)
 			return k->e->code;
+	return OK;
+}
+
+/* --- the audit's ledgers --- */
+
+static void on_ledger(void *arg, const char *text)
+{
+	look_fault(arg, FAULT_CORRUPT, LAYOUT_AUDIT, "%s", text);
+}
+
+/* They are only ever appended to: where the checkpoint was retired meanwhile, its part of them
+ * still stands. */
+RC look_ledgers(struct look *k, const struct manifest *m)
+{
+	struct audit_report r = {.fault = on_ledger, .arg = k};
+	struct err why = {OK};
+	enum rc rc = audit_ledgers(k->env->fs, k->env->mem, k->dir, m, &r, &why);
+	if (rc == E_NO_MEMORY)
+		return ERR(k->e, rc, "%s", why.text);
+	if (rc != OK)
+		look_fault(k, FAULT_UNREADABLE, LAYOUT_AUDIT, "%s", why.text);
 	return OK;
 }
 

@@ -209,7 +209,8 @@ static void check_log(struct look *k)
 
 /* --- checkpoints --- */
 
-static RC check_one(struct look *k, size_t at, bool count, uint64_t chosen)
+/* left: so many are newer. */
+static RC check_one(struct look *k, size_t at, size_t left, uint64_t chosen)
 {
 	const struct slot_fact *f = &k->fact[at];
 	struct manifest m;
@@ -223,10 +224,12 @@ static RC check_one(struct look *k, size_t at, bool count, uint64_t chosen)
 		return OK;
 	rc = inspect_open_slot(&i, k->env, k->dir, &m, k->top_reads, k->e);
 	if (rc == OK)
-		rc = inspect_check(i, k->seen, count, on_fault, k, &c.checked, k->e);
+		rc = inspect_check(i, k->seen, left < COUNTED, on_fault, k, &c.checked, k->e);
 	c.m = i ? inspect_manifest(i) : NULL;
 	if (rc == OK && !c.checked.retired)
 		rc = look_pieces(k, c.m, at + 1 == k->n || c.chosen, &c.torn);
+	if (rc == OK && !left)
+		rc = look_ledgers(k, c.m);
 	c.intact = rc == OK && !c.checked.faults && !c.checked.retired && !c.torn;
 	k->out->files += c.checked.files;
 	k->out->sections += c.checked.sections;
@@ -256,7 +259,8 @@ static RC check_all(struct look *k)
 			  : k->top.slot_kind == SLOT_CHECKPOINT ? k->top.slot
 								: k->top.parent;
 	for (size_t i = 0; i < k->n; i++)
-		left += k->fact[i].live && k->fact[i].rc == OK && !k->fact[i].fence;
+		left += k->fact[i].live && k->fact[i].rc == OK && !k->fact[i].fence &&
+			!k->fact[i].quarantined;
 	for (size_t i = 0; i < k->n; i++) {
 		const struct slot_fact *f = &k->fact[i];
 		char file[LAYOUT_NAME_MAX + 16];
@@ -265,7 +269,7 @@ static RC check_all(struct look *k)
 			look_note(k, file, "is quarantined: a start found it corrupt and went past it");
 		if (!f->live || f->rc != OK || f->fence || f->quarantined)
 			continue;
-		if (check_one(k, i, left-- <= COUNTED, chosen) != OK)
+		if (check_one(k, i, --left, chosen) != OK)
 			return k->e->code;
 	}
 	return OK;

@@ -3,6 +3,7 @@
  *   the log          every manifest; that fences stand where epochs say, ids rise, one job
  *   checkpoints      each that is alive, as inspect_check does; keys counted of the newest few
  *   pieces of sinks  pending or committed: length and hash
+ *   audit/           the ledgers that the newest names, by length and hash (audit.h proves more)
  *   job.json         is the text that the newest checkpoint was taken of
  *   savepoints/      each a small directory of its own, looked at alike
  *

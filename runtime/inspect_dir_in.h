@@ -37,5 +37,7 @@ void look_note(struct look *k, const char *file, const char *fmt, ...)
 bool look_moved(struct look *k);
 /* What sinks prepared for m: pending or committed, and what was written. */
 RC look_pieces(struct look *k, const struct manifest *m, bool newest, bool *torn);
+/* The audit's ledgers that m, the newest checkpoint, names. */
+RC look_ledgers(struct look *k, const struct manifest *m);
 /* job.json; names nobody knows; files nobody names. */
 RC look_around(struct look *k);

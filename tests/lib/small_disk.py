@@ -1,11 +1,29 @@
-"""small_disk.py - a file system of a few hundred kilobytes, for tests that fill it. Needs root."""
+"""small_disk.py - a file system of a few hundred kilobytes, for tests that fill it, or make it
+read-only. Needs root; what is mounted is seen by the test's own processes only."""
 
+import ctypes
 import os
 import subprocess
 
+CLONE_NEWNS = 0x00020000
+private = False  # this process has its own mounts
+
+
+def unshare():
+    """Once, before the first mount: from then on nobody else sees them."""
+    global private
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() == 0 and not private and libc.unshare(CLONE_NEWNS) == 0:
+        made = subprocess.run(["mount", "--make-rprivate", "/"], stderr=subprocess.DEVNULL)
+        private = made.returncode == 0
+
 
 def mount(case, size):
-    """At the folder `small` of a weir.Case; skips the test where there is none to be had."""
+    """At the folder `small` of a weir.Case; skips the test where there is none to be had. size may
+    have more options behind it: "64m,nr_inodes=40"."""
+    unshare()
+    if not private:
+        case.skipTest("a small file system needs root, and mounts of its own (unshare -m)")
     folder = case.path("small")
     os.mkdir(folder)
     mounted = subprocess.run(
@@ -20,6 +38,20 @@ def mount(case, size):
 
 def grow(folder, size):
     subprocess.run(["mount", "-o", "remount,size=" + size, folder], check=True)
+
+
+def inodes(folder, n):
+    subprocess.run(["mount", "-o", "remount,nr_inodes=%d" % n, folder], check=True)
+
+
+def read_only(folder):
+    """From now on, for whatever is opened by its path."""
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+
+
+def writable_again(folder):
+    subprocess.run(["umount", "-l", folder], check=True)
 
 
 def unmount(folder):

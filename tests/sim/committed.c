@@ -348,7 +348,8 @@ static void check_cut(struct world *w, const struct manifest *m)
 /* Reads it if it is a whole checkpoint. */
 static bool read_checkpoint(struct world *w, uint64_t slot, struct manifest *m)
 {
-	if (!slot || slots_read(slots_in(w->fs, w->dir), &w->mem, slot, m, NULL) != OK)
+	struct err unread = {0};
+	if (!slot || slots_read(slots_in(w->fs, w->dir), &w->mem, slot, m, &unread) != OK)
 		return false;
 	if (m->slot_kind == SLOT_CHECKPOINT)
 		return true;

@@ -15,7 +15,7 @@ const char *scenario_name(enum scenario_kind k)
 }
 
 #define KEYS_ROWS 6000
-#define KEYS 3500
+#define KEYS 3500 /* of so many rows; of fewer, in proportion */
 
 /* Short words, some of them long enough to stand outside a view, in any case. */
 static void put_word(struct rng *r, char **at)
@@ -94,7 +94,7 @@ static void make_job(struct scenario *s, uint32_t rate)
 		at += sprintf(at,
 			      "{\"id\":\"rows\",\"type\":\"generator_source\",\"rows\":%u,\"rate\":%u,"
 			      "\"fields\":{\"word\":\"splitmix64(i, %u)\"}},",
-			      KEYS_ROWS, 50 * rate, KEYS);
+			      s->rows, 50 * rate, s->keys);
 		tail = strstr(tail, "{\"id\":\"count\"");
 	} else if (s->kind == SCENARIO_UNION)
 		at += sprintf(at,
@@ -110,17 +110,17 @@ static void make_job(struct scenario *s, uint32_t rate)
 	CHECK(at < s->job + sizeof s->job);
 }
 
-static void keys_oracle(struct counts *r)
+static void keys_oracle(struct counts *r, uint32_t rows, uint32_t keys)
 {
-	uint32_t n[KEYS];
+	uint32_t *n = calloc(keys, sizeof *n);
 	char key[16];
-	memset(n, 0, sizeof n);
-	for (uint64_t i = 0; i < KEYS_ROWS; i++)
-		n[splitmix64(i) % KEYS]++;
-	for (uint32_t k = 0; k < KEYS; k++)
+	for (uint64_t i = 0; i < rows; i++)
+		n[splitmix64(i) % keys]++;
+	for (uint32_t k = 0; k < keys; k++)
 		if (n[k])
 			counts_add(r, key, (size_t)sprintf(key, "%u", k), n[k]);
 	counts_sort(r);
+	free(n);
 }
 
 void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r,
@@ -131,7 +131,9 @@ void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r,
 					  "in/slow/b.txt"};
 	*s = (struct scenario){.kind = k};
 	if (k == SCENARIO_KEYS) {
-		keys_oracle(&s->oracle);
+		s->rows = size.rows ? size.rows : KEYS_ROWS;
+		s->keys = (uint32_t)((uint64_t)s->rows * KEYS / KEYS_ROWS);
+		keys_oracle(&s->oracle, s->rows, s->keys);
 		make_job(s, size.lines_a_second);
 		return;
 	}

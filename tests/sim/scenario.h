@@ -20,6 +20,7 @@ struct scenario {
 		char *text;
 	} file[SCENARIO_FILES];
 	uint32_t n_files;
+	uint32_t rows, keys; /* of SCENARIO_KEYS */
 	char job[2048];
 	struct counts oracle;
 };
@@ -27,6 +28,7 @@ struct scenario {
 struct scenario_size {
 	uint32_t lines;           /* in all files */
 	uint32_t lines_a_second;  /* of one source, about; checkpoints come each 10 ms */
+	uint32_t rows;            /* of SCENARIO_KEYS; 0: some thousands */
 };
 
 void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r,

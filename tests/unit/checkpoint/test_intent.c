@@ -94,6 +94,24 @@ TEST(inv17_a_final_file_that_was_taken_away_is_no_error_and_no_second_copy)
 	close_fix(&f);
 }
 
+TEST(inv33_a_prepared_file_that_was_changed_is_seen_before_anything_is_settled)
+{
+	struct fix f;
+	open_fix(&f);
+	EXPECT_OK(intent_verify(f.fs, &f.in, &f.e), &f.e);
+	for (uint64_t bit = 0; bit < 8 * strlen(TEXT); bit++) {
+		EXPECT_OK(fs_sim_flip(f.disk, FROM, bit, &f.e), &f.e);
+		EXPECT(intent_verify(f.fs, &f.in, &f.e) == E_CORRUPT && strstr(f.e.text, FROM));
+		EXPECT_OK(fs_sim_flip(f.disk, FROM, bit, &f.e), &f.e);
+	}
+	EXPECT(is_there(&f, FROM) && !is_there(&f, TO));
+	f.in.length++;
+	EXPECT(intent_verify(f.fs, &f.in, &f.e) == E_CORRUPT);
+	EXPECT_OK(fs_unlink(f.fs, FROM, &f.e), &f.e);
+	EXPECT_OK(intent_verify(f.fs, &f.in, &f.e), &f.e); /* done, or settling says why not */
+	close_fix(&f);
+}
+
 TEST(both_names_of_one_content_are_a_commit_that_was_cut_short)
 {
 	struct fix f;
@@ -180,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(inv17_settling_again_and_again_is_settling_once),
 		T(inv17_a_final_file_that_was_taken_away_is_no_error_and_no_second_copy),
+		T(inv33_a_prepared_file_that_was_changed_is_seen_before_anything_is_settled),
 		T(both_names_of_one_content_are_a_commit_that_was_cut_short),
 		T(another_file_under_the_final_name_is_never_replaced),
 		T(inv19_a_folder_that_is_gone_tells_nothing),

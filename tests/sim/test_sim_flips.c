@@ -1,0 +1,351 @@
+/* test_sim_flips.c - inv 33 for who runs: bytes of each file of a killed job changed, files cut,
+ * files gone; then the job is started. It goes on and the output is exact, whether it fell back or
+ * did not need the file; or it ends with E_CORRUPT (exit code 6), nothing is wrong in the output,
+ * and mended it is exact. Never anything else. What fsck says of the same disk is asked too.
+ * SIM_FLIPS=all: every byte and every length; else a slice of them, by a seed that is printed
+ * (SIM_FLIPS=n: that seed). */
+#include "tests/sim/scenario.h"
+
+#include "base/check.h"
+#include "checkpoint/listing.h"
+#include "runtime/inspect_dir.h"
+#include "tests/lib/test.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SEED 91
+/* Of bytes and lengths, one in so many is tried unless all are. */
+enum { SLICE = 100, FILES = 96 };
+
+/* ---- a disk, kept ---- */
+
+struct image {
+	struct {
+		char path[224];
+		uint8_t *data; /* NULL: a folder */
+		size_t len;
+		bool named; /* by a checkpoint that is kept; else nobody's, or not yet */
+	} file[FILES];
+	size_t n;
+	bool committed; /* what the newest checkpoint prepared */
+};
+
+static void image_add(struct image *im, struct world *w, const char *dir)
+{
+	struct fs_names names;
+	struct err e = {0};
+	if (fs_list(w->fs, dir, &names, &e) != OK)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		struct fs_stat st;
+		uint8_t *text;
+		WORLD_CHECK(w, im->n < FILES);
+		size_t at = im->n++;
+		snprintf(im->file[at].path, sizeof im->file[at].path, "%s/%s", dir, names.name[i]);
+		WORLD_CHECK(w, fs_stat(w->fs, im->file[at].path, &st, &e) == OK);
+		if (st.kind == FS_DIR) {
+			image_add(im, w, im->file[at].path);
+			continue;
+		}
+		WORLD_CHECK(w, fs_read_all(w->fs, im->file[at].path, 1 << 20, &text, &im->file[at].len,
+					   &e) == OK);
+		im->file[at].data = malloc(im->file[at].len + 1);
+		memcpy(im->file[at].data, text, im->file[at].len);
+		mem_put(&w->mem, text);
+	}
+	fs_names_close(&names);
+}
+
+static void image_close(struct image *im)
+{
+	for (size_t i = 0; i < im->n; i++)
+		free(im->file[i].data);
+}
+
+/* A fresh world with that disk. */
+static void image_put(const struct image *im, struct world *w, const char *job)
+{
+	struct err e = {0};
+	world_open(w, SEED, job);
+	w->draws_chaining = false;
+	for (size_t i = 0; i < im->n; i++) {
+		char folder[224];
+		if (!im->file[i].data) {
+			WORLD_CHECK(w, fs_mkdir_all(w->fs, im->file[i].path, &e) == OK);
+			continue;
+		}
+		fs_dirname(im->file[i].path, folder, sizeof folder);
+		WORLD_CHECK(w, fs_mkdir_all(w->fs, folder, &e) == OK);
+		WORLD_CHECK(w, fs_write_new(w->fs, im->file[i].path, im->file[i].data, im->file[i].len,
+					    &e) == OK);
+	}
+}
+
+/* ---- a job that was killed ---- */
+
+/* Whether the newest checkpoint prepared something, which is all pending, or all committed; and has
+ * a parent, and a file that its parent does not have. */
+static bool is_wanted(struct world *w, bool committed)
+{
+	struct slot_list l;
+	struct manifest m, p;
+	struct err e = {0};
+	bool good = false;
+	WORLD_CHECK(w, slots_list(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK);
+	uint64_t top = l.n ? l.slot[l.n - 1] : 0;
+	slot_list_close(&l);
+	if (!top || slots_read(slots_in(w->fs, WORLD_DIR), &w->mem, top, &m, &e) != OK)
+		return false;
+	if (m.slot_kind == SLOT_CHECKPOINT && !m.final && m.n_intents && m.n_files && m.parent &&
+	    slots_read(slots_in(w->fs, WORLD_DIR), &w->mem, m.parent, &p, &e) == OK) {
+		good = p.id && p.n_files;
+		for (uint32_t i = 0; i < p.n_files; i++)
+			good &= strcmp(p.file[i].name, m.file[m.n_files - 1].name) != 0;
+		manifest_close(&p);
+	}
+	for (uint32_t i = 0; i < m.n_intents && good; i++) {
+		struct fs_stat st;
+		good = fs_stat(w->fs, committed ? m.intent[i].to : m.intent[i].from, &st, NULL) == OK;
+	}
+	manifest_close(&m);
+	return good;
+}
+
+static void name_of(struct image *im, const char *end)
+{
+	for (size_t i = 0; i < im->n; i++) {
+		size_t len = strlen(im->file[i].path), n = strlen(end);
+		im->file[i].named |= len >= n && !strcmp(im->file[i].path + len - n, end);
+	}
+}
+
+static void name_all(struct image *im, struct world *w)
+{
+	struct slot_entries l;
+	struct err e = {0};
+	WORLD_CHECK(w, slots_read_all(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK);
+	for (size_t i = 0; i < l.n; i++) {
+		const struct manifest *m = &l.entry[i].m;
+		for (uint32_t f = 0; l.entry[i].live && f < m->n_files; f++)
+			name_of(im, m->file[f].name);
+		for (uint32_t f = 0; l.entry[i].live && f < m->n_intents; f++)
+			name_of(im, m->intent[f].from);
+	}
+	slot_entries_close(&l);
+}
+
+static void make_images(const struct scenario *s, struct image *pending, struct image *committed)
+{
+	struct world w;
+	world_open(&w, SEED, s->job);
+	w.draws_chaining = false;
+	WORLD_CHECK(&w, world_start(&w, 2) == WORLD_RUNNING);
+	while (!committed->n) {
+		WORLD_CHECK(&w, world_run(&w, 4) == WORLD_PAUSED);
+		struct image *im = pending->n ? committed : pending;
+		if (w.completed < 3 || !is_wanted(&w, pending->n > 0))
+			continue;
+		image_add(im, &w, WORLD_DIR);
+		image_add(im, &w, WORLD_OUT);
+		name_all(im, &w);
+		im->committed = im == committed;
+	}
+	world_crash(&w, false);
+	world_close(&w);
+}
+
+/* ---- what a start makes of it ---- */
+
+enum kind { MANIFESTS, PARTS, PIECES, JOB, LEDGER, NOT_DATA, COMMITTED, KINDS };
+static const char *const kind_names[KINDS] = {"manifests", "parts",   "prepared pieces", "job.json",
+					      "ledger",    "not data", "committed files"};
+
+static enum kind kind_of(const char *path)
+{
+	return strstr(path, "/manifest/")       ? MANIFESTS
+	       : strstr(path, "/parts/")        ? PARTS
+	       : strstr(path, ".weir-pending/") ? PIECES
+	       : strstr(path, "/job.json")      ? JOB
+	       : strstr(path, "/audit/")        ? LEDGER
+	       : !strncmp(path, WORLD_OUT, 3)   ? COMMITTED
+						: NOT_DATA; /* history, spans, the lock's text */
+}
+
+struct tally {
+	uint64_t tried, went_on, fell_back, refused;
+};
+
+static void no_fault(void *arg, const struct inspect_fault *f)
+{
+	(void)arg, (void)f;
+}
+
+static void no_note(void *arg, const char *file, const char *what)
+{
+	(void)arg, (void)file, (void)what;
+}
+
+static void no_checkpoint(void *arg, const struct dir_checkpoint *c)
+{
+	(void)arg, (void)c;
+}
+
+static bool fsck_finds(struct world *w)
+{
+	struct dir_listener to = {NULL, no_fault, no_note, no_checkpoint};
+	struct dir_result r;
+	struct err e = {0};
+	enum rc rc = inspect_dir_check(&w->env, WORLD_DIR, &to, &r, &e);
+	WORLD_CHECK(w, rc == OK && !r.unreadable && !r.version);
+	return r.corrupt || r.missing;
+}
+
+static enum world_end run_process(struct world *w)
+{
+	enum world_end end = world_start(w, 2);
+	return end == WORLD_RUNNING ? world_run(w, UINT64_MAX) : end;
+}
+
+struct damage {
+	const struct image *im;
+	size_t file;
+	enum { FLIPPED, CUT, GONE } how;
+	size_t at; /* bit, or length */
+};
+
+static void mend(struct world *w, const struct damage *d)
+{
+	struct err e = {0};
+	const char *path = d->im->file[d->file].path;
+	if (d->how != GONE)
+		WORLD_CHECK(w, fs_unlink(w->fs, path, &e) == OK);
+	WORLD_CHECK(w, fs_write_new(w->fs, path, d->im->file[d->file].data, d->im->file[d->file].len,
+				    &e) == OK);
+}
+
+static void do_damage(struct world *w, const struct damage *d)
+{
+	struct err e = {0};
+	const char *path = d->im->file[d->file].path;
+	if (d->how == FLIPPED) {
+		WORLD_CHECK(w, fs_sim_flip(w->disk, path, d->at, &e) == OK);
+		return;
+	}
+	WORLD_CHECK(w, fs_unlink(w->fs, path, &e) == OK);
+	if (d->how == CUT)
+		WORLD_CHECK(w, fs_write_new(w->fs, path, d->im->file[d->file].data, d->at, &e) == OK);
+}
+
+static void try(const struct scenario *s, const struct damage *d, struct tally *t)
+{
+	static const char *const how[] = {"bit", "cut at", "gone"};
+	struct world w;
+	const char *path = d->im->file[d->file].path;
+	enum kind k = kind_of(path);
+	image_put(d->im, &w, s->job);
+	do_damage(&w, d);
+	bool data = k == PARTS || k == PIECES ? d->im->file[d->file].named : k != NOT_DATA;
+	/* What is gone may have been retired, or taken away. */
+	if (data && d->how != GONE && !fsck_finds(&w))
+		world_fail(&w, "fsck does not see: %s %s %zu", path, how[d->how], d->at);
+	enum world_end end = run_process(&w);
+	t[k].tried++;
+	if (end == WORLD_FAILED) {
+		if (w.error.code != E_CORRUPT || !w.error.text[0])
+			world_fail(&w, "%s %s %zu: %s", path, how[d->how], d->at, w.error.text);
+		t[k].refused++;
+		scenario_check_now(s, &w);
+		world_exit(&w);
+		mend(&w, d);
+		end = run_process(&w);
+	} else {
+		t[k].went_on++;
+	}
+	if (end != WORLD_FINISHED)
+		world_fail(&w, "%s %s %zu: ended %d: %s", path, how[d->how], d->at, (int)end,
+			   w.error.text);
+	t[k].fell_back += job_recovery(w.job)->fell_back;
+	scenario_check_end(s, &w);
+	world_exit(&w);
+	world_close(&w);
+}
+
+/* ---- all of them ---- */
+
+static void each(const struct scenario *s, const struct image *im, struct rng *r, bool all,
+		 struct tally *t)
+{
+	for (size_t f = 0; f < im->n; f++) {
+		const char *path = im->file[f].path;
+		struct damage d = {.im = im, .file = f};
+		if (!im->file[f].data || kind_of(path) == COMMITTED)
+			continue; /* nobody reads what is committed, but for settling */
+		for (size_t at = 0; at < im->file[f].len; at++) {
+			bool ends = at < 2 || at + 2 > im->file[f].len;
+			d.how = FLIPPED;
+			d.at = at * 8 + (all ? at % 8 : rng_below(r, 8));
+			if (all || ends || !rng_below(r, SLICE))
+				try(s, &d, t);
+			d.how = CUT;
+			d.at = at;
+			if (all || ends || !rng_below(r, SLICE))
+				try(s, &d, t);
+		}
+		d.how = GONE;
+		if (kind_of(path) == PARTS || kind_of(path) == JOB || kind_of(path) == LEDGER)
+			try(s, &d, t);
+	}
+}
+
+static void tell(const char *what, const struct tally *t)
+{
+	for (int k = 0; k < KINDS; k++)
+		if (t[k].tried)
+			printf("%s, %s: %" PRIu64 " damaged: %" PRIu64 " went on, %" PRIu64
+			       " of them fell back; %" PRIu64 " exit 6, and went on mended\n", what,
+			       kind_names[k], t[k].tried, t[k].went_on, t[k].fell_back, t[k].refused);
+}
+
+TEST(inv33_a_changed_byte_anywhere_is_exit_6_or_exact_output)
+{
+	struct scenario s;
+	struct rng r;
+	struct image *im = calloc(2, sizeof *im);
+	const char *asked = getenv("SIM_FLIPS");
+	bool all = asked && !strcmp(asked, "all");
+	uint64_t seed = asked && !all ? strtoull(asked, NULL, 10) : (uint64_t)time(NULL);
+	rng_seed(&r, SEED);
+	scenario_open(&s, SCENARIO_KEYS, &r,
+		      (struct scenario_size){.rows = 900, .lines_a_second = 300});
+	char *audit = strstr(s.job, "\"audit\":false");
+	CHECK(audit);
+	memcpy(audit, "\"audit\": true", strlen("\"audit\": true"));
+	make_images(&s, &im[0], &im[1]);
+	printf("SIM_FLIPS=%" PRIu64 "\n", seed);
+	rng_seed(&r, seed);
+	for (int i = 0; i < 2; i++) {
+		struct tally t[KINDS] = {0};
+		each(&s, &im[i], &r, all, t);
+		tell(im[i].committed ? "committed" : "pending", t);
+		EXPECT(t[MANIFESTS].refused > 10 && t[NOT_DATA].tried > 2 && !t[NOT_DATA].refused);
+		/* Behind what is committed nobody goes back (inv 16). */
+		EXPECT(im[i].committed ? t[PARTS].refused > 2 && !t[PARTS].fell_back
+				       : t[PARTS].fell_back > 2);
+		EXPECT(t[JOB].tried > 10 && !t[JOB].refused && !t[LEDGER].refused);
+		EXPECT(im[i].committed || t[PIECES].refused > 5);
+		image_close(&im[i]);
+	}
+	free(im);
+	scenario_close(&s);
+}
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	const struct CMUnitTest tests[] = {
+		T(inv33_a_changed_byte_anywhere_is_exit_6_or_exact_output),
+	};
+	return RUN(tests);
+}
