@@ -4,6 +4,9 @@
 #include "base/check.h"
 #include "base/waker.h"
 #include "runtime/walk.h"
+#include "state/pages.h"
+
+#include <stdatomic.h>
 
 #define SPLIT_KEYS (1u << 20) /* from here on threads pay, by feel: some 20 ms for one */
 #define STRETCHES_MAX 16u
@@ -100,6 +103,35 @@ static RC restore_split(const struct restore *whole, uint32_t parts, bool thread
 	return rc;
 }
 
+/* One thread fills the table; what it would wait for most is memory. */
+struct ahead {
+	struct keyed_pages pages;
+	_Atomic bool over;
+};
+
+static void ahead_main(void *arg)
+{
+	struct ahead *a = arg;
+	while (!atomic_load_explicit(&a->over, memory_order_relaxed) && keyed_pages_step(&a->pages))
+		;
+}
+
+static void restore_whole(struct restore *r, bool threads, uint64_t expected)
+{
+	struct ahead a = {.over = false};
+	struct thread thread;
+	struct err ignored = {0};
+	bool started = false;
+	if (threads && expected >= SPLIT_KEYS) {
+		keyed_pages_begin(r->k, &a.pages);
+		started = thread_start(&thread, ahead_main, &a, "weir-pages", &ignored) == OK;
+	}
+	restore_main(r);
+	atomic_store_explicit(&a.over, true, memory_order_relaxed);
+	if (started)
+		thread_join(&thread);
+}
+
 RC restore_stretches(uint32_t stretches, bool threads, struct fs *fs, struct mem *mem,
 		     const char *parts_dir, const struct manifest *m,
 		     const struct manifest_keyed *s, const struct keyed_shape *shape,
@@ -116,7 +148,7 @@ RC restore_stretches(uint32_t stretches, bool threads, struct fs *fs, struct mem
 		if (restore_split(&r, parts, threads, out, e) != OK)
 			return e->code;
 	} else {
-		restore_main(&r);
+		restore_whole(&r, threads, expected);
 		*out = r.out;
 		if (r.rc != OK) {
 			*e = r.error;
