@@ -18,6 +18,7 @@ enum fs_open {
 	FS_CREATE,         /* O_CREAT|O_EXCL|O_RDWR, mode 0644: E_EXISTS when the name is taken */
 	FS_CREATE_PRIVATE, /* the same with mode 0600 */
 	FS_WRITE,          /* an existing file, read and written in place: or E_NOT_FOUND */
+	FS_WRITE_ITSELF,   /* the same, and never what a symbolic link of that name points to: E_IO */
 };
 
 enum fs_kind { FS_FILE, FS_DIR, FS_OTHER };

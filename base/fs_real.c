@@ -49,6 +49,7 @@ static enum rc real_open(struct fs *fs, const char *path, enum fs_open how, int 
 	static const int flags[] = {
 		[FS_READ] = O_RDONLY | O_NONBLOCK,
 		[FS_WRITE] = O_RDWR | O_NONBLOCK,
+		[FS_WRITE_ITSELF] = O_RDWR | O_NONBLOCK | O_NOFOLLOW,
 		[FS_CREATE] = O_RDWR | O_CREAT | O_EXCL,
 		[FS_CREATE_PRIVATE] = O_RDWR | O_CREAT | O_EXCL,
 	};

@@ -21,7 +21,7 @@ static enum rc sim_open(struct fs *fs, const char *path, enum fs_open how, int *
 			op_fail(&o, ENOENT);
 		else if (f && creates)
 			op_fail(&o, EEXIST);
-		else if (f && how == FS_WRITE && f->kind != FS_FILE)
+		else if (f && (how == FS_WRITE || how == FS_WRITE_ITSELF) && f->kind != FS_FILE)
 			op_fail(&o, EISDIR);
 		else if (!f)
 			f = disk_make(&s->disk, FS_FILE, dir, name, op_now_us(&o));

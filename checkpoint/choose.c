@@ -217,21 +217,26 @@ static bool is_wanted(const struct store_want *w, const struct manifest *m)
 	return w->by == WANT_ID ? m->id == w->id : m->name && !strcmp(m->name, w->name);
 }
 
+void store_kept_text(struct store *s, char *to, size_t size)
+{
+	size_t len = (size_t)snprintf(to, size, "none");
+	for (size_t i = s->n_known, n = 0; i-- > 0 && n + 24 < size;)
+		if (checkpoint_in(s, s->known[i].slot) && retention_lists(s->top, s->known[i].slot))
+			len = n += (size_t)snprintf(to + n, size - n, "%s%" PRIu64, n ? ", " : "",
+						    s->known[i].m->id);
+	CHECK(len < size);
+}
+
 static enum rc not_kept(struct store *s, struct err *e)
 {
-	char kept[512] = "", wanted[160];
-	size_t len = 0;
-	for (size_t i = s->n_known; i-- > 0 && len + 24 < sizeof kept;)
-		if (checkpoint_in(s, s->known[i].slot) && retention_lists(s->top, s->known[i].slot))
-			len += (size_t)snprintf(kept + len, sizeof kept - len, "%s%" PRIu64,
-						len ? ", " : "", s->known[i].m->id);
+	char kept[512], wanted[160];
+	store_kept_text(s, kept, sizeof kept);
 	if (s->o.want.by == WANT_ID)
 		snprintf(wanted, sizeof wanted, "checkpoint %" PRIu64, s->o.want.id);
 	else
 		snprintf(wanted, sizeof wanted, "a checkpoint named '%.100s'", s->o.want.name);
 	s->not_kept = true;
-	return ERR(e, E_NOT_FOUND, "%s is not kept in '%s' (kept: %s)", wanted, s->dir,
-		   len ? kept : "none");
+	return ERR(e, E_NOT_FOUND, "%s is not kept in '%s' (kept: %s)", wanted, s->dir, kept);
 }
 
 static enum rc choose_wanted(struct store *s, struct store_start *out, struct err *e)

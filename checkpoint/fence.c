@@ -190,7 +190,7 @@ enum rc store_own(struct store *s, struct store_start *out, struct err *e)
 	enum rc rc = store_dead(s, e);
 	if (rc != OK)
 		return rc;
-	CHECK(!s->epoch);
+	CHECK(!s->epoch && !s->o.looks);
 	struct manifest fence;
 	struct err why = {OK};
 	manifest_init(&fence, s->mem);

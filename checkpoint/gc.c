@@ -4,11 +4,11 @@
 #include "checkpoint/store_parts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 struct teller {
 	struct store *s;
-	void (*would)(void *arg, const char *path, uint64_t size_bytes, const char *why);
-	void *arg;
+	struct sweep_ear ear;
 };
 
 static enum rc tell(const struct teller *t, struct storage st, const char *name, const char *why,
@@ -23,7 +23,7 @@ static enum rc tell(const struct teller *t, struct storage st, const char *name,
 	if (rc == E_NOT_FOUND)
 		return OK;
 	if (rc == OK)
-		t->would(t->arg, path, size_bytes, why);
+		t->ear.hear(t->ear.arg, path, size_bytes, why);
 	return rc == OK ? OK : ERR(e, rc, "%s", ignored.text);
 }
 
@@ -48,7 +48,7 @@ static enum rc tell_slots(const struct teller *t, const struct retention_facts *
 		char name[LAYOUT_NAME_MAX + 1];
 		layout_slot(name, k->slot);
 		if (retention_slot(f, k->slot, k->is == SLOT_IS_CHECKPOINT ? k->m : NULL) == FATE_REMOVE)
-			rc = tell(t, t->s->slots, name, "a checkpoint that is not kept any more", e);
+			rc = tell(t, t->s->slots, name, SWEEP_WHY_SLOT, e);
 	}
 	return rc;
 }
@@ -72,24 +72,58 @@ static enum rc tell_names(const struct teller *t, const struct retention_facts *
 	return rc;
 }
 
-enum rc store_gc_plan(struct store *s,
-		      void (*would)(void *arg, const char *path, uint64_t size_bytes, const char *why),
-		      void *arg, struct err *e)
+static int by_text(const void *a, const void *b)
 {
-	struct teller t = {s, would, arg};
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* What counts as dropped once the slots that go are gone: their names too. *list is the
+ * caller's. */
+static enum rc dropped_then(struct store *s, struct retention_facts *f, const char ***list,
+			    struct err *e)
+{
+	size_t n = s->n_dropped;
+	for (size_t i = 0; i < s->n_known; i++)
+		n += s->known[i].m ? s->known[i].m->n_files : 0;
+	*list = mem_get(s->mem, (n + 1) * sizeof **list);
+	if (!*list)
+		return ERR(e, E_NO_MEMORY, "no memory for a list of names");
+	for (n = 0; n < s->n_dropped; n++)
+		(*list)[n] = s->dropped[n];
+	for (size_t i = 0; i < s->n_known; i++) {
+		const struct known *k = &s->known[i];
+		bool goes = k->is == SLOT_IS_CHECKPOINT &&
+			    retention_slot(f, k->slot, k->m) == FATE_REMOVE;
+		for (uint32_t j = 0; goes && j < k->m->n_files; j++)
+			(*list)[n++] = k->m->file[j].name;
+	}
+	qsort(*list, n, sizeof **list, by_text);
+	f->dropped = *list;
+	f->n_dropped = n;
+	return OK;
+}
+
+enum rc store_gc_plan(struct store *s, uint32_t attempt, struct sweep_ear ear, struct err *e)
+{
+	struct teller t = {s, ear};
 	struct retention_facts f;
+	const char **dropped = NULL;
 	enum rc rc = store_dead(s, e);
 	if (rc != OK || !s->top)
 		return rc;
+	sweep_close(s);
 	rc = store_read_all(s, e);
 	if (rc == OK)
 		rc = sweep_facts(s, s->epoch ? s->epoch : s->top_slot + 1, &f, e);
+	f.attempt = attempt;
+	if (rc == OK)
+		rc = dropped_then(s, &f, &dropped, e);
 	if (rc == OK)
 		rc = tell_slots(&t, &f, e);
 	if (rc == OK)
-		rc = tell_names(&t, &f, s->parts, retention_part, "no checkpoint that is kept names it", e);
+		rc = tell_names(&t, &f, s->parts, retention_part, SWEEP_WHY_PART, e);
 	if (rc == OK)
-		rc = tell_names(&t, &f, s->slots, retention_temporary,
-				"left by a process that is gone", e);
+		rc = tell_names(&t, &f, s->slots, retention_temporary, SWEEP_WHY_TEMPORARY, e);
+	mem_put(s->mem, dropped);
 	return rc;
 }

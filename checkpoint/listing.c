@@ -70,7 +70,9 @@ static enum rc begin(struct reading *r, size_t most, struct err *e)
 static void add(struct reading *r, size_t i, bool fences)
 {
 	struct slot_entry *t = &r->l->entry[r->l->n];
-	*t = (struct slot_entry){.slot = r->slots.slot[i], .live = is_live(r, r->slots.slot[i])};
+	uint64_t slot = r->slots.slot[i];
+	*t = (struct slot_entry){.slot = slot, .live = is_live(r, slot),
+				 .pinned = slots_has(r->top_m.pinned, r->top_m.n_pinned, slot)};
 	t->rc = read_slot(r, i, &t->m, &t->err);
 	bool shown = t->rc != E_NOT_FOUND;
 	if (t->rc == OK && !fences)

@@ -11,6 +11,7 @@ struct slot_entry {
 	enum rc rc;        /* of reading it */
 	struct err err;
 	bool live; /* the newest readable manifest lists it, or is it */
+	bool pinned; /* and lists it as pinned */
 };
 struct slot_entries {
 	struct slot_entry *entry; /* newest first */

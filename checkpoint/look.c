@@ -249,7 +249,7 @@ enum rc store_open(struct store **out_s, struct fs *fs, struct mem *mem,
 	    !layout_path(s->manifest_dir, o->dir, NULL, LAYOUT_MANIFEST) ||
 	    !layout_path(s->parts_dir, o->dir, NULL, LAYOUT_PARTS))
 		rc = ERR(e, E_INVALID, "the path of '%s' is too long", o->dir);
-	if (rc == OK && (rc = fs_mkdir_all(fs, s->dir, e)) != OK)
+	if (rc == OK && !o->looks && (rc = fs_mkdir_all(fs, s->dir, e)) != OK)
 		err_in(e, "the directory '%s' cannot be used", s->dir);
 	if (rc == OK)
 		rc = store_take_lock(s, e);

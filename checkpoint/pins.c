@@ -62,6 +62,29 @@ enum rc store_pin(struct store *s, uint64_t slot, bool on, struct err *e)
 	return slot_set_add(on ? &s->pins : &s->unpins, s->mem, slot, e);
 }
 
+enum rc store_pin_id(struct store *s, uint64_t id, bool on, bool *news, struct err *e)
+{
+	const struct known *k = NULL;
+	char kept[512];
+	enum rc rc = store_dead(s, e);
+	if (rc != OK)
+		return rc;
+	for (size_t i = 0; i < s->n_known && !k; i++)
+		if (is_kept(s, s->known[i].slot) && s->known[i].m && s->known[i].m->id == id)
+			k = &s->known[i];
+	if (!k) {
+		store_kept_text(s, kept, sizeof kept);
+		return ERR(e, E_NOT_FOUND, "checkpoint %" PRIu64 " is not kept in '%s' (kept: %s)", id,
+			   s->dir, kept);
+	}
+	/* What pins it until then is not told apart from somebody's wish. */
+	if (slots_has(s->exporting.slot, s->exporting.n, k->slot))
+		return ERR(e, E_REFUSED, "checkpoint %" PRIu64 " is being made a savepoint, and kept until "
+			   "that is there: ask again then", id);
+	*news = slots_has(s->top->pinned, s->top->n_pinned, k->slot) != on;
+	return store_pin(s, k->slot, on, e);
+}
+
 enum rc store_exporting(struct store *s, uint64_t slot, bool on, struct err *e)
 {
 	enum rc rc = store_dead(s, e);

@@ -53,6 +53,15 @@ enum rc storage_list(struct storage st, struct fs_names *l, struct err *e)
 	return rc == OK ? st.ops->list(st.self, path, l, e) : rc;
 }
 
+uint64_t storage_shrink(struct storage st, const char *name, uint64_t step_bytes)
+{
+	char path[LAYOUT_PATH_MAX];
+	struct err ignored = {OK};
+	return st.ops->shrink && storage_path(st, name, path, &ignored) == OK
+		       ? st.ops->shrink(st.self, path, step_bytes)
+		       : 0;
+}
+
 enum rc storage_remove(struct storage st, const char *name, struct err *e)
 {
 	char path[LAYOUT_PATH_MAX];

@@ -47,6 +47,7 @@ struct storage_ops {
 	RC (*list)(void *self, const char *folder, struct fs_names *l, struct err *e);
 	RC (*remove)(void *self, const char *path, struct err *e);
 	RC (*size)(void *self, const char *path, uint64_t *size_bytes, struct err *e);
+	uint64_t (*shrink)(void *self, const char *path, uint64_t step_bytes); /* NULL: never does */
 	RC (*settle)(void *self, const char *folder, struct err *e);
 	RC (*harden)(void *self, const char *path, struct err *e);
 	RC (*create)(void *self, const char *path, int *handle, struct err *e);
@@ -81,6 +82,12 @@ RC storage_get(struct storage st, const char *name, size_t limit_bytes, struct b
 RC storage_list(struct storage st, struct fs_names *l, struct err *e); /* E_NOT_FOUND: no folder */
 RC storage_remove(struct storage st, const char *name, struct err *e); /* E_NOT_FOUND: is gone */
 RC storage_size(struct storage st, const char *name, uint64_t *size_bytes, struct err *e);
+/* Takes the last bytes of a large object that nobody names, which is removed next, so that no
+ * removal takes long: returns how many, at most step_bytes; 0: it goes whole. In a folder only
+ * where the name is its file's last: a savepoint that was copied with hard links, or a state that
+ * was taken over, may share it. (Who links a part of a directory that is not its own looks at its
+ * size afterwards, for between a look and a link it may have been cut.) */
+uint64_t storage_shrink(struct storage st, const char *name, uint64_t step_bytes);
 /* Names of before survive a crash from now on. */
 RC storage_settle(struct storage st, struct err *e);
 /* What stands under this name does, too: for who did not put it, and is to believe it. */

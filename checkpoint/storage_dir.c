@@ -127,6 +127,21 @@ static enum rc dir_size(void *self, const char *path, uint64_t *size_bytes, stru
 	return rc;
 }
 
+/* Whatever speaks against it means that the file goes whole. */
+static uint64_t dir_shrink(void *self, const char *path, uint64_t step_bytes)
+{
+	struct fs *fs = self;
+	struct fs_stat st;
+	struct err ignored = {OK};
+	int fd = -1;
+	bool was = fs_open(fs, path, FS_WRITE_ITSELF, &fd, &ignored) == OK &&
+		   fs_fstat(fs, fd, &st, &ignored) == OK && st.kind == FS_FILE && st.links == 1 &&
+		   st.size_bytes > step_bytes &&
+		   fs_truncate(fs, fd, st.size_bytes - step_bytes, &ignored) == OK;
+	bool closed = fs_close(fs, &fd, &ignored) == OK;
+	return was && closed ? step_bytes : 0;
+}
+
 static enum rc dir_settle(void *self, const char *folder, struct err *e)
 {
 	return fs_sync_dir(self, folder, e);
@@ -196,6 +211,7 @@ struct storage storage_dir(struct fs *fs, const char *dir, const char *folder)
 		.list = dir_list,
 		.remove = dir_remove,
 		.size = dir_size,
+		.shrink = dir_shrink,
 		.settle = dir_settle,
 		.harden = dir_harden,
 		.create = dir_create,

@@ -40,6 +40,8 @@ struct store_options {
 	                           * newest checkpoint that is not intact is E_CORRUPT */
 	bool repairs;             /* somebody who runs no job, for store_repair (repair.h): open only
 	                           * takes the lock, and reads nothing */
+	bool looks;               /* changes nothing: makes no folder or lock file (but takes the lock
+	                           * if there is one), and never calls store_own */
 	bool imports;             /* the caller finishes an import that a fence promises (out->todo);
 	                           * else that is E_REFUSED */
 	const char *claims_as;    /* the job that may take over a directory it took over before: its
@@ -53,6 +55,7 @@ struct store_options {
 	const char *new_uuid;     /* the identity, if the directory has none yet (36 characters) */
 	uint32_t new_lineage;     /* random; used when a lineage begins */
 	uint64_t pid;             /* for owner.lock and messages */
+	uint32_t cut_bytes;       /* of a large file that goes, so much a step; 0: SWEEP_CUT_BYTES */
 	enum verify_depth verify; /* of the chosen checkpoint, during the look */
 	/* The same for those whose state decides it: what is only verified by lengths now, the caller
 	 * verifies before it uses it. NULL: verify. */
@@ -141,6 +144,10 @@ RC store_todo_step(struct store *s, bool *done, struct err *e);
 /* Changes what the next manifest or fence lists as pinned; durable only with it. Durability lane,
  * or before the job runs. E_NOT_FOUND: no such checkpoint is kept. */
 RC store_pin(struct store *s, uint64_t slot, bool on, struct err *e);
+/* The same of a checkpoint by its id. *news: the newest manifest or fence does not say so yet.
+ *   E_NOT_FOUND  no such checkpoint is kept: says which are
+ *   E_REFUSED    it is being exported as a savepoint, which pins it for now */
+RC store_pin_id(struct store *s, uint64_t id, bool on, bool *news, struct err *e);
 /* The same for a savepoint's checkpoint, as long as its export is not durable. */
 RC store_exporting(struct store *s, uint64_t slot, bool on, struct err *e);
 
@@ -160,13 +167,26 @@ RC store_publish(struct store *s, struct manifest *m, struct err *e);
  * goes on. */
 RC store_sweep_begin(struct store *s, uint32_t attempt, struct err *e);
 RC store_sweep_step(struct store *s, bool *done, struct err *e);
+/* Bytes that the sweeps of this store have freed so far: what a step frees has a price. A large
+ * file goes SWEEP_CUT_BYTES a step, from its end, so that no step keeps the disk from a checkpoint
+ * for long. */
+uint64_t store_freed(const struct store *s);
+#define SWEEP_CUT_BYTES (16u << 20) /* some milliseconds of a disk */
+
+/* Hears of each file that a sweep removes, or would, and why: path from dir on, and its size. */
+struct sweep_ear {
+	void (*hear)(void *arg, const char *path, uint64_t size_bytes, const char *why);
+	void *arg;
+};
+/* After a begin: until that sweep is done. */
+void store_sweep_tells(struct store *s, struct sweep_ear ear);
 
 /* The same, below a fence too, as `weir gc` does on a directory nobody runs: what stood alive
- * stays, what no slot names goes. */
+ * stays, what no slot names goes. E_REFUSED: something was begun that a run has to finish first. */
 RC store_gc_begin(struct store *s, struct err *e);
-/* Tells what that would remove, and why; changes nothing, and needs no fence. path: from dir on. */
-RC store_gc_plan(struct store *s, void (*would)(void *arg, const char *path, uint64_t size_bytes,
-						 const char *why), void *arg, struct err *e);
+/* Tells what a sweep would remove; changes nothing, and needs no fence. attempt: the running one;
+ * 0: none runs. */
+RC store_gc_plan(struct store *s, uint32_t attempt, struct sweep_ear ear, struct err *e);
 
 /* A part of ours that will never be published (aborted checkpoint, dropped merge): the next sweep
  * removes it. E_NO_MEMORY is harmless (a later start removes it). */

@@ -38,6 +38,8 @@ struct sweep {
 	const char **named;           /* of parts that may not go; borrowed from known[] */
 	size_t n_named;
 	uint64_t named_for;           /* top_slot when they were collected */
+	struct sweep_ear ear;
+	uint64_t cutting;             /* what the file at i held before it was cut; 0: it was not */
 };
 
 struct store {
@@ -88,6 +90,7 @@ struct store {
 	size_t n_dropped, cap_dropped;
 	struct sweep sweep;
 	bool unlinks_unsynced; /* slots went since manifest/ was last synced */
+	uint64_t freed;        /* bytes, by all sweeps */
 
 	enum rc dead; /* E_FENCED, E_UNKNOWN_OUTCOME: every call returns it again (inv 27) */
 	struct err why;
@@ -139,4 +142,13 @@ void sweep_close(struct store *s);
 /* sweep.c: what decides, by the log as it is known now. epoch: of the owner, or who would be one.
  * Collects what is named; valid until the next of these, a publication or sweep_close. */
 RC sweep_facts(struct store *s, uint64_t epoch, struct retention_facts *f, struct err *e);
+/* remove.c: one step of taking a file away; *gone: its name went, or was gone. */
+RC sweep_remove(struct store *s, struct storage st, const char *name, const char *why, bool *gone,
+		struct err *e);
+/* Why each kind goes. */
+#define SWEEP_WHY_SLOT      "a checkpoint that is not kept any more"
+#define SWEEP_WHY_PART      "no checkpoint that is kept names it"
+#define SWEEP_WHY_TEMPORARY "left by a process that is gone"
+/* choose.c: "7, 5, 4": the checkpoints that are kept, newest first; "none". */
+void store_kept_text(struct store *s, char *to, size_t size);
 void store_check(const struct store *s);

@@ -182,10 +182,10 @@ static enum rc retire(struct store *s, struct known *k, struct err *e)
 	if (rc != OK)
 		return rc;
 	layout_slot(name, k->slot);
-	struct err why = {OK};
-	rc = storage_remove(s->slots, name, &why);
-	if (rc != OK && rc != E_NOT_FOUND)
-		return ERR(e, rc, "%s", why.text);
+	bool gone;
+	rc = sweep_remove(s, s->slots, name, SWEEP_WHY_SLOT, &gone, e);
+	if (rc != OK)
+		return rc;
 	s->unlinks_unsynced = true;
 	store_forget_slot(s, k);
 	return OK;
@@ -207,10 +207,11 @@ static enum rc retire_next(struct store *s, struct err *e)
 	return OK;
 }
 
-/* Removes the next name of l that may go; with a name remembered as dropped, that is done with. */
+/* Removes the next name of l that may go, or a piece of what it holds; with a name remembered as
+ * dropped, that is done with. */
 static enum rc remove_next(struct store *s, const struct fs_names *l, struct storage st,
 			   enum fate (*fate)(const struct retention_facts *, const char *),
-			   struct err *e)
+			   const char *why, struct err *e)
 {
 	struct retention_facts f;
 	enum rc rc = sweep_facts(s, s->epoch, &f, e);
@@ -222,9 +223,10 @@ static enum rc remove_next(struct store *s, const struct fs_names *l, struct sto
 		next(s);
 		return OK;
 	}
-	struct err why = {OK};
-	rc = storage_remove(st, l->name[s->sweep.i++], &why);
-	return rc == OK || rc == E_NOT_FOUND ? OK : ERR(e, rc, "%s", why.text);
+	bool gone;
+	rc = sweep_remove(s, st, l->name[s->sweep.i], why, &gone, e);
+	s->sweep.i += gone;
+	return rc;
 }
 
 /* Forgets dropped names that are in parts/ no more. */
@@ -267,9 +269,10 @@ static enum rc step(struct store *s, struct err *e)
 		next(s);
 		return OK;
 	case SWEEP_PARTS:
-		return remove_next(s, &s->sweep.parts, s->parts, retention_part, e);
+		return remove_next(s, &s->sweep.parts, s->parts, retention_part, SWEEP_WHY_PART, e);
 	case SWEEP_TEMPORARIES:
-		return remove_next(s, &s->sweep.slots, s->slots, retention_temporary, e);
+		return remove_next(s, &s->sweep.slots, s->slots, retention_temporary,
+				   SWEEP_WHY_TEMPORARY, e);
 	case SWEEP_DONE:
 		break;
 	}

@@ -1,6 +1,7 @@
 /* actions.c - what is asked of a job at a server: checkpoint, stop, cancel, restart, rescale,
  * remove. Each is a POST that is answered with the stream of its progress; the last event says how
  * it ended. */
+#include "cli/action.h"
 #include "cli/events.h"
 #include "cli/job_view.h"
 #include "cli/remote.h"
@@ -109,6 +110,9 @@ static void on_action(struct act *a, const struct json *v)
 		a->checkpoint = json_int(id);
 	if (error && json_kind(error) == JSON_STRING)
 		snprintf(a->why, sizeof a->why, "%s", json_string(error, &len));
+	const struct json *gone = json_get(v, "gone");
+	if (gone && json_kind(gone) == JSON_OBJECT && !a->r->json)
+		keep_print_gone(a->r->cli, gone);
 	if (state && json_kind(state) == JSON_STRING && !strcmp(json_string(state, &len), "done"))
 		return;
 	const char *name = code && json_kind(code) == JSON_STRING ? json_string(code, &len) : "";
@@ -167,6 +171,8 @@ static void print_done(struct act *a)
 	const struct paint *p = &r->cli->out;
 	char took[PAINT_TEXT], command[REMOTE_COMMAND];
 	text_us(clock_mono_us(r->cli->env->clock) - a->began_us, took);
+	if (!strcmp(a->ask->kind, "gc")) /* the list was printed as it came */
+		return;
 	fprintf(p->to, "%s%s%s  ", paint_on(p, PAINT_BOLD), r->job, paint_off(p));
 	if (!strcmp(a->ask->kind, "savepoint")) {
 		char own[48];
@@ -178,6 +184,15 @@ static void print_done(struct act *a)
 	} else if (!strcmp(a->ask->kind, "checkpoint")) {
 		print_checkpoint(a, "");
 		fprintf(p->to, " is complete, in %s\n", took);
+	} else if (strstr(a->ask->kind, "pin")) {
+		const char *now = strcmp(a->ask->kind, "pin") ? "not pinned" : "pinned";
+		fprintf(p->to, "checkpoint %s ", r->args->place[1]);
+		if (a->checkpoint)
+			print_checkpoint(a, !strcmp(now, "pinned") ? "is pinned, as says "
+								   : "is not pinned any more, as says ");
+		else
+			fprintf(p->to, "was %s already", now);
+		fprintf(p->to, "\n");
 	} else if (!strcmp(a->ask->kind, "stop") && !strcmp(a->state, "FINISHED")) {
 		fprintf(p->to, "%sFINISHED%s in %s%s\n", paint_on(p, PAINT_GREEN), paint_off(p), took,
 			args_has(r->args, "--drain") ? ", drained"
@@ -243,7 +258,7 @@ static enum rc perform(struct act *a, const char *query)
 	return cut_short(a, rc == E_STOPPED ? OK : rc);
 }
 
-static int act(struct cli *c, const struct args *args, const char *kind, const char *leads_to,
+int action_run(struct cli *c, const struct args *args, const char *kind, const char *leads_to,
 	       const char *query)
 {
 	struct remote r = {0};
@@ -264,7 +279,7 @@ static int act(struct cli *c, const struct args *args, const char *kind, const c
 
 static int checkpoint(struct cli *c, const struct args *a)
 {
-	return act(c, a, "checkpoint", "", args_has(a, "--full") ? "?full=1" : "");
+	return action_run(c, a, "checkpoint", "", args_has(a, "--full") ? "?full=1" : "");
 }
 
 /* "?a=1&name=b": what is asked with it; names are escaped. */
@@ -285,7 +300,7 @@ static int act_named(struct cli *c, const struct args *a, const char *kind, cons
 	}
 	int code;
 	if (bytes_ok(&query)) {
-		code = act(c, a, kind, leads_to, bytes_text(&query));
+		code = action_run(c, a, kind, leads_to, bytes_text(&query));
 	} else {
 		(void)!ERR(&e, E_NO_MEMORY, "no memory for a request");
 		code = cli_fail(c, &e);
@@ -316,17 +331,17 @@ static const char *with_savepoints(const struct args *a)
 
 static int cancel(struct cli *c, const struct args *a)
 {
-	return act(c, a, "cancel", "CANCELLED", with_savepoints(a));
+	return action_run(c, a, "cancel", "CANCELLED", with_savepoints(a));
 }
 
 static int restart(struct cli *c, const struct args *a)
 {
-	return act(c, a, "restart", "RUNNING", "");
+	return action_run(c, a, "restart", "RUNNING", "");
 }
 
 static int remove_job(struct cli *c, const struct args *a)
 {
-	return act(c, a, "remove", "REMOVED", with_savepoints(a));
+	return action_run(c, a, "remove", "REMOVED", with_savepoints(a));
 }
 
 static int rescale(struct cli *c, const struct args *a)
@@ -341,7 +356,7 @@ static int rescale(struct cli *c, const struct args *a)
 		return cli_fail(c, &e);
 	}
 	snprintf(query, sizeof query, "?parallelism=%lu", n);
-	return act(c, a, "rescale", "RUNNING", query);
+	return action_run(c, a, "rescale", "RUNNING", query);
 }
 
 #define PROGRESS                                                                                   \

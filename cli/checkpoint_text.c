@@ -19,7 +19,8 @@ static const char *trigger_of(const struct manifest *m)
 static void print_verdict(const struct paint *p, const struct shown_checkpoint *s)
 {
 	if (s->intact)
-		fprintf(p->to, "%sintact%s\n", paint_on(p, PAINT_GREEN), paint_off(p));
+		fprintf(p->to, "%sintact%s%s\n", paint_on(p, PAINT_GREEN), paint_off(p),
+			s->pinned ? ", pinned" : "");
 	else
 		fprintf(p->to, "%s%s: %s%s\n", paint_on(p, PAINT_RED),
 			s->bad ? "NOT INTACT" : "not readable", s->why, paint_off(p));
@@ -94,6 +95,7 @@ static void json_facts(struct json_out *o, const struct shown_checkpoint *s)
 		jout_kv_uint(o, "attempt", s->m->attempt);
 	}
 	jout_kv_uint(o, "slot", s->slot);
+	jout_kv_bool(o, "pinned", s->pinned);
 	jout_kv_bool(o, "intact", s->intact);
 	if (!s->intact)
 		jout_kv_string(o, "fault", s->why);

@@ -10,6 +10,7 @@ struct shown_checkpoint {
 	uint64_t slot;
 	const struct manifest *m; /* NULL: its manifest cannot be read */
 	bool live;                /* the newest manifest lists it */
+	bool pinned;              /* it says so (`weir pin`, or a savepoint on its way) */
 	bool intact, bad;         /* bad: corrupt or missing, for certain */
 	bool unreadable;          /* reading failed, which is no verdict */
 	struct verify_result verified;

@@ -33,7 +33,7 @@ static bool look_checkpoint(struct cli *c, const char *dir, const struct slot_en
 			    struct verify_memo *memo, struct shown_checkpoint *s)
 {
 	*s = (struct shown_checkpoint){.slot = x->slot, .m = x->rc == OK ? &x->m : NULL,
-				       .live = x->live};
+				       .live = x->live, .pinned = x->pinned};
 	struct err e = {0};
 	enum rc rc = x->rc;
 	if (rc != OK) {
@@ -157,7 +157,7 @@ const struct verb verb_checkpoints = {
 		"    weir checkpoints weir-data/word-count\n"
 		"\n"
 		"--json prints {\"checkpoints\": [{id, kind, trigger, time, wall_us, bytes_written,\n"
-		"state_bytes, keys, keys_changed, align_ms, async_ms, total_ms, sync_us_max,\n"
+		"state_bytes, keys, keys_changed, align_ms, async_ms, total_ms, sync_us_max, pinned,\n"
 		"intact}], older}, with \"fault\" where one is not intact; `older`: so many more are\n"
 		"kept. `kind` is what it is (initial, periodic, stop, final), `trigger` why it was\n"
 		"taken (start, interval, stop, end).",

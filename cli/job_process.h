@@ -33,7 +33,7 @@ struct process {
 void talk_checkpoint(void *arg, const struct checkpoint_record *r);
 void talk_failed(void *arg, const struct err *e, const struct restart_decision *d);
 void talk_answered(void *arg, uint64_t request, const struct checkpoint_record *r,
-		   const struct err *why);
+		   const char *found, const struct err *why);
 void talk_began(void *arg);
 void talk_status(void *arg);
 void talk_printed(void *arg);

@@ -47,15 +47,18 @@ static void say_facts(struct process *p)
 	say(p, WIRE_FACTS, &body);
 }
 
-static void say_answer(struct process *p, uint64_t request, uint64_t checkpoint,
+static void say_answer(struct process *p, uint64_t request, uint64_t checkpoint, const char *found,
 		       const struct err *why)
 {
 	struct bytes body;
 	struct word_answer a = {.request = request, .checkpoint = checkpoint};
 	if (why)
 		a.error = *why;
+	if (found && !(a.found = mem_string(p->mem, found)))
+		ERR(&a.error, E_NO_MEMORY, "it is done; no memory to say what went");
 	bytes_init(&body, p->mem);
 	answer_write(&a, &body);
+	answer_close(&a, p->mem);
 	say(p, WIRE_ANSWER, &body);
 }
 
@@ -126,9 +129,9 @@ void talk_back(void *arg)
 }
 
 void talk_answered(void *arg, uint64_t request, const struct checkpoint_record *r,
-			const struct err *why)
+		   const char *found, const struct err *why)
 {
-	say_answer(arg, request, r ? r->id : 0, r ? NULL : why);
+	say_answer(arg, request, r ? r->id : 0, found, why);
 }
 
 void talk_began(void *arg)
@@ -202,7 +205,7 @@ static void on_request(struct process *p, const char *body, size_t len)
 		ERR(&e, E_REFUSED, "the job is only starting");
 	else if (drive_ask(p->drive, &a, &e) == OK)
 		return;
-	say_answer(p, a.request, 0, &e);
+	say_answer(p, a.request, 0, NULL, &e);
 }
 
 static void on_watch(struct process *p, const char *body, size_t len)

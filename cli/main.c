@@ -13,7 +13,8 @@
 /* In the order of the overview; those from `at_server` on ask a server. */
 static const struct verb *const verbs[] = {
 	&verb_run,    &verb_validate,   &verb_explain, &verb_checkpoints, &verb_state,
-	&verb_fsck,   &verb_audit,      &verb_demo,
+	&verb_fsck,   &verb_audit,      &verb_pin,     &verb_unpin,       &verb_gc,
+	&verb_demo,
 	&verb_serve,  &verb_submit,     &verb_list,    &verb_show,        &verb_logs,
 	&verb_checkpoint, &verb_savepoint, &verb_stop, &verb_cancel,      &verb_restart,
 	&verb_rescale, &verb_remove,

@@ -76,10 +76,10 @@ static void on_failed(void *arg, const struct err *e, const struct restart_decis
 }
 
 static void on_answered(void *arg, uint64_t request, const struct checkpoint_record *c,
-			const struct err *why)
+			const char *found, const struct err *why)
 {
 	struct run *r = arg;
-	run_socket_answered(r->socket, request, c, why);
+	run_socket_answered(r->socket, request, c, found, why);
 }
 
 static void on_began(void *arg)

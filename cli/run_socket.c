@@ -111,11 +111,11 @@ void run_socket_recovered(struct run_socket *s, const char *lines)
 }
 
 void run_socket_answered(struct run_socket *s, uint64_t request, const struct checkpoint_record *r,
-			 const struct err *why)
+			 const char *found, const struct err *why)
 {
 	const struct err none = {0};
 	if (s)
-		solo_answered(s->solo, request, r, r ? &none : why);
+		solo_answered(s->solo, request, r, found, why ? why : &none);
 }
 
 void run_socket_stopping(struct run_socket *s)

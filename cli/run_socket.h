@@ -14,7 +14,7 @@ void run_socket_record(struct run_socket *s, const struct checkpoint_record *r);
 void run_socket_failed(struct run_socket *s, const struct err *e);
 void run_socket_recovered(struct run_socket *s, const char *lines);
 void run_socket_answered(struct run_socket *s, uint64_t request, const struct checkpoint_record *r,
-			 const struct err *why);
+			 const char *found, const struct err *why);
 void run_socket_stopping(struct run_socket *s);
 /* The last words; error NULL: it ended as it was asked to. */
 void run_socket_ended(struct run_socket *s, int exit, const struct err *error);

@@ -46,10 +46,11 @@ struct attempt_listener {
 	/* Text for standard output; give the letter back with mailbox_put(l->reply) under kind
 	 * l->reply_kind when it is written. NULL: it is thrown away. */
 	void (*print)(void *arg, struct print_letter *l);
-	/* A request of attempt_ask was served (r), or will not be (why; r is NULL). May be
-	 * NULL. */
+	/* A request of attempt_ask was served: by checkpoint *r (NULL: it needed none), and of a gc
+	 * with what went (found, gone.h's text; else NULL). Or it will not be: why; r and found are
+	 * NULL. May be NULL. */
 	void (*answered)(void *arg, uint64_t request, const struct checkpoint_record *r,
-			 const struct err *why);
+			 const char *found, const struct err *why);
 	/* What was restored while records flowed is all there: confirms it, or says why not (then the
 	 * attempt fails). May be NULL. */
 	RC (*loaded)(void *arg, const struct restored *all, struct err *e);

@@ -141,7 +141,7 @@ static void record(struct attempt *a, struct pending *p, uint64_t request,
 	}
 	if (a->c.listen.checkpoint)
 		a->c.listen.checkpoint(a->c.listen.arg, &r);
-	attempt_answer(a, request, error ? NULL : &r, error);
+	attempt_answer(a, request, error ? NULL : &r, NULL, error);
 	if (a->end != ATTEMPT_RUNNING || a->ending == ATTEMPT_HALTED)
 		return;
 	note_submit(a, &r);
@@ -203,7 +203,7 @@ static void act_abort(struct attempt *a, const struct co_action *x)
 	if (!a->closing)
 		attempt_tell(a, LETTER_ABORT, &b, false);
 	if (!p) {
-		attempt_answer(a, x->request, NULL, &why);
+		attempt_answer(a, x->request, NULL, NULL, &why);
 		return;
 	}
 	record(a, p, x->request, &why);
@@ -295,7 +295,7 @@ static void act(struct attempt *a, const struct co_action *x)
 		attempt_tell(a, LETTER_DRAIN, NULL, true);
 		break;
 	case CO_REFUSED:
-		attempt_answer(a, x->request, NULL, &x->error);
+		attempt_answer(a, x->request, NULL, NULL, &x->error);
 		if (a->c.log)
 			log_line(a->c.log, LOG_WARN, "checkpoint refused: %s", x->error.text);
 		break;

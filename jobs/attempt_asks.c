@@ -3,7 +3,7 @@
 #include "jobs/attempt_in.h"
 
 void attempt_answer(struct attempt *a, uint64_t request, const struct checkpoint_record *r,
-		    const struct err *why)
+		    const char *found, const struct err *why)
 {
 	struct err text = {0};
 	if (!request || !a->c.listen.answered)
@@ -11,7 +11,7 @@ void attempt_answer(struct attempt *a, uint64_t request, const struct checkpoint
 	if (why) /* given up for a reason that is no failure: to the asker it is a refusal */
 		ERR(&text, err_class_of(why->code) == CLASS_QUIET ? E_REFUSED : why->code, "%s",
 		    why->text);
-	a->c.listen.answered(a->c.listen.arg, request, r, why ? &text : NULL);
+	a->c.listen.answered(a->c.listen.arg, request, r, found, why ? &text : NULL);
 }
 
 /* What its checkpoint is to be called; NULL: it is no savepoint. */
@@ -41,6 +41,8 @@ RC attempt_ask(struct attempt *a, const struct job_ask *ask, uint64_t now_us, st
 	if (a->closing)
 		return ERR(e, E_REFUSED, "the attempt is ending: ask again when the next one runs");
 	a->now_us = now_us;
+	if (ask->kind == ASK_PIN || ask->kind == ASK_UNPIN || ask->kind == ASK_GC)
+		return keep_submit(a, ask, e);
 	attempt_event(a, &(struct co_event){.kind = CO_EV_REQUEST, .name = name_of(ask),
 					    .request_kind = ask->kind == ASK_SAVEPOINT
 								    ? CO_SAVEPOINT : CO_MANUAL,

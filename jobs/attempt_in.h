@@ -22,6 +22,7 @@ enum {
 	JOB_SWEPT,
 	JOB_MERGED,
 	JOB_NOTED,
+	JOB_KEPT,
 	JOB_EXPORTED, /* the job's, not the attempt's: job_export.c */
 };
 
@@ -234,9 +235,14 @@ bool when_is_true(struct attempt *a, struct when_now *now, bool tells);
 void stuck_say(const struct attempt *a, const struct pending *p, struct err *e);
 
 /* attempt_asks.c */
-/* What became of a checkpoint that was asked for by name; request 0: it was not. r or why. */
+/* What became of a request, as attempt_listener.answered takes it; request 0: it was none. */
 void attempt_answer(struct attempt *a, uint64_t request, const struct checkpoint_record *r,
-		    const struct err *why);
+		    const char *found, const struct err *why);
+
+/* attempt_keep.c */
+/* A pin, an unpin or a gc: the letter is keep_done's. */
+RC keep_submit(struct attempt *a, const struct job_ask *ask, struct err *e);
+void keep_done(struct attempt *a, struct mail *m);
 
 /* attempt_act.c */
 bool attempt_is_source(const struct attempt *a, uint32_t task);

@@ -210,6 +210,9 @@ void attempt_letter(struct attempt *a, struct mail *m, uint64_t now_us)
 	case JOB_MERGED:
 		chains_merged(a, m);
 		break;
+	case JOB_KEPT:
+		keep_done(a, m);
+		break;
 	case JOB_NOTED:
 		publish_outcome(a, m, &o);
 		break;

@@ -57,11 +57,11 @@ struct job_options {
 	struct attempt_listener listen;
 	/* An attempt failed and another follows (or not). */
 	void (*failed)(void *arg, const struct err *e, const struct restart_decision *d);
-	/* What job_ask accepted was done (durable), or will not be (why is set, r is NULL). Once each,
-	 * from a later step, end or stop, never from within job_ask. Not for a stop: the job's end
-	 * is its answer. May be NULL. */
+	/* What job_ask accepted was done (durable), as attempt_listener.answered says it, or will not
+	 * be (why is set). Once each, from a later step, end or stop, never from within job_ask. Not
+	 * for a stop: the job's end is its answer. May be NULL. */
 	void (*answered)(void *arg, uint64_t request, const struct checkpoint_record *r,
-			 const struct err *why);
+			 const char *found, const struct err *why);
 };
 
 /* What a start found and did: the recovery report. Times in microseconds. */

@@ -29,7 +29,7 @@ static void answer_export(struct job *j, uint64_t id, const struct err *why)
 		if (!a->taken || a->record.id != id)
 			continue;
 		struct checkpoint_record r = a->record;
-		job_answer_one(j, a->request, why ? NULL : &r, why);
+		job_answer_one(j, a->request, why ? NULL : &r, NULL, why);
 		return;
 	}
 }

@@ -92,10 +92,10 @@ void job_export_close(struct job *j);
 
 /* job_requests.c */
 void job_answer_one(struct job *j, uint64_t request, const struct checkpoint_record *r,
-		    const struct err *why);
+		    const char *found, const struct err *why);
 /* What the attempt answers; forgets the request. */
 void job_heard_answer(void *job, uint64_t request, const struct checkpoint_record *r,
-		      const struct err *why);
+		      const char *found, const struct err *why);
 /* There is no attempt any more: whoever waits is told, and why (code OK: it ended in order). */
 void job_answer_all(struct job *j, const struct err *why);
 

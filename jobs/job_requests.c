@@ -5,14 +5,6 @@
 
 #include "jobs/export.h"
 
-/* What this version can be asked for by name, and does not do yet. */
-static const char *later(const struct job_ask *a)
-{
-	if (a->kind == ASK_PIN || a->kind == ASK_UNPIN || a->kind == ASK_GC)
-		return ask_kind_name(a->kind);
-	return NULL;
-}
-
 /* A look at one folder, which a person's request may cost. */
 static RC name_is_free(const struct job *j, const char *name, struct err *e)
 {
@@ -34,8 +26,6 @@ static RC name_is_free(const struct job *j, const char *name, struct err *e)
 RC job_may_ask(const struct job *j, const struct job_ask *a, struct err *e)
 {
 	bool savepoint = a->kind == ASK_SAVEPOINT || (a->kind == ASK_STOP && a->savepoint);
-	if (later(a))
-		return ERR(e, E_REFUSED, "%s comes with a later version", later(a));
 	if (a->kind == ASK_STOP && !a->drain && !savepoint)
 		return OK;
 	if (j->state != JOB_RUNNING)
@@ -73,22 +63,22 @@ static struct job_asked *asked_of(struct job *j, uint64_t request)
 }
 
 void job_answer_one(struct job *j, uint64_t request, const struct checkpoint_record *r,
-		    const struct err *why)
+		    const char *found, const struct err *why)
 {
 	uint32_t i = (uint32_t)(asked_of(j, request) - j->asked);
 	j->n_asked--;
 	memmove(&j->asked[i], &j->asked[i + 1], (j->n_asked - i) * sizeof *j->asked);
 	if (j->o.answered)
-		j->o.answered(j->o.listen.arg, request, r, why);
+		j->o.answered(j->o.listen.arg, request, r, found, why);
 }
 
 void job_heard_answer(void *arg, uint64_t request, const struct checkpoint_record *r,
-		      const struct err *why)
+		      const char *found, const struct err *why)
 {
 	struct job *j = arg;
 	struct job_asked *a = asked_of(j, request);
 	if (!r || !a->savepoint) {
-		job_answer_one(j, request, r, why);
+		job_answer_one(j, request, r, found, why);
 		return;
 	}
 	a->taken = true; /* when its export is durable (job_export.c) */
@@ -107,7 +97,7 @@ void job_answer_all(struct job *j, const struct err *why)
 		ERR(&e, E_REFUSED, "the attempt ended before the checkpoint was taken");
 	for (uint32_t i = j->n_asked; i-- > 0;)
 		if (!goes_on || !j->asked[i].taken)
-			job_answer_one(j, j->asked[i].request, NULL, &e);
+			job_answer_one(j, j->asked[i].request, NULL, NULL, &e);
 }
 
 const struct restart_state *job_restarts(const struct job *j)

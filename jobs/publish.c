@@ -137,6 +137,21 @@ enum rc commit_submit(struct attempt *a, struct err *e)
 
 /* ---- sweep ---- */
 
+#define ORPHAN_WHY "prepared by a sink, and never committed"
+
+void orphans_tell(const struct attempt *a, struct fs *fs, struct sweep_ear ear)
+{
+	const struct bytes *orphans = &a->c.begun->orphans;
+	for (size_t at = 0; !a->orphans_gone && at < orphans->len;) {
+		const char *path = (const char *)orphans->data + at;
+		struct fs_stat st;
+		struct err ignored = {0};
+		at += strlen(path) + 1;
+		if (fs_stat(fs, path, &st, &ignored) == OK)
+			ear.hear(ear.arg, path, st.size_bytes, ORPHAN_WHY);
+	}
+}
+
 /* One prepared file that nothing names; false: there are no more. */
 static bool orphan_step(struct durable_job *d, struct fs *fs)
 {
@@ -145,7 +160,15 @@ static bool orphan_step(struct durable_job *d, struct fs *fs)
 		return false;
 	const char *path = (const char *)orphans->data + d->at;
 	d->at += (uint32_t)strlen(path) + 1;
-	d->job.rc = fs_unlink(fs, path, &d->job.error);
+	struct fs_stat st = {0};
+	d->job.rc = fs_stat(fs, path, &st, &d->job.error);
+	if (d->job.rc == OK)
+		d->job.rc = fs_unlink(fs, path, &d->job.error);
+	if (d->job.rc == OK) {
+		d->job.bytes += st.size_bytes;
+		if (d->ask.request)
+			gone_hear(&d->gone, path, st.size_bytes, ORPHAN_WHY);
+	}
 	if (d->job.rc == E_NOT_FOUND) {
 		err_clear(&d->job.error);
 		d->job.rc = OK;
@@ -155,15 +178,21 @@ static bool orphan_step(struct durable_job *d, struct fs *fs)
 
 /* The store's own first: it looks who owns the directory before anything goes (inv 27). Then, once,
  * orphans of sinks. Every fault is reported and ends this sweep. */
-static bool sweep_step(struct io_job *job, struct fs *fs)
+bool sweep_step(struct io_job *job, struct fs *fs)
 {
 	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
+	struct store *s = d->a->c.store;
+	uint64_t freed = store_freed(s);
 	if (d->swept)
 		return !orphan_step(d, fs) || job->rc != OK;
-	if (!d->begun)
-		job->rc = store_sweep_begin(d->a->c.store, d->a->c.attempt, &job->error);
-	else
-		job->rc = store_sweep_step(d->a->c.store, &d->swept, &job->error);
+	if (!d->begun) {
+		job->rc = store_sweep_begin(s, d->a->c.attempt, &job->error);
+		if (d->ask.request)
+			store_sweep_tells(s, (struct sweep_ear){gone_hear, &d->gone});
+	} else {
+		job->rc = store_sweep_step(s, &d->swept, &job->error);
+	}
+	job->bytes += store_freed(s) - freed;
 	d->begun = true;
 	return job->rc != OK;
 }
@@ -228,6 +257,7 @@ void publish_outcome(struct attempt *a, struct mail *m, struct publish_outcome *
 	published_drop(d->base);
 	mem_put(a->mem, d->law);
 	mem_put(a->mem, d->line);
+	gone_close(&d->gone);
 	mem_put(a->mem, d);
 	a->jobs_out--;
 }

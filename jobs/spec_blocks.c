@@ -38,5 +38,4 @@ void spec_read_blocks(struct spec *s, const struct json *root, struct diags *ds)
 	spec_read_checkpoint(s, root, ds);
 	spec_read_restart(s, root, ds);
 	spec_read_limits(s, root, ds);
-	spec_refuse_later(s, root, ds);
 }

@@ -1,6 +1,6 @@
 /* spec_parts.h - the steps of spec_parse, one file each; jobs/spec*.c and config.c only.
  * set: arguments over the text; defaults (config.c); expand: ${...}; then the blocks
- * (spec_blocks.c: spec_checkpoint.c, spec_restart.c, spec_limits.c, spec_later.c), the stages one
+ * (spec_blocks.c: spec_checkpoint.c, spec_restart.c, spec_limits.c), the stages one
  * by one (spec_stage.c), and how they read each other (spec_graph.c). Faults go to ds; the steps
  * return false only without memory. */
 #pragma once
@@ -13,8 +13,6 @@ void spec_read_blocks(struct spec *s, const struct json *root, struct diags *ds)
 void spec_read_checkpoint(struct spec *s, const struct json *root, struct diags *ds);
 void spec_read_restart(struct spec *s, const struct json *root, struct diags *ds);
 void spec_read_limits(struct spec *s, const struct json *root, struct diags *ds);
-/* Refuses by name what is read and checked, and not done yet. */
-void spec_refuse_later(const struct spec *s, const struct json *root, struct diags *ds);
 bool spec_read_stages(struct spec *s, const struct spec_source *from, struct diags *ds);
 bool spec_connect(struct spec *s, struct diags *ds);
 

@@ -40,6 +40,7 @@ struct action *actions_new(struct actions *as, const char *job, enum action_kind
 		return NULL;
 	}
 	as->last = id;
+	mem_put(as->mem, (*at)->found);
 	**at = (struct action){.id = id, .kind = kind};
 	snprintf((*at)->job, sizeof(*at)->job, "%s", job);
 	return *at;
@@ -123,11 +124,15 @@ static void write_action(const struct action *a, struct bytes *to)
 		jout_uint(&o, a->checkpoint);
 	else
 		jout_null(&o);
+	if (a->found) {
+		jout_key(&o, "gone");
+		jout_raw(&o, a->found, strlen(a->found));
+	}
 	jout_object_end(&o);
 }
 
 void actions_over(struct actions *as, struct feed *f, uint64_t id, const struct err *error,
-		  uint64_t checkpoint)
+		  uint64_t checkpoint, const char *found)
 {
 	struct action forgotten = {.id = id}, *a = actions_find(as, id);
 	struct bytes data;
@@ -136,10 +141,13 @@ void actions_over(struct actions *as, struct feed *f, uint64_t id, const struct 
 	a->over = true;
 	a->error = *error;
 	a->checkpoint = checkpoint;
+	if (found && !(a->found = mem_string(as->mem, found)) && a->error.code == OK)
+		ERR(&a->error, E_NO_MEMORY, "it is done; no memory to say what went");
 	bytes_init(&data, as->mem);
 	write_action(a, &data);
 	feed_action(f, id, &data);
 	bytes_close(&data);
+	mem_put(as->mem, forgotten.found);
 }
 
 static void answer(struct actions *as, struct http_request *r, unsigned status,
@@ -177,6 +185,9 @@ void actions_answer(struct actions *as, struct http_request *r, uint64_t id)
 
 void actions_close(struct actions *as)
 {
-	for (size_t i = 0; i < ACTIONS_KEPT; i++)
+	for (size_t i = 0; i < ACTIONS_KEPT; i++) {
+		if (as->ring[i])
+			mem_put(as->mem, as->ring[i]->found);
 		mem_put(as->mem, as->ring[i]);
+	}
 }

@@ -15,6 +15,7 @@ struct action {
 	bool over;
 	struct err error;         /* of one that is over; code OK: done */
 	uint64_t checkpoint;      /* 0: none */
+	char *found;              /* of a gc: what went, as JSON (jobs/gone.h); owned; NULL: nothing */
 };
 
 struct actions {
@@ -37,9 +38,9 @@ unsigned actions_count_open(const struct actions *as, const char *job, enum acti
 /* The same of all that the job's process answers (action_is_ask). */
 struct action *actions_open_ask(struct actions *as, const char *job);
 unsigned actions_count_asks(const struct actions *as, const char *job);
-/* It has ended: who watches the job is told. */
+/* It has ended: who watches the job is told. found: JSON, or NULL; copied. */
 void actions_over(struct actions *as, struct feed *f, uint64_t id, const struct err *error,
-		  uint64_t checkpoint);
+		  uint64_t checkpoint, const char *found);
 /* The answer to who asked: 202 and the action, or the stream of the job's events until it is over
  * (then true: the stream begins with what the caller tells it now). */
 bool actions_accept(struct actions *as, struct feed *f, struct http_request *r,

@@ -76,7 +76,8 @@ static void do_answer(struct managed *m, const struct life_do *d)
 	}
 	if (d->action == m->stop.request)
 		m->stop = (struct job_ask){0};
-	actions_over(&m->s->actions, &m->feed, d->action, &d->error, m->checkpoint);
+	actions_over(&m->s->actions, &m->feed, d->action, &d->error, m->checkpoint,
+		     NULL);
 }
 
 /* ---- starting ---- */

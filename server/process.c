@@ -129,11 +129,14 @@ static RC heard_answer(struct managed *m, const char *body, size_t len, struct e
 	if (answer_read(&a, body, len, m->s->mem, e) != OK)
 		return e->code;
 	const struct action *asked = actions_find(&m->s->actions, a.request);
-	if (asked && (!action_is_ask(asked->kind) || strcmp(asked->job, m->entry.name)))
+	if (asked && (!action_is_ask(asked->kind) || strcmp(asked->job, m->entry.name))) {
+		answer_close(&a, m->s->mem);
 		return ERR(e, E_INVALID, "an answer to what it was not asked");
+	}
 	if (a.checkpoint)
 		m->checkpoint = a.checkpoint;
-	actions_over(&m->s->actions, &m->feed, a.request, &a.error, a.checkpoint);
+	actions_over(&m->s->actions, &m->feed, a.request, &a.error, a.checkpoint, a.found);
+	answer_close(&a, m->s->mem);
 	return OK;
 }
 
@@ -185,7 +188,7 @@ static void fail_asks(struct managed *m)
 	ERR(&e, E_IO, "the job's process ended before the checkpoint was complete");
 	const struct action *a;
 	while ((a = actions_open_ask(&m->s->actions, m->entry.name)))
-		actions_over(&m->s->actions, &m->feed, a->id, &e, 0);
+		actions_over(&m->s->actions, &m->feed, a->id, &e, 0, NULL);
 }
 
 static void on_gone(void *arg, int status, int number)

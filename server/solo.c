@@ -117,7 +117,7 @@ static RC act(struct solo *s, struct http_request *r, const struct api_call *c, 
 		tell_job(s, feed_tell_newest);
 	/* Who asks for a stop sees it begin. */
 	if (c->kind == ACTION_STOP && s->c.ask(s->c.arg, &ask, &why) != OK)
-		actions_over(&s->actions, &s->feed, ask.request, &why, 0);
+		actions_over(&s->actions, &s->feed, ask.request, &why, 0, NULL);
 	return OK;
 }
 
@@ -250,9 +250,9 @@ void solo_recovered(struct solo *s, const char *lines)
 }
 
 void solo_answered(struct solo *s, uint64_t request, const struct checkpoint_record *r,
-		   const struct err *why)
+		   const char *found, const struct err *why)
 {
-	actions_over(&s->actions, &s->feed, request, why, r ? r->id : 0);
+	actions_over(&s->actions, &s->feed, request, why, r ? r->id : 0, found);
 }
 
 static void on_last_words(void *arg)
@@ -280,9 +280,9 @@ void solo_ended(struct solo *s, int exit, const struct err *error)
 	solo_changed(s);
 	ERR(&unanswered, E_REFUSED, "the job ended before the checkpoint was complete");
 	while ((a = actions_open_ask(&s->actions, s->c.name)))
-		actions_over(&s->actions, &s->feed, a->id, &unanswered, s->checkpoint);
+		actions_over(&s->actions, &s->feed, a->id, &unanswered, s->checkpoint, NULL);
 	while ((a = actions_open(&s->actions, s->c.name, ACTION_STOP)))
-		actions_over(&s->actions, &s->feed, a->id, error, s->checkpoint);
+		actions_over(&s->actions, &s->feed, a->id, error, s->checkpoint, NULL);
 	feed_close(&s->feed);
 	if (anybody && loop_timer_open(&limit, s->c.loop, on_last_words, s, &e) == OK &&
 	    loop_timer_open(&look, s->c.loop, on_look, s, &e) == OK) {

@@ -32,7 +32,7 @@ void solo_failed(struct solo *s, const struct err *e);
 void solo_record(struct solo *s, const struct checkpoint_record *r);
 void solo_recovered(struct solo *s, const char *lines);
 void solo_answered(struct solo *s, uint64_t request, const struct checkpoint_record *r,
-		   const struct err *why);
+		   const char *found, const struct err *why);
 /* The job is over: those who asked for a stop are told (error code OK: done), and what was said is
  * sent, for half a second at most. */
 void solo_ended(struct solo *s, int exit, const struct err *error);

@@ -98,6 +98,7 @@ void answer_write(const struct word_answer *a, struct bytes *to)
 	begin(&o, to);
 	jout_kv_uint(&o, "request", a->request);
 	jout_kv_uint(&o, "checkpoint", a->checkpoint);
+	put_optional(&o, "found", a->found);
 	put_error(&o, &a->error);
 	jout_object_end(&o);
 }
@@ -323,8 +324,18 @@ RC answer_read(struct word_answer *a, const char *body, size_t len, struct mem *
 	word_open(&w, body, len, mem);
 	a->request = take_uint(&w, w.v, "request");
 	a->checkpoint = take_uint(&w, w.v, "checkpoint");
+	a->found = copy_text(&w, "found", true);
 	take_error(&w, &a->error);
-	return word_close(&w, "answer", e);
+	enum rc rc = word_close(&w, "answer", e);
+	if (rc != OK)
+		answer_close(a, mem);
+	return rc;
+}
+
+void answer_close(struct word_answer *a, struct mem *mem)
+{
+	mem_put(mem, a->found);
+	a->found = NULL;
 }
 
 RC watch_read(bool *on, const char *body, size_t len, struct mem *mem, struct err *e)

@@ -28,12 +28,14 @@ RC up_read(uint64_t *checkpoint, const char *body, size_t len, struct mem *mem, 
 /* WIRE_REQUEST, and the answer to all but a stop */
 struct word_answer {
 	uint64_t request, checkpoint;
+	char *found;                 /* of a gc: what went, as jobs/gone.h says it; NULL: nothing */
 	struct err error;            /* code OK: done */
 };
 void request_write(const struct job_ask *a, struct bytes *to);
 RC request_read(struct job_ask *a, const char *body, size_t len, struct mem *mem, struct err *e);
 void answer_write(const struct word_answer *a, struct bytes *to);
 RC answer_read(struct word_answer *a, const char *body, size_t len, struct mem *mem, struct err *e);
+void answer_close(struct word_answer *a, struct mem *mem); /* what answer_read made */
 
 /* WIRE_WATCH */
 void watch_write(bool on, struct bytes *to);

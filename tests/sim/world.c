@@ -111,20 +111,21 @@ static void on_checkpoint(void *arg, const struct checkpoint_record *r)
 }
 
 static void on_answered(void *arg, uint64_t request, const struct checkpoint_record *r,
-			const struct err *why)
+			const char *found, const struct err *why)
 {
 	struct world *w = arg;
-	WORLD_CHECK(w, (r != NULL) == (why == NULL));
-	WORLD_CHECK(w, r ? r->completed : why->code != OK && why->text[0]);
+	WORLD_CHECK(w, !why || (!r && !found));
+	WORLD_CHECK(w, why ? why->code != OK && why->text[0] : !r || r->completed);
 	note(w, request, r ? r->id : 0);
 	if (w->answers == WORLD_ANSWERS_MAX)
 		world_fail(w, "too many answers");
 	struct world_answer *a = &w->answer[w->answers++];
 	*a = (struct world_answer){.request = request};
+	a->found = found != NULL;
 	if (r) {
 		a->id = r->id;
 		a->kind = r->kind;
-	} else {
+	} else if (why) {
 		a->code = why->code;
 		snprintf(a->why, sizeof a->why, "%s", why->text);
 	}

@@ -22,7 +22,8 @@
 
 /* What became of a checkpoint that was asked for. */
 struct world_answer {
-	uint64_t request, id;     /* id 0: refused */
+	uint64_t request, id;     /* id 0: refused, or done without a checkpoint */
+	bool found;               /* a list came with it */
 	enum co_kind kind;
 	enum rc code;
 	char why[200];

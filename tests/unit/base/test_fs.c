@@ -143,6 +143,9 @@ static void opened_to_write_an_existing_file_is_changed_in_place(struct world *w
 	EXPECT(fd == -1 && fs_stat(w->fs, at(w, "x"), &after, NULL) == E_NOT_FOUND);
 	EXPECT_OK(fs_mkdir(w->fs, at(w, "d"), NULL, &w->e), &w->e);
 	EXPECT(failing(w, fs_open(w->fs, at(w, "d"), FS_WRITE, &fd, &w->e)) == E_IO);
+	EXPECT_OK(fs_open(w->fs, at(w, "a"), FS_WRITE_ITSELF, &fd, &w->e), &w->e);
+	EXPECT_OK(fs_close(w->fs, &fd, &w->e), &w->e);
+	EXPECT(failing(w, fs_open(w->fs, at(w, "x"), FS_WRITE_ITSELF, &fd, &w->e)) == E_NOT_FOUND);
 }
 
 static void a_file_is_cut_and_never_made_longer(struct world *w)

@@ -125,5 +125,6 @@ static inline struct store_options store_options_of(const char *dir)
 {
 	return (struct store_options){.dir = dir, .commits = true, .retain = 3, .job_text = "{}",
 				      .job_len = 2, .new_uuid = TEST_UUID, .new_lineage = 0xfeed0001, .pid = 4211,
-				      .verify = VERIFY_HASHES};
+				      .verify = VERIFY_HASHES,
+				      .cut_bytes = 100}; /* parts go in many steps */
 }

@@ -409,7 +409,7 @@ TEST(inv14_gc_says_what_it_removes_and_removes_what_it_says)
 	owner_close(&o);
 	EXPECT_OK(look_at(&d, false, &s, &start, &d.e), &d.e);
 	uint64_t count = fs_sim_count(d.sim);
-	EXPECT_OK(store_gc_plan(s, tell, &plan, &d.e), &d.e);
+	EXPECT_OK(store_gc_plan(s, 0, (struct sweep_ear){tell, &plan}, &d.e), &d.e);
 	for (uint64_t i = count + 1; i <= fs_sim_count(d.sim); i++)
 		EXPECT(!fs_sim_was_change(d.sim, i));
 	EXPECT(plan.n == 3); /* two checkpoints' slots and the orphan: all files are still named */
@@ -423,7 +423,7 @@ TEST(inv14_gc_says_what_it_removes_and_removes_what_it_says)
 		snprintf(path, sizeof path, DIR "/%s", plan.path[i]);
 		EXPECT(!is_there(&d, path));
 	}
-	EXPECT_OK(store_gc_plan(s, tell, &again, &d.e), &d.e);
+	EXPECT_OK(store_gc_plan(s, 0, (struct sweep_ear){tell, &again}, &d.e), &d.e);
 	EXPECT(again.n == 0);
 	store_close(s);
 	expect_sound(d.fs, &d.mem, &d.w);
@@ -461,7 +461,7 @@ static void gc(struct disk *d, bool drops, struct told *plan)
 	bool done = false;
 	so.drops_evidence = drops;
 	EXPECT_OK(open_at(d, &so, &s, &start, &d->e), &d->e);
-	EXPECT_OK(store_gc_plan(s, tell, plan, &d->e), &d->e);
+	EXPECT_OK(store_gc_plan(s, 0, (struct sweep_ear){tell, plan}, &d->e), &d->e);
 	EXPECT_OK(store_own(s, &start, &d->e), &d->e);
 	EXPECT_OK(store_gc_begin(s, &d->e), &d->e);
 	while (!done)

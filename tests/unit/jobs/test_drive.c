@@ -83,10 +83,10 @@ static void ask(struct world *w)
 }
 
 static void on_answered(void *arg, uint64_t request, const struct checkpoint_record *r,
-			const struct err *why)
+			const char *found, const struct err *why)
 {
 	struct world *w = arg;
-	EXPECT(request && request <= w->asked);
+	EXPECT(request && request <= w->asked && !found);
 	if (!r) {
 		w->refused++;
 		snprintf(w->why, sizeof w->why, "%s", why->text);

@@ -16,7 +16,7 @@ static void begin_and_end(struct actions *as, unsigned n)
 {
 	struct feed nobody = {.mem = as->mem};
 	while (n--)
-		actions_over(as, &nobody, begin(as, "short", ACTION_CANCEL), &done, 0);
+		actions_over(as, &nobody, begin(as, "short", ACTION_CANCEL), &done, 0, NULL);
 }
 
 TEST(the_newest_are_kept_and_those_under_way)
@@ -26,13 +26,13 @@ TEST(the_newest_are_kept_and_those_under_way)
 	struct actions as = {.mem = &mem};
 	uint64_t over = begin(&as, "a", ACTION_STOP), open = begin(&as, "a", ACTION_CHECKPOINT);
 	struct feed nobody = {.mem = &mem};
-	actions_over(&as, &nobody, over, &done, 0);
+	actions_over(&as, &nobody, over, &done, 0, NULL);
 	begin_and_end(&as, 3 * ACTIONS_KEPT);
 	EXPECT(!actions_find(&as, over));
 	EXPECT(actions_find(&as, open));
 	EXPECT(actions_open(&as, "a", ACTION_CHECKPOINT) == actions_find(&as, open));
 	EXPECT(actions_find(&as, as.last));
-	actions_over(&as, &nobody, open, &done, 7);
+	actions_over(&as, &nobody, open, &done, 7, NULL);
 	EXPECT(actions_find(&as, open)->checkpoint == 7);
 	EXPECT(!actions_open(&as, "a", ACTION_CHECKPOINT));
 	actions_close(&as);
