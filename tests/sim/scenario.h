@@ -7,6 +7,7 @@ enum scenario_kind {
 	SCENARIO_UNION,     /* two sources of different speed -> union -> words -> updated counts */
 	SCENARIO_WORDS_END, /* files -> words -> counts once, at the end */
 	SCENARIO_KEYS,      /* generated integers -> updated counts: state of several slices, chunks */
+	SCENARIO_ONE_FILE,  /* SCENARIO_WORDS into one file, which grows */
 	SCENARIOS,
 };
 const char *scenario_name(enum scenario_kind k);

@@ -139,12 +139,18 @@ TEST(inv28_so_it_does_when_everything_is_emitted_at_the_end)
 	every_operation(SCENARIO_WORDS_END);
 }
 
+TEST(inv17_inv19_so_it_does_in_one_file_that_grows)
+{
+	every_operation(SCENARIO_ONE_FILE);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	const struct CMUnitTest tests[] = {
 		T(inv28_a_crash_at_every_file_operation_leaves_the_output_exact),
 		T(inv28_so_it_does_when_everything_is_emitted_at_the_end),
+		T(inv17_inv19_so_it_does_in_one_file_that_grows),
 	};
 	return RUN(tests);
 }
