@@ -245,17 +245,17 @@ RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *ou
 	return OK;
 }
 
-RC intent_may_have_begun(struct fs *fs, const struct intent *in, bool *begun, struct err *e)
+RC intent_shows(struct fs *fs, const struct intent *in, bool *pending, bool *committed,
+		struct err *e)
 {
 	bool gone;
 	struct fs_stat st;
+	*pending = *committed = false;
 	if (intent_look(fs, in->from, &gone, &st, e) != OK)
 		return e->code;
-	*begun = gone;
-	if (gone || in->kind != INTENT_APPEND)
-		return OK;
+	*pending = !gone;
 	if (intent_look(fs, in->to, &gone, &st, e) != OK)
 		return e->code;
-	*begun = !gone && st.size_bytes > in->offset;
+	*committed = !gone && (in->kind == INTENT_RENAME || st.size_bytes > in->offset);
 	return OK;
 }

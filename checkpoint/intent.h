@@ -79,6 +79,8 @@ RC intent_verify(struct fs *fs, const struct intent *in, struct err *e);
 /* All steps. */
 RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *out, struct err *e);
 
-/* Whether it may have been performed, in part or as a whole, asked before anything of its
- * checkpoint is settled again (inv 16): its `from` is gone, or `to` is longer than its offset. */
-RC intent_may_have_begun(struct fs *fs, const struct intent *in, bool *begun, struct err *e);
+/* What the files say of it: pending, its `from` is there; committed, something of it can be seen
+ * where it is committed. Asked before anything of its checkpoint is settled again: not pending, or
+ * committed, it may have been performed, in part or as a whole (inv 16). */
+RC intent_shows(struct fs *fs, const struct intent *in, bool *pending, bool *committed,
+		struct err *e);

@@ -49,16 +49,6 @@ static const struct manifest *base_of(const struct job *j)
 	return j->import ? job_import_manifest(j) : j->start.chosen;
 }
 
-/* Whether something of this piece can be seen where it is committed. */
-static RC is_committed(const struct promise *p, const struct intent *in, bool *is, struct err *e)
-{
-	struct fs_stat st;
-	struct err why = {OK};
-	enum rc rc = fs_stat(p->j->o.env->fs, in->to, &st, &why);
-	*is = rc == OK && (in->kind == INTENT_RENAME || st.size_bytes > in->offset);
-	return rc == OK || rc == E_NOT_FOUND ? OK : ERR(e, rc, "%s", why.text);
-}
-
 /* Aside, in the folder it would be committed in. */
 static RC add_pending(struct promise *p, const struct intent *in, struct err *e)
 {
@@ -79,8 +69,8 @@ static RC add_piece(struct promise *p, const struct manifest *m, uint32_t i, str
 	bool there = false, committed = false;
 	if (lists(base_of(p->j), in.from))
 		return OK;
-	if (job_intent_find(p->j, &in, &here, e) != OK || job_sees(p->j, in.from, &there, e) != OK ||
-	    is_committed(p, &in, &committed, e) != OK)
+	if (job_intent_find(p->j, &in, &here, e) != OK ||
+	    intent_shows(p->j->o.env->fs, &in, &there, &committed, e) != OK)
 		return e->code;
 	if (p->j->start.fell_back && (committed || !there))
 		return ERR(e, E_CORRUPT, "%s; nor can weir go back behind checkpoint %" PRIu64 ": it may "
