@@ -30,7 +30,7 @@ install: build ## install to DESTDIR PREFIX (/usr/local)
 
 # ROWS="w1 w2": only these. OPTIONS="--seconds 2 --rounds 1": a quick look.
 bench: build ## weir beside hand-written C, W1 to W11: a table in build/bench/results.md (24 minutes)
-	cmake --build build/release --target textgen floor fill_catalogue -j $(NPROC)
+	cmake --build build/release --target textgen floor fill_catalogue fill_checkpoints -j $(NPROC)
 	python3 -B bench/suite.py $(ROWS) $(OPTIONS)
 
 # PEERS="timely mawk": only these. OPTIONS=--alone: beside weir as `make bench` measured it.

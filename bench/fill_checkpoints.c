@@ -1,7 +1,6 @@
-/* fill_checkpoints.c - writes a job's directory with N checkpoints, for the row "history": as an
- * owner would have through the store, but without running a job. Each checkpoint has a part of its
- * own and names those of the CHAIN before it; `kept` of them stay, by count and, above its limit,
- * by age. */
+/* fill_checkpoints.c - writes a job's directory with N checkpoints, for W10: as an owner would have
+ * through the store, but without running a job. Each checkpoint has a part of its own and names
+ * those of the CHAIN before it; `kept` of them stay, by count and, above its limit, by age. */
 #include "base/check.h"
 #include "base/hash.h"
 #include "checkpoint/store.h"

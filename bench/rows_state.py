@@ -284,6 +284,30 @@ def w7(suite):
     return [words]
 
 
+HISTORY = 10000  # checkpoints that are kept
+
+
+def look_at_history(suite):
+    """`weir checkpoints` from outside, in a directory that keeps very many."""
+    look = Line("W10", "weir checkpoints, 10,000 in the history", "ms", "< 50")
+    if not os.path.exists(runs.FILL_CHECKPOINTS):
+        suite.skip("W10", look.what, "build the target fill_checkpoints")
+        return []
+    directory = suite.place.fresh("history")
+    count = str(HISTORY)
+    subprocess.run([runs.FILL_CHECKPOINTS, directory, count, count], check=True)
+    os.sync()
+    for _ in range(20):
+        began = time.monotonic()
+        args = [runs.WEIR, "checkpoints", directory]
+        subprocess.run(args, check=True, stdout=subprocess.DEVNULL)
+        look.add((time.monotonic() - began) * 1e3)
+    suite.place.drop(directory)
+    look.judge(look.median() < 50)
+    suite.say("W10 weir checkpoints: %.1f ms" % look.median())
+    return [look]
+
+
 LATER = ("libmicrohttpd.so.12", "libcurl.so.4")  # by a server and by its clients (adr/0004)
 
 
@@ -312,4 +336,4 @@ def w10(suite):
     total.add((sum(os.path.getsize(p) for p in paths) + os.path.getsize(stripped)) / 1e6)
     total.note = ", ".join(os.path.basename(p) for p in paths)
     total.note += "; opened only when needed: " + ", ".join(LATER)
-    return [start, binary, total]
+    return [start, binary, total, *look_at_history(suite)]

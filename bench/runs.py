@@ -18,6 +18,7 @@ ROOT = os.path.dirname(HERE)
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build", "release"))
 WEIR = os.environ.get("WEIR", os.path.join(BUILD, "weir"))
 FLOOR = os.environ.get("FLOOR", os.path.join(BUILD, "bench", "floor"))
+FILL_CHECKPOINTS = os.path.join(BUILD, "bench", "fill_checkpoints")
 TEXTGEN = os.environ.get("TEXTGEN", os.path.join(BUILD, "bench", "textgen"))
 
 

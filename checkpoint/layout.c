@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { SLOT_DIGITS = 20 };
+
 void layout_slot(char to[LAYOUT_NAME_MAX + 1], uint64_t slot)
 {
 	snprintf(to, LAYOUT_NAME_MAX + 1, "%020" PRIu64, slot);
@@ -56,10 +58,8 @@ static uint32_t take_hex8(const char **at)
 bool layout_slot_parse(const char *name, uint64_t *slot)
 {
 	const char *at = name;
-	char again[LAYOUT_NAME_MAX + 1];
 	*slot = take_digits(&at);
-	layout_slot(again, *slot);
-	return *slot && !strcmp(name, again);
+	return *slot && at - name == SLOT_DIGITS && !*at; /* there may be thousands of them */
 }
 
 bool layout_temporary_parse(const char *name, uint64_t *epoch, uint64_t *seq)
