@@ -144,6 +144,21 @@ void chains_look(struct attempt *a)
 	stale_close(&dead, a->mem);
 }
 
+/* Whether a file that g reads from is one that the newest checkpoint does not need any more: then
+ * it may be gone, or shorter, and what is merged of it is of no use to anybody. */
+static bool inputs_gone(const struct attempt *a, const struct merger *g)
+{
+	const struct manifest *m = a->base ? &a->base->m : NULL;
+	for (uint32_t i = 0; m && i < g->inputs.n_files; i++) {
+		uint32_t j = 0;
+		while (j < m->n_files && strcmp(m->file[j].name, g->inputs.file[i].name))
+			j++;
+		if (j == m->n_files)
+			return true;
+	}
+	return false;
+}
+
 void chains_merged(struct attempt *a, struct mail *m)
 {
 	struct merger *done = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct merger, seal);
@@ -155,7 +170,8 @@ void chains_merged(struct attempt *a, struct mail *m)
 			g->done = true;
 			return;
 		}
-		if (done->seal.rc != OK && a->c.log && err_class_of(done->seal.rc) != CLASS_QUIET)
+		if (done->seal.rc != OK && a->c.log && err_class_of(done->seal.rc) != CLASS_QUIET &&
+		    !inputs_gone(a, done))
 			log_line(a->c.log, LOG_WARN, "merge of stage '%s' given up: %s",
 				 a->c.plan->stage[g->stage].spec->id, done->seal.error.text);
 		discard_submit(a, done->file.name);

@@ -6,7 +6,7 @@ static const struct opt_def limits_opts[] = {
 	{"record", OPT_SIZE, 64, 1 << 30, .help = "the longest record; 16MB"},
 	{"stop", OPT_DURATION, 0, INT64_MAX, .help = "how long stopping may take; 30s"},
 	{"merge", OPT_SIZE, 1 << 20, INT64_MAX,
-	 .help = "bytes a second that joining old state may read and write; as fast as it can"},
+	 .help = "bytes a second that joining old state may write; as fast as it can"},
 	{"sweep", OPT_SIZE, 1 << 20, INT64_MAX,
 	 .help = "bytes a second of old checkpoints that may be deleted; as fast as it can"},
 	{0},
