@@ -101,6 +101,7 @@ RC job_begin_attempt(struct job *j, struct err *e)
 {
 	CHECK(j->state == JOB_OWNED && !j->attempt);
 	j->attempt_number++;
+	j->is_whole = false;
 	j->restarts.running_since_us = job_now_us(j);
 	struct attempt_config c = {
 		.env = j->o.env, .log = j->o.log, .plan = j->o.plan, .store = j->store,
@@ -157,6 +158,7 @@ RC job_heard_loaded(void *arg, const struct restored *all, struct err *e)
 	add_restored(j, all);
 	if (job_confirm_restore(j, e) != OK)
 		return e->code;
+	j->is_whole = true;
 	if (j->o.log)
 		log_line(j->o.log, LOG_INFO,
 			 "all state of checkpoint %" PRIu64 " is there and verified, %" PRIu64
@@ -201,10 +203,22 @@ static void name_the_limit(const struct job *j, struct err *e)
 		 size_text(j->mem->limit_bytes, limit));
 }
 
+/* Read lazily, a damaged block is met when going back was not thought of any more. */
+static void name_the_cure(const struct job *j, struct err *e)
+{
+	size_t len = strlen(e->text);
+	if (e->code != E_CORRUPT || j->recovery.mode != RESTORE_LAZY || j->is_whole)
+		return;
+	snprintf(e->text + len, sizeof e->text - len, ". Nothing was committed since this start. "
+		 "'--set checkpoint.restore=eager' reads everything first, and goes back where that is "
+		 "safe; else 'weir fsck --repair %s'", j->o.dir);
+}
+
 static void decide_restart(struct job *j, const struct err *why)
 {
 	struct err named = *why, *e = &named;
 	name_the_limit(j, e);
+	name_the_cure(j, e);
 	struct restart_policy p = spec_restart_policy(j->o.plan->spec);
 	p.attempts = j->o.restart_attempts;
 	struct restart_decision d;

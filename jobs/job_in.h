@@ -53,6 +53,7 @@ struct job {
 	struct err failure;          /* of the last attempt that failed */
 	struct job_recovery recovery;
 	uint64_t tables_began_us;    /* when the running attempt's restore began */
+	bool is_whole;               /* all state of a lazy restore is there, and verified */
 	uint64_t first_record_us;    /* of the last attempt that is over */
 	struct checkpoint_record *record;
 	size_t n_records;

@@ -97,6 +97,7 @@ class Lazy(weir.Case):
         r = self.weir("run", job, "--dir", folder)
         self.assertEqual(r.code, 6, r)
         self.assertIn(os.path.basename(part), r.err)
+        self.assertRegex(r.err, "restore=eager.*fsck --repair")
         self.assertEqual(weir.committed(out), before)
         self.assertEqual(len(weir.slots(folder)), len(slots) + 1)  # its fence
         with open(part, "r+b") as f:
