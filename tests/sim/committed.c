@@ -70,7 +70,8 @@ void counts_of_words(struct counts *r, const char *text)
 static bool is_committed_name(const char *name)
 {
 	size_t len = strlen(name);
-	return (!strncmp(name, "part-", 5) || !strcmp(name, "all.csv")) && len > 4 && !strcmp(name + len - 4, ".csv");
+	return (!strncmp(name, "part-", 5) || !strcmp(name, "all.csv")) && len > 4 &&
+	       !strcmp(name + len - 4, ".csv");
 }
 
 static void list_out(struct world *w, struct fs_names *names)

@@ -4,7 +4,7 @@
 /* An owner's life of n checkpoints, of which `retain` are kept. */
 static void lived(struct disk *d, int n, uint32_t retain)
 {
-	struct owner o = {.fs = d->fs, .mem = &d->mem};
+	struct owner o = {.at = place_of(d->fs), .mem = &d->mem};
 	struct store_options so = store_options_of(DIR);
 	so.retain = retain;
 	manifest_init(&o.last, &d->mem);

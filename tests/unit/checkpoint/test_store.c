@@ -101,7 +101,7 @@ TEST(retain_1_keeps_one)
 	struct store_options so = store_options_of(DIR);
 	disk_open(&d);
 	so.retain = 1;
-	o.fs = d.fs;
+	o.at = place_of(d.fs);
 	o.mem = &d.mem;
 	manifest_init(&o.last, &d.mem);
 	EXPECT_OK(store_open(&o.s, d.fs, &d.mem, &so, &o.start, &d.e), &d.e);
