@@ -5,6 +5,7 @@
 #include "tests/sim/scenario.h"
 
 #include "checkpoint/slots.h"
+#include "base/check.h"
 #include "tests/lib/test.h"
 
 #include <inttypes.h>
@@ -13,11 +14,34 @@
 #define SEED 83
 #define MOVED "moved"
 
+/* A disk of which another directory's parts are too far for a link. */
+struct far {
+	struct fs_ops ops;
+	const struct fs_ops *real;
+};
+
 struct fix {
 	struct scenario s;
 	struct world w;
 	uint64_t newest; /* id of the first directory's newest checkpoint */
+	struct far far;
 };
+
+static enum rc far_link(struct fs *fs, const char *from, const char *to, struct err *e)
+{
+	const struct far *far = CONTAINER_OF(fs->ops, struct far, ops);
+	if (strstr(to, ".part"))
+		return ERR(e, E_UNREACHABLE, "link '%s' to '%s'", from, to);
+	return far->real->link(fs, from, to, e);
+}
+
+static void move_far(struct fix *f)
+{
+	f->far.real = f->w.fs->ops;
+	f->far.ops = *f->far.real;
+	f->far.ops.link = far_link;
+	f->w.fs->ops = &f->far.ops;
+}
 
 /* Killed in the middle, with some checkpoints committed and perhaps one that is not. */
 static void open_fix(struct fix *f, uint64_t steps)
@@ -104,7 +128,7 @@ static void expect_taken_over(struct fix *f)
 	WORLD_CHECK(w, world_start(w, 2) == WORLD_FAILED && w->error.code == E_REFUSED);
 }
 
-static void killed_at_each_operation(bool claim)
+static void killed_at_each_operation(bool claim, bool is_far)
 {
 	struct fix *f = malloc(sizeof *f);
 	uint64_t runs = 0, redone = 0;
@@ -112,6 +136,8 @@ static void killed_at_each_operation(bool claim)
 		struct world *w = &f->w;
 		open_fix(f, 1 + m % 40);
 		w->import.claim = claim;
+		if (is_far)
+			move_far(f);
 		uint64_t completed = w->completed, at = fs_sim_count(w->disk) + m;
 		fs_sim_crash_at(w->disk, at);
 		enum world_end end = run_process(f);
@@ -137,12 +163,17 @@ static void killed_at_each_operation(bool claim)
 
 TEST(inv28_an_import_that_is_killed_anywhere_ends_with_exact_output)
 {
-	killed_at_each_operation(false);
+	killed_at_each_operation(false, false);
+}
+
+TEST(inv28_an_import_by_copies_that_is_killed_anywhere_ends_with_exact_output)
+{
+	killed_at_each_operation(false, true);
 }
 
 TEST(inv26_a_claim_that_is_killed_anywhere_ends_with_exact_output_and_one_owner)
 {
-	killed_at_each_operation(true);
+	killed_at_each_operation(true, false);
 }
 
 /* inv 10, 12, 40: the source is as it was, ids go on above its own, and who asks again goes on. */
@@ -154,7 +185,8 @@ TEST(an_import_leaves_its_source_alone_and_is_done_once)
 	open_fix(f, 7);
 	WORLD_CHECK(w, world_start(w, 2) == WORLD_RUNNING);
 	const struct job_recovery *r = job_recovery(w->job);
-	WORLD_CHECK(w, r->imported == f->newest && r->checkpoint > f->newest && !r->copied);
+	WORLD_CHECK(w, r->imported == f->newest && r->checkpoint > f->newest);
+	WORLD_CHECK(w, r->linked && !r->copied);
 	WORLD_CHECK(w, world_run(w, 3000) == WORLD_PAUSED);
 	world_crash(w, true);
 	WORLD_CHECK(w, was_begun(f, &m) && m.todo.kind == TODO_NONE);
@@ -216,6 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(an_import_leaves_its_source_alone_and_is_done_once),
 		T(inv28_an_import_that_is_killed_anywhere_ends_with_exact_output),
+		T(inv28_an_import_by_copies_that_is_killed_anywhere_ends_with_exact_output),
 		T(inv26_a_claim_that_is_killed_anywhere_ends_with_exact_output_and_one_owner),
 		T(inv15_a_source_that_goes_in_the_middle_is_refused_by_name),
 	};

@@ -426,6 +426,20 @@ static void drop_attempt(struct world *w)
 	job_end_attempt(w->job);
 }
 
+/* Its last savepoint is on the lanes: their jobs come back with an error. */
+static void drop_export(struct world *w)
+{
+	for (uint64_t n = 0; job_state(w->job) == JOB_EXPORTING; n++) {
+		uint64_t wake;
+		if (n > 100000)
+			world_fail(w, "a dropped export does not end");
+		for (uint32_t i = 0; i < w->n_threads + ACTOR_CONTROL; i++)
+			step_actor(w, i);
+		w->clock.now_us += 10;
+		job_step(w->job, &wake);
+	}
+}
+
 void world_crash(struct world *w, bool power_cut)
 {
 	/* From here on nothing reaches the disk. */
@@ -442,6 +456,7 @@ void world_crash(struct world *w, bool power_cut)
 	if (w->job) {
 		if (w->began)
 			drop_attempt(w);
+		drop_export(w);
 		process_close(w);
 	}
 	w->completed = completed;
