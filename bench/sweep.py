@@ -81,7 +81,8 @@ def p(sorted_times, q):
 
 def say(taken):
     without, beside = taken["without"], taken["beside"]
-    print("p99 of %d checkpoints without: %.2f ms, of %d beside: %.2f ms, ratio %.2f; p50 %.2f, %.2f"
+    print("p99 of %d checkpoints without: %.2f ms, of %d beside: %.2f ms, ratio %.2f; "
+          "p50 %.2f and %.2f"
           % (len(without), p(without, 0.99), len(beside), p(beside, 0.99),
              p(beside, 0.99) / p(without, 0.99), p(without, 0.5), p(beside, 0.5)))
 
