@@ -66,6 +66,28 @@ class CheckpointsVerb(weir.Case):
         # What the checkpoint's own figures say, without the commit, must not be longer.
         self.assertLessEqual(facts["async_ms"], whole / 1e3)
 
+    def test_the_newest_fifty_are_shown_and_any_by_its_number(self):
+        weir.text(random.Random(9), self.path("in.txt"), 12000, 6)
+        job = weir.word_count_job("in.txt", "out", rate=1500, interval="10ms")
+        job["checkpoint"]["retain"] = 100
+        folder = self.path("d")
+        process = self.start("run", self.write("job.json", job), "--dir", folder)
+        self.until_checkpoint(process, folder, 55)
+        process.signal(weir.SIGTERM)
+        self.assertEqual(process.wait(20).code, 0, str(process.result()))
+
+        every = self.ok("checkpoints", folder, "--all", "--json").json()
+        few = self.ok("checkpoints", folder, "--json").json()
+        self.assertGreater(len(every["checkpoints"]), 50)
+        self.assertEqual(every["older"], 0)
+        self.assertEqual(few["checkpoints"], every["checkpoints"][-50:])
+        self.assertEqual(few["older"], len(every["checkpoints"]) - 50)
+        table = self.ok("checkpoints", folder).out
+        self.assertRegex(table, r"(?m)^%d older ones? .*--all" % few["older"])
+        for c in (every["checkpoints"][0], every["checkpoints"][3], every["checkpoints"][-1]):
+            one = self.ok("checkpoints", folder, c["id"], "--json").json()
+            self.assertEqual((one["id"], one["slot"]), (c["id"], c["slot"]))
+
     def test_a_directory_or_checkpoint_that_is_not_there(self):
         self.refused(4, ["nowhere"], "checkpoints", self.path("nowhere"))
         self.write("in.txt", "a\n")
