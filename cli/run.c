@@ -402,6 +402,7 @@ const struct verb verb_run = {
 		"    weir run examples/word-count-slow.json       # kill -9 it, and run it again\n"
 		"    weir run examples/totals-at-the-end.json --parallelism 4 --report report.json\n"
 		"    weir run --step examples/step.json           # watch barriers, one event a key\n"
+		"    weir run v2.json --dir new --restore old/savepoints/v1    # see OPERATING.md\n"
 		"\n"
 		"Standard output belongs to print_sink; all else goes to standard error.\n"
 		"Exit codes: 0 finished or stopped in order, 1 the job failed, 2 usage or invalid job,\n"

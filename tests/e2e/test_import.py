@@ -122,6 +122,23 @@ class Import(weir.Case):
             self.ok("run", self.fast, "--dir", new, "--restore", "./" + old)
             self.assert_exact("out")
 
+    def test_inv36_what_a_source_has_prepared_elsewhere_is_its_own_to_commit(self):
+        process = self.start("run", self.job, "--dir", "d")
+        self.until_checkpoint(process, self.path("d"), 3)
+        weir.until("a piece", lambda: weir.manifests(self.path("d"))[-1].get("intents"))
+        self.ok("stop", "d")
+        self.assertEqual(process.wait().code, 0)
+        intents = weir.manifests(self.path("d"))[-1]["intents"]
+        other = self.job_file("other.json", "elsewhere")
+        path = self.write(intents[0]["from"], "left")
+        self.refused(5, ["not committed yet", os.path.basename(path)], "run", other, "--dir", "e",
+                     "--restore", "./d")
+        self.assertTrue(os.path.exists(path))
+        self.assertFalse(glob.glob(self.path("e", "manifest", "*")))
+        os.unlink(path)
+        self.ok("run", other, "--dir", "e", "--restore", "./d")
+        self.assert_exact("out", "elsewhere")
+
     def test_by_id_and_what_was_committed_since_only_with_rewind(self):
         path = self.savepoint()
         self.ok("run", self.fast, "--dir", "d")
