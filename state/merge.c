@@ -176,6 +176,18 @@ static inline uint32_t live_least(const struct merge *m, uint64_t *next)
 	return at;
 }
 
+static inline __attribute__((always_inline)) void row_put(struct run_block *to, uint32_t n,
+							  const struct run_block *b, uint32_t at,
+							  uint32_t words)
+{
+	to->hash[n] = b->hash[at];
+	to->fix8[n] = b->fix8[at];
+	to->op[n] = b->op[at];
+	for (uint32_t i = 0; i < words; i++)
+		((uint64_t *)to->value)[(size_t)n * words + i] =
+			((const uint64_t *)b->value)[(size_t)at * words + i];
+}
+
 /* Rows whose hash no other input has, until a span is long enough to go out as it is, an input has
  * no more rows, or the block is full. None: the next rows need a closer look. */
 static uint32_t merge_collect(struct merge *m)
@@ -196,13 +208,7 @@ static uint32_t merge_collect(struct merge *m)
 		for (; at < w->end && b->hash[at] < next && n < RUN_BLOCK_ROWS; at++) {
 			if (m->at_bottom && b->op[at] == ROW_DELETE)
 				continue;
-			to->hash[n] = b->hash[at];
-			to->fix8[n] = b->fix8[at];
-			to->op[n] = b->op[at];
-			for (uint32_t i = 0; i < words; i++)
-				((uint64_t *)to->value)[(size_t)n * words + i] =
-					((const uint64_t *)b->value)[(size_t)at * words + i];
-			n++;
+			row_put(to, n++, b, at, words);
 		}
 		if (at == from)
 			break;
@@ -228,23 +234,12 @@ struct window {
 	uint32_t n[ORDER_INPUTS], most; /* most: the input with the most rows */
 };
 
-static uint32_t rows_below(const struct merge_head *h, uint64_t hash)
-{
-	uint32_t from = h->at, n = h->end - h->at;
-	while (n) {
-		uint32_t half = n / 2;
-		bool below = h->block.hash[from + half] < hash;
-		from = below ? from + half + 1 : from;
-		n = below ? n - half - 1 : half;
-	}
-	return from - h->at;
-}
-
 static void window_count(const struct merge *m, struct window *w, uint64_t below)
 {
 	w->rows = w->most = 0;
 	for (uint32_t i = 0; i < w->inputs; i++) {
-		w->n[i] = rows_below(&m->head[m->live_input[i]], below);
+		const struct merge_head *h = &m->head[m->live_input[i]];
+		w->n[i] = hashes_below(w->hash[i], h->end - h->at, below);
 		w->rows += w->n[i];
 		if (w->n[i] > w->n[w->most])
 			w->most = i;
@@ -293,13 +288,7 @@ window_gather(struct merge *m, const struct window *w, const uint64_t *hash, con
 		}
 		if (m->at_bottom && b->op[at] == ROW_DELETE)
 			continue;
-		to->hash[n] = hash[r];
-		to->fix8[n] = b->fix8[at];
-		to->op[n] = b->op[at];
-		for (uint32_t i = 0; i < words; i++)
-			((uint64_t *)to->value)[(size_t)n * words + i] =
-				((const uint64_t *)b->value)[(size_t)at * words + i];
-		n++;
+		row_put(to, n++, b, at, words);
 	}
 	to->rows = n;
 	return r;

@@ -74,23 +74,11 @@ static void stretches_merge(const struct pair *to, struct stretch *low, struct s
 	stretch_end(&p, high);
 }
 
-static uint32_t first_at_least(const uint64_t *hash, uint32_t n, uint64_t least)
-{
-	uint32_t from = 0;
-	while (n) {
-		uint32_t half = n / 2;
-		bool below = hash[from + half] < least;
-		from = below ? from + half + 1 : from;
-		n = below ? n - half - 1 : half;
-	}
-	return from;
-}
-
 /* Puts `old` beneath what stands in side `from` of o, into the other side. */
 static void order_under(struct merge_order *o, uint32_t from, uint32_t n, const uint64_t *old,
 			uint32_t n_old, uint32_t ref)
 {
-	uint32_t half = n_old / 2, split = half ? first_at_least(o->hash[from], n, old[half]) : 0;
+	uint32_t half = n_old / 2, split = half ? hashes_below(o->hash[from], n, old[half]) : 0;
 	struct pair p = {.old = old, .new = o->hash[from], .new_ref = o->ref[from],
 			 .to = o->hash[!from], .to_ref = o->ref[!from], .ref = ref};
 	struct stretch low = {.old_end = half, .new_end = split};

@@ -206,17 +206,21 @@ void run_block_close(struct run_block *b)
 	memset(b, 0, sizeof *b);
 }
 
-uint32_t run_row_from(const struct run_block *b, uint64_t hash)
+uint32_t hashes_below(const uint64_t *hash, uint32_t n, uint64_t least)
 {
-	uint32_t from = 0, to = b->rows;
-	while (from < to) {
-		uint32_t mid = from + (to - from) / 2;
-		if (b->hash[mid] < hash)
-			from = mid + 1;
-		else
-			to = mid;
+	uint32_t from = 0;
+	while (n) {
+		uint32_t half = n / 2;
+		bool below = hash[from + half] < least;
+		from = below ? from + half + 1 : from;
+		n = below ? n - half - 1 : half;
 	}
 	return from;
+}
+
+uint32_t run_row_from(const struct run_block *b, uint64_t hash)
+{
+	return hashes_below(b->hash, b->rows, hash);
 }
 
 int run_find(const struct run_block *b, uint64_t hash, const void *key, uint32_t key_len)

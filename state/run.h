@@ -85,6 +85,8 @@ void run_block_close(struct run_block *b); /* legal on the zeroed one */
 /* Decodes and verifies: shape, bounds, order. len must be exact. KEY_BYTES: bytes are borrowed as
  * long as the keys are used. E_CORRUPT; then b has no rows. Any bytes are safe to pass (inv 34). */
 RC run_decode(struct run_block *b, const uint8_t *bytes, size_t len, struct err *e);
+/* Of n ascending hashes, how many are below one. */
+uint32_t hashes_below(const uint64_t *hash, uint32_t n, uint64_t least);
 /* The first row at or above hash; rows if there is none. */
 uint32_t run_row_from(const struct run_block *b, uint64_t hash);
 /* The row of this key, or -1. */
