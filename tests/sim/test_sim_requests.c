@@ -55,17 +55,22 @@ static void run_until(struct fix *f, enum job_state s, bool flows)
 	}
 }
 
-static enum rc ask(struct fix *f)
+static enum rc ask_for(struct fix *f, struct job_ask a)
 {
 	struct err e = {0};
 	uint32_t answers = f->w.answers;
 	CHECK(++f->asked < REQUESTS_MAX);
-	struct job_ask a = {.kind = ASK_CHECKPOINT, .request = f->asked};
+	a.request = f->asked;
 	enum rc rc = job_ask(f->w.job, &a, &e);
 	WORLD_CHECK(&f->w, f->w.answers == answers); /* never from within */
 	WORLD_CHECK(&f->w, (rc == OK) == !e.text[0]);
 	f->accepted[f->asked] = rc == OK;
 	return rc;
+}
+
+static enum rc ask(struct fix *f)
+{
+	return ask_for(f, (struct job_ask){.kind = ASK_CHECKPOINT});
 }
 
 static const struct world_answer *answer_to(const struct fix *f, uint64_t request)
@@ -138,6 +143,53 @@ TEST(a_request_is_answered_when_its_checkpoint_is_durable)
 		WORLD_CHECK(&f->w, newest_is_manual(&f->w, a->id));
 		WORLD_CHECK(&f->w, world_run(&f->w, UINT64_MAX) == WORLD_FINISHED);
 		scenario_check_end(&f->s, &f->w);
+		check_answers(f);
+		fix_close(f);
+	}
+}
+
+/* Whether the newest manifest on the disk pins checkpoint id. */
+static bool is_pinned(struct world *w, uint64_t id)
+{
+	struct slot_entries l;
+	struct err e = {0};
+	WORLD_CHECK(w, slots_read_id(slots_in(w->fs, WORLD_DIR), &w->mem, id, &l, &e) == OK);
+	bool is = l.n && l.entry[0].pinned;
+	slot_entries_close(&l);
+	return is;
+}
+
+static const struct world_answer *answered(struct fix *f, struct job_ask a)
+{
+	WORLD_CHECK(&f->w, ask_for(f, a) == OK);
+	return run_until_answered(f, f->asked);
+}
+
+TEST(inv13_a_pin_is_answered_when_a_manifest_says_so_and_a_gc_with_its_list)
+{
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		struct fix *f = fix_open(seed, 60);
+		struct world *w = &f->w;
+		start(f);
+		run_until(f, JOB_RUNNING, true);
+		uint64_t id = answered(f, (struct job_ask){.kind = ASK_CHECKPOINT})->id;
+		const struct world_answer *a = answered(f, (struct job_ask){.kind = ASK_PIN, .id = id});
+		WORLD_CHECK(w, a->id > id && is_pinned(w, id));
+		a = answered(f, (struct job_ask){.kind = ASK_PIN, .id = id});
+		WORLD_CHECK(w, !a->id && a->code == OK && !a->found);
+		a = answered(f, (struct job_ask){.kind = ASK_UNPIN, .id = 999});
+		WORLD_CHECK(w, a->code == E_NOT_FOUND && strstr(a->why, "kept: "));
+		a = answered(f, (struct job_ask){.kind = ASK_GC, .dry_run = true});
+		WORLD_CHECK(w, a->code == OK && a->found && is_pinned(w, id));
+		a = answered(f, (struct job_ask){.kind = ASK_GC});
+		WORLD_CHECK(w, a->code == OK && a->found && is_pinned(w, id));
+		if (seed % 2) {
+			a = answered(f, (struct job_ask){.kind = ASK_UNPIN, .id = id});
+			WORLD_CHECK(w, a->id && !is_pinned(w, id));
+		}
+		WORLD_CHECK(w, world_run(w, UINT64_MAX) == WORLD_FINISHED);
+		WORLD_CHECK(w, is_pinned(w, id) == !(seed % 2));
+		scenario_check_end(&f->s, w);
 		check_answers(f);
 		fix_close(f);
 	}
@@ -284,6 +336,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_request_is_answered_when_its_checkpoint_is_durable),
+		T(inv13_a_pin_is_answered_when_a_manifest_says_so_and_a_gc_with_its_list),
 		T(requests_wait_for_each_other_and_there_is_a_most),
 		T(a_request_before_the_first_checkpoint_comes_after_it),
 		T(a_stop_refuses_what_waits_and_completes_what_was_begun),
