@@ -27,7 +27,7 @@ struct known {
 	struct manifest *m; /* owned; top, what it lists, and what waits to be swept */
 };
 
-enum sweep_at { SWEEP_LIST, SWEEP_READ, SWEEP_SLOTS, SWEEP_SYNC, SWEEP_LIST_PARTS, SWEEP_PARTS,
+enum sweep_at { SWEEP_LIST_PARTS, SWEEP_LIST, SWEEP_READ, SWEEP_SLOTS, SWEEP_SYNC, SWEEP_PARTS,
 		SWEEP_TEMPORARIES, SWEEP_DONE };
 
 struct sweep {

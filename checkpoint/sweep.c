@@ -1,11 +1,13 @@
 /* sweep.c - clearing an owner's directory, one operation a step. See store.h; retention.c decides.
  *
- *   LIST -> READ* -> SLOTS* -> SYNC -> LIST_PARTS -> PARTS* -> TEMPORARIES* -> DONE
+ *   LIST_PARTS -> LIST -> READ* -> SLOTS* -> SYNC -> PARTS* -> TEMPORARIES* -> DONE
  *
  * A crash may stop it anywhere: a manifest goes, durably, before the files that only it names, so
  * no manifest ever stands without its files; what is left has no name in any slot and is found by
  * the next sweep's lists. Before anything goes, the log is listed: a slot above ours is a
- * successor's. */
+ * successor's. parts/ is listed before that: what a
+ * successor brings there keeps names of its own lineage and epochs, which say nothing of ours, and
+ * comes only after its fence; so a list without such a fence behind it has none of it. */
 #include "base/check.h"
 #include "checkpoint/store_parts.h"
 
@@ -20,7 +22,7 @@ static enum rc begin(struct store *s, uint32_t attempt, bool now, struct err *e)
 	CHECK(s->epoch);
 	sweep_close(s);
 	s->sweep.attempt = attempt;
-	s->sweep.at = now ? SWEEP_LIST : SWEEP_DONE;
+	s->sweep.at = now ? SWEEP_LIST_PARTS : SWEEP_DONE;
 	return OK;
 }
 
@@ -247,6 +249,13 @@ static enum rc step(struct store *s, struct err *e)
 {
 	enum rc rc = OK;
 	switch (s->sweep.at) {
+	case SWEEP_LIST_PARTS:
+		rc = storage_list(s->parts, &s->sweep.parts, e);
+		if (rc != OK)
+			return rc;
+		forget_dropped(s);
+		next(s);
+		return OK;
 	case SWEEP_LIST:
 		return list_slots(s, e);
 	case SWEEP_READ:
@@ -259,13 +268,6 @@ static enum rc step(struct store *s, struct err *e)
 		if (rc != OK)
 			return rc;
 		s->unlinks_unsynced = false;
-		next(s);
-		return OK;
-	case SWEEP_LIST_PARTS:
-		rc = storage_list(s->parts, &s->sweep.parts, e);
-		if (rc != OK)
-			return rc;
-		forget_dropped(s);
 		next(s);
 		return OK;
 	case SWEEP_PARTS:

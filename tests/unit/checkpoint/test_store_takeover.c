@@ -224,6 +224,57 @@ TEST(inv27_a_sweep_that_finds_a_successor_removes_nothing)
 	hosts_close(&h);
 }
 
+#define FOREIGN 0xbeef0001u
+
+/* A part of another directory comes under its own name, of another lineage's first epoch. */
+static void second_imports(void *arg)
+{
+	struct hosts *h = arg;
+	struct part_name n = {.lineage = FOREIGN, .epoch = 1, .attempt = 1, .checkpoint_id = 1};
+	uint32_t accepts = FOREIGN;
+	struct part_file file;
+	struct section_ref ref[1];
+	struct manifest m;
+	break_lock(h);
+	EXPECT_OK(owner_begin(&h->second, fs_sim_fs(h->sim), &h->mem, false, &h->e), &h->e);
+	EXPECT_OK(write_part_at(h->second.at.parts, &h->mem, &n, CODEC_LZ4, 1, 2, &file, ref, &h->e),
+		  &h->e);
+	make_checkpoint(&m, &h->mem, h->second.next_id++, &file, ref, 1);
+	m.accepts = manifest_copy(&m, &accepts, sizeof accepts);
+	m.n_accepts = 1;
+	EXPECT_OK(store_publish(h->second.s, &m, &h->e), &h->e);
+	manifest_close(&m);
+}
+
+TEST(inv12_a_sweep_paused_anywhere_leaves_what_a_successor_brought)
+{
+	uint64_t told = 0;
+	for (uint64_t n = 1, more = 1; more; n++) {
+		struct hosts h;
+		struct owner o;
+		struct witness w = {0};
+		struct err e = {OK};
+		struct fs_stat st;
+		hosts_open(&h);
+		h.first.meanwhile = second_imports;
+		EXPECT_OK(owner_begin(&o, &h.first.fs, &h.mem, false, &h.e), &h.e);
+		EXPECT_OK(live(&o, &w, 4, &h.e), &h.e);
+		owner_close(&o);
+		EXPECT_OK(owner_begin(&o, &h.first.fs, &h.mem, false, &h.e), &h.e);
+		EXPECT_OK(owner_checkpoint(&o, &w, &h.e), &h.e);
+		h.first.left = n;
+		told += owner_sweep(&o, &e) == E_FENCED;
+		more = h.first.left == 0;
+		if (more)
+			EXPECT_OK(fs_stat(fs_sim_fs(h.sim), DIR "/parts/beef0001-1-1-00000000000000000001.part",
+					  &st, &h.e), &h.e);
+		owner_close(&o);
+		owner_close(&h.second);
+		hosts_close(&h);
+	}
+	EXPECT(told > 0);
+}
+
 /* The first is still starting: it looked, and is paused in store_own. */
 TEST(two_starts_race_for_one_slot_and_one_wins)
 {
@@ -383,6 +434,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(inv26_inv27_an_owner_paused_anywhere_is_harmless_when_it_wakes),
 		T(inv27_a_sweep_that_finds_a_successor_removes_nothing),
+		T(inv12_a_sweep_paused_anywhere_leaves_what_a_successor_brought),
 		T(two_starts_race_for_one_slot_and_one_wins),
 		T(a_look_sees_one_state_or_the_other),
 		T(inv26_a_fence_in_a_swept_slot_takes_nothing),

@@ -5,6 +5,7 @@
 #include "tests/unit/checkpoint/life.h"
 
 #include "base/rng.h"
+#include "checkpoint/repair.h"
 #include "jobs/job.h"
 
 struct fix {
@@ -240,6 +241,42 @@ TEST(a_part_with_a_second_name_keeps_its_bytes_there)
 	disk_close(&f.d);
 }
 
+/* After a repair the next start moves aside what was committed behind its checkpoint. A fence that
+ * says nothing of that, made before, would let it be committed a second time. */
+TEST(inv28_a_repaired_directory_is_left_to_the_jobs_next_start)
+{
+	struct fix f;
+	struct slot_list l;
+	struct store *s;
+	struct store_start start;
+	struct repair_did did = {0};
+	struct repair_asked asked = {0};
+	struct store_options so = {.dir = DIR, .repairs = true, .falls_back = true, .retain = 1,
+				   .new_uuid = TEST_UUID, .pid = 1, .verify = VERIFY_LENGTHS};
+	struct err e = {0};
+	char name[LAYOUT_NAME_MAX + 1], path[LAYOUT_PATH_MAX];
+	bool news;
+	begin(&f);
+	EXPECT_OK(slots_list(slots_in(f.d.fs, DIR), &f.d.mem, &l, &e), &e);
+	layout_slot(name, l.slot[l.n - 1]);
+	slot_list_close(&l);
+	EXPECT(layout_path(path, DIR, LAYOUT_MANIFEST, name));
+	EXPECT_OK(fs_sim_flip(f.d.sim, path, 999, &e), &e);
+	EXPECT_OK(store_open(&s, f.d.fs, &f.d.mem, &so, &start, &e), &e);
+	EXPECT_OK(store_repair(s, &asked, &did, &e), &e);
+	store_close(s);
+	EXPECT(did.fence && did.goes_back);
+	size_t before = slots(&f);
+	EXPECT(pin(&f, f.oldest, true, &news, &e) == E_REFUSED && strstr(e.text, "run the job first"));
+	err_clear(&e);
+	struct gone g;
+	gone_open(&g, &f.d.mem, 100);
+	EXPECT(idle_gc(&f.env, DIR, 77, false, &g, &e) == E_REFUSED);
+	gone_close(&g);
+	EXPECT(slots(&f) == before);
+	disk_close(&f.d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +285,7 @@ int main(void)
 		T(inv14_a_dry_run_says_what_a_gc_removes_and_changes_nothing),
 		T(inv12_a_crash_at_any_operation_of_a_sweep_that_cuts_loses_nothing_that_is_named),
 		T(a_part_with_a_second_name_keeps_its_bytes_there),
+		T(inv28_a_repaired_directory_is_left_to_the_jobs_next_start),
 	};
 	return RUN(tests);
 }
