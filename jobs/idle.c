@@ -23,8 +23,9 @@ static RC look(struct store **s, struct store_start *start, struct env *env, con
 		ERR(e, E_REFUSED, "a start of the job in '%s' has begun to go back to an older checkpoint: "
 		    "run the job first, so that it is finished", dir);
 	else if (start->repaired)
-		ERR(e, E_REFUSED, "'%s' was repaired, and what its sinks had committed since the checkpoint "
-		    "it went back to is still there: run the job first, so that it is moved aside", dir);
+		ERR(e, E_REFUSED, "'%s' was repaired, and what its sinks had committed since the "
+		    "checkpoint it went back to is still there: run the job first, so that it is moved "
+		    "aside", dir);
 	else
 		return OK;
 	store_close(*s);
