@@ -84,3 +84,5 @@ RC intent_settle(struct fs *fs, const struct intent *in, enum intent_outcome *ou
  * committed, it may have been performed, in part or as a whole (inv 16). */
 RC intent_shows(struct fs *fs, const struct intent *in, bool *pending, bool *committed,
 		struct err *e);
+/* The folder of `from`. E_REFUSED: it is gone, and nothing can be said of what stood in it. */
+RC intent_folder_is_there(struct fs *fs, const struct intent *in, struct err *e);

@@ -9,8 +9,6 @@
 RC intent_sync_dir_of(struct fs *fs, const char *path, struct err *e);
 /* Those of `to` and of `from`. */
 RC intent_sync_dirs(struct fs *fs, const struct intent *in, struct err *e);
-/* The folder of `from`; E_REFUSED when it is gone. */
-RC intent_folder_is_there(struct fs *fs, const struct intent *in, struct err *e);
 /* Of a file that may not be there: *gone, and *st is zero. */
 RC intent_look(struct fs *fs, const char *path, bool *gone, struct fs_stat *st, struct err *e);
 /* One step of an INTENT_APPEND. */

@@ -10,6 +10,7 @@
 #include "jobs/job_in.h"
 
 #include "checkpoint/import.h"
+#include "checkpoint/slots.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct job_import {
 	struct import_source from;
 	struct manifest m;      /* from's, as it is published here; its id is still the source's */
 	bool claim;
+	bool named;             /* by id or name; else the newest of the moment it was looked at */
 	struct store *claimed;  /* the source's log, owned by us */
 	struct store_start there;
 	struct import_tally tally;
@@ -57,6 +59,7 @@ static RC look_there(struct job *j, const char *path, const struct store_want *w
 		return ERR(e, E_NO_MEMORY, "no memory for an import");
 	manifest_init(&im->m, j->mem);
 	im->claim = claim;
+	im->named = want->by != WANT_NEWEST;
 	if (import_look(&im->from, fs, j->mem, path, want, slot, e) != OK)
 		return e->code;
 	if (fs_stat(fs, path, &there, e) != OK)
@@ -78,7 +81,8 @@ static bool is_taken(const struct job_import *im, uint32_t lineage)
 static RC open_for_import(struct job *j, struct store_options *so, struct err *e)
 {
 	struct job_import *im = j->import;
-	so->want = (struct store_want){.by = WANT_IMPORT, .origin = &im->from.origin};
+	j->origin = im->from.origin; /* a look after a lost race may come when im is done with */
+	so->want = (struct store_want){.by = WANT_IMPORT, .origin = &j->origin};
 	while (is_taken(im, so->new_lineage))
 		so->new_lineage++;
 	return store_open(&j->store, j->o.env->fs, j->mem, so, &j->start, e);
@@ -187,10 +191,11 @@ static RC take_intent(struct job *j, const struct manifest *from, uint32_t i, st
 	if (!is_in_our_folder(j, &in)) {
 		if (job_sees(j, in.from, &there, e) != OK)
 			return e->code;
+		/* Committed, then; unless its whole folder is out of sight (inv 15, 19). */
 		return there ? ERR(e, E_REFUSED, "checkpoint %" PRIu64 " of '%s' has prepared output "
 				   "that is not committed yet ('%s'): start its job there once more, or "
 				   "restore a savepoint", from->id, j->import->from.dir, in.from)
-			     : OK;
+			     : intent_folder_is_there(j->o.env->fs, &in, e);
 	}
 	struct manifest_intent *own = &m->intent[m->n_intents++];
 	own->from = manifest_text(m, in.from);
@@ -229,8 +234,17 @@ static RC open_claimed(struct job *j, struct err *e)
 		.dir = im->from.dir, .commits = true, .retain = 1, .new_uuid = j->start.uuid,
 		.want = {.by = WANT_ID, .id = im->from.m.id}, .claims_as = j->start.uuid,
 		.pid = j->o.pid, .verify = VERIFY_LENGTHS};
-	if (store_open(&im->claimed, j->o.env->fs, j->mem, &so, &im->there, e) != OK)
+	enum rc rc = store_open(&im->claimed, j->o.env->fs, j->mem, &so, &im->there, e);
+	if (rc != OK && (rc != E_NOT_FOUND || im->named))
 		return err_in(e, "taking over");
+	/* Nobody asked to leave behind what came after the look: its output would come twice, and its
+	 * checkpoints would be removed. */
+	if (rc != OK || (im->there.rewinds && !im->named)) {
+		err_clear(e);
+		return ERR(e, E_REFUSED, "'%s' has gone on since its checkpoint %" PRIu64 " was looked at: "
+			   "give --restore and --claim again to take over the newest, or say which: "
+			   "--restore %s@ID", im->from.dir, im->from.m.id, im->from.dir);
+	}
 	if (im->there.chosen->slot != im->from.m.slot)
 		return ERR(e, E_REFUSED, "'%s' has changed while it was looked at: start again",
 			   im->from.dir);
@@ -286,6 +300,24 @@ static RC claim(struct job *j, struct err *e)
 		   "again", im->from.dir);
 }
 
+/* A slot goes, durably, before its files do: while it stands nothing of them was cut short, and
+ * whoever cuts them later finds a second name and leaves the bytes alone. */
+static RC still_stands(struct job *j, struct err *e)
+{
+	const struct import_source *x = &j->import->from;
+	struct slot_list l;
+	bool there = false;
+	enum rc rc = slots_list(slots_in(j->o.env->fs, x->dir), j->mem, &l, e);
+	for (size_t i = 0; rc == OK && i < l.n && !there; i++)
+		there = l.slot[i] == x->m.slot;
+	slot_list_close(&l);
+	if (rc == OK && !there)
+		return ERR(e, E_NOT_FOUND, "checkpoint %" PRIu64 " of '%s' was retired while it was "
+			   "brought here: `weir pin` it there first, or restore a savepoint", x->m.id,
+			   x->dir);
+	return rc;
+}
+
 static RC bring_files(struct job *j, struct err *e)
 {
 	struct job_import *im = j->import;
@@ -297,6 +329,8 @@ static RC bring_files(struct job *j, struct err *e)
 			return ERR(e, rc, "restoring from '%s': %.600s%s", im->from.dir, why.text,
 				   rc == E_NOT_FOUND ? " (it was removed while it was read)" : "");
 	}
+	if (still_stands(j, e) != OK)
+		return e->code;
 	if (!im->tally.copied && !im->tally.there)
 		return OK; /* the very files that were verified */
 	if (verify_manifest(parts_in(j->o.env->fs, j->o.dir), j->mem, &im->m, VERIFY_HASHES, &r,

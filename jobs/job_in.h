@@ -32,6 +32,7 @@ struct job {
 	struct manifest kept;        /* that, or the chosen one, without what was dropped by name */
 	bool has_kept;
 	char parts_dir[LAYOUT_PATH_MAX];
+	struct manifest_origin origin; /* of an import: what the store looks for */
 	struct job_import *import;   /* until it is published; NULL: none */
 	uint32_t *accepts;           /* lineages whose files are ours too */
 	uint32_t n_accepts;

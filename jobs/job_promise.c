@@ -139,12 +139,25 @@ static RC add_begun(struct promise *p, struct err *e)
 	return OK;
 }
 
+/* What a fence before ours lists was allowed then; what came since was not. */
+static bool all_begun(const struct promise *p)
+{
+	const struct manifest_todo *begun = p->j->import ? p->j->start.todo : NULL;
+	for (uint32_t i = 0; i < p->list.todo.n; i++) {
+		bool listed = false;
+		for (uint32_t k = 0; begun && k < begun->n && !listed; k++)
+			listed = !strcmp(begun->move[k].from, p->list.todo.move[i].from);
+		if (!listed)
+			return false;
+	}
+	return true;
+}
+
 static RC check_allowed(const struct promise *p, struct err *e)
 {
 	const struct job *j = p->j;
-	const struct manifest_todo *begun = j->import ? j->start.todo : NULL; /* allowed then */
 	uint64_t id = base_of(j)->id;
-	if (j->o.rewind || !p->list.todo.n || begun)
+	if (j->o.rewind || all_begun(p))
 		return OK;
 	if (p->files && j->import)
 		return ERR(e, E_REFUSED, "checkpoint %" PRIu64 " is older than what was committed since: "

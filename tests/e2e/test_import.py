@@ -139,6 +139,20 @@ class Import(weir.Case):
         self.ok("run", other, "--dir", "e", "--restore", "./d")
         self.assert_exact("out", "elsewhere")
 
+    def test_inv15_a_folder_that_is_out_of_sight_says_nothing_of_what_was_committed(self):
+        process = self.start("run", self.job, "--dir", "d")
+        self.until_checkpoint(process, self.path("d"), 3)
+        self.ok("stop", "d")
+        self.assertEqual(process.wait().code, 0)
+        other = self.job_file("other.json", "elsewhere")
+        os.rename(self.path("out"), self.path("unmounted"))
+        for claim in ((), ("--claim",)):
+            self.refused(5, ["mounted"], "run", other, "--dir", "e", "--restore", "./d", *claim)
+        self.assertFalse(glob.glob(self.path("e", "manifest", "*")))
+        os.rename(self.path("unmounted"), self.path("out"))
+        self.ok("run", other, "--dir", "e", "--restore", "./d")
+        self.assert_exact("out", "elsewhere")
+
     def test_by_id_and_what_was_committed_since_only_with_rewind(self):
         path = self.savepoint()
         self.ok("run", self.fast, "--dir", "d")

@@ -274,6 +274,76 @@ TEST(inv15_a_source_that_goes_in_the_middle_is_refused_by_name)
 	EXPECT(gone > 2);
 }
 
+static bool is_claimed(struct fix *f)
+{
+	struct world *w = &f->w;
+	struct manifest top;
+	w->dir = WORLD_DIR;
+	struct slot_list l;
+	struct err e = {0};
+	WORLD_CHECK(w, slots_list(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK && l.n);
+	WORLD_CHECK(w, slots_read(slots_in(w->fs, WORLD_DIR), &w->mem, l.slot[l.n - 1], &top, &e) == OK);
+	bool claimed = top.todo.kind == TODO_CLAIMED;
+	manifest_close(&top);
+	slot_list_close(&l);
+	return claimed;
+}
+
+/* Killed when it was promised, and then the first job goes on where it was: what that has published
+ * and committed since is neither removed nor moved aside unasked. */
+static void source_goes_on(bool claim, const char *says)
+{
+	struct fix *f = malloc(sizeof *f);
+	struct world *w = &f->w;
+	uint64_t refused = 0, redone = 0;
+	for (uint64_t m = 30; m < 110; m++) {
+		struct manifest top;
+		open_fix(f, 5);
+		w->import.claim = claim;
+		struct job_import_want asked = w->import;
+		fs_sim_crash_at(w->disk, fs_sim_count(w->disk) + m);
+		enum world_end end = run_process(f);
+		if (end != WORLD_CRASHED)
+			world_exit(w);
+		world_crash(w, false);
+		bool begun = was_begun(f, &top), promised = begun && top.todo.kind == TODO_IMPORT;
+		if (begun)
+			manifest_close(&top);
+		if (end == WORLD_CRASHED && promised && !is_claimed(f)) {
+			uint64_t completed = w->completed;
+			w->import = (struct job_import_want){0};
+			w->dir = WORLD_DIR;
+			WORLD_CHECK(w, world_start(w, 2) == WORLD_RUNNING);
+			while (w->completed < completed + 2)
+				WORLD_CHECK(w, world_run(w, 50) == WORLD_PAUSED);
+			world_crash(w, false);
+			w->dir = MOVED;
+			end = world_start(w, 2);
+			if (end != WORLD_FAILED || w->error.code != E_REFUSED || !strstr(w->error.text, says))
+				world_fail(w, "ended %d: %s", (int)end, w->error.text);
+			WORLD_CHECK(w, !is_claimed(f));
+			refused++;
+			w->dir = MOVED;
+			w->import = asked;
+			finish(f, true, &redone);
+		}
+		close_fix(f);
+	}
+	free(f);
+	printf("%" PRIu64 " refused, %" PRIu64 " done again\n", refused, redone);
+	EXPECT(refused && redone == refused);
+}
+
+TEST(inv13_a_claim_that_was_begun_takes_nothing_that_came_since)
+{
+	source_goes_on(true, "has gone on since");
+}
+
+TEST(inv28_an_import_that_was_begun_moves_nothing_aside_that_came_since)
+{
+	source_goes_on(false, "what was committed since");
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -282,6 +352,8 @@ int main(void)
 		T(inv28_an_import_that_is_killed_anywhere_ends_with_exact_output),
 		T(inv28_an_import_by_copies_that_is_killed_anywhere_ends_with_exact_output),
 		T(inv26_a_claim_that_is_killed_anywhere_ends_with_exact_output_and_one_owner),
+		T(inv13_a_claim_that_was_begun_takes_nothing_that_came_since),
+		T(inv28_an_import_that_was_begun_moves_nothing_aside_that_came_since),
 		T(inv15_a_source_that_goes_in_the_middle_is_refused_by_name),
 	};
 	return RUN(tests);
