@@ -277,12 +277,12 @@ TEST(inv15_a_source_that_goes_in_the_middle_is_refused_by_name)
 static bool is_claimed(struct fix *f)
 {
 	struct world *w = &f->w;
+	struct storage log = slots_in(w->fs, WORLD_DIR);
 	struct manifest top;
-	w->dir = WORLD_DIR;
 	struct slot_list l;
 	struct err e = {0};
-	WORLD_CHECK(w, slots_list(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK && l.n);
-	WORLD_CHECK(w, slots_read(slots_in(w->fs, WORLD_DIR), &w->mem, l.slot[l.n - 1], &top, &e) == OK);
+	WORLD_CHECK(w, slots_list(log, &w->mem, &l, &e) == OK && l.n);
+	WORLD_CHECK(w, slots_read(log, &w->mem, l.slot[l.n - 1], &top, &e) == OK);
 	bool claimed = top.todo.kind == TODO_CLAIMED;
 	manifest_close(&top);
 	slot_list_close(&l);
@@ -323,7 +323,6 @@ static void source_goes_on(bool claim, const char *says)
 				world_fail(w, "ended %d: %s", (int)end, w->error.text);
 			WORLD_CHECK(w, !is_claimed(f));
 			refused++;
-			w->dir = MOVED;
 			w->import = asked;
 			finish(f, true, &redone);
 		}
