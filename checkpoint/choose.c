@@ -8,6 +8,7 @@
  *                                                       newer ones prepared is moved aside first
  *   a fence with a todo on top ........................ its parent, once more with that todo
  *   another directory's ............................... from nothing here, until that is brought in
+ *   that was begun, and one of our own is asked for ... that: the import is given up
  * inv 15: a read error is none of these. inv 16: see store.h and docs/FORMAT.md, "todo". */
 #include "base/check.h"
 #include "checkpoint/store_parts.h"
@@ -227,6 +228,15 @@ void store_kept_text(struct store *s, char *to, size_t size)
 	CHECK(len < size);
 }
 
+/* The newest of those; NULL: none. */
+static struct known *newest_kept(struct store *s)
+{
+	for (size_t i = s->n_known; i-- > 0;)
+		if (checkpoint_in(s, s->known[i].slot) && retention_lists(s->top, s->known[i].slot))
+			return &s->known[i];
+	return NULL;
+}
+
 static enum rc not_kept(struct store *s, struct err *e)
 {
 	char kept[512], wanted[160];
@@ -237,6 +247,15 @@ static enum rc not_kept(struct store *s, struct err *e)
 		snprintf(wanted, sizeof wanted, "a checkpoint named '%.100s'", s->o.want.name);
 	s->not_kept = true;
 	return ERR(e, E_NOT_FOUND, "%s is not kept in '%s' (kept: %s)", wanted, s->dir, kept);
+}
+
+/* Nothing newer was there, usable or not. Lists of slots ascend. */
+static bool is_last(const struct store *s, uint64_t slot)
+{
+	const struct manifest *t = s->top;
+	return !s->bad.n && !(t->n_retained && t->retained[t->n_retained - 1] > slot) &&
+	       !(t->n_pinned && t->pinned[t->n_pinned - 1] > slot) &&
+	       !(t->n_quarantined && t->quarantined[t->n_quarantined - 1] > slot);
 }
 
 static enum rc choose_wanted(struct store *s, struct store_start *out, struct err *e)
@@ -266,11 +285,15 @@ static enum rc choose_wanted(struct store *s, struct store_start *out, struct er
 		if (checkpoint_in(s, s->known[i].slot) && (retention_lists(t, s->known[i].slot) ||
 							    &s->known[i] == n))
 			rc = pass(s, s->known[i].m, e);
+	/* An import that is given up has changed nothing: on top of its line, k is what it was. */
+	bool leaves = t->todo.kind == TODO_IMPORT;
 	out->chosen = k->m;
-	out->rewinds = true;
-	s->promise = TODO_REWIND;
+	out->rewinds = !leaves || !is_last(s, k->slot);
+	s->promise = out->rewinds ? TODO_REWIND : TODO_NONE;
 	s->promise_slot = n ? n->slot : t->slot;
-	s->carries = t->todo.kind != TODO_NONE;
+	s->carries = t->todo.kind != TODO_NONE && !leaves;
+	if (rc == OK && leaves)
+		return pass_repaired(s, k, e);
 	return rc == OK && t->todo.kind == TODO_REPAIR && n ? pass_repaired(s, n, e) : rc;
 }
 
@@ -281,6 +304,33 @@ static bool is_from(const struct manifest_origin *a, const struct manifest_origi
 	bool same = a->id && a->slot == b->slot && !memcmp(a->uuid, b->uuid, UUID_TEXT);
 	/* Unknown where it was claimed, and is retired. */
 	return same && (!b->id || (a->id == b->id && a->lineage == b->lineage));
+}
+
+/* The checkpoint that an import of before was to bring, wherever it lies now. */
+static bool is_begun(const struct manifest_todo *t, const struct manifest_origin *from)
+{
+	return t->kind == TODO_IMPORT && t->slot == from->slot && t->lineage == from->lineage &&
+	       !memcmp(t->uuid, from->uuid, UUID_TEXT);
+}
+
+/* What was begun has to be finished, or can be given up: says which, and how. */
+static enum rc begun_first(struct store *s, struct err *e)
+{
+	const struct manifest_todo *t = &s->top->todo;
+	const struct known *own = newest_kept(s);
+	char kept[512];
+	store_kept_text(s, kept, sizeof kept);
+	if (t->n)
+		ERR(e, E_REFUSED, "give the same --restore again (a copy will do), which comes first: "
+		    "output is moved aside for it ('%s', %" PRIu32 " in all), and only with that "
+		    "output could another one go on (kept: %s)", t->move[0].from, t->n, kept);
+	else if (own)
+		ERR(e, E_REFUSED, "give the same --restore again, or go on from what is kept of its own "
+		    "with --restore %" PRIu64 " (kept: %s)", own->m->id, kept);
+	else
+		ERR(e, E_REFUSED, "give the same --restore again, or begin anew with --fresh");
+	return err_in(e, "taking over the state in '%s' was begun in '%s' and not finished",
+		      t->source ? t->source : "?", s->dir);
 }
 
 /* A line begins. What stands here is left behind, or, of the same job, gone back behind. */
@@ -299,27 +349,35 @@ static enum rc choose_import(struct store *s, struct store_start *out, struct er
 	if (t && t->todo.kind != TODO_NONE && t->todo.kind != TODO_IMPORT)
 		return ERR(e, E_REFUSED, "something was begun in '%s' that comes first: run without "
 			   "--restore, or begin anew with --fresh", s->dir);
-	if (n && memcmp(t->uuid, from->uuid, UUID_TEXT))
+	bool again = s->top && is_begun(&s->top->todo, from);
+	/* fresh or not: of what was moved aside, the other one's base may hold a part. */
+	if (s->top && s->top->todo.kind == TODO_IMPORT && s->top->todo.n && !again)
+		return begun_first(s, e);
+	const struct known *own = t && !n ? newest_kept(s) : n;
+	if (own && !again && memcmp(t->uuid, from->uuid, UUID_TEXT))
 		return ERR(e, E_REFUSED, "'%s' has state of its own (checkpoint %" PRIu64 "), and another "
 			   "job's is to be restored: take another --dir, or leave its own behind with "
-			   "--fresh", s->dir, n->m->id);
+			   "--fresh%s", s->dir, own->m->id,
+			   n ? "" : "; --restore ID goes on from its own");
 	for (size_t i = s->n_known; t && rc == OK && i-- > 0;) {
 		struct known *k = checkpoint_in(s, s->known[i].slot);
 		if (k && (k == n || retention_lists(t, k->slot)))
 			rc = pass(s, k->m, e);
 	}
 	out->imports = true;
+	out->todo = again && t ? &t->todo : NULL;
 	return rc;
 }
 
-/* An import that was begun and not finished; another one may take its place. */
+/* An import that was begun and not finished. Another one may take its place, or a checkpoint of
+ * our own, as long as no output was to be moved for it. */
 static enum rc resume_import(struct store *s, struct store_start *out, struct err *e)
 {
 	const struct manifest_todo *t = &s->top->todo;
-	if (!s->o.imports || s->o.want.by != WANT_NEWEST)
-		return ERR(e, E_REFUSED, "taking over the state in '%s' was begun in '%s' and not "
-			   "finished: give the same --restore again, or begin anew with --fresh",
-			   t->source ? t->source : "?", s->dir);
+	if (!s->o.imports || (t->n && s->o.want.by != WANT_NEWEST))
+		return begun_first(s, e);
+	if (s->o.want.by != WANT_NEWEST)
+		return choose_wanted(s, out, e);
 	out->imports = true;
 	out->todo = t;
 	return OK;

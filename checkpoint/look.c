@@ -152,11 +152,13 @@ static void tell(struct store *s, struct store_start *out)
 	out->final = chosen && chosen->final && s->promise == TODO_NONE;
 	out->existed = s->n_known > 0;
 	out->next_id = s->top_id + 1;
-	out->lineage = goes_on ? t->lineage : s->o.new_lineage;
+	/* A line that began above chosen, and has no checkpoint, is given up for chosen's own. */
+	const struct manifest *line = chosen && chosen->lineage != t->lineage ? chosen : t;
+	out->lineage = goes_on ? line->lineage : s->o.new_lineage;
 	memcpy(out->uuid, t ? t->uuid : s->new_uuid, UUID_TEXT);
 	if (goes_on) {
-		out->accepts = t->accepts;
-		out->n_accepts = t->n_accepts;
+		out->accepts = line->accepts;
+		out->n_accepts = line->n_accepts;
 	}
 	for (size_t i = s->n_known; !chosen && i-- > 0 && !out->below_slot;)
 		if (s->known[i].is == SLOT_IS_CHECKPOINT) {

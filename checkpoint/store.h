@@ -42,8 +42,9 @@ struct store_options {
 	                           * takes the lock, and reads nothing */
 	bool looks;               /* changes nothing: makes no folder or lock file (but takes the lock
 	                           * if there is one), and never calls store_own */
-	bool imports;             /* the caller finishes an import that a fence promises (out->todo);
-	                           * else that is E_REFUSED */
+	bool imports;             /* the caller finishes an import that a fence promises (out->todo), or
+	                           * gives it up, where it has no moves, for a checkpoint of the
+	                           * directory's own (WANT_ID, WANT_NAME); else that is E_REFUSED */
 	const char *claims_as;    /* the job that may take over a directory it took over before: its
 	                           * uuid; or NULL */
 	struct store_want want;
@@ -72,7 +73,7 @@ struct store_start {
 	uint64_t below_slot, below_id; /* from nothing, and this state lies below (or SLOT_NONE) */
 	uint64_t next_id;              /* first free checkpoint id */
 	uint64_t epoch;                /* 0 until store_own */
-	uint32_t lineage;              /* of the run that begins */
+	uint32_t lineage;              /* of the run that begins; with chosen, its own */
 	char uuid[UUID_TEXT];
 	const char *job_before;        /* job.json as it stood, or NULL */
 	size_t job_before_len;

@@ -192,6 +192,47 @@ class Import(weir.Case):
         self.ok("run", more, *args, "--fresh")
         self.assert_exact("out", "out-f")
 
+    def in_the_way(self, source):
+        """Files in d of the names that an import from there brings: it fails behind its fence."""
+        names = os.listdir(self.path(source, "parts"))
+        paths = [self.write(os.path.join("d", "parts", n), "something else") for n in names]
+        self.assertTrue(paths)
+        return paths
+
+    def test_an_import_that_cannot_be_finished_is_given_up_for_a_checkpoint_of_its_own(self):
+        shutil.copytree(self.path(self.savepoint()), self.path("far"))
+        newest = self.newest(self.path("d"))
+        self.in_the_way("far")
+        why = ["restoring from", "bytes, not"]
+        self.refused(6, why, "run", self.fast, "--dir", "d", "--restore", "./far")
+        self.refused(6, why, "run", self.fast, "--dir", "d")
+        self.refused(5, [r"--restore %d \(kept: " % newest], "pin", "d", str(newest))
+        self.ok("run", self.fast, "--dir", "d", "--restore", str(newest))
+        self.assert_exact("out")
+        self.ok("fsck", "d")
+
+    def test_inv2_what_an_import_moved_aside_is_not_missing_from_another_ones_output(self):
+        shutil.copytree(self.path(self.savepoint("s")), self.path("far", "s"))
+        newest = self.newest(self.path("d"))
+        process = self.start("run", self.job, "--dir", "d")
+        self.until_checkpoint(process, self.path("d"), newest + 3)
+        self.ok("stop", "d", "--savepoint", "--name", "t")
+        self.assertEqual(process.wait().code, 0, str(process.result()))
+        shutil.copytree(self.path("d", "savepoints", "t"), self.path("far", "t"))
+        newest = self.newest(self.path("d"))
+        in_the_way = self.in_the_way("far/s")
+        self.refused(6, ["bytes, not"], "run", self.fast, "--dir", "d", "--restore", "./far/s",
+                     "--rewind")
+        for more in (["./far/t"], ["./far/t", "--fresh"], [str(newest)]):
+            self.refused(5, ["comes first", "part-"], "run", self.fast, "--dir", "d", "--rewind",
+                         "--restore", *more)
+        for path in in_the_way:
+            os.unlink(path)
+        os.rename(self.path("far", "s"), self.path("copy"))
+        self.ok("run", self.fast, "--dir", "d", "--restore", "./copy")
+        self.assert_exact("out")
+        self.ok("fsck", "d")
+
     def test_inv34_what_is_no_savepoint_is_refused_and_changes_nothing(self):
         path = self.savepoint()
         os.makedirs(self.path("strangers", "manifest"))
