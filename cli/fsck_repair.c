@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,6 +25,8 @@ void fsck_repair_fault(struct fsck_repair *f, const struct inspect_fault *fault)
 {
 	if (f && fault->kind == FAULT_CORRUPT && !strcmp(fault->file, "job.json"))
 		f->job = true;
+	if (f && fault->kind == FAULT_VERSION && !f->later[0])
+		snprintf(f->later, sizeof f->later, "%s", fault->file);
 }
 
 void fsck_repair_checkpoint(struct fsck_repair *f, const struct dir_checkpoint *c)
@@ -43,6 +46,9 @@ enum rc fsck_repair_do(struct fsck_repair *f, const struct dir_result *found,
 		return ERR(e, E_NO_MEMORY, "no memory to repair '%s'", store_dir(f->store));
 	if (found->unreadable)
 		return ERR(e, E_IO, "nothing was repaired: what cannot be read now may be intact");
+	if (found->version)
+		return ERR(e, E_REFUSED, "nothing was repaired: '%s' is of a later version, and may be "
+			   "intact: repair with a weir of that version", f->later);
 	if (store_repair(f->store, &a, &f->did, e) == OK)
 		return OK;
 	if (f->did.fence)

@@ -11,6 +11,7 @@ struct fsck_repair {
 	struct env *env;
 	struct bytes slots;  /* uint64_t: of checkpoints that are not intact, ascending */
 	bool job;            /* job.json is not what was written */
+	char later[LAYOUT_PATH_MAX]; /* a file of a later version, below the directory; "": none */
 	struct repair_did did;
 };
 
@@ -19,8 +20,8 @@ RC fsck_repair_open(struct fsck_repair *f, struct env *env, const char *dir, str
 /* What the look found; f NULL: nothing was to be repaired. */
 void fsck_repair_fault(struct fsck_repair *f, const struct inspect_fault *fault);
 void fsck_repair_checkpoint(struct fsck_repair *f, const struct dir_checkpoint *c);
-/* Repairs what it found, telling each thing done. Nothing at all where something could not be read
- * (inv 15). */
+/* Repairs what it found, telling each thing done. Nothing at all where something could not be read,
+ * or is of a later version (E_REFUSED): neither is a verdict (inv 15). */
 RC fsck_repair_do(struct fsck_repair *f, const struct dir_result *found,
 		  void (*did)(void *arg, const char *file, const char *what), void *arg,
 		  struct err *e);
