@@ -20,6 +20,7 @@ struct kinds {
 	enum action_kind first, last;
 };
 static const struct kinds asks = {ACTION_CHECKPOINT, ACTION_GC};
+static const struct kinds stops = {ACTION_STOP, ACTION_STOP};
 
 static bool is_open_of(const struct action *a, const char *job, struct kinds k)
 {
@@ -86,6 +87,14 @@ struct action *actions_open(struct actions *as, const char *job, enum action_kin
 unsigned actions_count_open(const struct actions *as, const char *job, enum action_kind kind)
 {
 	return count_open(as, job, (struct kinds){kind, kind});
+}
+
+unsigned actions_count_savepoints(const struct actions *as, const char *job)
+{
+	unsigned n = actions_count_open(as, job, ACTION_SAVEPOINT);
+	for (size_t i = 0; i < ACTIONS_KEPT; i++)
+		n += is_open_of(as->ring[i], job, stops) && as->ring[i]->savepoint;
+	return n;
 }
 
 struct action *actions_open_ask(struct actions *as, const char *job)

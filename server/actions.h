@@ -13,6 +13,7 @@ struct action {
 	char job[ENTRY_NAME_MAX + 1];
 	enum action_kind kind;
 	bool over;
+	bool savepoint;           /* of a stop: it makes one first */
 	struct err error;         /* of one that is over; code OK: done */
 	uint64_t checkpoint;      /* 0: none */
 	char *found;              /* of a gc: what went, as JSON (jobs/gone.h); owned; NULL: nothing */
@@ -35,6 +36,8 @@ struct action *actions_find(struct actions *as, uint64_t id);
 /* The oldest of a job that is of this kind and not over; NULL: there is none. */
 struct action *actions_open(struct actions *as, const char *job, enum action_kind kind);
 unsigned actions_count_open(const struct actions *as, const char *job, enum action_kind kind);
+/* Those that make a savepoint: asked for as such, or a stop with one. */
+unsigned actions_count_savepoints(const struct actions *as, const char *job);
 /* The same of all that the job's process answers (action_is_ask). */
 struct action *actions_open_ask(struct actions *as, const char *job);
 unsigned actions_count_asks(const struct actions *as, const char *job);

@@ -121,9 +121,10 @@ static RC act_life(struct managed *m, struct http_request *r, const struct api_c
 	struct server *s = m->s;
 	if (c->kind == ACTION_RESTART && life_is_final(managed_state(m)) && too_many(s, e) != OK)
 		return e->code;
-	const struct action *a = actions_new(&s->actions, m->entry.name, c->kind, e);
+	struct action *a = actions_new(&s->actions, m->entry.name, c->kind, e);
 	if (!a)
 		return e->code;
+	a->savepoint = c->kind == ACTION_STOP && c->ask.savepoint;
 	struct life_event ev = {.kind = events[c->kind], .action = a->id,
 				.final_already = m->entry.standing == STANDING_FINISHED};
 	if (life_event(m->life, clock_mono_us(s->env->clock), &ev, e) != OK) {
@@ -166,7 +167,7 @@ static RC check_savepoints(const struct managed *m, const struct api_call *c, st
 		      (c->kind == ACTION_CANCEL && life_cancel_deletes(m->life));
 	if (!erases || c->with_savepoints)
 		return OK;
-	if (actions_count_open(&m->s->actions, m->entry.name, ACTION_SAVEPOINT))
+	if (actions_count_savepoints(&m->s->actions, m->entry.name))
 		return ERR(e, E_REFUSED, "job '%s': a savepoint is being made, and would be deleted "
 			   "with its directory: wait for it", m->entry.name);
 	if (!catalogue_job_dir(m->s->o.dir, m->entry.name, dir, sizeof dir))

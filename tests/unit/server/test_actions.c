@@ -55,10 +55,30 @@ TEST(when_all_are_under_way_one_more_can_be_asked_for)
 	actions_close(&as);
 }
 
+TEST(a_stop_with_a_savepoint_makes_one_until_it_is_over)
+{
+	struct mem mem;
+	mem_init(&mem, 0);
+	struct actions as = {.mem = &mem};
+	struct feed nobody = {.mem = &mem};
+	begin(&as, "a", ACTION_SAVEPOINT);
+	begin(&as, "a", ACTION_STOP);
+	uint64_t stop = begin(&as, "a", ACTION_STOP);
+	begin(&as, "a", ACTION_CANCEL);
+	actions_find(&as, stop)->savepoint = true;
+	EXPECT(actions_count_savepoints(&as, "a") == 2);
+	EXPECT(actions_count_savepoints(&as, "b") == 0);
+	actions_over(&as, &nobody, stop, &done, 7, NULL);
+	EXPECT(actions_count_savepoints(&as, "a") == 1);
+	actions_close(&as);
+	EXPECT(mem.used_bytes == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(the_newest_are_kept_and_those_under_way),
+		T(a_stop_with_a_savepoint_makes_one_until_it_is_over),
 		T(when_all_are_under_way_one_more_can_be_asked_for),
 	};
 	return RUN(tests);
