@@ -20,10 +20,10 @@ class Tools(weir.Case):
         self.ok("run", job, "--dir", self.path("d"))
         return self.path("d")
 
-    def long_run(self, **more):
+    def long_run(self, rate=4000, **more):
         """A job killed in mid-stream: its directory."""
         weir.text(random.Random(5), self.path("in.txt"), 60000, 8)
-        job = weir.word_count_job("in.txt", "out", rate=4000, interval="40ms", **more)
+        job = weir.word_count_job("in.txt", "out", rate=rate, interval="40ms", **more)
         process = self.start("run", self.write("job.json", job), "--dir", self.path("d"))
         self.until_checkpoint(process, self.path("d"), 6)
         return process
@@ -157,9 +157,9 @@ class Tools(weir.Case):
                 self.assertEqual({w: n for w, n in made.items() if n}, states[b])
 
     def test_a_live_directory_is_never_called_corrupt(self):
-        process = self.long_run(parallelism=2)
+        process = self.long_run(rate=800, parallelism=2)  # 75 s: longer than the looks take
         d, looks = self.path("d"), 0
-        while process.running() and looks < 40:
+        while process.running() and looks < 20:
             looks += 1
             for args in (["fsck", d], ["state", "scan", d], ["state", "get", d, "w1"]):
                 said = self.weir(*args)
