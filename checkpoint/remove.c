@@ -3,7 +3,7 @@
  * Why pieces: to free a gigabyte is one transaction of the file system, which every fsync waits
  * for; 16 MiB at a time it is many, and a publication goes first between them. A crash leaves a
  * shorter file under a name that nobody names: the next sweep goes on with it.
- * Only parts: a manifest is whole or not there. */
+ * Only parts: a manifest is whole or not there. And those only when all that is small is gone. */
 #include "base/check.h"
 #include "checkpoint/store_parts.h"
 
@@ -15,8 +15,12 @@ enum rc sweep_remove(struct store *s, struct storage st, const char *name, const
 	struct err text = {OK};
 	*gone = true;
 	enum rc rc = storage_size(st, name, &size_bytes, &text);
-	if (rc == OK && st.folder == s->parts.folder && size_bytes > step &&
-	    (cut = storage_shrink(st, name, step))) {
+	bool large = rc == OK && st.folder == s->parts.folder && size_bytes > step;
+	if (large && s->sweep.at != SWEEP_LARGE) {
+		s->sweep.large = s->sweep.large < s->sweep.i ? s->sweep.large : s->sweep.i;
+		return OK;
+	}
+	if (large && (cut = storage_shrink(st, name, step))) {
 		s->sweep.cutting = s->sweep.cutting ? s->sweep.cutting : size_bytes;
 		s->freed += cut;
 		*gone = false;

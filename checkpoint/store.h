@@ -168,6 +168,13 @@ RC store_publish(struct store *s, struct manifest *m, struct err *e);
  * goes on. */
 RC store_sweep_begin(struct store *s, uint32_t attempt, struct err *e);
 RC store_sweep_step(struct store *s, bool *done, struct err *e);
+/* Until a checkpoint stands above our fence, all that was alive still is: a sweep that begins then
+ * is done at once, without a look at the directory. */
+bool store_may_sweep(const struct store *s);
+/* Whether only large files are left: whoever has published meanwhile may begin anew. */
+bool store_sweep_is_long(const struct store *s);
+/* Whether the newest sweep has listed the log, and found that the directory is still ours. */
+bool store_sweep_listed(const struct store *s);
 /* Bytes that the sweeps of this store have freed so far: what a step frees has a price. A large
  * file goes SWEEP_CUT_BYTES a step, from its end, so that no step keeps the disk from a checkpoint
  * for long. */

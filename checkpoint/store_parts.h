@@ -28,7 +28,7 @@ struct known {
 };
 
 enum sweep_at { SWEEP_LIST_PARTS, SWEEP_LIST, SWEEP_READ, SWEEP_SLOTS, SWEEP_SYNC, SWEEP_PARTS,
-		SWEEP_TEMPORARIES, SWEEP_DONE };
+		SWEEP_TEMPORARIES, SWEEP_LARGE, SWEEP_DONE };
 
 struct sweep {
 	enum sweep_at at;
@@ -39,6 +39,8 @@ struct sweep {
 	size_t n_named;
 	uint64_t named_for;           /* top_slot when they were collected */
 	struct sweep_ear ear;
+	bool listed;                  /* the log: no successor's slot stood there */
+	size_t large;                 /* the first of parts that waits until all else is gone; n: none */
 	uint64_t cutting;             /* what the file at i held before it was cut; 0: it was not */
 };
 

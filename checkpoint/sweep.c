@@ -1,13 +1,15 @@
 /* sweep.c - clearing an owner's directory, one operation a step. See store.h; retention.c decides.
  *
- *   LIST_PARTS -> LIST -> READ* -> SLOTS* -> SYNC -> PARTS* -> TEMPORARIES* -> DONE
+ *   LIST_PARTS -> LIST -> READ* -> SLOTS* -> SYNC -> PARTS* -> TEMPORARIES* -> LARGE* -> DONE
  *
  * A crash may stop it anywhere: a manifest goes, durably, before the files that only it names, so
  * no manifest ever stands without its files; what is left has no name in any slot and is found by
  * the next sweep's lists. Before anything goes, the log is listed: a slot above ours is a
  * successor's. parts/ is listed before that: what a
  * successor brings there keeps names of its own lineage and epochs, which say nothing of ours, and
- * comes only after its fence; so a list without such a fence behind it has none of it. */
+ * comes only after its fence; so a list without such a fence behind it has none of it.
+ * Large files last: small ones do not pile up behind what takes seconds, and a sweep that has come
+ * so far may be begun anew, for what was published meanwhile. */
 #include "base/check.h"
 #include "checkpoint/store_parts.h"
 
@@ -26,10 +28,24 @@ static enum rc begin(struct store *s, uint32_t attempt, bool now, struct err *e)
 	return OK;
 }
 
+bool store_may_sweep(const struct store *s)
+{
+	return !s->top || s->top->slot_kind == SLOT_CHECKPOINT;
+}
+
+bool store_sweep_is_long(const struct store *s)
+{
+	return s->sweep.at == SWEEP_LARGE;
+}
+
+bool store_sweep_listed(const struct store *s)
+{
+	return s->sweep.listed;
+}
+
 enum rc store_sweep_begin(struct store *s, uint32_t attempt, struct err *e)
 {
-	/* Until a checkpoint stands above our fence, all that was alive still is. */
-	return begin(s, attempt, !s->top || s->top->slot_kind == SLOT_CHECKPOINT, e);
+	return begin(s, attempt, store_may_sweep(s), e);
 }
 
 enum rc store_gc_begin(struct store *s, struct err *e)
@@ -131,9 +147,11 @@ static enum rc list_slots(struct store *s, struct err *e)
 		    (unsigned long long)slot);
 		return store_died(s, E_FENCED, &why, e);
 	}
-	if (rc == OK)
-		next(s);
-	return rc;
+	if (rc != OK)
+		return rc;
+	s->sweep.listed = true;
+	next(s);
+	return OK;
 }
 
 /* Learns what one slot holds that nobody has read yet: fences of old, and dead checkpoints. */
@@ -254,6 +272,7 @@ static enum rc step(struct store *s, struct err *e)
 		if (rc != OK)
 			return rc;
 		forget_dropped(s);
+		s->sweep.large = s->sweep.parts.n;
 		next(s);
 		return OK;
 	case SWEEP_LIST:
@@ -275,6 +294,9 @@ static enum rc step(struct store *s, struct err *e)
 	case SWEEP_TEMPORARIES:
 		return remove_next(s, &s->sweep.slots, s->slots, retention_temporary,
 				   SWEEP_WHY_TEMPORARY, e);
+	case SWEEP_LARGE:
+		s->sweep.i = s->sweep.i > s->sweep.large ? s->sweep.i : s->sweep.large;
+		return remove_next(s, &s->sweep.parts, s->parts, retention_part, SWEEP_WHY_PART, e);
 	case SWEEP_DONE:
 		break;
 	}

@@ -52,7 +52,7 @@ RC attempt_open(struct attempt **out, const struct attempt_config *c, struct err
 		.subtasks = c->plan->n_tasks, .epoch = c->epoch, .attempt = c->attempt,
 		.next_id = c->next_id, .base_id = c->from ? c->from->id : 0,
 		.initial = !c->from || c->from->job_hash != c->plan->job_hash,
-		.resend_us = 10000000, .backlog_max = BACKLOG_MAX,
+		.resend_us = 10000000, .backlog_max = BACKLOG_FEW,
 		.hold = c->from && c->restore == RESTORE_LAZY,
 	};
 	if (packing_open(&a->packing, &po, e) != OK || build_graph(a, e) != OK ||

@@ -232,6 +232,7 @@ static void act_completed(struct attempt *a, const struct co_action *x)
 	CHECK(p && p->made);
 	record(a, p, x->request, NULL);
 	spans_published(a, p);
+	backlog_published(&a->backlog, a->base ? &a->base->m : NULL, &p->made->m);
 	published_drop(a->base);
 	a->base = p->made;
 	p->made = NULL;

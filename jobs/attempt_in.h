@@ -4,6 +4,7 @@
 #pragma once
 #include "jobs/attempt.h"
 #include "checkpoint/policy.h"
+#include "jobs/backlog.h"
 #include "jobs/chain.h"
 #include "jobs/checks.h"
 #include "jobs/timeline.h"
@@ -25,8 +26,6 @@ enum {
 	JOB_KEPT,
 	JOB_EXPORTED, /* the job's, not the attempt's: job_export.c */
 };
-
-#define BACKLOG_MAX 2 /* checkpoints whose sweep is not done; with a third none begins: by feel */
 
 /* A published manifest, shared by what still reads it; freed when nobody does. */
 struct published {
@@ -118,7 +117,7 @@ struct attempt {
 	bool closing;              /* LETTER_CLOSE was sent */
 	uint32_t jobs_out;         /* the control thread's own jobs under way */
 	bool sweeping, sweep_again, orphans_gone;
-	uint64_t commits, swept, sweep_covers; /* checkpoints, and of how many the old ones are gone */
+	struct backlog backlog;    /* of what was published: what the sweep has not removed */
 	bool unswept;              /* something was discarded since the last sweep began */
 	struct spans *spans;       /* of checkpoints whose commit is under way */
 	bool stop_asked;
@@ -174,6 +173,8 @@ void note_decision(struct attempt *a, const char *what, const char *why);
 struct publish_outcome {
 	uint64_t id;
 	uint64_t sealed_us;
+	uint64_t freed_bytes; /* of a sweep; more: it is to go on */
+	bool more;
 	enum rc rc;
 	struct err error;
 };

@@ -16,11 +16,13 @@ static bool pin_step(struct io_job *job, struct fs *fs)
 	return true;
 }
 
-/* One look at the directory, which a person's request may cost. */
+/* One look at the directory, which a person's request may cost. Where a sweep does nothing: none. */
 static bool gc_plan_step(struct io_job *job, struct fs *fs)
 {
 	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
 	struct sweep_ear ear = {gone_hear, &d->gone};
+	if (!store_may_sweep(d->a->c.store))
+		return true;
 	job->rc = store_gc_plan(d->a->c.store, d->a->c.attempt, ear, &job->error);
 	if (job->rc == OK)
 		orphans_tell(d->a, fs, ear);
@@ -51,7 +53,9 @@ static void answer_gc(struct attempt *a, struct durable_job *d)
 		ERR(&e, E_NO_MEMORY, "no memory for the list of what went");
 	else if (d->job.rc != OK)
 		e = d->job.error;
-	attempt_answer(a, d->ask.request, NULL, bytes_text(&text), e.code == OK ? NULL : &e);
+	bool failed = e.code != OK; /* then no list: it would be of a part only */
+	attempt_answer(a, d->ask.request, NULL, failed ? NULL : bytes_text(&text),
+		       failed ? &e : NULL);
 	bytes_close(&text);
 }
 

@@ -79,12 +79,12 @@ static void letter_published(struct attempt *a, struct mail *m)
 				     o.id, &o.error);
 }
 
-/* While old checkpoints wait to be deleted no new ones begin (COORDINATOR 4): on a slow disk they
- * would become more and more. What a sweep could not remove is not waited for. */
+/* What a sweep could not remove is not waited for. */
 static void tell_backlog(struct attempt *a)
 {
+	bool waits = backlog_waits(&a->backlog, a->c.plan->spec->limits.sweep_bytes != 0);
 	attempt_event(a, &(struct co_event){.kind = CO_EV_BACKLOG,
-					    .count = (uint32_t)(a->commits - a->swept)});
+					    .count = waits ? BACKLOG_FEW + 1 : 0});
 }
 
 static void letter_committed(struct attempt *a, struct mail *m)
@@ -102,7 +102,7 @@ static void letter_committed(struct attempt *a, struct mail *m)
 	spans_committed(a, o.id);
 	if (a->base->m.id == o.id && a->base->m.name && a->c.listen.named)
 		a->c.listen.named(a->c.listen.arg, &a->base->m);
-	a->commits++;
+	a->backlog.made.commits++;
 	if (a->c.listen.committed)
 		a->c.listen.committed(a->c.listen.arg, o.id);
 	if (a->ending != ATTEMPT_HALTED) {
@@ -117,9 +117,11 @@ static void letter_swept(struct attempt *a, struct mail *m)
 	struct publish_outcome o;
 	publish_outcome(a, m, &o);
 	a->sweeping = false;
-	a->swept = a->sweep_covers;
+	backlog_swept(&a->backlog, o.more, o.freed_bytes);
+	a->unswept |= o.more;
+	a->sweep_again |= o.more;
 	if (o.rc == OK)
-		a->orphans_gone = true;
+		a->orphans_gone |= !o.more;
 	else if (o.rc == E_FENCED) /* a sweep looks who owns the directory before it removes anything */
 		attempt_event_failed(a, CO_EV_TASK_FAILED, 0, &o.error);
 	else if (a->c.log && err_class_of(o.rc) != CLASS_QUIET)

@@ -15,6 +15,7 @@ struct durable_job {
 	uint32_t at;                /* commit: next intent; sweep: next orphan */
 	struct intent_work work;    /* commit: on that intent */
 	bool begun, swept;
+	bool more;                  /* sweep: large files are left, for the next one */
 	char part_name[LAYOUT_NAME_MAX + 1];
 	struct history *history;    /* what `line` goes to */
 	char *line;

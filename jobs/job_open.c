@@ -107,6 +107,12 @@ static RC own(struct job *j, struct err *e)
 	}
 }
 
+/* Of a large file that goes: no piece takes much of a budget's second. 0: there is no budget. */
+static uint32_t cut_bytes(uint64_t sweep_bytes)
+{
+	return (uint32_t)(sweep_bytes / 8 < SWEEP_CUT_BYTES ? sweep_bytes / 8 : SWEEP_CUT_BYTES);
+}
+
 static bool job_commits(const struct plan *p)
 {
 	bool commits = false;
@@ -166,6 +172,7 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 		.retain_age_us = o->plan->spec->checkpoint.retain_age_us,
 		.job_text = (const char *)o->plan->text.data, .job_len = o->plan->text.len,
 		.imports = true, .new_uuid = uuid,
+		.cut_bytes = cut_bytes(o->plan->spec->limits.sweep_bytes),
 		.new_lineage = (uint32_t)rng_next(o->env->rng), .pid = o->pid,
 		.verify = VERIFY_HASHES, .depth = depth, .depth_arg = j};
 	uint64_t before = job_now_us(j);

@@ -177,14 +177,16 @@ static bool orphan_step(struct durable_job *d, struct fs *fs)
 }
 
 /* The store's own first: it looks who owns the directory before anything goes (inv 27). Then, once,
- * orphans of sinks. Every fault is reported and ends this sweep. */
+ * orphans of sinks: only where this sweep did look, which it does not before the first checkpoint.
+ * Every fault is reported and ends this sweep. So does a piece of a large file: the next one begins
+ * with what was retired meanwhile, so that nothing small waits for what takes seconds. */
 bool sweep_step(struct io_job *job, struct fs *fs)
 {
 	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
 	struct store *s = d->a->c.store;
 	uint64_t freed = store_freed(s);
 	if (d->swept)
-		return !orphan_step(d, fs) || job->rc != OK;
+		return !store_sweep_listed(s) || !orphan_step(d, fs) || job->rc != OK;
 	if (!d->begun) {
 		job->rc = store_sweep_begin(s, d->a->c.attempt, &job->error);
 		if (d->ask.request)
@@ -192,9 +194,11 @@ bool sweep_step(struct io_job *job, struct fs *fs)
 	} else {
 		job->rc = store_sweep_step(s, &d->swept, &job->error);
 	}
-	job->bytes += store_freed(s) - freed;
+	freed = store_freed(s) - freed;
+	job->bytes += freed;
 	d->begun = true;
-	return job->rc != OK;
+	d->more = freed && !d->swept && !d->ask.request && store_sweep_is_long(s);
+	return d->more || job->rc != OK;
 }
 
 void sweep_submit(struct attempt *a)
@@ -205,9 +209,9 @@ void sweep_submit(struct attempt *a)
 		return;
 	}
 	struct durable_job *d = durable_job(a, IO_UNLINK, JOB_SWEPT, sweep_step);
-	a->sweep_covers = a->commits;
+	a->backlog.covered = a->backlog.made;
 	if (!d) {
-		a->swept = a->commits;
+		a->backlog.gone = a->backlog.made;
 		return; /* the next checkpoint's sweep does it */
 	}
 	a->sweeping = true;
@@ -250,6 +254,7 @@ void publish_outcome(struct attempt *a, struct mail *m, struct publish_outcome *
 	struct durable_job *d = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct durable_job,
 					     job);
 	*o = (struct publish_outcome){.id = d->id, .sealed_us = d->sealed_us, .rc = d->job.rc,
+				      .more = d->more, .freed_bytes = d->job.bytes,
 				      .error = d->job.error};
 	intent_work_close(a->c.env->fs, &d->work); /* a queue that was halted left it in the middle */
 	part_share_drop(d->part);

@@ -43,9 +43,23 @@ static void take_over(struct world *w)
 	WORLD_CHECK(w, fs_write_new(w->fs, path, "a successor's", 13, &e) == OK);
 }
 
+/* Taken over before the first checkpoint of this attempt, and asked for a gc: true if so. */
+static bool asked_for_a_gc(struct world *w, uint64_t before)
+{
+	struct err e = {0};
+	take_over(w);
+	while (job_ask(w->job, &(struct job_ask){.kind = ASK_GC, .request = 1}, &e) != OK) {
+		enum world_end end = world_run(w, 1);
+		if (end != WORLD_PAUSED || w->completed != before)
+			return false;
+		err_clear(&e);
+	}
+	return true;
+}
+
 /* Killed with prepared files that no manifest names; started again, and taken over as soon as its
- * first checkpoint is published: true if that was before its sweep. */
-static bool fenced_before_the_sweep(uint64_t seed)
+ * first checkpoint is published: true if that was before its sweep. gc: before that checkpoint. */
+static bool fenced_before_the_sweep(uint64_t seed, bool gc)
 {
 	struct fix *f = malloc(sizeof *f);
 	struct rng r;
@@ -62,12 +76,13 @@ static bool fenced_before_the_sweep(uint64_t seed)
 	WORLD_CHECK(&f->w, world_start(&f->w, 2) == WORLD_RUNNING);
 	uint64_t before = f->w.completed;
 	size_t orphans = job_recovery(f->w.job)->orphans, pending = 0;
-	while (f->w.completed == before)
+	while (!gc && f->w.completed == before)
 		WORLD_CHECK(&f->w, world_run(&f->w, 1) == WORLD_PAUSED);
 	pending = count_pending(&f->w);
-	if (orphans && pending >= orphans) {
+	if (orphans && pending >= orphans && (!gc || asked_for_a_gc(&f->w, before))) {
 		looked = true;
-		take_over(&f->w);
+		if (!gc)
+			take_over(&f->w);
 		WORLD_CHECK(&f->w, world_run(&f->w, UINT64_MAX) == WORLD_HALTED);
 		WORLD_CHECK(&f->w, f->w.error.code == E_FENCED);
 		if (count_pending(&f->w) < orphans)
@@ -87,8 +102,17 @@ TEST(inv27_a_fenced_process_removes_nothing_that_sinks_left_over)
 {
 	int looked = 0;
 	for (uint64_t seed = 1; seed <= 60; seed++)
-		looked += fenced_before_the_sweep(seed);
+		looked += fenced_before_the_sweep(seed, false);
 	printf("%d of 60 were taken over between publication and sweep\n", looked);
+	EXPECT(looked > 5);
+}
+
+TEST(inv27_a_fenced_process_that_is_asked_for_a_gc_removes_nothing)
+{
+	int looked = 0;
+	for (uint64_t seed = 1; seed <= 60; seed++)
+		looked += fenced_before_the_sweep(seed, true);
+	printf("%d of 60 were asked before their first checkpoint\n", looked);
 	EXPECT(looked > 5);
 }
 
@@ -96,6 +120,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(inv27_a_fenced_process_removes_nothing_that_sinks_left_over),
+		T(inv27_a_fenced_process_that_is_asked_for_a_gc_removes_nothing),
 	};
 	return RUN(tests);
 }
