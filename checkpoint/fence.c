@@ -173,10 +173,10 @@ enum rc store_make_durable(struct store *s, struct err *e)
 
 /* A slot may also be free because it was filled and swept while we looked: by an owner who is
  * alive, where the lock does not hold (another host). Then newer ones stand, and a fence below
- * them fences nobody. tests/model/takeover.pml is the proof that this look is enough, where a list
- * is what stood at one moment. A directory is listed in pieces: with retain 1 such an owner may link
- * M+1 where the list has passed, and sweep M before it comes there, so that it shows neither.
- * Hence twice: for both lists to miss, he would have to do so in each of them. */
+ * them fences nobody. tests/model/takeover.pml is the proof that this look is enough, where a
+ * list is what stood at one moment. A directory is listed in pieces: with retain 1 such an owner
+ * may link M+1 where the list has passed, and sweep M before it comes there, so that it shows
+ * neither. Hence twice: for both lists to miss, he would have to do so in each of them. */
 static enum rc is_above_all(struct store *s, struct err *e)
 {
 	enum rc rc = OK;

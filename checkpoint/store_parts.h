@@ -40,7 +40,7 @@ struct sweep {
 	uint64_t named_for;           /* top_slot when they were collected */
 	struct sweep_ear ear;
 	bool listed;                  /* the log: no successor's slot stood there */
-	size_t large;                 /* the first of parts that waits until all else is gone; n: none */
+	size_t large;                 /* the first of parts that waits for all else; n: none */
 	uint64_t cutting;             /* what the file at i held before it was cut; 0: it was not */
 };
 

@@ -16,7 +16,7 @@ static bool pin_step(struct io_job *job, struct fs *fs)
 	return true;
 }
 
-/* One look at the directory, which a person's request may cost. Where a sweep does nothing: none. */
+/* One look at the directory, which a person's request may cost; none where a sweep has none. */
 static bool gc_plan_step(struct io_job *job, struct fs *fs)
 {
 	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);

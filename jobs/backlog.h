@@ -7,7 +7,7 @@
 #pragma once
 #include "checkpoint/manifest.h"
 
-#define BACKLOG_FEW 2    /* checkpoints whose sweep is not done; with a third none begins: by feel */
+#define BACKLOG_FEW 2    /* so many wait for their sweep; with a third none begins: by feel */
 #define BACKLOG_MOST 64  /* the same beside a budget: each is a manifest in memory: by feel */
 #define BACKLOG_STATES 2 /* what waits holds at most so many times the newest: by feel */
 #define BACKLOG_LEAST_BYTES (64u << 20) /* of a small state more may wait than a multiple of it */
