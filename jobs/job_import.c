@@ -118,8 +118,9 @@ static RC look_again(struct job *j, struct err *e)
 	struct err why = *e;
 	err_clear(e);
 	return ERR(e, why.code, "taking over the state in '%s' was begun in '%s' and cannot be "
-		   "finished: %.400s. Put it back; or restore another one (--restore), or begin anew "
-		   "with --fresh", source, j->o.dir, why.text);
+		   "finished: %.400s. Put it back; or restore another one (--restore%s)%s", source,
+		   j->o.dir, why.text, j->start.below_id && !t->n ? ", also an older one of its own" : "",
+		   j->start.below_id ? "" : ", or begin anew with --fresh");
 }
 
 enum rc job_look(struct job *j, struct store_options *so, struct err *e)

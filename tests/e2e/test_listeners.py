@@ -76,7 +76,7 @@ class Listeners(weir.Case):
 
     def test_a_checkpoint_that_failed_is_told_with_its_reason(self):
         # No checkpoint with keys in it is taken: the invariant is false then.
-        tells = self.script("tells.sh", 'cat >> "$1"; ls -l /proc/$$/fd >> "$2"')
+        tells = self.script("tells.sh", 'ls -l /proc/$$/fd >> "$2"; cat >> "$1"')
         job = self.job(
             on_abort=[tells, self.path("failed"), self.path("open")],
             invariants=["count(count) = 0"],
