@@ -1,7 +1,8 @@
 /* merger.h - the bridge that shortens chains: neighbouring runs of one subtask's chain become one.
  * Why: a restore reads at most about twice the live state, and a chain has at most CHAIN_RUNS_MAX
- * runs, but for those that come while a merge is late. merge_choose is pure: which runs, by size. The job reads, merges and writes in bounded
- * steps on the bytes lane, seals on the durability lane, and comes back as a letter. Its result is
+ * runs, but for those that come while a merge is late. merge_choose is pure: which runs, by size.
+ * The job reads, merges and writes in bounded steps on the bytes lane, seals on the durability
+ * lane, and comes back as a letter. Its result is
  * used only where the chain still has exactly those runs; else the file is discarded.
  * Owns: copies of what it needs of the manifest. Threads: made and taken back by the control
  * thread. */

@@ -192,11 +192,10 @@ static struct seen run_through(const char *key, uint64_t keys_most, uint64_t che
 		see(w, &s);
 		check_bounds(w, &c, &s, received < keys_most ? received : keys_most, received);
 	}
-	printf("%s: %" PRIu64 " checkpoints, %" PRIu64 " rows in %u runs, %u times more than "
-	       "%d; parts: %" PRIu64
-	       " files, %" PRIu64 " bytes; merges: %u, %" PRIu64 " bytes, %" PRIu64 " rows\n",
-	       key, w->completed, s.rows, s.runs, s.late, CHAIN_RUNS_MAX, c.files[KIND_PART], c.bytes[KIND_PART], s.merges,
-	       c.bytes[KIND_MERGE], s.rewritten);
+	printf("%s: %" PRIu64 " checkpoints, %" PRIu64 " rows in %u runs, %u times more than %d; "
+	       "parts: %" PRIu64 " files, %" PRIu64 " bytes; merges: %u, %" PRIu64 " bytes, %" PRIu64
+	       " rows\n", key, w->completed, s.rows, s.runs, s.late, CHAIN_RUNS_MAX,
+	       c.files[KIND_PART], c.bytes[KIND_PART], s.merges, c.bytes[KIND_MERGE], s.rewritten);
 	world_stop(w);
 	WORLD_CHECK(w, world_run(w, UINT64_MAX) == WORLD_STOPPED);
 	world_exit(w);
