@@ -34,19 +34,13 @@ static void close_fix(struct fix *f)
 	scenario_close(&f->s);
 }
 
-static enum world_end run_process(struct fix *f, unsigned parallelism)
-{
-	enum world_end end = world_start(&f->w, parallelism);
-	return end == WORLD_RUNNING ? world_run(&f->w, UINT64_MAX) : end;
-}
-
 /* The crash was the last: from here on the job ends with the oracle's output and a clean
  * directory. */
 static void finish(struct fix *f, unsigned parallelism, const char *where, uint64_t n, uint64_t m)
 {
 	uint64_t completed = f->w.completed;
 	scenario_check_now(&f->s, &f->w);
-	if (run_process(f, parallelism) != WORLD_FINISHED)
+	if (world_process(&f->w, parallelism) != WORLD_FINISHED)
 		world_fail(&f->w, "%s at operation %" PRIu64 ", then %" PRIu64 ": %s", where, n, m,
 			   f->w.error.text);
 	scenario_check_end(&f->s, &f->w);
@@ -62,7 +56,7 @@ static void count_operations(enum scenario_kind k, uint64_t *first, uint64_t *la
 	struct fix *f = malloc(sizeof *f);
 	open_fix(f, k);
 	*first = fs_sim_count(f->w.disk) + 1;
-	EXPECT(run_process(f, 2) == WORLD_FINISHED);
+	EXPECT(world_process(&f->w, 2) == WORLD_FINISHED);
 	*last = fs_sim_count(f->w.disk); /* what closing does afterwards changes nothing */
 	world_exit(&f->w);
 	*checkpoints = f->w.completed;
@@ -75,7 +69,7 @@ static bool crash_at(struct fix *f, enum scenario_kind k, uint64_t n, bool cut, 
 {
 	open_fix(f, k);
 	fs_sim_crash_at(f->w.disk, n);
-	WORLD_CHECK(&f->w, run_process(f, 2) == WORLD_CRASHED);
+	WORLD_CHECK(&f->w, world_process(&f->w, 2) == WORLD_CRASHED);
 	bool changes = fs_sim_was_change(f->w.disk, n);
 	rng_seed(&f->w.rng, disk_seed);
 	world_crash(&f->w, cut);
@@ -106,7 +100,7 @@ static void every_operation(enum scenario_kind k)
 			crash_at(f, k, n, points % 48 == 0, n);
 			uint64_t completed = f->w.completed, at = fs_sim_count(f->w.disk) + m;
 			fs_sim_crash_at(f->w.disk, at);
-			enum world_end end = run_process(f, 1 + n % 3);
+			enum world_end end = world_process(&f->w, 1 + n % 3);
 			bool was_change = end == WORLD_CRASHED && fs_sim_was_change(f->w.disk, at);
 			bool far = end != WORLD_CRASHED || f->w.completed > completed + 1;
 			if (end != WORLD_CRASHED)

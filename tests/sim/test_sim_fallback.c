@@ -38,12 +38,6 @@ static void close_fix(struct fix *f)
 	scenario_close(&f->s);
 }
 
-static enum world_end run_process(struct fix *f)
-{
-	enum world_end end = world_start(&f->w, 2);
-	return end == WORLD_RUNNING ? world_run(&f->w, UINT64_MAX) : end;
-}
-
 /* The newest checkpoint, if it is published and its parent stands too. */
 static bool newest(struct fix *f, struct manifest *m)
 {
@@ -108,7 +102,7 @@ static void finish(struct fix *f, struct tally *t)
 {
 	struct world *w = &f->w;
 	scenario_check_now(&f->s, w);
-	enum world_end end = run_process(f);
+	enum world_end end = world_process(&f->w, 2);
 	t->runs++;
 	if (end == WORLD_FAILED) {
 		WORLD_CHECK(w, w->error.code == E_CORRUPT && w->error.text[0]);
@@ -116,7 +110,7 @@ static void finish(struct fix *f, struct tally *t)
 		seen_look(s, w);
 		/* Never loops, never changes: once more, the same. */
 		world_exit(w);
-		WORLD_CHECK(w, run_process(f) == WORLD_FAILED && w->error.code == E_CORRUPT);
+		WORLD_CHECK(w, world_process(&f->w, 2) == WORLD_FAILED && w->error.code == E_CORRUPT);
 		world_exit(w);
 		seen_look(s, w);
 		free(s);
@@ -124,7 +118,7 @@ static void finish(struct fix *f, struct tally *t)
 		scenario_check_now(&f->s, w);
 		mend(f);
 		t->mended++;
-		end = run_process(f);
+		end = world_process(&f->w, 2);
 	} else {
 		t->fell_back++;
 	}
@@ -139,7 +133,7 @@ static bool prepare(struct fix *f, uint64_t n)
 {
 	open_fix(f);
 	fs_sim_crash_at(f->w.disk, n);
-	WORLD_CHECK(&f->w, run_process(f) == WORLD_CRASHED);
+	WORLD_CHECK(&f->w, world_process(&f->w, 2) == WORLD_CRASHED);
 	bool changes = fs_sim_was_change(f->w.disk, n);
 	world_crash(&f->w, false);
 	return changes && damage(f);
@@ -150,7 +144,7 @@ static uint64_t operations(uint64_t *first)
 	struct fix *f = malloc(sizeof *f);
 	open_fix(f);
 	*first = fs_sim_count(f->w.disk) + 1;
-	EXPECT(run_process(f) == WORLD_FINISHED);
+	EXPECT(world_process(&f->w, 2) == WORLD_FINISHED);
 	uint64_t last = fs_sim_count(f->w.disk);
 	world_exit(&f->w);
 	close_fix(f);
@@ -176,7 +170,7 @@ TEST(inv16_a_damaged_newest_checkpoint_is_gone_back_behind_or_refused_at_every_c
 			EXPECT(prepare(f, n));
 			uint64_t completed = f->w.completed, at = fs_sim_count(f->w.disk) + m;
 			fs_sim_crash_at(f->w.disk, at);
-			enum world_end end = run_process(f);
+			enum world_end end = world_process(&f->w, 2);
 			bool change = end == WORLD_CRASHED && fs_sim_was_change(f->w.disk, at);
 			bool far = end != WORLD_CRASHED || f->w.completed > completed + 1;
 			if (end != WORLD_CRASHED)
@@ -253,7 +247,7 @@ TEST(a_rewind_is_refused_unless_allowed_and_names_what_it_would_move)
 	WORLD_CHECK(w, world_start(w, 2) == WORLD_FAILED && w->error.code == E_NOT_FOUND);
 	seen_look(s, w);
 	w->want.by = WANT_NEWEST;
-	WORLD_CHECK(w, run_process(f) == WORLD_FINISHED && !put_aside(w));
+	WORLD_CHECK(w, world_process(&f->w, 2) == WORLD_FINISHED && !put_aside(w));
 	scenario_check_end(&f->s, w);
 	world_exit(w);
 	free(s);
@@ -274,7 +268,7 @@ TEST(inv12_a_rewind_that_is_killed_anywhere_ends_with_exact_output)
 		w->rewind = true;
 		uint64_t completed = w->completed, at = fs_sim_count(w->disk) + m;
 		fs_sim_crash_at(w->disk, at);
-		enum world_end end = run_process(f);
+		enum world_end end = world_process(&f->w, 2);
 		bool change = end == WORLD_CRASHED && fs_sim_was_change(w->disk, at);
 		bool far = end != WORLD_CRASHED || w->completed > completed + 1;
 		if (end != WORLD_CRASHED)
@@ -283,7 +277,7 @@ TEST(inv12_a_rewind_that_is_killed_anywhere_ends_with_exact_output)
 		w->want.by = WANT_NEWEST;
 		if (change) {
 			runs++;
-			WORLD_CHECK(w, run_process(f) == WORLD_FINISHED);
+			WORLD_CHECK(w, world_process(&f->w, 2) == WORLD_FINISHED);
 			scenario_check_end(&f->s, w);
 			check_directory(w);
 			world_exit(w);

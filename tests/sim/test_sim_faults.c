@@ -32,12 +32,6 @@ static void close_fix(struct fix *f)
 	scenario_close(&f->s);
 }
 
-static enum world_end run_process(struct fix *f)
-{
-	enum world_end end = world_start(&f->w, 2);
-	return end == WORLD_RUNNING ? world_run(&f->w, UINT64_MAX) : end;
-}
-
 struct outcomes {
 	uint64_t finished, restarted, failed, halted, refused;
 };
@@ -75,7 +69,7 @@ static void finish(struct fix *f, uint64_t n)
 	world_crash(&f->w, n % 2);
 	uint64_t completed = f->w.completed;
 	scenario_check_now(&f->s, &f->w);
-	enum world_end end = run_process(f);
+	enum world_end end = world_process(&f->w, 2);
 	if (end != WORLD_FINISHED)
 		world_fail(&f->w, "after a fault at operation %" PRIu64 " the next start failed: %s", n,
 			   f->w.error.text);
@@ -99,7 +93,7 @@ static struct outcomes every_operation(enum rc code, enum how how)
 			fs_sim_fault_after(f->w.disk, n, code);
 		else
 			fs_sim_fault_at(f->w.disk, n, code, how == FROM_THEN_ON);
-		enum world_end end = run_process(f);
+		enum world_end end = world_process(&f->w, 2);
 		bool hit = fs_sim_faults(f->w.disk) > before, past = fs_sim_count(f->w.disk) < n;
 		fs_sim_fault_at(f->w.disk, 0, OK, false);
 		fs_sim_fault_after(f->w.disk, 0, OK);
@@ -152,7 +146,7 @@ TEST(inv31_an_allocation_that_fails_anywhere_loses_nothing)
 	for (uint64_t k = 1;; k += k < 100 ? 1 : 3) {
 		open_fix(f);
 		f->w.fail_allocation = k;
-		enum world_end end = run_process(f);
+		enum world_end end = world_process(&f->w, 2);
 		bool past = f->w.mem.calls < f->w.mem.fail_at;
 		f->w.mem.fail_at = 0;
 		judge(f, end, k, &c);

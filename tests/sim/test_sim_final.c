@@ -35,12 +35,6 @@ static void close_fix(struct fix *f)
 	scenario_close(&f->s);
 }
 
-static enum world_end run(struct fix *f)
-{
-	enum world_end end = world_start(&f->w, 2);
-	return end == WORLD_RUNNING ? world_run(&f->w, UINT64_MAX) : end;
-}
-
 static uint32_t finals(struct world *w)
 {
 	struct slot_entries l;
@@ -57,7 +51,7 @@ static uint64_t operations_of_a_run(void)
 {
 	struct fix *f = malloc(sizeof *f);
 	open_fix(f);
-	WORLD_CHECK(&f->w, run(f) == WORLD_FINISHED && finals(&f->w) == 1);
+	WORLD_CHECK(&f->w, world_process(&f->w, 2) == WORLD_FINISHED && finals(&f->w) == 1);
 	uint64_t n = fs_sim_count(f->w.disk);
 	close_fix(f);
 	free(f);
@@ -71,7 +65,7 @@ TEST(inv20_one_final_checkpoint_whatever_fails_at_the_end)
 		struct fix *f = malloc(sizeof *f);
 		open_fix(f);
 		fs_sim_fault_at(f->w.disk, n, E_IO, false);
-		enum world_end end = run(f);
+		enum world_end end = world_process(&f->w, 2);
 		fs_sim_fault_at(f->w.disk, 0, OK, false);
 		if (end == WORLD_FINISHED) {
 			restarted += f->w.failed_attempts > 0;

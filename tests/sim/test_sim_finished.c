@@ -32,18 +32,12 @@ static void close_fix(struct fix *f)
 	scenario_close(&f->s);
 }
 
-static enum world_end run_process(struct fix *f)
-{
-	enum world_end end = world_start(&f->w, 2);
-	return end == WORLD_RUNNING ? world_run(&f->w, UINT64_MAX) : end;
-}
-
 static void count_operations(enum scenario_kind k, uint64_t *first, uint64_t *last)
 {
 	struct fix *f = malloc(sizeof *f);
 	open_fix(f, k);
 	*first = fs_sim_count(f->w.disk) + 1;
-	EXPECT(run_process(f) == WORLD_FINISHED);
+	EXPECT(world_process(&f->w, 2) == WORLD_FINISHED);
 	*last = fs_sim_count(f->w.disk);
 	world_exit(&f->w);
 	close_fix(f);
@@ -56,7 +50,7 @@ static bool finished_then_cut(struct fix *f, enum scenario_kind k, uint64_t n, u
 {
 	open_fix(f, k);
 	fs_sim_crash_at(f->w.disk, n);
-	WORLD_CHECK(&f->w, run_process(f) == WORLD_CRASHED);
+	WORLD_CHECK(&f->w, world_process(&f->w, 2) == WORLD_CRASHED);
 	world_crash(&f->w, false);
 	WORLD_CHECK(&f->w, world_start(&f->w, 2) == WORLD_RUNNING);
 	bool found = world_run(&f->w, 0) == WORLD_FINISHED;
@@ -64,7 +58,7 @@ static bool finished_then_cut(struct fix *f, enum scenario_kind k, uint64_t n, u
 		world_exit(&f->w);
 		rng_seed(&f->w.rng, cut_seed);
 		world_crash(&f->w, true);
-		if (run_process(f) != WORLD_FINISHED)
+		if (world_process(&f->w, 2) != WORLD_FINISHED)
 			world_fail(&f->w, "after operation %" PRIu64 ": %s", n, f->w.error.text);
 		scenario_check_end(&f->s, &f->w);
 		world_exit(&f->w);
@@ -124,7 +118,7 @@ TEST(inv20_a_restart_that_finds_the_final_checkpoint_publishes_nothing)
 	for (uint64_t n = last > first + 60 ? last - 60 : first; n <= last; n++) {
 		open_fix(f, SCENARIO_WORDS);
 		fs_sim_fault_at(f->w.disk, n, E_IO, false);
-		enum world_end end = run_process(f);
+		enum world_end end = world_process(&f->w, 2);
 		if (end == WORLD_FINISHED) {
 			restarts += f->w.failed_attempts;
 			scenario_check_end(&f->s, &f->w);

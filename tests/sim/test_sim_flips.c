@@ -204,12 +204,6 @@ static bool fsck_finds(struct world *w)
 	return r.corrupt || r.missing;
 }
 
-static enum world_end run_process(struct world *w)
-{
-	enum world_end end = world_start(w, 2);
-	return end == WORLD_RUNNING ? world_run(w, UINT64_MAX) : end;
-}
-
 struct damage {
 	const struct image *im;
 	size_t file;
@@ -254,7 +248,7 @@ static bool repair_and_run(struct world *w, enum world_end *end, struct tally *t
 		return false;
 	WORLD_CHECK(w, did.fence && !fsck_finds(w));
 	t->repaired++;
-	*end = run_process(w);
+	*end = world_process(w, 2);
 	if (*end != WORLD_FAILED || w->error.code != E_REFUSED)
 		return true;
 	WORLD_CHECK(w, did.goes_back && strstr(w->error.text, "--rewind"));
@@ -262,7 +256,7 @@ static bool repair_and_run(struct world *w, enum world_end *end, struct tally *t
 	t->rewound++;
 	w->want = (struct store_want){.by = WANT_ID, .id = did.chosen};
 	w->rewind = true;
-	*end = run_process(w);
+	*end = world_process(w, 2);
 	return true;
 }
 
@@ -301,7 +295,7 @@ static void try(const struct scenario *s, const struct damage *d, struct tally *
 	/* What is gone may have been retired, or taken away. */
 	if (data && d->how != GONE && !fsck_finds(&w))
 		world_fail(&w, "fsck does not see: %s %s %zu", path, how[d->how], d->at);
-	enum world_end end = run_process(&w);
+	enum world_end end = world_process(&w, 2);
 	t[k].tried++;
 	if (end == WORLD_FAILED) {
 		if (w.error.code != E_CORRUPT || !w.error.text[0])
@@ -311,7 +305,7 @@ static void try(const struct scenario *s, const struct damage *d, struct tally *
 		world_exit(&w);
 		if (!(d->at & 8) || !repair_and_run(&w, &end, &t[k])) {
 			mend(&w, d);
-			end = run_process(&w);
+			end = world_process(&w, 2);
 		}
 	} else {
 		t[k].went_on++;

@@ -45,15 +45,28 @@ static void move_far(struct fix *f)
 	f->w.fs->ops = &f->far.ops;
 }
 
+/* What stands newest in a directory's log; false: nothing does. */
+static bool newest(struct fix *f, const char *dir, struct manifest *top)
+{
+	struct world *w = &f->w;
+	struct storage log = slots_in(w->fs, dir);
+	struct slot_list l;
+	struct err e = {0};
+	WORLD_CHECK(w, slots_list(log, &w->mem, &l, &e) == OK);
+	bool there = l.n;
+	if (there)
+		WORLD_CHECK(w, slots_read(log, &w->mem, l.slot[l.n - 1], top, &e) == OK);
+	slot_list_close(&l);
+	return there;
+}
+
 /* Killed in the middle before that operation, with some checkpoints committed and perhaps one that
  * is not. */
 static void open_fix(struct fix *f, uint64_t operation)
 {
 	struct rng r;
 	struct world *w = &f->w;
-	struct slot_list l;
 	struct manifest m;
-	struct err e = {0};
 	rng_seed(&r, SEED);
 	scenario_open(&f->s, SCENARIO_KEYS, &r, (struct scenario_size){.lines_a_second = 1200});
 	world_open(w, SEED, f->s.job);
@@ -65,8 +78,7 @@ static void open_fix(struct fix *f, uint64_t operation)
 	fs_sim_crash_at(w->disk, fs_sim_count(w->disk) + operation);
 	WORLD_CHECK(w, world_run(w, UINT64_MAX) == WORLD_CRASHED);
 	world_crash(w, false);
-	WORLD_CHECK(w, slots_list(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK && l.n);
-	WORLD_CHECK(w, slots_read(slots_in(w->fs, WORLD_DIR), &w->mem, l.slot[l.n - 1], &m, &e) == OK);
+	WORLD_CHECK(w, newest(f, WORLD_DIR, &m));
 	f->newest = m.id;
 	f->pending = false;
 	memcpy(f->uuid, m.uuid, UUID_TEXT);
@@ -75,7 +87,6 @@ static void open_fix(struct fix *f, uint64_t operation)
 		f->pending |= fs_stat(w->fs, m.intent[i].from, &st, NULL) == OK;
 	}
 	manifest_close(&m);
-	slot_list_close(&l);
 	w->dir = MOVED;
 	w->import.path = WORLD_DIR;
 }
@@ -84,26 +95,6 @@ static void close_fix(struct fix *f)
 {
 	world_close(&f->w);
 	scenario_close(&f->s);
-}
-
-static enum world_end run_process(struct fix *f)
-{
-	enum world_end end = world_start(&f->w, 2);
-	return end == WORLD_RUNNING ? world_run(&f->w, UINT64_MAX) : end;
-}
-
-/* Whether anything of the import can be seen in the new directory's log. */
-static bool was_begun(struct fix *f, struct manifest *top)
-{
-	struct world *w = &f->w;
-	struct slot_list l;
-	struct err e = {0};
-	WORLD_CHECK(w, slots_list(slots_in(w->fs, MOVED), &w->mem, &l, &e) == OK);
-	bool begun = l.n;
-	if (begun)
-		WORLD_CHECK(w, slots_read(slots_in(w->fs, MOVED), &w->mem, l.slot[l.n - 1], top, &e) == OK);
-	slot_list_close(&l);
-	return begun;
 }
 
 /* What the first job prepared for a checkpoint that it never took is its own to drop: it may be
@@ -128,14 +119,14 @@ static void finish(struct fix *f, bool asks, uint64_t *redone)
 {
 	struct world *w = &f->w;
 	struct manifest top;
-	if (was_begun(f, &top)) {
+	if (newest(f, MOVED, &top)) {
 		*redone += top.todo.kind == TODO_IMPORT;
 		WORLD_CHECK(w, top.top_id >= f->newest || top.slot_kind == SLOT_FENCE);
 		manifest_close(&top);
 		if (!asks)
 			w->import.path = NULL;
 	}
-	enum world_end end = run_process(f);
+	enum world_end end = world_process(&f->w, 2);
 	if (end != WORLD_FINISHED)
 		world_fail(w, "ended %d: %s", (int)end, w->error.text);
 	drop_orphans(f);
@@ -168,7 +159,7 @@ static void killed_at_each_operation(bool claim, bool is_far)
 			move_far(f);
 		uint64_t completed = w->completed, at = fs_sim_count(w->disk) + m;
 		fs_sim_crash_at(w->disk, at);
-		enum world_end end = run_process(f);
+		enum world_end end = world_process(&f->w, 2);
 		bool change = end == WORLD_CRASHED && fs_sim_was_change(w->disk, at);
 		bool far = end != WORLD_CRASHED || w->completed > completed + 1;
 		if (end != WORLD_CRASHED)
@@ -220,7 +211,7 @@ TEST(an_import_leaves_its_source_alone_and_is_done_once)
 	WORLD_CHECK(w, r->linked && !r->copied);
 	WORLD_CHECK(w, world_run(w, 3000) == WORLD_PAUSED);
 	world_crash(w, true);
-	WORLD_CHECK(w, was_begun(f, &m) && m.todo.kind == TODO_NONE);
+	WORLD_CHECK(w, newest(f, MOVED, &m) && m.todo.kind == TODO_NONE);
 	WORLD_CHECK(w, m.origin.id == f->newest && m.n_accepts == 1);
 	manifest_close(&m);
 	WORLD_CHECK(w, world_start(w, 3) == WORLD_RUNNING && !job_recovery(w->job)->imported);
@@ -247,11 +238,11 @@ TEST(inv15_a_source_that_goes_in_the_middle_is_refused_by_name)
 		struct fs_names parts;
 		open_fix(f, 5);
 		fs_sim_crash_at(w->disk, fs_sim_count(w->disk) + m);
-		enum world_end end = run_process(f);
+		enum world_end end = world_process(&f->w, 2);
 		if (end != WORLD_CRASHED)
 			world_exit(w);
 		world_crash(w, false);
-		bool begun = was_begun(f, &top), promised = begun && top.todo.kind == TODO_IMPORT;
+		bool begun = newest(f, MOVED, &top), promised = begun && top.todo.kind == TODO_IMPORT;
 		if (begun)
 			manifest_close(&top);
 		struct err e = {0};
@@ -276,16 +267,10 @@ TEST(inv15_a_source_that_goes_in_the_middle_is_refused_by_name)
 
 static bool is_claimed(struct fix *f)
 {
-	struct world *w = &f->w;
-	struct storage log = slots_in(w->fs, WORLD_DIR);
 	struct manifest top;
-	struct slot_list l;
-	struct err e = {0};
-	WORLD_CHECK(w, slots_list(log, &w->mem, &l, &e) == OK && l.n);
-	WORLD_CHECK(w, slots_read(log, &w->mem, l.slot[l.n - 1], &top, &e) == OK);
+	WORLD_CHECK(&f->w, newest(f, WORLD_DIR, &top));
 	bool claimed = top.todo.kind == TODO_CLAIMED;
 	manifest_close(&top);
-	slot_list_close(&l);
 	return claimed;
 }
 
@@ -302,11 +287,11 @@ static void source_goes_on(bool claim, const char *says)
 		w->import.claim = claim;
 		struct job_import_want asked = w->import;
 		fs_sim_crash_at(w->disk, fs_sim_count(w->disk) + m);
-		enum world_end end = run_process(f);
+		enum world_end end = world_process(&f->w, 2);
 		if (end != WORLD_CRASHED)
 			world_exit(w);
 		world_crash(w, false);
-		bool begun = was_begun(f, &top), promised = begun && top.todo.kind == TODO_IMPORT;
+		bool begun = newest(f, MOVED, &top), promised = begun && top.todo.kind == TODO_IMPORT;
 		if (begun)
 			manifest_close(&top);
 		if (end == WORLD_CRASHED && promised && !is_claimed(f)) {

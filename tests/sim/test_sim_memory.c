@@ -35,12 +35,6 @@ static void close_fix(struct fix *f)
 	free(f);
 }
 
-static enum world_end run(struct fix *f)
-{
-	enum world_end end = world_start(&f->w, 2);
-	return end == WORLD_RUNNING ? world_run(&f->w, UINT64_MAX) : end;
-}
-
 /* What came of it is sound; then, with memory, the job ends exactly. True: it was over already. */
 static bool sound(struct fix *f, enum world_end end)
 {
@@ -52,7 +46,7 @@ static bool sound(struct fix *f, enum world_end end)
 	WORLD_CHECK(w, end == WORLD_FAILED && w->error.code == E_NO_MEMORY);
 	world_exit(w);
 	scenario_check_now(&f->s, w);
-	end = run(f);
+	end = world_process(&f->w, 2);
 	if (end != WORLD_FINISHED)
 		world_fail(w, "with memory again: %s", w->error.text);
 	scenario_check_end(&f->s, w);
@@ -63,7 +57,7 @@ static uint64_t calls_of_a_run(size_t *peak)
 {
 	struct fix *f = open_fix();
 	uint64_t before = f->w.mem.calls;
-	WORLD_CHECK(&f->w, run(f) == WORLD_FINISHED);
+	WORLD_CHECK(&f->w, world_process(&f->w, 2) == WORLD_FINISHED);
 	uint64_t calls = f->w.mem.calls - before;
 	*peak = f->w.mem.peak_bytes;
 	close_fix(f);
@@ -79,7 +73,7 @@ TEST(inv31_one_allocation_of_a_large_job_that_fails_loses_nothing)
 	for (int i = 0; i < TRIES; i++) {
 		struct fix *f = open_fix();
 		f->w.fail_allocation = 1 + rng_below(&r, calls);
-		enum world_end end = run(f);
+		enum world_end end = world_process(&f->w, 2);
 		f->w.mem.fail_at = 0;
 		finished += sound(f, end);
 		restarted += f->w.failed_attempts > 0;
@@ -99,7 +93,7 @@ TEST(inv31_a_budget_that_is_too_small_ends_the_job_and_loses_nothing)
 	for (size_t part = 3; part <= 20; part++) {
 		struct fix *f = open_fix();
 		f->w.mem.limit_bytes = f->w.disk_bytes + (peak - f->w.disk_bytes) * part / 20;
-		enum world_end end = run(f);
+		enum world_end end = world_process(&f->w, 2);
 		f->w.mem.limit_bytes = 0;
 		finished += sound(f, end);
 		tries++;

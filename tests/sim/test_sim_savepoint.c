@@ -46,12 +46,6 @@ static void close_fix(struct fix *f)
 	scenario_close(&f->s);
 }
 
-static enum world_end run_process(struct fix *f)
-{
-	enum world_end end = world_start(&f->w, 2);
-	return end == WORLD_RUNNING ? world_run(&f->w, UINT64_MAX) : end;
-}
-
 /* Whole, or not there at all. */
 static bool is_there(struct fix *f)
 {
@@ -103,13 +97,13 @@ static void finish(struct fix *f, struct tally *t)
 	t->done += there;
 	t->owed += owed && !there;
 	t->before += !owed && !there;
-	enum world_end end = run_process(f);
+	enum world_end end = world_process(&f->w, 2);
 	if (end != WORLD_FINISHED)
 		world_fail(w, "ended %d: %s", (int)end, w->error.text);
 	WORLD_CHECK(w, is_there(f) == (there || owed));
 	scenario_check_end(&f->s, w);
 	world_exit(w);
-	WORLD_CHECK(w, run_process(f) == WORLD_FINISHED && is_there(f) == (there || owed));
+	WORLD_CHECK(w, world_process(&f->w, 2) == WORLD_FINISHED && is_there(f) == (there || owed));
 	world_exit(w);
 }
 

@@ -401,6 +401,12 @@ enum world_end world_run(struct world *w, uint64_t max_steps)
 	return end;
 }
 
+enum world_end world_process(struct world *w, unsigned parallelism)
+{
+	enum world_end end = world_start(w, parallelism);
+	return end == WORLD_RUNNING ? world_run(w, UINT64_MAX) : end;
+}
+
 void world_stop(struct world *w)
 {
 	job_stop(w->job);

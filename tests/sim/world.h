@@ -96,6 +96,8 @@ enum world_end {
 enum world_end world_start(struct world *w, unsigned parallelism);
 /* At most so many steps. */
 enum world_end world_run(struct world *w, uint64_t max_steps);
+/* Both: a process from its start to its end, whichever that is. */
+enum world_end world_process(struct world *w, unsigned parallelism);
 /* As SIGTERM does. */
 void world_stop(struct world *w);
 /* The process is gone, and the disk is what a power cut or a kill leaves of it. */
