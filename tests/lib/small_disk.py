@@ -45,9 +45,14 @@ def inodes(folder, n):
 
 
 def read_only(folder):
-    """From now on, for whatever is opened by its path."""
-    subprocess.run(["mount", "--bind", folder, folder], check=True)
-    subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+    """From now on, for whatever is opened by its path. Made read-only beside it and then moved over
+    it: on a mount that somebody writes to already it would be refused as busy."""
+    beside = folder + ".ro"
+    os.mkdir(beside)
+    subprocess.run(["mount", "--bind", folder, beside], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", beside], check=True)
+    subprocess.run(["mount", "--move", beside, folder], check=True)
+    os.rmdir(beside)
 
 
 def writable_again(folder):
