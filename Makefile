@@ -25,6 +25,9 @@ test: setup-test ## set up, build (release, ASan, TSan) and run every test
 check: setup-test ## the quick part before a push: unit tests under ASan, TSan for threads, tidy
 	@scripts/test.sh quick
 
+proof: setup-test ## what `make test` samples, complete: each crash point, disk state, fault (hours)
+	@scripts/test.sh proof
+
 install: build ## install to DESTDIR PREFIX (/usr/local)
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 
@@ -41,4 +44,4 @@ bench-peers: build ## the same works in Flink, Timely Dataflow and mawk, beside 
 clean: ## remove what was built
 	rm -rf build weir
 
-.PHONY: help setup-build setup-test build demo test check install bench bench-peers clean
+.PHONY: help setup-build setup-test build demo test check proof install bench bench-peers clean

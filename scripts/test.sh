@@ -1,32 +1,42 @@
 #!/bin/sh
-# test.sh all|quick - builds what the tests need and runs them in one ctest.
+# test.sh all|quick|proof - builds what the tests need and runs them in one ctest.
 #   build/asan     every unit test and simulation under ASan+UBSan, a slice of the end-to-end ones
-#   build/release  all end-to-end tests, and tidy
+#   build/release  all end-to-end tests, the proof, and tidy
 #   build/tsan     the unit tests of what threads share: channel, mailbox, I/O queue, pools
-# `quick` leaves out the end-to-end tests. What failed last: ctest --test-dir build --rerun-failed
+#   build/planted  the proof, with mistakes that it must find
+# `quick` leaves out the end-to-end tests and the proof. `proof` is the proof alone, all of it.
+# What failed last: ctest --test-dir build --rerun-failed
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
 jobs=$(nproc)
+proof=sample
 
 case $what in
-all) asan='unit;sim;slice' release='e2e;tidy' ;;
-quick) asan='unit;sim' release='tidy' ;;
-*) echo "usage: test.sh all|quick" >&2; exit 2 ;;
+all) asan='unit;sim;slice;proof' release='e2e;tidy;proof' tsan=threads planted=proof ;;
+quick) asan='unit;sim' release='tidy' tsan=threads planted= ;;
+proof) asan='proof' release='proof' tsan= planted=proof proof=all ;;
+*) echo "usage: test.sh all|quick|proof" >&2; exit 2 ;;
 esac
+# Another commit, another sample; the same commit, the same one.
+seed=$((0x$(git rev-parse --short=7 HEAD 2>/dev/null || echo 1)))
 
+mkdir -p build
+: >build/CTestTestfile.cmake
 build() { # preset, which tests
+	[ -n "$2" ] || return 0
 	echo "== building $1 ($2)"
-	cmake --preset "$1" --log-level=WARNING "-DWEIR_TESTS=$2" "-DWEIR_TEST_PREFIX=$1/" >/dev/null
+	cmake --preset "$1" --log-level=WARNING "-DWEIR_TESTS=$2" "-DWEIR_TEST_PREFIX=$1/" \
+		"-DWEIR_PROOF=$proof" "-DWEIR_PROOF_SEED=$seed" >/dev/null
 	cmake --build "build/$1" --target tests -j "$jobs"
+	echo "subdirs(\"$1\")" >>build/CTestTestfile.cmake
 }
 build release "$release"
 build asan "$asan"
-build tsan threads
-ln -sfn build/release/weir weir
+build tsan "$tsan"
+build planted "$planted"
+[ "$what" = proof ] || ln -sfn build/release/weir weir
 
-# One ctest over the three builds, so that there is one closing line.
-mkdir -p build
-printf 'subdirs("asan" "release" "tsan")\n' >build/CTestTestfile.cmake
+# One ctest over the builds, so that there is one closing line.
 echo "== testing"
 exec ctest --test-dir build --output-on-failure -j "$jobs"
