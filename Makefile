@@ -25,7 +25,7 @@ test: setup-test ## set up, build (release, ASan, TSan) and run every test
 check: setup-test ## the quick part before a push: unit tests under ASan, TSan for threads, tidy
 	@scripts/test.sh quick
 
-proof: setup-test ## what `make test` samples, complete: each crash point, disk state, fault (hours)
+proof: setup-test ## what `make test` samples, complete: each crash point, disk state, fault
 	@scripts/test.sh proof
 
 install: build ## install to DESTDIR PREFIX (/usr/local)

@@ -49,8 +49,9 @@ def main():
         page = f.read()
     before, rest = page.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
+    results = "\nCommit %s.\n\n" % commit + "\n".join(lines) + "\n"
     with open(PAGE, "w", encoding="utf-8") as f:
-        f.write(before + BEGIN + "\nCommit %s.\n\n" % commit + "\n".join(lines) + "\n" + END + after)
+        f.write(before + BEGIN + results + END + after)
 
 
 if __name__ == "__main__":
