@@ -104,20 +104,26 @@ int sim_handle_add(struct fs_sim *s, struct inode *f, const char *path, bool wri
 	s->handle = disk_grown(&s->disk, s->handle, &s->handles_cap, s->handles_n + 1,
 			       sizeof *s->handle);
 	struct handle *h = &s->handle[s->handles_n++];
-	*h = (struct handle){.fd = ++s->last_fd, .ino = f->ino, .writes = writes, .locks = locks};
+	*h = (struct handle){.fd = ++s->last_fd, .ino = f->ino, .host = s->host, .writes = writes,
+			     .locks = locks};
 	snprintf(h->path, sizeof h->path, "%s", path);
 	f->handles++;
-	f->locked |= locks;
 	return h->fd;
 }
 
 void sim_handle_drop(struct fs_sim *s, struct handle *h)
 {
 	struct inode *f = disk_inode(&s->disk, h->ino);
-	if (h->locks)
-		f->locked = false;
 	disk_release(&s->disk, f);
 	*h = s->handle[--s->handles_n];
+}
+
+bool sim_is_locked(const struct fs_sim *s, const struct inode *f)
+{
+	for (size_t i = 0; i < s->handles_n; i++)
+		if (s->handle[i].locks && s->handle[i].ino == f->ino && s->handle[i].host == s->host)
+			return true;
+	return false;
 }
 
 void op_begin_fd(struct op *o, struct fs *fs, const char *doing, int fd, bool needs_space,
@@ -190,10 +196,17 @@ bool fs_sim_crashed(const struct fs_sim *s)
 	return s->down;
 }
 
-/* Every process that used the disk is dead; nothing planned for them concerns the next. */
-static void forget_processes(struct fs_sim *s)
+/* These processes are dead; nothing that was planned for them concerns the next. */
+static void forget_processes(struct fs_sim *s, bool all)
 {
-	s->handles_n = 0;
+	size_t kept = 0;
+	for (size_t i = 0; i < s->handles_n; i++)
+		if (!all && s->handle[i].host != s->host)
+			s->handle[kept++] = s->handle[i];
+		else
+			disk_inode(&s->disk, s->handle[i].ino)->handles--;
+	s->handles_n = kept;
+	disk_collect(&s->disk);
 	s->first_fd_now = s->last_fd + 1;
 	s->crash_at = s->crash_after = s->fault_at = s->fault_after = 0;
 	s->down = false;
@@ -203,7 +216,7 @@ void fs_sim_crash(struct fs_sim *s, struct rng *r)
 {
 	lock_take(&s->lock);
 	disk_power_cut(&s->disk, r);
-	forget_processes(s);
+	forget_processes(s, true);
 	disk_check(&s->disk);
 	lock_drop(&s->lock);
 }
@@ -211,8 +224,7 @@ void fs_sim_crash(struct fs_sim *s, struct rng *r)
 void fs_sim_kill(struct fs_sim *s)
 {
 	lock_take(&s->lock);
-	disk_kill(&s->disk);
-	forget_processes(s);
+	forget_processes(s, false);
 	disk_check(&s->disk);
 	lock_drop(&s->lock);
 }
@@ -257,6 +269,11 @@ enum rc fs_sim_flip(struct fs_sim *s, const char *path, uint64_t bit, struct err
 	if (bit / 8 < f->safe.size)
 		f->safe.data[bit / 8] ^= mask;
 	return OK;
+}
+
+void fs_sim_host(struct fs_sim *s, uint32_t host)
+{
+	s->host = host;
 }
 
 uint64_t fs_sim_trace_hash(const struct fs_sim *s)

@@ -53,8 +53,8 @@ bool fs_sim_crashed(const struct fs_sim *s);
 /* The power is cut and comes back: the disk is one that the rules above allow. Handles of before
  * answer E_CRASHED, locks are gone, planned crashes and faults are forgotten; operations go on. */
 void fs_sim_crash(struct fs_sim *s, struct rng *r);
-/* kill -9: handles and locks are gone; every write survives, synced or not, and stays as unsynced
- * as it was. */
+/* kill -9, of the host's processes: handles and locks are gone; every write survives, synced or
+ * not, and stays as unsynced as it was. */
 void fs_sim_kill(struct fs_sim *s);
 
 /* Operation n fails with this code (and with persistent all after it, until
@@ -73,6 +73,10 @@ uint64_t fs_sim_used_bytes(const struct fs_sim *s);
 /* Flips one bit of a file, on the medium and in the cache (inv 33). E_NOT_FOUND; E_INVALID beyond
  * the end. Not counted as an operation. */
 RC fs_sim_flip(struct fs_sim *s, const char *path, uint64_t bit, struct err *e);
+
+/* The calls from here on are of another host's processes (0 at first), over the same disk as by a
+ * network file system: hosts do not see each other's locks, and a kill ends only one's own. */
+void fs_sim_host(struct fs_sim *s, uint32_t host);
 
 /* A hash of all operations so far with their arguments and results (inv 38). */
 uint64_t fs_sim_trace_hash(const struct fs_sim *s);

@@ -10,6 +10,7 @@
 struct handle {
 	int fd;
 	uint64_t ino;
+	uint32_t host;
 	bool writes, locks;
 	char path[128]; /* for messages; cut */
 };
@@ -20,7 +21,8 @@ struct fs_sim {
 	struct disk disk;
 	struct handle *handle;
 	size_t handles_n, handles_cap;
-	int last_fd, first_fd_now; /* those below first_fd_now died with their process */
+	int last_fd, first_fd_now; /* of those below first_fd_now some died with their process */
+	uint32_t host;             /* whose calls these are */
 	uint64_t ops;              /* equals fs.count when nobody is inside */
 	uint8_t *changed;          /* of each operation: whether it may change the disk */
 	size_t changed_cap;
@@ -68,5 +70,6 @@ int64_t op_now_us(const struct op *o);
 /* The new handle's number. */
 int sim_handle_add(struct fs_sim *s, struct inode *f, const char *path, bool writes, bool locks);
 void sim_handle_drop(struct fs_sim *s, struct handle *h);
+bool sim_is_locked(const struct fs_sim *s, const struct inode *f);
 
 extern const struct fs_ops fs_sim_ops; /* fs_sim_ops.c */

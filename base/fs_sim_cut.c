@@ -6,15 +6,6 @@
 
 #include <string.h>
 
-void disk_kill(struct disk *d)
-{
-	for (size_t i = 0; i < d->n; i++) {
-		d->inode[i]->handles = 0;
-		d->inode[i]->locked = false;
-	}
-	disk_collect(d);
-}
-
 /* How much of what was not synced survives: the extremes are as likely as the middle, because that
  * is where the bugs are. */
 enum fate { FATE_NONE, FATE_ALL, FATE_HALF, FATE_BEGINNING, N_FATES };
@@ -84,7 +75,7 @@ void disk_power_cut(struct disk *d, struct rng *r)
 			disk_set_name(d, &f->names, safe->at[k].name, safe->at[k].ino);
 		f->links = f->ino == DISK_ROOT;
 	}
-	disk_kill(d);
+	disk_collect(d);
 	for (size_t i = 0; i < d->n; i++)
 		for (size_t k = 0; k < d->inode[i]->names.n; k++) {
 			struct inode *f = disk_inode(d, d->inode[i]->names.at[k].ino);

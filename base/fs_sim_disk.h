@@ -42,7 +42,7 @@ struct inode {
 	enum fs_kind kind;
 	uint64_t links;
 	unsigned handles;
-	bool locked, marked;
+	bool marked;
 	int64_t mtime_us;
 	struct content now, safe;      /* files: cache and disk */
 	size_t least, most;            /* files: lengths of now since the last sync */
@@ -114,5 +114,4 @@ void disk_set_name(struct disk *d, struct entries *l, const char *name, uint64_t
 void *disk_grown(struct disk *d, void *p, size_t *cap, size_t need, size_t one_bytes);
 
 /* fs_sim_cut.c */
-void disk_kill(struct disk *d);
 void disk_power_cut(struct disk *d, struct rng *r);

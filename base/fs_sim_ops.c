@@ -300,7 +300,7 @@ static enum rc sim_lock(struct fs *fs, const char *path, int *fd, struct err *e)
 		op_fail(&o, ENOENT);
 	else if (f && f->kind == FS_DIR)
 		op_fail(&o, EISDIR);
-	else if (f && f->locked)
+	else if (f && sim_is_locked(o.s, f))
 		o.rc = ERR(e, E_REFUSED, "'%s' is locked by another process", path);
 	else if (!f)
 		f = disk_make(d, FS_FILE, dir, name, op_now_us(&o));

@@ -116,9 +116,65 @@ TEST(inv27_a_fenced_process_that_is_asked_for_a_gc_removes_nothing)
 	EXPECT(looked > 5);
 }
 
+/* An owner stands still after so many steps; its successor goes on to the end, killed once on the
+ * way; then the first one wakes. True if it was in the middle of its work. */
+static bool woken_after_its_successor(uint64_t seed)
+{
+	struct fix *f = malloc(sizeof *f);
+	struct world *w = &f->w;
+	struct rng r;
+	rng_seed(&r, seed);
+	scenario_open(&f->s, SCENARIO_WORDS, &r,
+		      (struct scenario_size){.lines = 30, .lines_a_second = 400});
+	world_open(w, seed, f->s.job);
+	scenario_files(&f->s, w);
+	WORLD_CHECK(w, world_start(w, 2) == WORLD_RUNNING);
+	bool half = world_run(w, rng_below(&w->rng, 6000)) == WORLD_PAUSED;
+	uint64_t before = w->completed;
+	world_host(w, 1);
+	WORLD_CHECK(w, world_start(w, 1 + (unsigned)seed % 3) == WORLD_RUNNING);
+	if (world_run(w, rng_below(&w->rng, 3000)) == WORLD_PAUSED)
+		world_crash(w, false);
+	else
+		world_exit(w);
+	if (world_process(w, 2) != WORLD_FINISHED)
+		world_fail(w, "the successor: %s", w->error.text);
+	scenario_check_end(&f->s, w);
+	uint64_t completed = w->completed;
+	half &= completed > before; /* else its last checkpoint stood, and its successor only settled */
+	world_host(w, 0);
+	enum world_end end = world_run(w, UINT64_MAX);
+	if (half && (end != WORLD_HALTED || w->error.code != E_FENCED))
+		world_fail(w, "who was taken over ended %d: %s", (int)end, w->error.text);
+	world_exit(w);
+	world_host(w, 1);
+	world_exit(w);
+	WORLD_CHECK(w, !half || w->completed == completed);
+	scenario_check_end(&f->s, w);
+	world_host(w, 2);
+	if (world_process(w, 1) != WORLD_FINISHED)
+		world_fail(w, "who came last: %s", w->error.text);
+	scenario_check_end(&f->s, w);
+	world_exit(w);
+	world_close(w);
+	scenario_close(&f->s);
+	free(f);
+	return half;
+}
+
+TEST(inv26_an_owner_that_wakes_after_its_successor_halts_and_harms_nothing)
+{
+	int half = 0;
+	for (uint64_t seed = 1; seed <= 60; seed++)
+		half += woken_after_its_successor(seed);
+	printf("%d of 60 were woken in the middle of their work\n", half);
+	EXPECT(half > 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(inv26_an_owner_that_wakes_after_its_successor_halts_and_harms_nothing),
 		T(inv27_a_fenced_process_removes_nothing_that_sinks_left_over),
 		T(inv27_a_fenced_process_that_is_asked_for_a_gc_removes_nothing),
 	};

@@ -171,6 +171,9 @@ static void process_close(struct world *w)
 	mem_put(&w->mem, w->types);
 	w->types = NULL;
 	w->began = false;
+	for (uint32_t i = 0; i < WORLD_HOSTS; i++)
+		if (i != w->host && w->away[i].job)
+			return; /* whose memory it is is seen when the last one ends */
 	if (w->mem.used_bytes != w->disk_bytes) {
 		if (leak_check)
 			leak_check(); /* says who allocated it */
@@ -180,7 +183,10 @@ static void process_close(struct world *w)
 
 void world_close(struct world *w)
 {
-	CHECK(!w->job);
+	for (uint32_t i = 0; i < WORLD_HOSTS; i++) {
+		world_host(w, i);
+		CHECK(!w->job);
+	}
 	fs_sim_close(&w->disk);
 	CHECK(w->mem.used_bytes == 0);
 }
@@ -446,6 +452,17 @@ static void drop_export(struct world *w)
 	}
 }
 
+/* Its memory comes back; the disk is down. */
+static void drop_process(struct world *w)
+{
+	if (!w->job)
+		return;
+	if (w->began)
+		drop_attempt(w);
+	drop_export(w);
+	process_close(w);
+}
+
 void world_crash(struct world *w, bool power_cut)
 {
 	/* From here on nothing reaches the disk. */
@@ -455,16 +472,17 @@ void world_crash(struct world *w, bool power_cut)
 		CHECK(fs_stat(w->fs, ".", &st, NULL) == E_CRASHED);
 	}
 	uint64_t completed = w->completed;
+	uint32_t host = w->host;
 	if (w->trace) {
 		fprintf(stderr, "-- crash (%s)\n", power_cut ? "power cut" : "kill -9");
 		fs_sim_trace(w->disk, NULL);
 	}
-	if (w->job) {
-		if (w->began)
-			drop_attempt(w);
-		drop_export(w);
-		process_close(w);
+	drop_process(w);
+	for (uint32_t i = 0; power_cut && i < WORLD_HOSTS; i++) {
+		world_host(w, i);
+		drop_process(w);
 	}
+	world_host(w, host);
 	w->completed = completed;
 	if (w->trace)
 		fs_sim_trace(w->disk, stderr);
@@ -479,4 +497,43 @@ void world_exit(struct world *w)
 {
 	if (w->job)
 		process_close(w);
+}
+
+/* ---- hosts ---- */
+
+static void process_keep(const struct world *w, struct world_process *p)
+{
+	*p = (struct world_process){.ds = w->ds, .types = w->types, .spec = w->spec, .plan = w->plan,
+				    .job = w->job, .n_threads = w->n_threads, .began = w->began};
+	memcpy(p->closed, w->closed, sizeof p->closed);
+	memcpy(p->weight, w->weight, sizeof p->weight);
+	memcpy(p->idle, w->idle, sizeof p->idle);
+	memcpy(p->wake, w->wake, sizeof p->wake);
+}
+
+static void process_resume(struct world *w, const struct world_process *p)
+{
+	w->ds = p->ds;
+	w->types = p->types;
+	w->spec = p->spec;
+	w->plan = p->plan;
+	w->job = p->job;
+	w->n_threads = p->n_threads;
+	w->began = p->began;
+	memcpy(w->closed, p->closed, sizeof p->closed);
+	memcpy(w->weight, p->weight, sizeof p->weight);
+	memcpy(w->idle, p->idle, sizeof p->idle);
+	memcpy(w->wake, p->wake, sizeof p->wake);
+}
+
+void world_host(struct world *w, uint32_t host)
+{
+	CHECK(host < WORLD_HOSTS);
+	if (host == w->host)
+		return;
+	process_keep(w, &w->away[w->host]);
+	process_resume(w, &w->away[host]);
+	w->away[host] = (struct world_process){0};
+	w->host = host;
+	fs_sim_host(w->disk, host);
 }

@@ -17,6 +17,7 @@
 #define WORLD_DIR "state"     /* the job's directory, unless the world says another */
 #define WORLD_OUT "out"       /* likewise its sink's folder */
 #define WORLD_TASKS_MAX 64
+#define WORLD_HOSTS 3         /* an owner, its successor and one more */
 #define WORLD_ANSWERS_MAX 512 /* to requests for a checkpoint, by feel */
 #define WORLD_STEPS_MAX 4000000 /* by feel: fifty times the longest run; more is a livelock */
 
@@ -35,6 +36,21 @@ struct world_clock {
 	int64_t wall_ahead_us;
 };
 
+/* What stands still while the world is elsewhere. */
+struct world_process {
+	struct diags ds;
+	struct spec_type *types;
+	struct spec *spec;
+	struct plan *plan;
+	struct job *job;
+	bool closed[WORLD_TASKS_MAX];
+	uint32_t weight[WORLD_TASKS_MAX + 3];
+	uint32_t idle[WORLD_TASKS_MAX + 3];
+	uint64_t wake[WORLD_TASKS_MAX + 3];
+	uint32_t n_threads;
+	bool began;
+};
+
 struct world {
 	uint64_t seed;
 	bool trace;               /* the disk's operations and the job's log go to stderr */
@@ -49,7 +65,9 @@ struct world {
 	const char *job_text;     /* borrowed, as the next three */
 	const char *job_file;     /* what paths in it are relative to; "job.json" */
 	const char *dir, *out;    /* WORLD_DIR, WORLD_OUT */
-	/* the running process; job NULL: none */
+	uint32_t host;
+	struct world_process away[WORLD_HOSTS]; /* the other hosts' processes */
+	/* the running process; job NULL: none; as in struct world_process */
 	struct diags ds;
 	struct spec_type *types;
 	struct spec *spec;
@@ -100,8 +118,13 @@ enum world_end world_run(struct world *w, uint64_t max_steps);
 enum world_end world_process(struct world *w, unsigned parallelism);
 /* As SIGTERM does. */
 void world_stop(struct world *w);
-/* The process is gone, and the disk is what a power cut or a kill leaves of it. */
+/* The process is gone, and the disk is what a power cut or a kill leaves of it. The power is the
+ * disk's: a cut ends the processes of all hosts. */
 void world_crash(struct world *w, bool power_cut);
+/* From here on the world is at another host (0 at first), each with a process at most, all over
+ * the one disk, without each other's locks. The process left stands still, in the middle of what it
+ * did, until the world comes back. */
+void world_host(struct world *w, uint32_t host);
 /* The process ends in order, after a final state. */
 void world_exit(struct world *w);
 

@@ -300,6 +300,26 @@ TEST(locks_end_with_their_process)
 	world_end(&w);
 }
 
+TEST(a_host_sees_no_lock_of_another_and_outlives_its_end)
+{
+	struct world w;
+	world_begin(&w, 1);
+	int fd, here, other;
+	MUST(w, fs_lock(w.fs, "l", &fd, &w.e));
+	fs_sim_host(w.sim, 1);
+	MUST(w, fs_lock(w.fs, "l", &other, &w.e));
+	EXPECT(fs_lock(w.fs, "l", &here, NULL) == E_REFUSED);
+	fs_sim_kill(w.sim);
+	MUST(w, fs_lock(w.fs, "l", &other, &w.e));
+	fs_sim_host(w.sim, 0);
+	EXPECT(fs_lock(w.fs, "l", &here, NULL) == E_REFUSED);
+	MUST(w, fs_pwrite(w.fs, fd, "x", 1, 0, &w.e));
+	cut(&w); /* of the disk's own power: nobody keeps a handle */
+	EXPECT(fs_pwrite(w.fs, fd, "x", 1, 0, NULL) == E_CRASHED);
+	EXPECT(fs_close(w.fs, &other, NULL) == E_CRASHED);
+	world_end(&w);
+}
+
 TEST(a_fault_hits_one_operation_or_all_from_it_on)
 {
 	struct world w;
@@ -466,6 +486,7 @@ int main(void)
 		T(a_reader_may_make_a_dead_writers_file_durable),
 		T(reading_is_no_change_and_the_rest_is),
 		T(locks_end_with_their_process),
+		T(a_host_sees_no_lock_of_another_and_outlives_its_end),
 		T(a_fault_hits_one_operation_or_all_from_it_on),
 		T(inv19_an_answer_may_be_lost_after_the_deed),
 		T(a_failing_write_has_written_its_first_half),
