@@ -17,8 +17,43 @@ static enum rc crashed(struct op *o)
 static enum rc injected(struct op *o)
 {
 	o->s->faults++;
-	return ERR(o->e, o->s->fault_code, "%s '%s': %s (by a test, at operation %llu)", o->doing,
-		   o->what, err_says(o->s->fault_code), (unsigned long long)o->n);
+	return ERR(o->e, o->s->fault.code, "%s '%s': %s (by a test, at operation %llu)", o->doing,
+		   o->what, err_says(o->s->fault.code), (unsigned long long)o->n);
+}
+
+static uint16_t kinds_of(const char *doing)
+{
+	static const struct {
+		const char *doing;
+		uint16_t kinds;
+	} all[] = {
+		{"create", FS_SIM_SPACE | FS_SIM_OPENS | FS_SIM_NAMES},
+		{"open", FS_SIM_OPENS | FS_SIM_NAMES | FS_SIM_LOOKS},
+		{"read", FS_SIM_LOOKS | FS_SIM_READS},
+		{"write", FS_SIM_SPACE | FS_SIM_WRITES},
+		{"truncate", 0},
+		{"sync", FS_SIM_SPACE | FS_SIM_SYNCS},
+		{"close", FS_SIM_CLOSES},
+		{"fstat", FS_SIM_LOOKS},
+		{"stat", FS_SIM_NAMES | FS_SIM_LOOKS},
+		{"link", FS_SIM_SPACE | FS_SIM_NAMES | FS_SIM_LINKS},
+		{"rename", FS_SIM_SPACE | FS_SIM_NAMES},
+		{"unlink", FS_SIM_NAMES},
+		{"rmdir", FS_SIM_NAMES},
+		{"mkdir", FS_SIM_SPACE | FS_SIM_NAMES},
+		{"sync_dir", FS_SIM_SPACE | FS_SIM_OPENS | FS_SIM_NAMES},
+		{"list", FS_SIM_OPENS | FS_SIM_NAMES | FS_SIM_LOOKS},
+		{"lock", FS_SIM_SPACE | FS_SIM_OPENS | FS_SIM_NAMES},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (!strcmp(all[i].doing, doing))
+			return all[i].kinds;
+	CHECK(false);
+}
+
+static bool is_hit(const struct fs_sim_fault *f, uint64_t n, unsigned kinds)
+{
+	return f->at && (f->at == n || (f->persistent && f->at < n)) && (!f->on || f->on & kinds);
 }
 
 static void begin_locked(struct op *o, const char *doing, const char *what, bool needs_space,
@@ -34,11 +69,12 @@ static void begin_locked(struct op *o, const char *doing, const char *what, bool
 	o->e_is_ours = e && e->code == OK;
 	o->rc = OK;
 	s->down |= s->crash_at == o->n;
-	bool hit = s->fault_at == o->n ||
-		   (s->fault_persistent && s->fault_at && s->fault_at < o->n);
+	s->kinds = disk_grown(&s->disk, s->kinds, &s->kinds_cap, (size_t)o->n + 1, sizeof *s->kinds);
+	s->kinds[o->n] = kinds_of(doing);
+	o->hit = is_hit(&s->fault, o->n, s->kinds[o->n]);
 	if (s->down)
 		o->rc = crashed(o);
-	else if (hit && (needs_space || s->fault_code != E_NO_SPACE))
+	else if (o->hit && s->fault.how == FAULT_FAILS)
 		o->rc = injected(o);
 }
 
@@ -57,7 +93,7 @@ enum rc op_end(struct op *o)
 		s->down = true;
 		o->rc = crashed(o);
 	}
-	if (s->fault_after == o->n && o->rc == OK)
+	if (o->hit && s->fault.how == FAULT_AFTER && o->rc == OK)
 		o->rc = injected(o);
 	uint64_t facts[] = {s->trace_hash, o->n, hash_bytes(o->doing, strlen(o->doing)),
 			    hash_bytes(o->what, strlen(o->what)), o->detail, (uint64_t)o->rc};
@@ -80,7 +116,14 @@ void op_fail(struct op *o, int errnum)
 
 bool op_is_told(const struct op *o)
 {
-	return o->s->crash_after != o->n && o->s->fault_after != o->n;
+	return o->s->crash_after != o->n && !(o->hit && o->s->fault.how == FAULT_AFTER);
+}
+
+bool op_is_short(struct op *o)
+{
+	bool cut = o->rc == OK && o->hit && o->s->fault.how == FAULT_SHORT;
+	o->s->faults += cut;
+	return cut;
 }
 
 int64_t op_now_us(const struct op *o)
@@ -161,6 +204,7 @@ void fs_sim_close(struct fs_sim **out)
 		return;
 	mem_put(&s->disk.mem, s->handle);
 	mem_put(&s->disk.mem, s->changed);
+	mem_put(&s->disk.mem, s->kinds);
 	disk_close(&s->disk);
 	lock_close(&s->lock);
 	mem_put(s->fs.mem, s);
@@ -208,7 +252,8 @@ static void forget_processes(struct fs_sim *s, bool all)
 	s->handles_n = kept;
 	disk_collect(&s->disk);
 	s->first_fd_now = s->last_fd + 1;
-	s->crash_at = s->crash_after = s->fault_at = s->fault_after = 0;
+	s->crash_at = s->crash_after = 0;
+	s->fault = (struct fs_sim_fault){0};
 	s->down = false;
 }
 
@@ -229,22 +274,41 @@ void fs_sim_kill(struct fs_sim *s)
 	lock_drop(&s->lock);
 }
 
+unsigned fs_sim_kinds(const struct fs_sim *s, uint64_t n)
+{
+	return n && n <= s->ops ? s->kinds[n] : 0;
+}
+
+void fs_sim_fault(struct fs_sim *s, const struct fs_sim_fault *f)
+{
+	s->fault = *f;
+}
+
 void fs_sim_fault_at(struct fs_sim *s, uint64_t n, enum rc code, bool persistent)
 {
-	s->fault_at = n;
-	s->fault_code = code;
-	s->fault_persistent = persistent;
+	s->fault = (struct fs_sim_fault){.at = n, .code = code, .persistent = persistent,
+					 .on = code == E_NO_SPACE ? FS_SIM_SPACE : 0};
 }
 
 void fs_sim_fault_after(struct fs_sim *s, uint64_t n, enum rc code)
 {
-	s->fault_after = n;
-	s->fault_code = code;
+	s->fault = (struct fs_sim_fault){.at = n, .code = code, .how = FAULT_AFTER};
 }
 
 uint64_t fs_sim_faults(const struct fs_sim *s)
 {
 	return s->faults;
+}
+
+bool fs_sim_is_doubtful(struct fs_sim *s, const char *path)
+{
+	const struct inode *f = disk_find(&s->disk, path);
+	return f && f->doubtful;
+}
+
+uint64_t fs_sim_trusted_doubtful(const struct fs_sim *s)
+{
+	return s->trusted_doubtful;
 }
 
 void fs_sim_capacity(struct fs_sim *s, uint64_t bytes)

@@ -57,14 +57,47 @@ void fs_sim_crash(struct fs_sim *s, struct rng *r);
  * not, and stays as unsynced as it was. */
 void fs_sim_kill(struct fs_sim *s);
 
-/* Operation n fails with this code (and with persistent all after it, until
- * fs_sim_fault_at(s, 0, OK, false)). E_NO_SPACE hits only what needs space: create, pwrite, sync,
- * link, rename, mkdir, sync_dir, lock; any other code hits whatever operation n is. A failing
- * pwrite has written the first half; a failing close closes; else nothing is done. */
+/* What operations are, as far as faults ask; several at once. */
+enum fs_sim_kind {
+	FS_SIM_SPACE = 1 << 0,  /* needs space: create, write, sync, link, rename, mkdir, lock */
+	FS_SIM_OPENS = 1 << 1,  /* takes a descriptor: open, create, lock, list, sync_dir */
+	FS_SIM_NAMES = 1 << 2,  /* goes by a path, so it may not be permitted */
+	FS_SIM_LOOKS = 1 << 3,  /* changes nothing: open, read, stat, fstat, list */
+	FS_SIM_READS = 1 << 4,
+	FS_SIM_WRITES = 1 << 5,
+	FS_SIM_SYNCS = 1 << 6,  /* of files */
+	FS_SIM_CLOSES = 1 << 7,
+	FS_SIM_LINKS = 1 << 8,
+};
+/* Of operation n, which has been. */
+unsigned fs_sim_kinds(const struct fs_sim *s, uint64_t n);
+
+enum fs_sim_how {
+	FAULT_FAILS, /* a write has written its first half, a close closes, else nothing is done */
+	FAULT_AFTER, /* it is done, and its success reported as this error: a lost answer */
+	FAULT_SHORT, /* a read gives half of what there is, and success */
+};
+struct fs_sim_fault {
+	uint64_t at;     /* operation n; 0: none */
+	bool persistent; /* and all after it, until another fault is asked for */
+	unsigned on;     /* enum fs_sim_kind: those that it finds; 0: any */
+	enum rc code;
+	enum fs_sim_how how;
+};
+/* The fault to come; one at a time. */
+void fs_sim_fault(struct fs_sim *s, const struct fs_sim_fault *f);
+/* Operation n fails with this code. E_NO_SPACE hits only what needs space; any other code hits
+ * whatever operation n is. (s, 0, OK, false): no fault any more. */
 void fs_sim_fault_at(struct fs_sim *s, uint64_t n, enum rc code, bool persistent);
-/* The same once, but operation n is done and its success reported as this error: a lost answer. */
+/* Once, but operation n is done. */
 void fs_sim_fault_after(struct fs_sim *s, uint64_t n, enum rc code);
 uint64_t fs_sim_faults(const struct fs_sim *s); /* failures given out so far */
+
+/* Whether a sync of this file failed with something to write, since it was last cut (in place, to
+ * be written anew) or read anew from the disk: nobody may ever count on it (inv 32). */
+bool fs_sim_is_doubtful(struct fs_sim *s, const char *path);
+/* How often such a file was synced again, or given another name. */
+uint64_t fs_sim_trusted_doubtful(const struct fs_sim *s);
 
 /* Bytes of file content, in whole blocks, beyond which there is E_NO_SPACE; 0: no limit. */
 void fs_sim_capacity(struct fs_sim *s, uint64_t bytes);

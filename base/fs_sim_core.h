@@ -26,12 +26,13 @@ struct fs_sim {
 	uint64_t ops;              /* equals fs.count when nobody is inside */
 	uint8_t *changed;          /* of each operation: whether it may change the disk */
 	size_t changed_cap;
+	uint16_t *kinds;           /* of each operation: enum fs_sim_kind */
+	size_t kinds_cap;
 	uint64_t crash_at, crash_after;
 	bool down;
-	uint64_t fault_at, fault_after;
-	enum rc fault_code;
-	bool fault_persistent;
+	struct fs_sim_fault fault;
 	uint64_t faults;
+	uint64_t trusted_doubtful;
 	uint64_t trace_hash;
 	FILE *trace;
 };
@@ -44,6 +45,7 @@ struct op {
 	uint64_t n, detail;
 	struct err *e;
 	bool changes;
+	bool hit;       /* the planned fault finds it */
 	bool e_is_ours; /* *e was empty when the operation began */
 	enum rc rc;
 };
@@ -65,6 +67,8 @@ RC op_end(struct op *o);
 void op_fail(struct op *o, int errnum);
 /* Whether the caller will hear of a success. */
 bool op_is_told(const struct op *o);
+/* Whether a read is to give less than there is; then it is counted as a fault. */
+bool op_is_short(struct op *o);
 int64_t op_now_us(const struct op *o);
 
 /* The new handle's number. */

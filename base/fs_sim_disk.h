@@ -43,6 +43,7 @@ struct inode {
 	uint64_t links;
 	unsigned handles;
 	bool marked;
+	bool doubtful; /* a sync of it failed, and it was not cut or read anew since */
 	int64_t mtime_us;
 	struct content now, safe;      /* files: cache and disk */
 	size_t least, most;            /* files: lengths of now since the last sync */

@@ -44,6 +44,8 @@ static enum rc sim_pread(struct fs *fs, int fd, void *to, size_t len, uint64_t o
 	if (o.rc == OK && off < f->now.size) {
 		size_t left = f->now.size - (size_t)off;
 		*got = len < left ? len : left;
+		if (*got && op_is_short(&o))
+			*got /= 2;
 		if (*got)
 			memcpy(to, f->now.data + off, *got);
 		o.detail = off ^ *got;
@@ -97,6 +99,8 @@ static enum rc sim_sync(struct fs *fs, int fd, struct err *e)
 	struct handle *h;
 	struct inode *f;
 	op_begin_fd(&o, fs, "sync", fd, true, &h, &f, e);
+	if (f && o.rc != E_CRASHED)
+		o.s->trusted_doubtful += f->doubtful;
 	if (o.rc == OK)
 		disk_sync(&o.s->disk, f);
 	else if (o.rc != E_CRASHED)
@@ -179,8 +183,10 @@ static enum rc sim_link(struct fs *fs, const char *from, const char *to, struct 
 	find_move(&o, from, to, &m);
 	if (o.rc == OK && m.f->kind == FS_DIR)
 		op_fail(&o, EPERM);
-	if (o.rc == OK)
+	if (o.rc == OK) {
+		o.s->trusted_doubtful += m.f->doubtful;
 		disk_link(&o.s->disk, m.f, m.to_dir, m.to);
+	}
 	return op_end(&o);
 }
 
@@ -192,8 +198,10 @@ static enum rc sim_rename_new(struct fs *fs, const char *from, const char *to, s
 	find_move(&o, from, to, &m);
 	if (o.rc == OK && (m.f->kind == FS_DIR && disk_is_within(&o.s->disk, m.to_dir, m.f)))
 		op_fail(&o, EINVAL);
-	if (o.rc == OK)
+	if (o.rc == OK) {
+		o.s->trusted_doubtful += m.f->doubtful;
 		disk_rename(&o.s->disk, m.from_dir, m.from, m.to_dir, m.to);
+	}
 	return op_end(&o);
 }
 
