@@ -114,6 +114,15 @@ void op_fail(struct op *o, int errnum)
 		o->rc = err_errno(o->e, errnum, "%s '%s'", o->doing, o->what);
 }
 
+void op_did(const struct op *o, enum fs_sim_did did, const char *to, const struct inode *f,
+	    uint64_t off, uint64_t len)
+{
+	if (o->s->watch)
+		o->s->watch(o->s->watch_arg, &(struct fs_sim_change){
+			.did = did, .n = o->n, .host = o->s->host, .path = o->what, .to = to,
+			.ino = f ? f->ino : 0, .off = off, .len = len});
+}
+
 bool op_is_told(const struct op *o)
 {
 	return o->s->crash_after != o->n && !(o->hit && o->s->fault.how == FAULT_AFTER);
@@ -348,4 +357,23 @@ uint64_t fs_sim_trace_hash(const struct fs_sim *s)
 void fs_sim_trace(struct fs_sim *s, FILE *to)
 {
 	s->trace = to;
+}
+
+void fs_sim_watch(struct fs_sim *s, void (*fn)(void *arg, const struct fs_sim_change *c), void *arg)
+{
+	s->watch = fn;
+	s->watch_arg = arg;
+}
+
+bool fs_sim_peek(struct fs_sim *s, const char *path, struct fs_sim_look *l)
+{
+	char name[DISK_NAME];
+	struct inode *dir = disk_find_parent(&s->disk, path, name);
+	struct inode *f = dir ? disk_child(&s->disk, dir, name) : NULL;
+	if (!f || f->kind != FS_FILE)
+		return false;
+	*l = (struct fs_sim_look){.data = f->now.data, .size = f->now.size, .ino = f->ino,
+				  .content_is_safe = disk_is_synced(f),
+				  .name_is_safe = !disk_is_pending(&s->disk, dir, name)};
+	return true;
 }

@@ -111,6 +111,29 @@ RC fs_sim_flip(struct fs_sim *s, const char *path, uint64_t bit, struct err *e);
  * network file system: hosts do not see each other's locks, and a kill ends only one's own. */
 void fs_sim_host(struct fs_sim *s, uint32_t host);
 
+/* What an operation has just done to the disk, whatever its caller will hear. */
+enum fs_sim_did { FS_SIM_MADE, FS_SIM_WROTE, FS_SIM_CUT, FS_SIM_SYNCED, FS_SIM_LINKED,
+		  FS_SIM_RENAMED, FS_SIM_REMOVED, FS_SIM_DIR_SYNCED };
+struct fs_sim_change {
+	enum fs_sim_did did;
+	uint64_t n;           /* the operation */
+	uint32_t host;        /* whose it was */
+	const char *path;     /* of a handle: as it was opened, cut to 127 bytes */
+	const char *to;       /* LINKED, RENAMED */
+	uint64_t ino, off, len; /* of the file; off, len: WROTE; CUT: len is what is left */
+};
+/* Each change from now on, as it happens: who watches may look (fs_sim_peek), and nothing else. */
+void fs_sim_watch(struct fs_sim *s, void (*fn)(void *arg, const struct fs_sim_change *c),
+		  void *arg);
+/* A file as it stands, without an operation. False: there is none. */
+struct fs_sim_look {
+	const uint8_t *data;  /* borrowed until the next operation */
+	size_t size;
+	uint64_t ino;
+	bool content_is_safe, name_is_safe; /* no power cut takes it */
+};
+bool fs_sim_peek(struct fs_sim *s, const char *path, struct fs_sim_look *l);
+
 /* A hash of all operations so far with their arguments and results (inv 38). */
 uint64_t fs_sim_trace_hash(const struct fs_sim *s);
 /* Each operation from now on as a line, to see what a failing seed did; NULL: none. Borrowed. */

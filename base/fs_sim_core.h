@@ -35,6 +35,8 @@ struct fs_sim {
 	uint64_t trusted_doubtful;
 	uint64_t trace_hash;
 	FILE *trace;
+	void (*watch)(void *arg, const struct fs_sim_change *c);
+	void *watch_arg;
 };
 
 /* One operation, from begin to end. */
@@ -65,6 +67,9 @@ void op_begin_fd(struct op *o, struct fs *fs, const char *doing, int fd, bool ne
 RC op_end(struct op *o);
 /* Unless it failed already. */
 void op_fail(struct op *o, int errnum);
+/* Tells who watches. to NULL: did has none; f NULL: a directory. */
+void op_did(const struct op *o, enum fs_sim_did did, const char *to, const struct inode *f,
+	    uint64_t off, uint64_t len);
 /* Whether the caller will hear of a success. */
 bool op_is_told(const struct op *o);
 /* Whether a read is to give less than there is; then it is counted as a fault. */

@@ -86,7 +86,7 @@ void disk_power_cut(struct disk *d, struct rng *r)
 		}
 }
 
-static bool is_pending(const struct disk *d, const struct inode *dir, const char *name)
+bool disk_is_pending(const struct disk *d, const struct inode *dir, const char *name)
 {
 	for (size_t i = 0; i < d->pending_n; i++)
 		for (unsigned h = 0; h < d->pending[i].n; h++)
@@ -102,7 +102,7 @@ static void check_names(const struct disk *d, const struct inode *dir, const str
 {
 	for (size_t k = 0; k < a->n; k++) {
 		CHECK(k == 0 || strcmp(a->at[k - 1].name, a->at[k].name) < 0); /* inv 2 */
-		if (is_pending(d, dir, a->at[k].name))
+		if (disk_is_pending(d, dir, a->at[k].name))
 			continue;
 		bool same = false;
 		for (size_t m = 0; m < b->n && !same; m++)

@@ -412,3 +412,11 @@ void disk_sync_failed(struct inode *f)
 			f->doubtful = true;
 		}
 }
+
+bool disk_is_synced(const struct inode *f)
+{
+	for (size_t b = 0; b < disk_blocks(f->most); b++)
+		if (f->block[b] != BLOCK_CLEAN)
+			return false;
+	return f->least == f->most;
+}

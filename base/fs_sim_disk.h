@@ -101,6 +101,9 @@ void disk_sync(struct disk *d, struct inode *f);
 void disk_sync_failed(struct inode *f);
 void disk_sync_dir(struct disk *d, struct inode *dir);
 uint64_t disk_used_bytes(const struct disk *d);
+/* Whether all of it is on the disk; whether a change of this name is not. */
+bool disk_is_synced(const struct inode *f);
+bool disk_is_pending(const struct disk *d, const struct inode *dir, const char *name);
 
 /* The pending changes marked kept reach the disk, and with them those before that share a name. */
 void disk_keep_marked(struct disk *d);

@@ -23,8 +23,10 @@ static enum rc sim_open(struct fs *fs, const char *path, enum fs_open how, int *
 			op_fail(&o, EEXIST);
 		else if (f && (how == FS_WRITE || how == FS_WRITE_ITSELF) && f->kind != FS_FILE)
 			op_fail(&o, EISDIR);
-		else if (!f)
+		else if (!f) {
 			f = disk_make(&s->disk, FS_FILE, dir, name, op_now_us(&o));
+			op_did(&o, FS_SIM_MADE, NULL, f, 0, 0);
+		}
 		/* Whoever is not told of a handle does not get one. */
 		if (o.rc == OK && op_is_told(&o))
 			*fd = sim_handle_add(s, f, path, how != FS_READ, false);
@@ -68,6 +70,8 @@ static enum rc sim_pwrite(struct fs *fs, int fd, const void *from, size_t len, u
 		done = asked ? disk_write(&o.s->disk, f, from, asked, off) : 0;
 		f->mtime_us = op_now_us(&o);
 		o.detail = hash_bytes(from, done) ^ off;
+		if (done)
+			op_did(&o, FS_SIM_WROTE, NULL, f, off, done);
 	}
 	if (done < asked)
 		op_fail(&o, ENOSPC);
@@ -88,6 +92,7 @@ static enum rc sim_truncate(struct fs *fs, int fd, uint64_t size_bytes, struct e
 		o.rc = ERR(o.e, E_INVALID, "cut '%s': it has %zu bytes", o.what, f->now.size);
 	if (o.rc == OK) {
 		disk_truncate(&o.s->disk, f, (size_t)size_bytes);
+		op_did(&o, FS_SIM_CUT, NULL, f, 0, size_bytes);
 		f->mtime_us = op_now_us(&o);
 	}
 	return op_end(&o);
@@ -101,9 +106,10 @@ static enum rc sim_sync(struct fs *fs, int fd, struct err *e)
 	op_begin_fd(&o, fs, "sync", fd, true, &h, &f, e);
 	if (f && o.rc != E_CRASHED)
 		o.s->trusted_doubtful += f->doubtful;
-	if (o.rc == OK)
+	if (o.rc == OK) {
 		disk_sync(&o.s->disk, f);
-	else if (o.rc != E_CRASHED)
+		op_did(&o, FS_SIM_SYNCED, NULL, f, 0, 0);
+	} else if (o.rc != E_CRASHED)
 		disk_sync_failed(f);
 	return op_end(&o);
 }
@@ -186,6 +192,7 @@ static enum rc sim_link(struct fs *fs, const char *from, const char *to, struct 
 	if (o.rc == OK) {
 		o.s->trusted_doubtful += m.f->doubtful;
 		disk_link(&o.s->disk, m.f, m.to_dir, m.to);
+		op_did(&o, FS_SIM_LINKED, to, m.f, 0, 0);
 	}
 	return op_end(&o);
 }
@@ -201,6 +208,7 @@ static enum rc sim_rename_new(struct fs *fs, const char *from, const char *to, s
 	if (o.rc == OK) {
 		o.s->trusted_doubtful += m.f->doubtful;
 		disk_rename(&o.s->disk, m.from_dir, m.from, m.to_dir, m.to);
+		op_did(&o, FS_SIM_RENAMED, to, m.f, 0, 0);
 	}
 	return op_end(&o);
 }
@@ -224,8 +232,10 @@ static enum rc remove_name(struct fs *fs, const char *doing, const char *path, e
 		op_fail(&o, EEXIST);
 	else if (f->ino == DISK_ROOT)
 		op_fail(&o, EBUSY);
-	else
+	else {
+		op_did(&o, FS_SIM_REMOVED, NULL, f, 0, 0);
 		disk_unlink(d, dir, name);
+	}
 	return op_end(&o);
 }
 
@@ -271,8 +281,10 @@ static enum rc sim_sync_dir(struct fs *fs, const char *path, struct err *e)
 	struct op o;
 	op_begin(&o, fs, "sync_dir", path, true, e);
 	struct inode *dir = find_dir(&o, path);
-	if (dir)
+	if (dir) {
 		disk_sync_dir(&o.s->disk, dir);
+		op_did(&o, FS_SIM_DIR_SYNCED, NULL, NULL, 0, 0);
+	}
 	return op_end(&o);
 }
 
@@ -310,8 +322,10 @@ static enum rc sim_lock(struct fs *fs, const char *path, int *fd, struct err *e)
 		op_fail(&o, EISDIR);
 	else if (f && sim_is_locked(o.s, f))
 		o.rc = ERR(e, E_REFUSED, "'%s' is locked by another process", path);
-	else if (!f)
+	else if (!f) {
 		f = disk_make(d, FS_FILE, dir, name, op_now_us(&o));
+		op_did(&o, FS_SIM_MADE, NULL, f, 0, 0);
+	}
 	if (o.rc == OK && op_is_told(&o))
 		*fd = sim_handle_add(o.s, f, path, true, true);
 	return op_end(&o);

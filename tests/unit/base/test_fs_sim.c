@@ -468,6 +468,49 @@ TEST(inv38_the_same_seed_gives_the_same_trace)
 	}
 }
 
+struct told {
+	unsigned n;
+	enum fs_sim_did did[16];
+	char path[16][16], to[16][16];
+};
+
+static void on_change(void *arg, const struct fs_sim_change *c)
+{
+	struct told *t = arg;
+	t->did[t->n] = c->did;
+	snprintf(t->path[t->n], sizeof t->path[0], "%s", c->path);
+	snprintf(t->to[t->n++], sizeof t->to[0], "%s", c->to ? c->to : "");
+}
+
+TEST(who_watches_is_told_of_each_change_that_was_made_and_of_no_other)
+{
+	struct world w;
+	struct told t = {0};
+	struct fs_sim_look l;
+	int fd;
+	world_begin(&w, 1);
+	fs_sim_watch(w.sim, on_change, &t);
+	MUST(w, fs_open(w.fs, "a", FS_CREATE, &fd, &w.e));
+	EXPECT(fs_sim_peek(w.sim, "a", &l) && l.size == 0 && l.content_is_safe && !l.name_is_safe);
+	MUST(w, fs_pwrite(w.fs, fd, "xy", 2, 0, &w.e));
+	EXPECT(fs_sim_peek(w.sim, "a", &l) && l.size == 2 && !l.content_is_safe);
+	MUST(w, fs_sync(w.fs, fd, &w.e));
+	EXPECT(fs_sim_peek(w.sim, "a", &l) && l.content_is_safe && !memcmp(l.data, "xy", 2));
+	MUST(w, fs_close(w.fs, &fd, &w.e));
+	MUST(w, fs_link(w.fs, "a", "b", &w.e));
+	EXPECT(fs_link(w.fs, "a", "b", NULL) == E_EXISTS);
+	fs_sim_fault_after(w.sim, fs_sim_count(w.sim) + 1, E_IO);
+	EXPECT(fs_rename_new(w.fs, "b", "c", NULL) == E_IO); /* done all the same */
+	MUST(w, fs_unlink(w.fs, "c", &w.e));
+	MUST(w, fs_sync_dir(w.fs, ".", &w.e));
+	EXPECT(fs_sim_peek(w.sim, "a", &l) && l.name_is_safe && !fs_sim_peek(w.sim, "c", &l));
+	enum fs_sim_did want[] = {FS_SIM_MADE, FS_SIM_WROTE, FS_SIM_SYNCED, FS_SIM_LINKED,
+				  FS_SIM_RENAMED, FS_SIM_REMOVED, FS_SIM_DIR_SYNCED};
+	EXPECT(t.n == sizeof want / sizeof want[0] && !memcmp(t.did, want, sizeof want));
+	EXPECT(!strcmp(t.path[4], "b") && !strcmp(t.to[4], "c") && !strcmp(t.path[5], "c"));
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +535,7 @@ int main(void)
 		T(a_failing_write_has_written_its_first_half),
 		T(a_full_disk_takes_what_fits_and_no_more),
 		T(a_flipped_bit_is_on_the_medium),
+		T(who_watches_is_told_of_each_change_that_was_made_and_of_no_other),
 		T(inv38_the_same_seed_gives_the_same_trace),
 	};
 	return RUN(tests);
