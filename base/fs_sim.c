@@ -268,8 +268,10 @@ static void forget_processes(struct fs_sim *s, bool all)
 
 void fs_sim_crash(struct fs_sim *s, struct rng *r)
 {
+	struct disk_chance chance;
 	lock_take(&s->lock);
-	disk_power_cut(&s->disk, r);
+	disk_chance_init(&chance, &s->disk, r);
+	disk_power_cut(&s->disk, &chance.chooser);
 	forget_processes(s, true);
 	disk_check(&s->disk);
 	lock_drop(&s->lock);

@@ -2,7 +2,8 @@
  * Why: "for a crash at every file operation, in every legal state of the disk after it" (inv 28)
  * can only be tried on a disk whose losses are chosen by a seed.
  *
- * What a power cut keeps (fs_sim_crash), all of it decided by the seed alone:
+ * What a power cut keeps (fs_sim_crash: decided by the seed alone; fs_sim_states.h: one after the
+ * other, all of it):
  *  - what fs_sync or fs_sync_dir made durable: always (and never a mixture of it with older bytes);
  *  - of a file, each 4 KiB block written since its last sync: whole, torn or not at all; its
  *    length: old, new or between, or any that it had since, when it was cut; where the length is
@@ -122,7 +123,8 @@ struct fs_sim_change {
 	const char *to;       /* LINKED, RENAMED */
 	uint64_t ino, off, len; /* of the file; off, len: WROTE; CUT: len is what is left */
 };
-/* Each change from now on, as it happens: who watches may look (fs_sim_peek), and nothing else. */
+/* Each change from now on, as it happens: who watches may look (fs_sim_peek, and
+ * fs_sim_states.h), and nothing else. */
 void fs_sim_watch(struct fs_sim *s, void (*fn)(void *arg, const struct fs_sim_change *c),
 		  void *arg);
 /* A file as it stands, without an operation. False: there is none. */

@@ -6,50 +6,72 @@
 
 #include <string.h>
 
+/* ---- by chance ---- */
+
 /* How much of what was not synced survives: the extremes are as likely as the middle, because that
  * is where the bugs are. */
 enum fate { FATE_NONE, FATE_ALL, FATE_HALF, FATE_BEGINNING, N_FATES };
 
-static void cut_names(struct disk *d, struct rng *r)
+static bool chance_keeps(struct disk_chooser *c, size_t k)
 {
-	enum fate fate = (enum fate)rng_below(r, N_FATES);
-	size_t until = (size_t)rng_below(r, d->pending_n + 1);
-	for (size_t k = 0; k < d->pending_n; k++) {
-		bool coin = rng_below(r, 2);
-		d->pending[k].kept = fate == FATE_ALL || (fate == FATE_HALF && coin) ||
-				     (fate == FATE_BEGINNING && k < until);
-	}
+	struct disk_chance *x = CONTAINER_OF(c, struct disk_chance, chooser);
+	bool coin = rng_below(x->rng, 2);
+	return x->fate == FATE_ALL || (x->fate == FATE_HALF && coin) ||
+	       (x->fate == FATE_BEGINNING && k < x->until);
+}
+
+static size_t chance_length(struct disk_chooser *c, const struct inode *f)
+{
+	struct disk_chance *x = CONTAINER_OF(c, struct disk_chance, chooser);
+	x->fate = (int)rng_below(x->rng, N_FATES);
+	x->until = (size_t)rng_below(x->rng, disk_blocks(f->most));
+	uint64_t size_fate = rng_below(x->rng, 3), between = rng_below(x->rng, f->most - f->least + 1);
+	return x->fate == FATE_ALL || size_fate == 0 ? f->now.size
+	       : size_fate == 1                      ? f->safe.size
+						     : f->least + (size_t)between;
+}
+
+/* None, all, or up to a sector's border. */
+static size_t chance_bytes(struct disk_chooser *c, const struct inode *f, size_t b)
+{
+	(void)f;
+	struct disk_chance *x = CONTAINER_OF(c, struct disk_chance, chooser);
+	uint64_t coin = rng_below(x->rng, 4), sectors = rng_below(x->rng, DISK_BLOCK / DISK_SECTOR);
+	bool whole = x->fate == FATE_ALL || (x->fate == FATE_BEGINNING && b < x->until) ||
+		     (x->fate == FATE_HALF && coin < 2);
+	bool torn = (x->fate == FATE_BEGINNING && b == x->until) ||
+		    (x->fate == FATE_HALF && coin == 2);
+	return whole ? DISK_BLOCK : torn ? (size_t)sectors * DISK_SECTOR : 0;
+}
+
+void disk_chance_init(struct disk_chance *c, const struct disk *d, struct rng *r)
+{
+	*c = (struct disk_chance){.chooser = {chance_keeps, chance_length, chance_bytes}, .rng = r};
+	c->fate = (int)rng_below(r, N_FATES);
+	c->until = (size_t)rng_below(r, d->pending_n + 1);
+}
+
+/* ---- the cut ---- */
+
+static void cut_names(struct disk *d, struct disk_chooser *c)
+{
+	for (size_t k = 0; k < d->pending_n; k++)
+		d->pending[k].kept = c->keeps_change(c, k);
 	disk_keep_marked(d);
 	d->pending_n = 0;
 }
 
-/* How many bytes of a block that was written since its last sync reach the disk, counted from its
- * start: none, all, or up to a sector's border. */
-static size_t bytes_kept(size_t b, enum fate fate, size_t until, struct rng *r)
-{
-	uint64_t coin = rng_below(r, 4), sectors = rng_below(r, DISK_BLOCK / DISK_SECTOR);
-	bool whole = fate == FATE_ALL || (fate == FATE_BEGINNING && b < until) ||
-		     (fate == FATE_HALF && coin < 2);
-	bool torn = (fate == FATE_BEGINNING && b == until) || (fate == FATE_HALF && coin == 2);
-	return whole ? DISK_BLOCK : torn ? (size_t)sectors * DISK_SECTOR : 0;
-}
-
-static void cut_content(struct disk *d, struct inode *f, struct rng *r)
+static void cut_content(struct disk *d, struct inode *f, struct disk_chooser *c)
 {
 	struct content *now = &f->now, *safe = &f->safe;
-	enum fate fate = (enum fate)rng_below(r, N_FATES);
-	size_t until = (size_t)rng_below(r, disk_blocks(f->most));
-	uint64_t size_fate = rng_below(r, 3), between = rng_below(r, f->most - f->least + 1);
-	size_t size = fate == FATE_ALL || size_fate == 0 ? now->size
-		      : size_fate == 1                   ? safe->size
-							 : f->least + (size_t)between;
+	size_t size = c->length(c, f);
 	safe->data = disk_grown(d, safe->data, &safe->cap, size, 1);
 	if (safe->size > size)
 		memset(safe->data + size, 0, safe->size - size);
 	safe->size = size;
 	for (size_t b = 0; b < disk_blocks(f->most); b++) {
 		size_t at = b * DISK_BLOCK;
-		size_t n = f->block[b] == BLOCK_CLEAN ? 0 : bytes_kept(b, fate, until, r);
+		size_t n = f->block[b] == BLOCK_CLEAN ? 0 : c->bytes_kept(c, f, b);
 		f->block[b] = BLOCK_CLEAN;
 		if (at < size && n)
 			memcpy(safe->data + at, now->data + at, n < size - at ? n : size - at);
@@ -63,13 +85,13 @@ static void cut_content(struct disk *d, struct inode *f, struct rng *r)
 	f->least = f->most = size;
 }
 
-void disk_power_cut(struct disk *d, struct rng *r)
+void disk_power_cut(struct disk *d, struct disk_chooser *c)
 {
-	cut_names(d, r);
+	cut_names(d, c);
 	for (size_t i = 0; i < d->n; i++) {
 		struct inode *f = d->inode[i];
 		if (f->kind == FS_FILE && f->most)
-			cut_content(d, f, r);
+			cut_content(d, f, c);
 		f->names.n = 0;
 		const struct entries *safe = &f->safe_names;
 		for (size_t k = 0; k < safe->n; k++)

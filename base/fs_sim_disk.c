@@ -74,11 +74,11 @@ struct inode *disk_inode(const struct disk *d, uint64_t ino)
 	return NULL;
 }
 
-static struct inode *inode_new(struct disk *d, enum fs_kind kind)
+struct inode *disk_add(struct disk *d, uint64_t ino, enum fs_kind kind)
 {
 	struct inode *f = mem_get(&d->mem, sizeof *f);
-	CHECK(f);
-	f->ino = ++d->last_ino;
+	CHECK(f && ino > d->last_ino);
+	f->ino = d->last_ino = ino;
 	f->kind = kind;
 	d->inode = disk_grown(d, d->inode, &d->cap, d->n + 1, sizeof(struct inode *));
 	d->inode[d->n++] = f;
@@ -99,18 +99,26 @@ void disk_init(struct disk *d)
 {
 	*d = (struct disk){.last_ino = 0};
 	mem_init(&d->mem, 0);
-	struct inode *root = inode_new(d, FS_DIR);
-	CHECK(root->ino == DISK_ROOT);
+	struct inode *root = disk_add(d, DISK_ROOT, FS_DIR);
 	root->parent = DISK_ROOT;
 	root->links = 1;
 }
 
-void disk_close(struct disk *d)
+void disk_clear(struct disk *d)
 {
 	for (size_t i = 0; i < d->n; i++)
 		inode_free(d, d->inode[i]);
 	mem_put(&d->mem, d->inode);
 	mem_put(&d->mem, d->pending);
+	d->inode = NULL;
+	d->pending = NULL;
+	d->n = d->cap = d->pending_n = d->pending_cap = d->garbage = 0;
+	d->last_ino = 0;
+}
+
+void disk_close(struct disk *d)
+{
+	disk_clear(d);
 	*d = (struct disk){.n = 0};
 }
 
@@ -240,7 +248,7 @@ static void change_push(struct disk *d, const struct change *c)
 struct inode *disk_make(struct disk *d, enum fs_kind kind, struct inode *dir, const char *name,
 			int64_t now_us)
 {
-	struct inode *f = inode_new(d, kind);
+	struct inode *f = disk_add(d, d->last_ino + 1, kind);
 	f->mtime_us = now_us;
 	f->parent = dir->ino;
 	disk_link(d, f, dir, name);

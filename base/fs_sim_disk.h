@@ -74,6 +74,7 @@ struct disk {
 };
 
 void disk_init(struct disk *d);
+void disk_clear(struct disk *d); /* not even a root is left */
 void disk_close(struct disk *d);
 void disk_check(const struct disk *d);
 
@@ -112,10 +113,34 @@ void disk_collect(struct disk *d);
 
 size_t disk_blocks(size_t bytes);
 struct inode *disk_inode(const struct disk *d, uint64_t ino);
+struct inode *disk_add(struct disk *d, uint64_t ino, enum fs_kind kind); /* the highest so far */
 /* Sets the name, or with ino 0 removes it. */
 void disk_set_name(struct disk *d, struct entries *l, const char *name, uint64_t ino);
 /* p with room for `need` things, new ones zero. */
 void *disk_grown(struct disk *d, void *p, size_t *cap, size_t need, size_t one_bytes);
 
 /* fs_sim_cut.c */
-void disk_power_cut(struct disk *d, struct rng *r);
+/* Who decides what a power cut keeps. He is asked, in this order: of each pending change; then of
+ * each file, by inode, its length, and of its blocks those that are not clean. */
+struct disk_chooser {
+	bool (*keeps_change)(struct disk_chooser *c, size_t k);
+	size_t (*length)(struct disk_chooser *c, const struct inode *f); /* from least to most */
+	/* How many of the block's bytes are as in the cache, counted from its start; the rest is as on
+	 * disk. */
+	size_t (*bytes_kept)(struct disk_chooser *c, const struct inode *f, size_t b);
+};
+void disk_power_cut(struct disk *d, struct disk_chooser *c);
+
+/* By chance. */
+struct disk_chance {
+	struct disk_chooser chooser;
+	struct rng *rng;
+	int fate;     /* of the names, then of the file being asked of */
+	size_t until; /* a name, a block */
+};
+void disk_chance_init(struct disk_chance *c, const struct disk *d, struct rng *r);
+
+/* fs_sim_states.c. *to is an initialised disk and becomes a copy; nobody has handles there. */
+void disk_copy(struct disk *to, const struct disk *from);
+/* Of all names and bytes that the cache shows, and of which names are of one file. */
+uint64_t disk_hash(const struct disk *d);
