@@ -22,24 +22,6 @@ static enum rc sync_file(struct fs *fs, const char *path, struct err *e)
 	return rc == OK ? closed : rc;
 }
 
-static enum rc copy_bytes(struct fs *fs, int from, int to, uint64_t length, struct err *e)
-{
-	uint8_t *buf = mem_get(fs->mem, PART_WRITE_MAX);
-	enum rc rc = buf ? OK : ERR(e, E_NO_MEMORY, "no memory to copy a file");
-	for (uint64_t off = 0; rc == OK && off < length;) {
-		size_t want = length - off < PART_WRITE_MAX ? (size_t)(length - off) : PART_WRITE_MAX;
-		size_t got = 0;
-		rc = fs_pread(fs, from, buf, want, off, &got, e);
-		if (rc == OK && !got)
-			rc = ERR(e, E_CORRUPT, "it became shorter while it was read");
-		if (rc == OK)
-			rc = fs_pwrite(fs, to, buf, got, off, e);
-		off += got;
-	}
-	mem_put(fs->mem, buf);
-	return rc == OK ? fs_sync(fs, to, e) : rc;
-}
-
 /* Under a temporary's name until it is whole and durable: what crashes on the way is swept. */
 static enum rc copy_file(struct store *s, const char *from, const char *to, uint64_t length,
 			 struct err *e)
@@ -58,7 +40,7 @@ static enum rc copy_file(struct store *s, const char *from, const char *to, uint
 	} while (rc == E_EXISTS && s->seq < 1000);
 	if (rc != OK)
 		ERR(e, rc, "%s", why.text);
-	if (rc == OK && (rc = copy_bytes(s->fs, in, out, length, e)) != OK)
+	if (rc == OK && (rc = copy_range(s->fs, in, 0, out, 0, length, e)) != OK)
 		err_in(e, "'%s'", from);
 	(void)!fs_close(s->fs, &in, NULL); /* only read */
 	enum rc closed = fs_close(s->fs, &out, rc == OK ? e : NULL);

@@ -265,7 +265,10 @@ uint64_t manifest_features(const struct manifest *m)
 	uint64_t counts = m->n_edges || m->ledger.file ? FEATURE_COUNTS : 0;
 	for (uint32_t i = 0; i < m->n_ops && !counts; i++)
 		counts = m->op[i].counted ? FEATURE_COUNTS : 0;
-	return counts | (m->origin.id || m->n_accepts ? FEATURE_ORIGIN : 0) |
+	uint64_t tails = 0;
+	for (uint32_t i = 0; i < m->todo.n && !tails; i++)
+		tails = m->todo.move[i].how != MOVE_NAME ? FEATURE_TAILS : 0;
+	return counts | tails | (m->origin.id || m->n_accepts ? FEATURE_ORIGIN : 0) |
 	       (m->todo.kind != TODO_NONE ? FEATURE_PROMISE : 0) | (m->n_checks ? FEATURE_CHECKS : 0) |
 	       (m->stretches ? FEATURE_STRETCHES : 0);
 }

@@ -107,9 +107,19 @@ struct manifest_ledger {
 /* What a fence promises and a start may not have finished (docs/FORMAT.md says each rule). */
 enum todo_kind { TODO_NONE, TODO_REWIND, TODO_FALLBACK, TODO_IMPORT, TODO_CLAIMED, TODO_REPAIR };
 #define TODO_KINDS 6
-struct manifest_move {
-	const char *from, *to; /* paths; a rename that never replaces */
+/* What a move does (tail.c). Of a file that only ever grows a part is moved, not the name. */
+enum move_how {
+	MOVE_NAME, /* a rename that never replaces */
+	MOVE_TAIL, /* from's bytes from `at` on stand in to, then from ends there */
+	MOVE_BACK, /* the undoing of that: all of from stands in to from `at` on, then from goes */
 };
+struct manifest_move {
+	const char *from, *to; /* paths */
+	enum move_how how;
+	uint64_t at;           /* MOVE_NAME: 0 */
+};
+/* Whether a and b move the same thing, wherever to. */
+bool move_is_same(const struct manifest_move *a, const struct manifest_move *b);
 struct manifest_todo {
 	enum todo_kind kind;
 	struct manifest_move *move;
@@ -227,7 +237,8 @@ enum {
 	FEATURE_PROMISE = 1 << 2,
 	FEATURE_CHECKS = 1 << 3,
 	FEATURE_STRETCHES = 1 << 4,
-	FEATURES_KNOWN = (1 << 5) - 1,
+	FEATURE_TAILS = 1 << 5, /* a move of a part of a file */
+	FEATURES_KNOWN = (1 << 6) - 1,
 };
 uint64_t manifest_features(const struct manifest *m);
 

@@ -13,7 +13,14 @@ static const char *const todo_names[TODO_KINDS] = {
 	[TODO_IMPORT] = "import", [TODO_CLAIMED] = "claimed", [TODO_REPAIR] = "repair",
 };
 
+bool move_is_same(const struct manifest_move *a, const struct manifest_move *b)
+{
+	return a->how == b->how && a->at == b->at && !strcmp(a->from, b->from);
+}
+
 /* --- todo --- */
+static const char *const how_names[] = {[MOVE_TAIL] = "tail", [MOVE_BACK] = "back"};
+
 static void put_lineage(struct json_out *o, const char *key, uint32_t lineage)
 {
 	char text[16];
@@ -40,6 +47,8 @@ void todo_put(struct json_out *o, const struct manifest_todo *t)
 			jout_object(o);
 			jout_kv_string(o, "from", t->move[i].from);
 			jout_kv_string(o, "to", t->move[i].to);
+			if (t->move[i].how != MOVE_NAME)
+				jout_kv_uint(o, how_names[t->move[i].how], t->move[i].at);
 			jout_object_end(o);
 		}
 		jout_array_end(o);
@@ -55,6 +64,19 @@ void todo_put(struct json_out *o, const struct manifest_todo *t)
 	jout_object_end(o);
 }
 
+static void get_how(struct decoder *d, const struct json *v, struct manifest_move *x)
+{
+	for (enum move_how how = MOVE_TAIL; how <= MOVE_BACK; how++) {
+		if (!json_get(v, how_names[how]))
+			continue;
+		/* A fallback's must all be there, or go back: of a part nobody could tell. */
+		if (x->how != MOVE_NAME || d->m->todo.kind == TODO_FALLBACK)
+			WRONG(d, "a move of a part of a file stands where none can");
+		x->how = how;
+		x->at = mget_uint(d, v, how_names[how], MUST, INT64_MAX);
+	}
+}
+
 static void get_moves(struct decoder *d, const struct json *o)
 {
 	const struct json *list = mget(d, o, "moves", JSON_ARRAY, MAY);
@@ -62,12 +84,13 @@ static void get_moves(struct decoder *d, const struct json *o)
 		WRONG(d, "'moves' lists none, or more than %d", MOVES_MAX);
 	for (size_t i = 0; i < mget_count(list) && d->rc == OK; i++) {
 		const struct json *v = json_item(list, i);
-		if (!ONLY(d, v, "a move", "from", "to"))
+		if (!ONLY(d, v, "a move", "from", "to", "tail", "back"))
 			return;
 		struct manifest_move x = {.from = mget_text(d, v, "from", MUST, PATH_MAX_BYTES),
 					  .to = mget_text(d, v, "to", MUST, PATH_MAX_BYTES)};
 		if (!strcmp(x.from, x.to))
 			WRONG(d, "a move goes nowhere");
+		get_how(d, v, &x);
 		struct manifest_move *own = manifest_add_move(d->m);
 		if (own)
 			*own = x;

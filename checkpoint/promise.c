@@ -49,7 +49,7 @@ static enum rc plan_move(struct store *s, const struct manifest_move *m, struct 
 	struct manifest_move *own = manifest_add_move(&s->plan);
 	if (own)
 		*own = (struct manifest_move){manifest_text(&s->plan, m->from),
-					      manifest_text(&s->plan, m->to)};
+					      manifest_text(&s->plan, m->to), m->how, m->at};
 	return own && own->from && own->to ? OK : ERR(e, E_NO_MEMORY, "no memory for a list of files");
 }
 
@@ -90,10 +90,10 @@ enum rc store_plan_import(struct store *s, const struct manifest_todo *t, const 
 	return rc;
 }
 
-static bool has_move(const struct manifest_todo *t, const char *from)
+static bool has_move(const struct manifest_todo *t, const struct manifest_move *m)
 {
 	for (uint32_t i = 0; i < t->n; i++)
-		if (!strcmp(t->move[i].from, from))
+		if (move_is_same(&t->move[i], m))
 			return true;
 	return false;
 }
@@ -118,7 +118,7 @@ enum rc store_promise(struct store *s, struct manifest *fence, struct err *e)
 		*own = before->move[i];
 	}
 	for (uint32_t i = 0; i < now->n; i++) {
-		if (before && has_move(before, now->move[i].from))
+		if (before && has_move(before, &now->move[i]))
 			continue;
 		struct manifest_move *own = manifest_add_move(fence);
 		if (!own)
@@ -179,6 +179,18 @@ enum rc store_move(struct fs *fs, const char *from, const char *to, bool *gone, 
 	return rc == OK && !*gone ? sync_both(fs, from, to, e) : rc;
 }
 
+static enum rc make_move(struct fs *fs, const struct manifest_move *m, bool *gone, struct err *e)
+{
+	switch (m->how) {
+	case MOVE_TAIL:
+		return tail_aside(fs, m, gone, e);
+	case MOVE_BACK:
+		return tail_back(fs, m, gone, e);
+	default:
+		return store_move(fs, m->from, m->to, gone, e);
+	}
+}
+
 enum rc store_todo_step(struct store *s, bool *done, struct err *e)
 {
 	enum rc rc = store_dead(s, e);
@@ -199,7 +211,7 @@ enum rc store_todo_step(struct store *s, bool *done, struct err *e)
 		return OK;
 	const struct manifest_move *m = &t->move[s->todo_at++];
 	*done = false;
-	rc = store_move(s->fs, m->from, m->to, &gone, e);
+	rc = make_move(s->fs, m, &gone, e);
 	if (rc != OK || !gone || t->kind != TODO_FALLBACK)
 		return rc;
 	/* All of them, also those an owner before us moved. */

@@ -123,6 +123,12 @@ struct moves_state {
 RC moves_look(struct fs *fs, const struct manifest_todo *t, struct moves_state *at, struct err *e);
 /* Durably; never replaces. *gone: neither name is there. */
 RC store_move(struct fs *fs, const char *from, const char *to, bool *gone, struct err *e);
+/* tail.c: MOVE_TAIL and MOVE_BACK, each durably; *gone: neither name is there. */
+RC tail_aside(struct fs *fs, const struct manifest_move *m, bool *gone, struct err *e);
+RC tail_back(struct fs *fs, const struct manifest_move *m, bool *gone, struct err *e);
+/* So many bytes between two open files; `to` is synced. */
+RC copy_range(struct fs *fs, int from, uint64_t from_at, int to, uint64_t to_at, uint64_t length,
+	      struct err *e);
 /* gc.c: reads every slot that was not read yet, as far as it can be. */
 RC store_read_all(struct store *s, struct err *e);
 /* Puts what this owner promises into its fence. */

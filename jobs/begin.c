@@ -169,6 +169,7 @@ RC begin_stages(struct begun *b, struct env *env, const struct plan *p, const st
 	struct op_begin ob = {.mem = env->mem, .fs = env->fs, .uuid = line->uuid,
 			      .lineage = line->lineage, .accepts = line->accepts,
 			      .n_accepts = line->n_accepts, .intents = intents,
+			      .goes_back = line->goes_back, .todo = line->todo,
 			      .n_intents = m ? m->n_intents : 0};
 	bytes_init(&ob.orphans, env->mem);
 	enum rc rc = b->stage && (intents || !m) ? OK : ERR(e, E_NO_MEMORY, "no memory for the states");

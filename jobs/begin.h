@@ -34,6 +34,8 @@ struct begin_line {
 	uint32_t lineage;
 	const uint32_t *accepts;
 	uint32_t n_accepts;
+	bool goes_back;                  /* m is older than what was committed */
+	const struct manifest_todo *todo; /* begun by a fence before ours; or NULL */
 };
 /* m NULL: a fresh start. */
 RC begin_stages(struct begun *b, struct env *env, const struct plan *p, const struct manifest *m,

@@ -55,6 +55,10 @@ enum rc job_check(struct job *j, const struct manifest *m, struct err *e)
 		return e->code;
 	struct begin_line line = {.uuid = j->start.uuid, .lineage = j->start.lineage,
 				  .accepts = j->accepts, .n_accepts = j->n_accepts};
+	if (!j->has_newest) { /* the first attempt's checkpoint was chosen: job_promise comes next */
+		line.goes_back = j->start.rewinds || j->import;
+		line.todo = j->start.todo;
+	}
 	const char *parts = j->import ? job_import_parts(j) : j->parts_dir;
 	begun_close(&j->begun);
 	if (begin_stages(&j->begun, j->o.env, j->o.plan, m, parts, &line, e) != OK)

@@ -18,14 +18,22 @@ struct promise {
 	uint32_t files;       /* committed ones */
 };
 
-static RC add(struct promise *p, const char *from, const char *to, struct err *e)
+static bool has(const struct manifest_todo *t, const struct manifest_move *m)
 {
-	for (uint32_t i = 0; i < p->list.todo.n; i++)
-		if (!strcmp(p->list.todo.move[i].from, from))
-			return OK;
+	bool is = false;
+	for (uint32_t i = 0; t && i < t->n && !is; i++)
+		is = move_is_same(&t->move[i], m);
+	return is;
+}
+
+static RC add(struct promise *p, const struct manifest_move *x, struct err *e)
+{
+	if (has(&p->list.todo, x))
+		return OK;
 	struct manifest_move *m = manifest_add_move(&p->list);
 	if (m)
-		*m = (struct manifest_move){manifest_text(&p->list, from), manifest_text(&p->list, to)};
+		*m = (struct manifest_move){manifest_text(&p->list, x->from),
+					    manifest_text(&p->list, x->to), x->how, x->at};
 	return m && m->from && m->to ? OK : ERR(e, E_NO_MEMORY, "no memory for a list of files");
 }
 
@@ -59,7 +67,7 @@ static RC add_pending(struct promise *p, const struct intent *in, struct err *e)
 			 base ? base + 1 : in->from);
 	if (n < 0 || (size_t)n >= sizeof to)
 		return ERR(e, E_INVALID, "the path of '%s' is too long", in->from);
-	return add(p, in->from, to, e);
+	return add(p, &(struct manifest_move){in->from, to, MOVE_NAME, 0}, e);
 }
 
 static RC add_piece(struct promise *p, const struct manifest *m, uint32_t i, struct err *e)
@@ -92,13 +100,15 @@ static RC add_pieces(struct promise *p, struct err *e)
 	return OK;
 }
 
-static RC add_later(struct promise *p, const struct plan_stage *st, struct err *e)
+static RC add_later(struct promise *p, uint32_t i, struct err *e)
 {
 	struct env *env = p->j->o.env;
+	const struct plan_stage *st = &p->j->o.plan->stage[i];
 	struct op_begin b = {.mem = env->mem, .fs = env->fs, .stage = st->spec->id,
 			     .uuid = p->j->start.uuid, .lineage = p->j->start.lineage,
 			     .accepts = p->j->accepts, .n_accepts = p->j->n_accepts,
-			     .epoch = next_epoch(p->j), .rewind_to = base_of(p->j)->id};
+			     .epoch = next_epoch(p->j), .rewind_to = base_of(p->j)->id,
+			     .fresh = p->j->begun.stage[i].state};
 	if (!st->p.commits)
 		return OK;
 	if (!st->ops->later && p->j->import)
@@ -113,13 +123,14 @@ static RC add_later(struct promise *p, const struct plan_stage *st, struct err *
 		rc = OK;
 	}
 	uint32_t n = 0;
-	for (size_t at = 0; rc == OK && at < b.moves.len; n++) {
-		const char *from = (const char *)b.moves.data + at, *to = from + strlen(from) + 1;
-		const char *base = strrchr(from, '/');
-		rc = add(p, from, to, e);
-		at += strlen(from) + strlen(to) + 2;
+	struct reader r = reader_of(b.moves.data, b.moves.len);
+	for (struct manifest_move m; rc == OK && op_move_next(&r, &m); n++) {
+		const char *base = strrchr(m.from, '/');
+		rc = add(p, &m, e);
 		if (n < 3)
-			bytes_printf(&p->refused, "%s%s", n ? ", " : "", base ? base + 1 : from);
+			bytes_printf(&p->refused, "%s%s", n ? ", " : "", base ? base + 1 : m.from);
+		if (n < 3 && m.how == MOVE_TAIL)
+			bytes_printf(&p->refused, " from byte %" PRIu64, m.at);
 	}
 	if (n)
 		bytes_printf(&p->refused, "%s (stage '%s', %" PRIu32 " file%s); ", n > 3 ? ", ..." : "",
@@ -134,7 +145,7 @@ static RC add_begun(struct promise *p, struct err *e)
 {
 	const struct manifest_todo *t = p->j->start.todo;
 	for (uint32_t i = 0; t && i < t->n; i++)
-		if (add(p, t->move[i].from, t->move[i].to, e) != OK)
+		if (add(p, &t->move[i], e) != OK)
 			return e->code;
 	return OK;
 }
@@ -143,13 +154,9 @@ static RC add_begun(struct promise *p, struct err *e)
 static bool all_begun(const struct promise *p)
 {
 	const struct manifest_todo *begun = p->j->import ? p->j->start.todo : NULL;
-	for (uint32_t i = 0; i < p->list.todo.n; i++) {
-		bool listed = false;
-		for (uint32_t k = 0; begun && k < begun->n && !listed; k++)
-			listed = !strcmp(begun->move[k].from, p->list.todo.move[i].from);
-		if (!listed)
+	for (uint32_t i = 0; i < p->list.todo.n; i++)
+		if (!has(begun, &p->list.todo.move[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -187,7 +194,7 @@ enum rc job_promise(struct job *j, struct err *e)
 	if (rc == OK && (on_purpose || j->start.fell_back))
 		rc = add_pieces(&p, e);
 	for (uint32_t i = 0; rc == OK && on_purpose && i < j->o.plan->n_stages; i++)
-		rc = add_later(&p, &j->o.plan->stage[i], e);
+		rc = add_later(&p, i, e);
 	if (rc == OK && on_purpose)
 		rc = check_allowed(&p, e);
 	if (rc == OK)

@@ -90,12 +90,16 @@ struct op_begin {
 	uint32_t n_accepts;
 	uint64_t rewind_to;             /* of later(): what committed after this checkpoint goes */
 
-	struct bytes *fresh;            /* out: parallelism states, initialised by the caller */
+	struct bytes *fresh;            /* out: parallelism states, initialised by the caller; of
+	                                 * later() in: what begin() made of them */
 	struct bytes orphans;           /* out: paths, each NUL-terminated, of prepared files no
 	                                 * manifest names: unlinked after this owner's first
 	                                 * checkpoint */
-	struct bytes moves;             /* out of later(): pairs of paths, from and to, each
-	                                 * NUL-terminated, in the order in which they are moved */
+	bool goes_back;                 /* what was committed after the chosen checkpoint is still in
+	                                 * place, and later() will list it */
+	const struct manifest_todo *todo; /* what a fence before ours promised, which is done before
+	                                 * the first task exists; or NULL */
+	struct bytes moves;             /* out of later(): op_move_put, in the order of moving */
 	char says[512];                 /* out: for the recovery report: "words.txt from byte 81,402" */
 };
 
@@ -106,6 +110,29 @@ static inline bool op_begin_accepts(const struct op_begin *b, uint32_t lineage)
 	for (uint32_t i = 0; i < b->n_accepts && !is; i++)
 		is = lineage == b->accepts[i];
 	return is;
+}
+
+/* One that is moved, packed: its paths, and what of it (manifest.h). later() puts, jobs/ takes. */
+static inline void op_move_put(struct bytes *to, const struct manifest_move *m)
+{
+	bytes_put_u8(to, (uint8_t)m->how);
+	bytes_put_u64(to, m->at);
+	bytes_put(to, m->from, strlen(m->from) + 1);
+	bytes_put(to, m->to, strlen(m->to) + 1);
+}
+
+/* False: that was all. The paths are borrowed. */
+static inline bool op_move_next(struct reader *r, struct manifest_move *m)
+{
+	if (!reader_left(r))
+		return false;
+	m->how = (enum move_how)reader_u8(r);
+	m->at = reader_u64(r);
+	m->from = (const char *)r->at;
+	reader_take(r, strlen(m->from) + 1);
+	m->to = (const char *)r->at;
+	reader_take(r, strlen(m->to) + 1);
+	return !r->failed;
 }
 
 /* A file that is gone back over goes to <its folder>/OP_ASIDE/<epoch of the new owner>/. */

@@ -104,6 +104,36 @@ class SingleFile(weir.Case):
         rows = self.rows(first) + self.rows(self.content())
         self.assertIsNone(oracle.wrong_updates(rows, oracle.word_count(self.path("in.txt"))))
 
+    def test_inv12_it_is_gone_back_over_and_what_came_since_is_aside(self):
+        args = self.stopped()
+        whole, newest = self.content(), self.newest(self.path("d"))
+        back = [*args, "--restore", str(newest - 1)]
+        self.refused(5, ["counts.csv from byte", "--rewind"], *back)
+        self.assertEqual(self.content(), whole)
+        self.ok(*back, "--rewind")
+        right = oracle.word_count(self.path("in.txt"))
+        self.assertIsNone(oracle.wrong_updates(self.rows(self.content()), right))
+        (epoch,) = os.listdir(self.path("o", ".superseded"))
+        (name,) = os.listdir(self.path("o", ".superseded", epoch))
+        at = int(name.rsplit("-", 1)[1])
+        with open(self.path("o", ".superseded", epoch, name), "rb") as f:
+            self.assertEqual(whole[at:], f.read())
+        self.assertEqual(self.content()[:at], whole[:at])
+
+    def test_inv12_all_goes_back_to_a_savepoint_in_its_own_directory(self):
+        weir.text(random.Random(6), self.path("in.txt"), 8000, 8)
+        process = self.start("run", self.job(rate=500), "--dir", self.path("d"))
+        self.until_checkpoint(process, self.path("d"), 3)
+        self.ok("savepoint", self.path("d"), "--name", "early")
+        self.until_checkpoint(process, self.path("d"), self.newest(self.path("d")) + 6)
+        process.signal(weir.SIGTERM)
+        self.assertEqual(process.wait().code, 0)
+        args = ["run", self.job(rate=100000), "--dir", self.path("d"), "--restore", "early"]
+        self.refused(5, ["counts.csv from byte", "--rewind"], *args)
+        self.ok(*args, "--rewind")
+        right = oracle.word_count(self.path("in.txt"))
+        self.assertIsNone(oracle.wrong_updates(self.rows(self.content()), right))
+
     def test_a_file_that_is_not_this_runs_is_refused(self):
         weir.text(random.Random(4), self.path("in.txt"), 100, 8)
         self.write("o/counts.csv", "word,n\nmine,1\n")

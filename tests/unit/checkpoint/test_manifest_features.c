@@ -131,6 +131,34 @@ TEST(each_kind_of_todo_is_read_back_whole)
 	EXPECT(mem.used_bytes == 0);
 }
 
+TEST(a_move_of_a_part_of_a_file_is_read_back_whole_and_needs_its_feature)
+{
+	struct mem mem;
+	struct manifest m, r;
+	struct bytes text;
+	struct err e = {OK};
+	mem_init(&mem, 0);
+	make_todo(&m, &mem, TODO_REWIND);
+	m.todo.move[0].how = MOVE_TAIL;
+	m.todo.move[2].how = MOVE_BACK;
+	m.todo.move[2].at = 1ull << 40;
+	EXPECT(manifest_features(&m) == (FEATURE_PROMISE | FEATURE_TAILS));
+	expect_fixed_point(&m, &mem, &r);
+	EXPECT(r.todo.move[0].how == MOVE_TAIL && !r.todo.move[0].at);
+	EXPECT(r.todo.move[1].how == MOVE_NAME && !r.todo.move[1].at);
+	EXPECT(r.todo.move[2].how == MOVE_BACK && r.todo.move[2].at == 1ull << 40);
+	EXPECT(!move_is_same(&r.todo.move[0], &r.todo.move[2]));
+	manifest_close(&r);
+	/* Of a fallback's nobody could tell whether it was made. */
+	m.todo.kind = TODO_FALLBACK;
+	bytes_init(&text, &mem);
+	EXPECT_OK(manifest_encode(&m, &text, &e), &e);
+	EXPECT(manifest_decode(&r, &mem, m.slot, text.data, text.len, &e) == E_CORRUPT);
+	bytes_close(&text);
+	manifest_close(&m);
+	EXPECT(mem.used_bytes == 0);
+}
+
 /* Their cost: what counts add to a checkpoint of four stages (W5's is 30 ms long). */
 TEST(counts_of_four_stages_are_less_than_a_kilobyte)
 {
@@ -384,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(counts_origin_and_checks_are_read_back_whole),
 		T(each_kind_of_todo_is_read_back_whole),
+		T(a_move_of_a_part_of_a_file_is_read_back_whole_and_needs_its_feature),
 		T(counts_of_four_stages_are_less_than_a_kilobyte),
 		T(inv34_hostile_keys_are_refused),
 		T(a_long_list_of_slots_stands_as_stretches_and_a_short_one_slot_by_slot),
