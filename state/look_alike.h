@@ -113,8 +113,8 @@ INLINE void look_alike(const struct keyed *k, struct rows *r, struct late *late,
 		late->row[n_late] = (uint16_t)(i | found << FOUND_SHIFT);
 		late->slot[n_late] = s;
 		n_late += !same;
-		if (slot_bytes == LINED_BYTES && beside != TAGS) /* most late ones stand there */
-			__builtin_prefetch(at + (same ? 0 : LINE_SLOTS * LINED_BYTES), 1);
+		if (slot_bytes == LINED_BYTES) /* most that are not at home stand there, or will */
+			__builtin_prefetch(at + (found ? 0 : LINE_SLOTS * LINED_BYTES), 1);
 		if (act != PLACES)
 			value = same ? value : (uint8_t *)spare;
 		if (!act_on(r, i, value, value + (same ? 0 : sizeof *spare), act))
