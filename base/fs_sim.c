@@ -314,7 +314,7 @@ uint64_t fs_sim_faults(const struct fs_sim *s)
 bool fs_sim_is_doubtful(struct fs_sim *s, const char *path)
 {
 	const struct inode *f = disk_find(&s->disk, path);
-	return f && f->doubtful;
+	return f && disk_is_doubtful(f);
 }
 
 uint64_t fs_sim_trusted_doubtful(const struct fs_sim *s)

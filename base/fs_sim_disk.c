@@ -383,7 +383,6 @@ void disk_truncate(struct disk *d, struct inode *f, size_t size)
 	(void)d;
 	/* What is cut off becomes zeros, which a later write beyond it shows, and which may reach the
 	 * disk before the new length does. */
-	f->doubtful = false; /* its end is written anew; all before it was synced */
 	if (size == f->now.size)
 		return;
 	memset(f->now.data + size, 0, f->now.size - size);
@@ -415,10 +414,16 @@ void disk_sync(struct disk *d, struct inode *f)
 void disk_sync_failed(struct inode *f)
 {
 	for (size_t b = 0; b < disk_blocks(f->most); b++)
-		if (f->block[b] == BLOCK_DIRTY) {
+		if (f->block[b] == BLOCK_DIRTY)
 			f->block[b] = BLOCK_GONE;
-			f->doubtful = true;
-		}
+}
+
+bool disk_is_doubtful(const struct inode *f)
+{
+	for (size_t b = 0; b < disk_blocks(f->most); b++)
+		if (f->block[b] == BLOCK_GONE)
+			return true;
+	return false;
 }
 
 bool disk_is_synced(const struct inode *f)

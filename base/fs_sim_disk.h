@@ -43,7 +43,6 @@ struct inode {
 	uint64_t links;
 	unsigned handles;
 	bool marked;
-	bool doubtful; /* a sync of it failed, and it was not cut or read anew since */
 	int64_t mtime_us;
 	struct content now, safe;      /* files: cache and disk */
 	size_t least, most;            /* files: lengths of now since the last sync */
@@ -100,6 +99,8 @@ size_t disk_write(struct disk *d, struct inode *f, const void *from, size_t len,
 void disk_truncate(struct disk *d, struct inode *f, size_t size);
 void disk_sync(struct disk *d, struct inode *f);
 void disk_sync_failed(struct inode *f);
+/* Whether a block of it is on disk or not, and was not written again since. */
+bool disk_is_doubtful(const struct inode *f);
 void disk_sync_dir(struct disk *d, struct inode *dir);
 uint64_t disk_used_bytes(const struct disk *d);
 /* Whether all of it is on the disk; whether a change of this name is not. */

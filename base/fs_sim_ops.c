@@ -105,7 +105,7 @@ static enum rc sim_sync(struct fs *fs, int fd, struct err *e)
 	struct inode *f;
 	op_begin_fd(&o, fs, "sync", fd, true, &h, &f, e);
 	if (f && o.rc != E_CRASHED)
-		o.s->trusted_doubtful += f->doubtful;
+		o.s->trusted_doubtful += disk_is_doubtful(f);
 	if (o.rc == OK) {
 		disk_sync(&o.s->disk, f);
 		op_did(&o, FS_SIM_SYNCED, NULL, f, 0, 0);
@@ -190,7 +190,7 @@ static enum rc sim_link(struct fs *fs, const char *from, const char *to, struct 
 	if (o.rc == OK && m.f->kind == FS_DIR)
 		op_fail(&o, EPERM);
 	if (o.rc == OK) {
-		o.s->trusted_doubtful += m.f->doubtful;
+		o.s->trusted_doubtful += disk_is_doubtful(m.f);
 		disk_link(&o.s->disk, m.f, m.to_dir, m.to);
 		op_did(&o, FS_SIM_LINKED, to, m.f, 0, 0);
 	}
@@ -206,7 +206,7 @@ static enum rc sim_rename_new(struct fs *fs, const char *from, const char *to, s
 	if (o.rc == OK && (m.f->kind == FS_DIR && disk_is_within(&o.s->disk, m.to_dir, m.f)))
 		op_fail(&o, EINVAL);
 	if (o.rc == OK) {
-		o.s->trusted_doubtful += m.f->doubtful;
+		o.s->trusted_doubtful += disk_is_doubtful(m.f);
 		disk_rename(&o.s->disk, m.from_dir, m.from, m.to_dir, m.to);
 		op_did(&o, FS_SIM_RENAMED, to, m.f, 0, 0);
 	}

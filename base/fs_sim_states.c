@@ -35,7 +35,6 @@ void disk_copy(struct disk *to, const struct disk *from)
 		c->parent = f->parent;
 		c->links = f->links;
 		c->mtime_us = f->mtime_us;
-		c->doubtful = f->doubtful;
 		copy_content(to, &c->now, &f->now);
 		copy_content(to, &c->safe, &f->safe);
 		c->least = f->least;
