@@ -2,8 +2,7 @@
  * from then on, of each shape in fault_shapes.h: argument 1, or all of them. What must hold stands
  * there. A case is SHAPE, KIND, OPERATION; WEIR_CASE="words 3 120" does that one alone, and
  * SIM_SEED=4242 beside it tells its file operations.
- * EINTR, and short reads and writes of the kernel's, are dealt with below the seam: fs_real's faults
- * are in test_proof_errnos.c. */
+ * EINTR and the kernel's short reads and writes never reach the seam: test_proof_errnos.c. */
 #include "tests/proof/fault_shapes.h"
 
 #include "base/check.h"
