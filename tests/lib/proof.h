@@ -41,7 +41,7 @@ struct proof {
 	uint64_t of, done;
 };
 
-/* A sample takes one case in one_in. */
+/* A sample takes one case of each one_in that follow one another. */
 static inline void proof_open(struct proof *p, const char *what, uint64_t one_in)
 {
 	*p = (struct proof){.what = what, .seed = proof_seed(), .one_in = proof_all() ? 1 : one_in};
@@ -52,7 +52,9 @@ static inline void proof_open(struct proof *p, const char *what, uint64_t one_in
 /* Whether the next case is one of this run's. Call it once for each case there is. */
 static inline bool proof_takes(struct proof *p)
 {
-	bool takes = splitmix64(p->seed + p->of++) % p->one_in == 0;
+	uint64_t stretch = p->of / p->one_in, at = p->of % p->one_in;
+	bool takes = splitmix64(p->seed + stretch) % p->one_in == at;
+	p->of++;
 	p->done += takes;
 	return takes;
 }

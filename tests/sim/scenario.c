@@ -11,7 +11,7 @@
 const char *scenario_name(enum scenario_kind k)
 {
 	static const char *const names[] = {"words", "union", "words at the end", "keys",
-					    "words in one file"};
+					    "words in one file", "map"};
 	return names[k];
 }
 
@@ -31,6 +31,7 @@ static void put_word(struct rng *r, char **at)
 static char *make_text(struct rng *r, uint32_t lines)
 {
 	char *text = malloc(lines * 256 + 1), *at = text;
+	*at = '\0';
 	for (uint32_t i = 0; i < lines; i++) {
 		uint64_t n = rng_below(r, 7);
 		for (uint64_t k = 0; k < n; k++) {
@@ -39,6 +40,17 @@ static char *make_text(struct rng *r, uint32_t lines)
 		}
 		bool last = i + 1 == lines && rng_below(r, 2); /* maybe without a final line feed */
 		at += sprintf(at, "%s", last ? "" : rng_below(r, 8) ? "\n" : "\r\n");
+	}
+	*at = '\0';
+	return text;
+}
+
+static char *make_list(struct rng *r, uint32_t lines)
+{
+	char *text = malloc(lines * 40 + 1), *at = text;
+	for (uint32_t i = 0; i < lines; i++) {
+		put_word(r, &at);
+		*at++ = '\n';
 	}
 	*at = '\0';
 	return text;
@@ -76,8 +88,13 @@ static void check_audit(struct world *w)
 
 static void make_job(struct scenario *s, uint32_t rate)
 {
+	const char *words =
+		s->kind == SCENARIO_MAP
+			? "{\"id\":\"words\",\"type\":\"map\",\"set\":{\"word\":\"lower(line)\"},"
+			  "\"drop\":[\"line\"]},"
+			: "{\"id\":\"words\",\"type\":\"flat_map\",\"expr\":\"split(lower(line))\","
+			  "\"as\":\"word\"},";
 	const char *tail =
-		"{\"id\":\"words\",\"type\":\"flat_map\",\"expr\":\"split(lower(line))\",\"as\":\"word\"},"
 		"{\"id\":\"count\",\"type\":\"keyed_sum\",\"key\":\"word\",\"value\":\"1\",\"as\":\"n\","
 		"\"emit\":\"%s\"},"
 		"{\"id\":\"out\",\"type\":\"file_sink\",%s,\"format\":\"csv\"}]}";
@@ -99,7 +116,7 @@ static void make_job(struct scenario *s, uint32_t rate)
 			      "{\"id\":\"rows\",\"type\":\"generator_source\",\"rows\":%u,\"rate\":%u,"
 			      "\"fields\":{\"word\":\"splitmix64(i, %u)\"}},",
 			      s->rows, 50 * rate, s->keys);
-		tail = strstr(tail, "{\"id\":\"count\"");
+		words = "";
 	} else if (s->kind == SCENARIO_UNION)
 		at += sprintf(at,
 			      "{\"id\":\"fast\",\"type\":\"file_source\",\"path\":\"in/fast\",\"rate\":%u},"
@@ -110,6 +127,7 @@ static void make_job(struct scenario *s, uint32_t rate)
 		at += sprintf(at,
 			      "{\"id\":\"lines\",\"type\":\"file_source\",\"path\":\"in\",\"rate\":%u},",
 			      rate);
+	at += sprintf(at, "%s", words);
 	at += sprintf(at, tail, s->kind == SCENARIO_WORDS_END ? "end" : "update", sink);
 	CHECK(at < s->job + sizeof s->job);
 }
@@ -141,13 +159,16 @@ void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r,
 		make_job(s, size.lines_a_second);
 		return;
 	}
-	s->n_files = k == SCENARIO_UNION ? 2 + (uint32_t)rng_below(r, 3)
+	s->n_files = k == SCENARIO_UNION ? size.in_two ? 2 : 2 + (uint32_t)rng_below(r, 3)
 					 : 1 + (uint32_t)rng_below(r, SCENARIO_FILES);
 	size_t len = 0;
 	for (uint32_t i = 0; i < s->n_files; i++) {
 		snprintf(s->file[i].path, sizeof s->file[i].path, "%s",
 			 k == SCENARIO_UNION ? two[i] : plain[i]);
-		s->file[i].text = make_text(r, size.lines / s->n_files);
+		uint32_t lines = !size.in_two ? size.lines / s->n_files
+				 : i          ? size.slow_lines
+					      : size.lines;
+		s->file[i].text = (k == SCENARIO_MAP ? make_list : make_text)(r, lines);
 		len += strlen(s->file[i].text) + 1;
 	}
 	char *all = malloc(len + 1), *at = all;

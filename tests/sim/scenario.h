@@ -8,6 +8,7 @@ enum scenario_kind {
 	SCENARIO_WORDS_END, /* files -> words -> counts once, at the end */
 	SCENARIO_KEYS,      /* generated integers -> updated counts: state of several slices, chunks */
 	SCENARIO_ONE_FILE,  /* SCENARIO_WORDS into one file, which grows */
+	SCENARIO_MAP,       /* files of a word a line -> map -> updated counts */
 	SCENARIOS,
 };
 const char *scenario_name(enum scenario_kind k);
@@ -30,6 +31,8 @@ struct scenario_size {
 	uint32_t lines;           /* in all files */
 	uint32_t lines_a_second;  /* of one source, about; checkpoints come each 10 ms */
 	uint32_t rows;            /* of SCENARIO_KEYS; 0: some thousands */
+	bool in_two;              /* SCENARIO_UNION: a file each, `lines` are the fast source's */
+	uint32_t slow_lines;
 };
 
 void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r,

@@ -23,8 +23,9 @@ void world_fail(const struct world *w, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	fprintf(stderr, "\nSIM_SEED=%" PRIu64 " (step %" PRIu64 ", operation %" PRIu64 "): ", w->seed,
-		w->steps, fs_sim_count(w->disk));
+	fprintf(stderr, "\n%s%sSIM_SEED=%" PRIu64 " (step %" PRIu64 ", operation %" PRIu64 "): ",
+		w->context ? w->context : "", w->context ? "\n" : "", w->seed, w->steps,
+		fs_sim_count(w->disk));
 	vfprintf(stderr, fmt, ap);
 	fprintf(stderr, "\n");
 	va_end(ap);

@@ -53,6 +53,7 @@ struct world_process {
 
 struct world {
 	uint64_t seed;
+	const char *context;      /* what is being tried, for world_fail; NULL; borrowed */
 	bool trace;               /* the disk's operations and the job's log go to stderr */
 	struct mem mem;
 	size_t disk_bytes;        /* of mem: the simulated disk's own */
