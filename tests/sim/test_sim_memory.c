@@ -1,6 +1,7 @@
 /* test_sim_memory.c - an allocation that fails, or a budget that is too small, in a job whose state
  * has chunks, runs and merges (inv 31): it restarts or ends with a message; no crash, no leak, no
- * wrong output, and with memory again it ends exactly. The small job: test_sim_faults.c. */
+ * wrong output, and with memory again it ends exactly. Small jobs, each allocation:
+ * proof/test_proof_memory.c. */
 #include "tests/sim/scenario.h"
 
 #include "base/check.h"
