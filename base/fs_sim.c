@@ -62,12 +62,17 @@ static void begin_locked(struct op *o, const char *doing, const char *what, bool
 	struct fs_sim *s = o->s;
 	o->doing = doing;
 	snprintf(o->what, sizeof o->what, "%s", what);
-	o->n = ++s->ops;
+	o->n = s->aside ? 0 : ++s->ops;
 	o->detail = 0;
 	o->changes = needs_space;
 	o->e = e;
 	o->e_is_ours = e && e->code == OK;
 	o->rc = OK;
+	o->hit = false;
+	if (s->aside) {
+		o->rc = s->down ? crashed(o) : OK;
+		return;
+	}
 	s->down |= s->crash_at == o->n;
 	s->kinds = disk_grown(&s->disk, s->kinds, &s->kinds_cap, (size_t)o->n + 1, sizeof *s->kinds);
 	s->kinds[o->n] = kinds_of(doing);
@@ -89,6 +94,11 @@ void op_begin(struct op *o, struct fs *fs, const char *doing, const char *what,
 enum rc op_end(struct op *o)
 {
 	struct fs_sim *s = o->s;
+	enum rc rc = o->rc;
+	if (!o->n) {
+		lock_drop(&s->lock);
+		return rc;
+	}
 	if (s->crash_after == o->n && !s->down) {
 		s->down = true;
 		o->rc = crashed(o);
@@ -103,7 +113,7 @@ enum rc op_end(struct op *o)
 	if (s->trace)
 		fprintf(s->trace, "%6llu %-8s %s %s\n", (unsigned long long)o->n, o->doing, o->what,
 			o->rc == OK ? "" : err_name(o->rc));
-	enum rc rc = o->rc;
+	rc = o->rc;
 	lock_drop(&s->lock);
 	return rc;
 }
@@ -125,7 +135,7 @@ void op_did(const struct op *o, enum fs_sim_did did, const char *to, const struc
 
 bool op_is_told(const struct op *o)
 {
-	return o->s->crash_after != o->n && !(o->hit && o->s->fault.how == FAULT_AFTER);
+	return !o->n || (o->s->crash_after != o->n && !(o->hit && o->s->fault.how == FAULT_AFTER));
 }
 
 bool op_is_short(struct op *o)
@@ -378,4 +388,9 @@ bool fs_sim_peek(struct fs_sim *s, const char *path, struct fs_sim_look *l)
 				  .content_is_safe = disk_is_synced(f),
 				  .name_is_safe = !disk_is_pending(&s->disk, dir, name)};
 	return true;
+}
+
+void fs_sim_aside(struct fs_sim *s, bool aside)
+{
+	s->aside = aside;
 }

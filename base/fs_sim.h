@@ -114,7 +114,8 @@ void fs_sim_host(struct fs_sim *s, uint32_t host);
 
 /* What an operation has just done to the disk, whatever its caller will hear. */
 enum fs_sim_did { FS_SIM_MADE, FS_SIM_WROTE, FS_SIM_CUT, FS_SIM_SYNCED, FS_SIM_LINKED,
-		  FS_SIM_RENAMED, FS_SIM_REMOVED, FS_SIM_DIR_SYNCED };
+		  FS_SIM_RENAMED, FS_SIM_REMOVED, FS_SIM_DIR_SYNCED,
+		  FS_SIM_TAKEN /* no change: a link or rename found its new name taken */ };
 struct fs_sim_change {
 	enum fs_sim_did did;
 	uint64_t n;           /* the operation */
@@ -123,6 +124,9 @@ struct fs_sim_change {
 	const char *to;       /* LINKED, RENAMED */
 	uint64_t ino, off, len; /* of the file; off, len: WROTE; CUT: len is what is left */
 };
+/* The calls from here on are of somebody who only looks: they are not counted, no fault or crash
+ * finds them and the trace does not tell, so that who looks more often sees the same schedule. */
+void fs_sim_aside(struct fs_sim *s, bool aside);
 /* Each change from now on, as it happens: who watches may look (fs_sim_peek, and
  * fs_sim_states.h), and nothing else. */
 void fs_sim_watch(struct fs_sim *s, void (*fn)(void *arg, const struct fs_sim_change *c),

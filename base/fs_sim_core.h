@@ -23,6 +23,7 @@ struct fs_sim {
 	size_t handles_n, handles_cap;
 	int last_fd, first_fd_now; /* of those below first_fd_now some died with their process */
 	uint32_t host;             /* whose calls these are */
+	bool aside;                /* those of who only looks; their number is 0 */
 	uint64_t ops;              /* equals fs.count when nobody is inside */
 	uint8_t *changed;          /* of each operation: whether it may change the disk */
 	size_t changed_cap;

@@ -177,8 +177,10 @@ static void find_move(struct op *o, const char *from, const char *to, struct mov
 	m->to_dir = disk_find_parent(d, to, m->to);
 	if (!m->f || !m->to_dir)
 		op_fail(o, ENOENT);
-	else if (disk_child(d, m->to_dir, m->to))
+	else if (disk_child(d, m->to_dir, m->to)) {
+		op_did(o, FS_SIM_TAKEN, to, m->f, 0, 0);
 		op_fail(o, EEXIST);
+	}
 }
 
 static enum rc sim_link(struct fs *fs, const char *from, const char *to, struct err *e)

@@ -504,10 +504,29 @@ TEST(who_watches_is_told_of_each_change_that_was_made_and_of_no_other)
 	MUST(w, fs_unlink(w.fs, "c", &w.e));
 	MUST(w, fs_sync_dir(w.fs, ".", &w.e));
 	EXPECT(fs_sim_peek(w.sim, "a", &l) && l.name_is_safe && !fs_sim_peek(w.sim, "c", &l));
-	enum fs_sim_did want[] = {FS_SIM_MADE, FS_SIM_WROTE, FS_SIM_SYNCED, FS_SIM_LINKED,
+	enum fs_sim_did want[] = {FS_SIM_MADE, FS_SIM_WROTE, FS_SIM_SYNCED, FS_SIM_LINKED, FS_SIM_TAKEN,
 				  FS_SIM_RENAMED, FS_SIM_REMOVED, FS_SIM_DIR_SYNCED};
 	EXPECT(t.n == sizeof want / sizeof want[0] && !memcmp(t.did, want, sizeof want));
-	EXPECT(!strcmp(t.path[4], "b") && !strcmp(t.to[4], "c") && !strcmp(t.path[5], "c"));
+	EXPECT(!strcmp(t.path[5], "b") && !strcmp(t.to[5], "c") && !strcmp(t.path[6], "c"));
+	world_end(&w);
+}
+
+TEST(who_looks_aside_meets_no_fault_and_leaves_no_trace)
+{
+	struct world w;
+	uint8_t *data;
+	size_t len;
+	world_begin(&w, 1);
+	MUST(w, fs_write_new(w.fs, "a", "xy", 2, &w.e));
+	uint64_t n = fs_sim_count(w.sim), hash = fs_sim_trace_hash(w.sim);
+	fs_sim_crash_at(w.sim, n + 1);
+	fs_sim_aside(w.sim, true);
+	MUST(w, fs_read_all(w.fs, "a", 10, &data, &len, &w.e));
+	mem_put(&w.mem, data);
+	fs_sim_aside(w.sim, false);
+	EXPECT(len == 2 && fs_sim_count(w.sim) == n && fs_sim_trace_hash(w.sim) == hash);
+	EXPECT(fs_sync_dir(w.fs, ".", NULL) == E_CRASHED);
+	cut(&w);
 	world_end(&w);
 }
 
@@ -535,6 +554,7 @@ int main(void)
 		T(a_failing_write_has_written_its_first_half),
 		T(a_full_disk_takes_what_fits_and_no_more),
 		T(a_flipped_bit_is_on_the_medium),
+		T(who_looks_aside_meets_no_fault_and_leaves_no_trace),
 		T(who_watches_is_told_of_each_change_that_was_made_and_of_no_other),
 		T(inv38_the_same_seed_gives_the_same_trace),
 	};
