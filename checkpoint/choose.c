@@ -8,7 +8,8 @@
  *                                                       newer ones prepared is moved aside first
  *   a fence with a todo on top ........................ its parent, once more with that todo
  *   another directory's ............................... from nothing here, until that is brought in
- *   that was begun, and one of our own is asked for ... that: the import is given up
+ *   that was begun, and one of our own is asked for ... that: the import is given up; what was
+ *                                                       moved aside for it comes back first
  * inv 15: a read error is none of these. inv 16: see store.h and docs/FORMAT.md, "todo". */
 #include "base/check.h"
 #include "checkpoint/store_parts.h"
@@ -176,7 +177,7 @@ static enum rc choose_newest(struct store *s, struct store_start *out, struct er
 {
 	const struct manifest_todo *t = &s->top->todo;
 	bool repaired = t->kind == TODO_REPAIR;
-	bool goes_on = t->kind != TODO_NONE && !repaired;
+	bool goes_on = t->kind != TODO_NONE && t->kind != TODO_BACK && !repaired;
 	struct err why = {OK};
 	struct known *n;
 	if (t->kind == TODO_FALLBACK) {
@@ -275,7 +276,7 @@ static enum rc choose_wanted(struct store *s, struct store_start *out, struct er
 		return not_kept(s, e);
 	if (k == n && !s->bad.n)
 		return choose_newest(s, out, e);
-	if (t->todo.kind != TODO_NONE && n && k->slot > n->slot)
+	if (t->todo.kind != TODO_NONE && t->todo.kind != TODO_BACK && n && k->slot > n->slot)
 		return ERR(e, E_REFUSED, "going back to checkpoint %" PRIu64 " was begun and comes first: "
 			   "run without --restore, or restore an older one", n ? n->m->id : 0);
 	rc = verify(s, k->m, &out->verified, &why, e);
@@ -291,7 +292,7 @@ static enum rc choose_wanted(struct store *s, struct store_start *out, struct er
 	out->rewinds = !leaves || !is_last(s, k->slot);
 	s->promise = out->rewinds ? TODO_REWIND : TODO_NONE;
 	s->promise_slot = n ? n->slot : t->slot;
-	s->carries = t->todo.kind != TODO_NONE && !leaves;
+	s->carries = t->todo.kind != TODO_NONE && t->todo.kind != TODO_BACK && !leaves;
 	if (rc == OK && leaves)
 		return pass_repaired(s, k, e);
 	return rc == OK && t->todo.kind == TODO_REPAIR && n ? pass_repaired(s, n, e) : rc;
@@ -320,17 +321,42 @@ static enum rc begun_first(struct store *s, struct err *e)
 	const struct known *own = newest_kept(s);
 	char kept[512];
 	store_kept_text(s, kept, sizeof kept);
-	if (t->n)
-		ERR(e, E_REFUSED, "give the same --restore again (a copy will do), which comes first: "
-		    "output is moved aside for it ('%s', %" PRIu32 " in all), and only with that "
-		    "output could another one go on (kept: %s)", t->move[0].from, t->n, kept);
-	else if (own)
+	if (own)
 		ERR(e, E_REFUSED, "give the same --restore again, or go on from what is kept of its own "
 		    "with --restore %" PRIu64 " (kept: %s)", own->m->id, kept);
+	else if (t->n)
+		ERR(e, E_REFUSED, "give the same --restore again (a copy will do), which comes first: "
+		    "output is moved aside for it ('%s', %" PRIu32 " in all), and only with that "
+		    "output could another one go on; or begin anew with --fresh", t->move[0].from, t->n);
 	else
 		ERR(e, E_REFUSED, "give the same --restore again, or begin anew with --fresh");
 	return err_in(e, "taking over the state in '%s' was begun in '%s' and not finished",
 		      t->source ? t->source : "?", s->dir);
+}
+
+/* The checkpoint that stood here before goes on as if nothing had been begun, when all is back. */
+static enum rc undo(struct store *s, struct store_start *out, struct err *e)
+{
+	const struct manifest_todo *t = &s->top->todo;
+	const struct known *own = newest_kept(s);
+	if (!own)
+		return begun_first(s, e);
+	out->chosen = own->m;
+	out->undoes = true;
+	s->promise = TODO_BACK;
+	s->promise_slot = own->slot;
+	s->carries = t->kind == TODO_BACK;
+	return s->carries ? OK : store_plan_back(s, t, e);
+}
+
+/* Another owner had begun to bring things back. */
+static enum rc half_undone(struct store *s, bool *is, struct err *e)
+{
+	struct moves_state at = {0};
+	enum rc rc = s->top && s->top->todo.kind == TODO_BACK
+			     ? moves_look(s->fs, &s->top->todo, &at, e) : OK;
+	*is = at.to_do;
+	return rc;
 }
 
 /* A line begins. What stands here is left behind, or, of the same job, gone back behind. */
@@ -346,13 +372,13 @@ static enum rc choose_import(struct store *s, struct store_start *out, struct er
 		out->imported = true;
 		return choose_newest(s, out, e);
 	}
-	if (t && t->todo.kind != TODO_NONE && t->todo.kind != TODO_IMPORT)
+	if (t && t->todo.kind != TODO_NONE && t->todo.kind != TODO_IMPORT && t->todo.kind != TODO_BACK)
 		return ERR(e, E_REFUSED, "something was begun in '%s' that comes first: run without "
 			   "--restore, or begin anew with --fresh", s->dir);
 	bool again = s->top && is_begun(&s->top->todo, from);
 	/* fresh or not: of what was moved aside, the other one's base may hold a part. */
 	if (s->top && s->top->todo.kind == TODO_IMPORT && s->top->todo.n && !again)
-		return begun_first(s, e);
+		return undo(s, out, e);
 	const struct known *own = t && !n ? newest_kept(s) : n;
 	if (own && !again && memcmp(t->uuid, from->uuid, UUID_TEXT))
 		return ERR(e, E_REFUSED, "'%s' has state of its own (checkpoint %" PRIu64 "), and another "
@@ -369,13 +395,26 @@ static enum rc choose_import(struct store *s, struct store_start *out, struct er
 	return rc;
 }
 
+/* Whether what is asked for is one of those kept. */
+static bool keeps_wanted(struct store *s)
+{
+	bool kept = false;
+	for (size_t i = 0; i < s->n_known && !kept; i++) {
+		struct known *k = checkpoint_in(s, s->known[i].slot);
+		kept = k && retention_lists(s->top, k->slot) && is_wanted(&s->o.want, k->m);
+	}
+	return kept;
+}
+
 /* An import that was begun and not finished. Another one may take its place, or a checkpoint of
- * our own, as long as no output was to be moved for it. */
+ * our own. */
 static enum rc resume_import(struct store *s, struct store_start *out, struct err *e)
 {
 	const struct manifest_todo *t = &s->top->todo;
-	if (!s->o.imports || (t->n && s->o.want.by != WANT_NEWEST))
+	if (!s->o.imports)
 		return begun_first(s, e);
+	if (t->n && s->o.want.by != WANT_NEWEST)
+		return keeps_wanted(s) ? undo(s, out, e) : not_kept(s, e);
 	if (s->o.want.by != WANT_NEWEST)
 		return choose_wanted(s, out, e);
 	out->imports = true;
@@ -396,11 +435,20 @@ static enum rc check_claim(const struct store *s, struct err *e)
 enum rc store_choose(struct store *s, struct store_start *out, struct err *e)
 {
 	const struct manifest *t = s->top;
-	bool goes_on = t && !s->o.fresh;
+	bool goes_on = t && !s->o.fresh, half = false;
 	enum rc rc = t ? check_claim(s, e) : OK;
+	if (rc == OK)
+		rc = half_undone(s, &half, e);
 	if (rc != OK)
 		return rc;
-	if (s->o.want.by == WANT_IMPORT)
+	bool begun = t && t->todo.kind == TODO_IMPORT && t->todo.n;
+	if (half)
+		rc = s->o.imports ? undo(s, out, e)
+				  : ERR(e, E_REFUSED, "output that was moved aside in '%s' is on its way back: "
+					"a run has to finish that first", s->dir);
+	else if (begun && s->o.fresh && s->o.imports && s->o.want.by != WANT_IMPORT && newest_kept(s))
+		rc = undo(s, out, e);
+	else if (s->o.want.by == WANT_IMPORT)
 		rc = choose_import(s, out, e);
 	else if (goes_on && t->todo.kind == TODO_IMPORT)
 		rc = resume_import(s, out, e);
@@ -410,9 +458,10 @@ enum rc store_choose(struct store *s, struct store_start *out, struct err *e)
 		rc = not_kept(s, e);
 	if (rc != OK)
 		return rc;
+	out->left = begun && s->o.fresh && !out->undoes && !out->imports ? &t->todo : NULL;
 	out->passed = s->passed;
 	out->n_passed = s->n_passed;
-	out->fell_back = s->bad.n && !out->rewinds && !out->imports && !s->o.fresh;
+	out->fell_back = s->bad.n && !out->undoes && !out->rewinds && !out->imports && !s->o.fresh;
 	if (!out->fell_back)
 		return OK;
 	struct known *bad = checkpoint_in(s, s->promise_slot);

@@ -124,13 +124,15 @@ static enum rc make_dirs(struct store *s, struct err *e)
 	return rc == OK ? store_make_durable(s, e) : rc;
 }
 
-/* Puts the job's text into job.json. Missing for a moment when it is replaced: the next start then
- * has no text of before, which is all that is lost. */
+/* Puts the job's text into job.json; not for moves back, after which the look is taken once more.
+ * Missing for a moment when it is replaced: the next start then has no text of before, which is all
+ * that is lost. */
 static enum rc write_job(struct store *s, struct err *e)
 {
 	char path[LAYOUT_PATH_MAX], temporary[LAYOUT_PATH_MAX], name[LAYOUT_NAME_MAX + 1];
-	if (!s->o.job_text || (s->job_before && s->job_before_len == s->o.job_len &&
-			       !memcmp(s->job_before, s->o.job_text, s->o.job_len)))
+	if (!s->o.job_text || s->promise == TODO_BACK ||
+	    (s->job_before && s->job_before_len == s->o.job_len &&
+	     !memcmp(s->job_before, s->o.job_text, s->o.job_len)))
 		return OK;
 	enum rc rc;
 	struct err why;

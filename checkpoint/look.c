@@ -148,7 +148,7 @@ static void tell(struct store *s, struct store_start *out)
 {
 	const struct manifest *chosen = out->chosen;
 	const struct manifest *t = s->top;
-	bool goes_on = t && !s->o.fresh && (!out->imports || out->todo);
+	bool goes_on = t && (out->undoes || (!s->o.fresh && (!out->imports || out->todo)));
 	out->final = chosen && chosen->final && s->promise == TODO_NONE;
 	out->existed = s->n_known > 0;
 	out->next_id = s->top_id + 1;

@@ -105,8 +105,10 @@ struct manifest_ledger {
 };
 
 /* What a fence promises and a start may not have finished (docs/FORMAT.md says each rule). */
-enum todo_kind { TODO_NONE, TODO_REWIND, TODO_FALLBACK, TODO_IMPORT, TODO_CLAIMED, TODO_REPAIR };
-#define TODO_KINDS 6
+enum todo_kind {
+	TODO_NONE, TODO_REWIND, TODO_FALLBACK, TODO_IMPORT, TODO_CLAIMED, TODO_REPAIR, TODO_BACK
+};
+#define TODO_KINDS 7
 /* What a move does (tail.c). Of a file that only ever grows a part is moved, not the name. */
 enum move_how {
 	MOVE_NAME, /* a rename that never replaces */

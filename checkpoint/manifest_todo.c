@@ -11,6 +11,7 @@ enum { MOVES_MAX = 65536, ACCEPTS_MAX = 1024 };
 static const char *const todo_names[TODO_KINDS] = {
 	[TODO_NONE] = "", [TODO_REWIND] = "rewind", [TODO_FALLBACK] = "fallback",
 	[TODO_IMPORT] = "import", [TODO_CLAIMED] = "claimed", [TODO_REPAIR] = "repair",
+	[TODO_BACK] = "back",
 };
 
 bool move_is_same(const struct manifest_move *a, const struct manifest_move *b)

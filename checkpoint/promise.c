@@ -1,5 +1,6 @@
-/* promise.c - what a fence promises: moves of a rewind or a fallback, made one a step after the
- * fence stands, by its owner or by whoever owns the directory next. See store.h.
+/* promise.c - what a fence promises: moves of a rewind or a fallback, or back again of an import
+ * that is given up, made one a step after the fence stands, by its owner or by whoever owns the
+ * directory next. See store.h.
  * Why a promise first: after the first move neither the newer checkpoint nor the older one is
  * what the disk says; only a durable list of all of them tells the next start how to go on. */
 #include "base/check.h"
@@ -90,6 +91,19 @@ enum rc store_plan_import(struct store *s, const struct manifest_todo *t, const 
 	return rc;
 }
 
+enum rc store_plan_back(struct store *s, const struct manifest_todo *t, struct err *e)
+{
+	enum rc rc = OK;
+	for (uint32_t i = t->n; i-- > 0 && rc == OK;) {
+		const struct manifest_move *m = &t->move[i];
+		struct manifest_move back = {m->to, m->from,
+					     m->how == MOVE_TAIL ? MOVE_BACK : MOVE_NAME, m->at};
+		if (m->how != MOVE_BACK) /* an import lists none */
+			rc = plan_move(s, &back, e);
+	}
+	return rc;
+}
+
 static bool has_move(const struct manifest_todo *t, const struct manifest_move *m)
 {
 	for (uint32_t i = 0; i < t->n; i++)
@@ -133,13 +147,21 @@ enum rc store_promise(struct store *s, struct manifest *fence, struct err *e)
 }
 
 /* --- after it --- */
-static enum rc sync_both(struct fs *fs, const char *a, const char *b, struct err *e)
+static enum rc sync_dir_of(struct fs *fs, const char *path, struct err *e)
 {
 	char dir[LAYOUT_PATH_MAX];
-	fs_dirname(a, dir, sizeof dir);
-	enum rc rc = fs_sync_dir(fs, dir, e);
-	fs_dirname(b, dir, sizeof dir);
-	return rc == OK ? fs_sync_dir(fs, dir, e) : rc;
+	fs_dirname(path, dir, sizeof dir);
+	return fs_sync_dir(fs, dir, e);
+}
+
+/* The folder of `from` was never made where a move goes back that was not made either. */
+static enum rc sync_both(struct fs *fs, const char *from, const char *to, struct err *e)
+{
+	struct err why = {OK};
+	enum rc rc = sync_dir_of(fs, from, &why);
+	if (rc != OK && rc != E_NOT_FOUND)
+		return ERR(e, rc, "%s", why.text);
+	return sync_dir_of(fs, to, e);
 }
 
 /* Both names stand. Of one file: a crash between a link and its unlink. */

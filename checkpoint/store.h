@@ -43,8 +43,8 @@ struct store_options {
 	bool looks;               /* changes nothing: makes no folder or lock file (but takes the lock
 	                           * if there is one), and never calls store_own */
 	bool imports;             /* the caller finishes an import that a fence promises (out->todo), or
-	                           * gives it up, where it has no moves, for a checkpoint of the
-	                           * directory's own (WANT_ID, WANT_NAME); else that is E_REFUSED */
+	                           * gives it up (out->undoes, where it has moves) for a checkpoint of
+	                           * the directory's own, another import or fresh; else: E_REFUSED */
 	const char *claims_as;    /* the job that may take over a directory it took over before: its
 	                           * uuid; or NULL */
 	struct store_want want;
@@ -95,6 +95,11 @@ struct store_start {
 	/* Begun by an owner before us, and carried on by our fence; NULL: nothing. Moves are finished
 	 * by store_todo_step; an import is the caller's. */
 	const struct manifest_todo *todo;
+	bool undoes;                   /* an import was begun, output was moved aside for it, and
+	                                * something else is asked for: the caller owns, makes the steps
+	                                * that bring all of it back, closes, and opens once more */
+	const struct manifest_todo *left; /* of a begun import, with fresh, where nothing of our own is
+	                                * kept: what was moved aside for it stays there; or NULL */
 	bool imports;                  /* the caller brings the state in, between fence and first
 	                                * checkpoint; chosen is NULL */
 	bool imported;                 /* what WANT_IMPORT names was brought in before: chosen is the

@@ -121,6 +121,8 @@ struct moves_state {
 	const char *first_gone;     /* its `from` */
 };
 RC moves_look(struct fs *fs, const struct manifest_todo *t, struct moves_state *at, struct err *e);
+/* Plans the undoing of what t lists, last move first. */
+RC store_plan_back(struct store *s, const struct manifest_todo *t, struct err *e);
 /* Durably; never replaces. *gone: neither name is there. */
 RC store_move(struct fs *fs, const char *from, const char *to, bool *gone, struct err *e);
 /* tail.c: MOVE_TAIL and MOVE_BACK, each durably; *gone: neither name is there. */

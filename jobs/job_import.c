@@ -77,6 +77,46 @@ static bool is_taken(const struct job_import *im, uint32_t lineage)
 	return im->from.m.lineage == lineage || manifest_accepts(&im->from.m, lineage);
 }
 
+/* What was moved aside for an import is brought back, before anything else is decided. */
+static RC bring_back(struct job *j, struct err *e)
+{
+	uint32_t moved = 0;
+	bool done = false;
+	enum rc rc = store_own(j->store, &j->start, e);
+	while (rc == OK && !done) {
+		rc = store_todo_step(j->store, &done, e);
+		moved += rc == OK && !done;
+	}
+	if (rc == OK && j->o.log)
+		log_line(j->o.log, LOG_WARN, "an import that was begun here is given up: the %" PRIu32
+			 " file%s moved aside for it %s back", moved, moved == 1 ? "" : "s",
+			 moved == 1 ? "is" : "are");
+	return rc;
+}
+
+/* The look, until nothing is to be undone first. */
+static RC look_here(struct job *j, struct store_options *so, struct err *e)
+{
+	for (;;) {
+		enum rc rc = store_open(&j->store, j->o.env->fs, j->mem, so, &j->start, e);
+		if (rc != OK)
+			return rc;
+		while (rc == OK && j->start.undoes) {
+			rc = bring_back(j, e);
+			if (rc == OK)
+				break;
+			if (rc == E_EXISTS) { /* the log has moved: *start says what stands there now */
+				err_clear(e);
+				rc = OK;
+			}
+		}
+		if (rc != OK || !j->start.undoes)
+			return rc;
+		store_close(j->store);
+		j->store = NULL;
+	}
+}
+
 /* As an import, whose line has a lineage of its own. */
 static RC open_for_import(struct job *j, struct store_options *so, struct err *e)
 {
@@ -85,7 +125,7 @@ static RC open_for_import(struct job *j, struct store_options *so, struct err *e
 	so->want = (struct store_want){.by = WANT_IMPORT, .origin = &j->origin};
 	while (is_taken(im, so->new_lineage))
 		so->new_lineage++;
-	return store_open(&j->store, j->o.env->fs, j->mem, so, &j->start, e);
+	return look_here(j, so, e);
 }
 
 /* By a name that is not kept here: perhaps there is a savepoint's directory. */
@@ -93,7 +133,7 @@ static RC open_by_name(struct job *j, struct store_options *so, struct err *e)
 {
 	const struct job_import_want *w = &j->o.import;
 	struct err why = {0};
-	enum rc rc = store_open(&j->store, j->o.env->fs, j->mem, so, &j->start, &why);
+	enum rc rc = look_here(j, so, &why);
 	if (rc == OK)
 		return OK;
 	if (rc == E_NOT_FOUND && look_there(j, w->path, &w->want, SLOT_NONE, w->claim, e) == OK)
@@ -117,10 +157,15 @@ static RC look_again(struct job *j, struct err *e)
 		return e->code;
 	struct err why = *e;
 	err_clear(e);
+	char cure[160];
+	if (j->start.below_id)
+		snprintf(cure, sizeof cure, "go on from its own with --restore %" PRIu64 "%s",
+			 j->start.below_id, t->n ? ", and what was moved aside comes back" : "");
+	else
+		snprintf(cure, sizeof cure, "%s with --fresh", t->n ? "begin anew" : "restore another one, "
+			 "or begin anew");
 	return ERR(e, why.code, "taking over the state in '%s' was begun in '%s' and cannot be "
-		   "finished: %.400s. Put it back; or restore another one (--restore%s)%s", source,
-		   j->o.dir, why.text, j->start.below_id && !t->n ? ", also an older one of its own" : "",
-		   j->start.below_id ? "" : ", or begin anew with --fresh");
+		   "finished: %.400s. Put it back; or %s", source, j->o.dir, why.text, cure);
 }
 
 enum rc job_look(struct job *j, struct store_options *so, struct err *e)
@@ -133,10 +178,15 @@ enum rc job_look(struct job *j, struct store_options *so, struct err *e)
 		rc = look_there(j, w->path, &w->want, SLOT_NONE, w->claim, e);
 		rc = rc == OK ? open_for_import(j, so, e) : rc;
 	} else {
-		rc = store_open(&j->store, j->o.env->fs, j->mem, so, &j->start, e);
+		rc = look_here(j, so, e);
 		if (rc == OK && j->start.imports)
 			rc = look_again(j, e);
 	}
+	const struct manifest_todo *left = rc == OK ? j->start.left : NULL;
+	if (left && j->o.log)
+		log_line(j->o.log, LOG_WARN, "%" PRIu32 " file%s moved aside for the state in '%s' stay%s "
+			 "there: '%s', ...", left->n, left->n == 1 ? "" : "s",
+			 left->source ? left->source : "?", left->n == 1 ? "s" : "", left->move[0].to);
 	return rc;
 }
 
@@ -262,7 +312,8 @@ enum rc job_import_check(struct job *j, struct err *e)
 		job_import_close(j);
 		im = NULL;
 	}
-	if (im && !j->start.imports) /* somebody else has taken our directory since */
+	/* somebody else has taken our directory since */
+	if ((im && !j->start.imports) || j->start.undoes)
 		return ERR(e, E_REFUSED, "'%s' has changed while it was looked at: start again", j->o.dir);
 	if (keep_accepts(j, e) != OK || !im)
 		return e->code;

@@ -99,15 +99,6 @@ static uint64_t most_bytes(const struct file_sink_conf *c, const struct op_begin
 	return longer ? UINT64_MAX : next;
 }
 
-/* Its end is aside still, and comes back before the first task exists. */
-static bool comes_back(const struct file_sink_conf *c, const struct op_begin *b)
-{
-	bool is = false;
-	for (uint32_t i = 0; b->todo && i < b->todo->n && !is; i++)
-		is = b->todo->move[i].how == MOVE_BACK && !strcmp(b->todo->move[i].to, c->path);
-	return is;
-}
-
 RC single_begin(const struct file_sink_conf *c, struct op_begin *b, const char *dir, struct err *e)
 {
 	struct fs_stat st;
@@ -132,9 +123,7 @@ RC single_begin(const struct file_sink_conf *c, struct op_begin *b, const char *
 	if (ours && listed(c, b, &first, &staged, e) != OK)
 		return e->code;
 	uint64_t was = next;
-	if (ours && comes_back(c, b))
-		rc = OK;
-	else if (ours && gone && next)
+	if (ours && gone && next)
 		rc = file_is_gone(c, b, dir, first, staged, &next, e);
 	else
 		rc = intent_length_fits(c->shown, gone, gone ? 0 : st.size_bytes, first,

@@ -211,7 +211,9 @@ class Import(weir.Case):
         self.assert_exact("out")
         self.ok("fsck", "d")
 
-    def test_inv2_what_an_import_moved_aside_is_not_missing_from_another_ones_output(self):
+    def stuck(self):
+        """An import of far/s into d, for which output is moved aside, and which cannot be finished;
+        a later savepoint is far/t. Returns the newest checkpoint of d's own."""
         shutil.copytree(self.path(self.savepoint("s")), self.path("far", "s"))
         newest = self.newest(self.path("d"))
         process = self.start("run", self.job, "--dir", "d")
@@ -219,14 +221,33 @@ class Import(weir.Case):
         self.ok("stop", "d", "--savepoint", "--name", "t")
         self.assertEqual(process.wait().code, 0, str(process.result()))
         shutil.copytree(self.path("d", "savepoints", "t"), self.path("far", "t"))
-        newest = self.newest(self.path("d"))
-        in_the_way = self.in_the_way("far/s")
+        self.in_way = self.in_the_way("far/s")
         self.refused(6, ["bytes, not"], "run", self.fast, "--dir", "d", "--restore", "./far/s",
                      "--rewind")
-        for more in (["./far/t"], ["./far/t", "--fresh"], [str(newest)]):
-            self.refused(5, ["comes first", "part-"], "run", self.fast, "--dir", "d", "--rewind",
-                         "--restore", *more)
-        for path in in_the_way:
+        self.assertTrue(glob.glob(self.path("out", ".superseded", "*", "part-*")))
+        return self.newest(self.path("d"))
+
+    def test_inv28_with_its_source_lost_what_it_moved_aside_comes_back(self):
+        newest = self.stuck()
+        shutil.rmtree(self.path("far"))
+        cure = "--restore %d, and what was moved aside" % newest
+        self.refused(4, ["far/s", cure], "run", self.fast, "--dir", "d")
+        self.refused(4, ["not kept"], "run", self.fast, "--dir", "d", "--restore", "99999")
+        said = self.ok("run", self.fast, "--dir", "d", "--restore", str(newest))
+        self.assertRegex(said.err, "given up.*moved aside for it are back")
+        self.assertFalse(glob.glob(self.path("out", ".superseded", "*", "part-*")))
+        self.assert_exact("out")
+        self.ok("fsck", "d")
+
+    def test_inv28_another_import_takes_its_place_and_has_all_of_the_output(self):
+        self.stuck()
+        self.ok("run", self.fast, "--dir", "d", "--restore", "./far/t", "--rewind")
+        self.assert_exact("out")
+        self.ok("fsck", "d")
+
+    def test_or_it_is_finished_from_a_copy_of_its_source(self):
+        self.stuck()
+        for path in self.in_way:
             os.unlink(path)
         os.rename(self.path("far", "s"), self.path("copy"))
         self.ok("run", self.fast, "--dir", "d", "--restore", "./copy")

@@ -3,6 +3,7 @@ grows or in several a checkpoint, under kill -9 (inv 17, 28, 29) and under someb
 
 import os
 import random
+import shutil
 import sys
 import time
 import unittest
@@ -131,6 +132,28 @@ class SingleFile(weir.Case):
         args = ["run", self.job(rate=100000), "--dir", self.path("d"), "--restore", "early"]
         self.refused(5, ["counts.csv from byte", "--rewind"], *args)
         self.ok(*args, "--rewind")
+        right = oracle.word_count(self.path("in.txt"))
+        self.assertIsNone(oracle.wrong_updates(self.rows(self.content()), right))
+
+    def test_inv12_its_end_comes_back_when_the_source_of_an_import_is_lost(self):
+        weir.text(random.Random(7), self.path("in.txt"), 8000, 8)
+        process = self.start("run", self.job(rate=500), "--dir", self.path("d"))
+        self.until_checkpoint(process, self.path("d"), 3)
+        self.ok("savepoint", self.path("d"), "--name", "early")
+        self.until_checkpoint(process, self.path("d"), self.newest(self.path("d")) + 6)
+        process.signal(weir.SIGTERM)
+        self.assertEqual(process.wait().code, 0)
+        whole, newest = self.content(), self.newest(self.path("d"))
+        os.rename(self.path("d", "savepoints", "early"), self.path("far"))
+        for name in os.listdir(self.path("far", "parts")):
+            self.write(os.path.join("d", "parts", name), "something else")
+        args = ["run", self.job(rate=100000), "--dir", self.path("d"), "--restore"]
+        self.refused(6, ["bytes, not"], *args, "./far", "--rewind")
+        self.assertLess(len(self.content()), len(whole))
+        shutil.rmtree(self.path("far"))
+        self.refused(4, ["cannot be finished"], *args[:-1])
+        self.ok(*args, str(newest))
+        self.assertTrue(self.content().startswith(whole))
         right = oracle.word_count(self.path("in.txt"))
         self.assertIsNone(oracle.wrong_updates(self.rows(self.content()), right))
 

@@ -61,6 +61,7 @@ static void put(struct disk *d, const char *path)
 {
 	EXPECT_OK(fs_mkdir_all(d->fs, "out", &d->e), &d->e);
 	EXPECT_OK(fs_write_new(d->fs, path, "x", 1, &d->e), &d->e);
+	EXPECT_OK(fs_sync_dir(d->fs, "out", &d->e), &d->e);
 }
 
 static void open_begun(struct disk *d, const char *uuid, uint32_t n_moves, int made)
@@ -172,52 +173,141 @@ TEST(a_job_that_had_finished_before_the_import_has_finished_still)
 	disk_close(&d);
 }
 
-/* Its own checkpoints counted on that output. */
-TEST(with_output_moved_aside_the_import_comes_first)
+/* Owns and makes all steps of what the look says is to be brought back. False: crashed. */
+static bool bring_back(struct disk *d, struct store *s, struct store_start *start)
 {
-	for (int made = 0; made < 3; made++) {
-		struct disk d;
-		struct store *s;
-		struct store_start start;
-		open_begun(&d, TEST_UUID, 2, made);
-		struct store_options so = asking(WANT_ID, 3, NULL);
-		expect_refused(&d, &so, PIECE "1");
-		expect_refused(&d, &so, "the same --restore");
-		so = asking(WANT_NEWEST, 0, NULL);
-		EXPECT_OK(open_at(&d, &so, &s, &start, &d.e), &d.e);
-		EXPECT(start.imports && start.todo && start.todo->n == 2);
-		store_close(s);
-		disk_close(&d);
-	}
+	bool done = false;
+	err_clear(&d->e);
+	enum rc rc = store_own(s, start, &d->e);
+	while (rc == OK && !done)
+		rc = store_todo_step(s, &done, &d->e);
+	if (rc != OK && !fs_sim_crashed(d->sim))
+		fail_msg("%s", d->e.text);
+	return rc == OK;
 }
 
-TEST(another_import_does_not_take_the_place_of_one_that_has_moves)
+static bool is_put(struct disk *d, const char *path)
 {
-	for (int made = 0; made < 3; made++) {
-		struct disk d;
-		struct store *s;
-		struct store_start start;
-		struct manifest_origin same = there(TEST_UUID, 7), other[3];
-		open_begun(&d, TEST_UUID, 2, made);
-		other[0] = there(TEST_UUID, 9);
-		other[1] = there(TEST_UUID, 7);
-		other[1].lineage++;
-		other[2] = there(OTHER_UUID, 7);
-		for (size_t i = 0; i < ARRAY_LEN(other); i++) {
-			struct store_options so = asking(WANT_IMPORT, 0, &other[i]);
-			expect_refused(&d, &so, "comes first");
-			so.fresh = true;
-			expect_refused(&d, &so, "comes first");
-		}
-		/* The same, wherever it is now, goes on with them. */
-		struct store_options so = asking(WANT_IMPORT, 0, &same);
-		so.new_lineage = BEGUN + 1;
-		EXPECT_OK(open_at(&d, &so, &s, &start, &d.e), &d.e);
-		EXPECT(start.imports && start.todo && start.todo->n == 2 && start.lineage == BEGUN);
-		EXPECT(!strcmp(start.todo->move[1].to, ASIDE "2"));
+	struct fs_stat st;
+	return fs_stat(d->fs, path, &st, NULL) == OK;
+}
+
+/* Its own checkpoints counted on that output: with the source lost they go on with it again. A
+ * crash anywhere on the way back, by kill or power cut; the next start asks for what the first one
+ * asked for, or, once its fence stands, for nothing. */
+static void expect_brought_back(const struct store_options *asked, int made, uint64_t n)
+{
+	struct disk d;
+	struct store *s;
+	struct store_start start;
+	struct store_options so = *asked;
+	struct rng r;
+	bool more = true;
+	open_begun(&d, TEST_UUID, 2, made);
+	EXPECT_OK(open_at(&d, &so, &s, &start, &d.e), &d.e);
+	EXPECT(start.undoes && start.chosen->id == 3 && start.lineage == OWN_LINEAGE);
+	EXPECT(!start.imports && !start.rewinds && !start.fell_back && !start.final);
+	fs_sim_crash_at(d.sim, fs_sim_count(d.sim) + n);
+	more = !bring_back(&d, s, &start);
+	store_close(s);
+	rng_seed(&r, n);
+	if (n % 2)
+		fs_sim_crash(d.sim, &r);
+	else
+		fs_sim_kill(d.sim);
+	/* Nobody but a run may go on while it is half done. */
+	struct store_options idle = asking(WANT_NEWEST, 0, NULL);
+	idle.imports = false;
+	if (more && open_at(&d, &idle, &s, &start, &d.e) == OK) {
+		EXPECT(is_put(&d, PIECE "1") && is_put(&d, PIECE "2"));
 		store_close(s);
-		disk_close(&d);
 	}
+	struct store_options plain = asking(WANT_NEWEST, 0, NULL);
+	EXPECT_OK(open_at(&d, &plain, &s, &start, &d.e), &d.e);
+	if (start.imports) { /* nothing has happened yet */
+		store_close(s);
+		EXPECT_OK(open_at(&d, &so, &s, &start, &d.e), &d.e);
+		EXPECT(start.undoes);
+	}
+	if (start.undoes) {
+		EXPECT(bring_back(&d, s, &start));
+		store_close(s);
+		EXPECT_OK(open_at(&d, &plain, &s, &start, &d.e), &d.e);
+	}
+	EXPECT(!start.undoes && start.chosen->id == 3 && start.lineage == OWN_LINEAGE && !start.todo);
+	EXPECT(is_put(&d, PIECE "1") && is_put(&d, PIECE "2"));
+	EXPECT(!is_put(&d, ASIDE "1") && !is_put(&d, ASIDE "2"));
+	EXPECT_OK(store_plan_moves(s, NULL, 0, &d.e), &d.e);
+	EXPECT_OK(store_own(s, &start, &d.e), &d.e);
+	EXPECT(store_top(s)->todo.kind == TODO_NONE && store_top(s)->n_retained == 3);
+	store_close(s);
+	/* And what was asked for is not asked to undo anything any more. */
+	enum rc rc = open_at(&d, &so, &s, &start, &d.e);
+	EXPECT(rc == OK ? !start.undoes : so.want.by == WANT_IMPORT && rc == E_REFUSED);
+	if (rc == OK)
+		store_close(s);
+	disk_close(&d);
+}
+
+TEST(inv12_what_was_moved_aside_for_an_import_comes_back_before_anything_else_goes_on)
+{
+	struct manifest_origin other = there(TEST_UUID, 9);
+	struct store_options so[] = {asking(WANT_ID, 3, NULL), asking(WANT_ID, 2, NULL),
+				     asking(WANT_IMPORT, 0, &other), asking(WANT_NEWEST, 0, NULL)};
+	so[2].new_lineage = so[3].new_lineage = BEGUN + 1;
+	so[3].fresh = true;
+	for (size_t i = 0; i < ARRAY_LEN(so); i++)
+		for (int made = 0; made < 3; made++)
+			for (uint64_t n = 1; n < 40; n++) /* a way back has fewer operations */
+				expect_brought_back(&so[i], made, n);
+}
+
+TEST(what_is_not_kept_gives_up_no_import)
+{
+	struct disk d;
+	struct store *s;
+	struct store_start start;
+	open_begun(&d, TEST_UUID, 2, 1);
+	struct store_options so = asking(WANT_ID, 9, NULL);
+	EXPECT(open_at(&d, &so, &s, &start, &d.e) == E_NOT_FOUND && strstr(d.e.text, "kept: 3, 2"));
+	so = asking(WANT_NEWEST, 0, NULL);
+	EXPECT_OK(open_at(&d, &so, &s, &start, &d.e), &d.e);
+	EXPECT(start.imports && start.todo && start.todo->n == 2);
+	store_close(s);
+	/* The same, wherever it is now, goes on with the moves. */
+	struct manifest_origin same = there(TEST_UUID, 7);
+	so = asking(WANT_IMPORT, 0, &same);
+	so.new_lineage = BEGUN + 1;
+	EXPECT_OK(open_at(&d, &so, &s, &start, &d.e), &d.e);
+	EXPECT(start.imports && start.todo && start.todo->n == 2 && start.lineage == BEGUN);
+	EXPECT(!strcmp(start.todo->move[1].to, ASIDE "2"));
+	store_close(s);
+	disk_close(&d);
+}
+
+/* Nothing here could go on with the output that is aside, and nothing but that import knows it. */
+TEST(where_nothing_of_our_own_is_kept_another_import_does_not_take_its_place)
+{
+	struct disk d;
+	struct store *s;
+	struct store_start start;
+	struct manifest_origin from = there(TEST_UUID, 7), other = there(TEST_UUID, 9);
+	disk_open(&d);
+	put(&d, PIECE "1");
+	put(&d, PIECE "2");
+	begin_import(&d, &from, false, 2, 1);
+	struct store_options so = asking(WANT_IMPORT, 0, &other);
+	expect_refused(&d, &so, "comes first");
+	expect_refused(&d, &so, PIECE "1");
+	so.fresh = true;
+	expect_refused(&d, &so, "comes first");
+	/* From nothing it may, and says what stays where it is. */
+	so = asking(WANT_NEWEST, 0, NULL);
+	so.fresh = true;
+	EXPECT_OK(open_at(&d, &so, &s, &start, &d.e), &d.e);
+	EXPECT(!start.undoes && !start.chosen && start.left && start.left->n == 2);
+	store_close(s);
+	disk_close(&d);
 }
 
 TEST(without_moves_another_checkpoint_of_the_job_may_take_its_place)
@@ -311,8 +401,9 @@ int main(void)
 		T(or_for_an_older_one_which_is_a_rewind),
 		T(inv16_below_a_newest_that_could_not_be_read_it_is_a_rewind_too),
 		T(a_job_that_had_finished_before_the_import_has_finished_still),
-		T(with_output_moved_aside_the_import_comes_first),
-		T(another_import_does_not_take_the_place_of_one_that_has_moves),
+		T(inv12_what_was_moved_aside_for_an_import_comes_back_before_anything_else_goes_on),
+		T(what_is_not_kept_gives_up_no_import),
+		T(where_nothing_of_our_own_is_kept_another_import_does_not_take_its_place),
 		T(without_moves_another_checkpoint_of_the_job_may_take_its_place),
 		T(another_jobs_state_needs_fresh_as_long_as_our_own_is_kept),
 		T(what_cannot_be_done_beside_it_is_told_without_giving_up_what_is_kept),
