@@ -1,6 +1,8 @@
 /* storage.c - the door to whatever keeps manifests and parts. See storage.h. */
 #include "checkpoint/storage.h"
 
+#include "base/planted.h"
+
 #include "base/check.h"
 
 #include <string.h>
@@ -123,7 +125,7 @@ enum rc object_read(struct object *o, void *to, size_t len, uint64_t off, size_t
 
 enum rc object_sync(struct object *o, struct err *e)
 {
-	return o->ops->sync(o->self, o->handle, e);
+	return PLANTED(no_fsync_of_the_part) ? OK : o->ops->sync(o->self, o->handle, e);
 }
 
 enum rc object_close(struct object *o, struct err *e)

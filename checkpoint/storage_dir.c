@@ -7,6 +7,8 @@
  * Why not rename: rename replaces; two owners would both believe they had won. */
 #include "checkpoint/storage.h"
 
+#include "base/planted.h"
+
 enum { TEMPORARY_TRIES = 1000 }; /* names a dead process may have left under our epoch */
 
 /* --- put --- */
@@ -37,7 +39,7 @@ static enum rc write_temporary(struct fs *fs, const struct put *p, char path[LAY
 	if (rc != OK)
 		return rc;
 	rc = fs_pwrite(fs, fd, p->data, p->len, 0, e);
-	if (rc == OK)
+	if (rc == OK && !PLANTED(no_fsync_of_the_manifest))
 		rc = fs_sync(fs, fd, e);
 	if (rc == OK)
 		rc = fs_fstat(fs, fd, st, e);
@@ -88,7 +90,8 @@ static enum put_outcome dir_put(void *self, const struct put *p, struct err *e)
 	struct err why = {OK};
 	enum rc linked = fs_link(fs, temporary, p->path, &why);
 	enum put_outcome out = link_outcome(fs, temporary, p->path, &ours, linked, &why, e);
-	if (out == PUT_DONE && fs_sync_dir(fs, p->folder, &why) != OK) {
+	if (out == PUT_DONE && !PLANTED(no_dir_fsync_after_the_link) &&
+	    fs_sync_dir(fs, p->folder, &why) != OK) {
 		ERR(e, E_UNKNOWN_OUTCOME, "'%s' stands, but may not survive a crash (%s)", p->path,
 		    why.text);
 		return PUT_UNKNOWN;

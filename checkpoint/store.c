@@ -2,6 +2,7 @@
 #include "checkpoint/store.h"
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "checkpoint/store_parts.h"
 
 enum rc store_dead(struct store *s, struct err *e)
@@ -205,7 +206,7 @@ enum rc store_publish(struct store *s, struct manifest *m, struct err *e)
 	store_check(s);
 	struct err why = {OK};
 	rc = fill_in(s, m, &why);
-	if (rc == OK && names_new_file(s->top, m))
+	if (rc == OK && names_new_file(s->top, m) && !PLANTED(no_dir_fsync_after_the_part))
 		rc = storage_settle(s->parts, &why);
 	if (rc == OK)
 		rc = store_link(s, m, &why);

@@ -29,6 +29,8 @@ void world_fail(const struct world *w, const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	fprintf(stderr, "\n");
 	va_end(ap);
+	if (w->tells)
+		w->tells(w->tells_arg, stderr);
 	abort();
 }
 
@@ -68,12 +70,17 @@ void world_open(struct world *w, uint64_t seed, const char *job_text)
 					.wall_ahead_us = 1700000000000000};
 	w->env = (struct env){.clock = &w->clock.clock, .fs = w->fs, .mem = &w->mem,
 			      .rng = &w->env_rng};
+	w->log = (struct log){.least = LOG_DEBUG, .clock = &w->clock.clock};
 	const char *asked = getenv("SIM_SEED");
-	w->trace = asked && strtoull(asked, NULL, 10) == seed;
-	w->log = (struct log){.to = w->trace ? stderr : NULL, .least = LOG_DEBUG,
-			      .clock = &w->clock.clock};
-	if (w->trace)
-		fs_sim_trace(w->disk, stderr);
+	if (asked && strtoull(asked, NULL, 10) == seed)
+		world_trace(w);
+}
+
+void world_trace(struct world *w)
+{
+	w->trace = true;
+	w->log.to = stderr;
+	fs_sim_trace(w->disk, stderr);
 }
 
 void world_file(struct world *w, const char *path, const char *text)
@@ -108,6 +115,8 @@ static void on_checkpoint(void *arg, const struct checkpoint_record *r)
 {
 	struct world *w = arg;
 	w->completed += r->completed;
+	if (r->completed && r->id > w->acked)
+		w->acked = r->id;
 	note(w, r->id, r->completed);
 }
 

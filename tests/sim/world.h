@@ -89,6 +89,9 @@ struct world {
 	void (*planned)(struct world *w); /* NULL, or may change the plan before the job is opened */
 	/* what happened, over all processes */
 	uint64_t steps, trace_hash, starts, completed, failed_attempts;
+	uint64_t acked;  /* the newest checkpoint that anybody was told is complete */
+	void (*tells)(void *arg, FILE *to); /* NULL, or says what was tried, when the test fails */
+	void *tells_arg;
 	uint64_t merges; /* files of merges that stood there when somebody looked */
 	struct world_answer answer[WORLD_ANSWERS_MAX];
 	uint32_t answers;
@@ -97,6 +100,10 @@ struct world {
 
 void world_open(struct world *w, uint64_t seed, const char *job_text);
 void world_close(struct world *w); /* checks that nothing leaked */
+
+/* From now on the disk's operations and the job's log go to stderr; so they do from the beginning
+ * in the world of the seed SIM_SEED. */
+void world_trace(struct world *w);
 
 /* A file of the outside world, durable at once. */
 void world_file(struct world *w, const char *path, const char *text);
