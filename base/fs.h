@@ -114,6 +114,10 @@ RC fs_write_new(struct fs *fs, const char *path, const void *data, size_t len, s
 /* mkdir -p; each directory made has its parent synced before the next is made, and so has the
  * deepest one found, whose maker may have crashed in between. E_EXISTS: a part is no directory. */
 RC fs_mkdir_all(struct fs *fs, const char *path, struct err *e);
+/* A file, or a folder with everything in it; a symbolic link goes, not what it points to. Gone
+ * already is as well. E_LIMIT: more folders deep than a job's directory can be. Nothing is
+ * synced. */
+RC fs_remove_all(struct fs *fs, const char *path, struct err *e);
 /* The folder of a path: "a/b" -> "a", "b" -> ".", "/b" -> "/". Writes at most size bytes. */
 void fs_dirname(const char *path, char *to, size_t size);
 

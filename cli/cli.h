@@ -29,7 +29,7 @@ struct verb {
 /* alone */
 extern const struct verb verb_serve, verb_job;
 extern const struct verb verb_run, verb_validate, verb_explain, verb_checkpoints, verb_state,
-	verb_fsck, verb_audit, verb_pin, verb_unpin, verb_gc, verb_demo;
+	verb_fsck, verb_audit, verb_pin, verb_unpin, verb_gc, verb_torture, verb_demo;
 /* at a server */
 extern const struct verb verb_savepoint;
 extern const struct verb verb_submit, verb_list, verb_show, verb_logs, verb_checkpoint, verb_stop,

@@ -129,8 +129,11 @@ static void hear(struct demo_child *c, const struct json *v, uint64_t now_us)
 	} else if (!strcmp(event, "checkpoint") && !strcmp(text_of(v, "state"), "completed")) {
 		c->checkpoint = number_of(v, "id");
 		c->checkpoint_us = now_us;
+		c->checkpoints++;
 		c->counted_then = c->counted;
 		c->periodic |= !strcmp(text_of(v, "kind"), "periodic");
+	} else if (!strcmp(event, "finished_before")) {
+		c->finished_before = true;
 	} else if (!strcmp(event, "recovered")) {
 		c->recovered = true;
 		snprintf(c->recovery, sizeof c->recovery, "%s", text_of(v, "text"));
@@ -190,12 +193,18 @@ bool demo_child_lives(struct demo_child *c)
 	return c->pid != 0;
 }
 
-void demo_child_kill(struct demo_child *c)
+void demo_child_wait(struct demo_child *c)
 {
 	if (!c->pid)
 		return;
-	kill(c->pid, SIGKILL);
 	while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
 		;
 	c->pid = 0;
+}
+
+void demo_child_kill(struct demo_child *c)
+{
+	if (c->pid)
+		kill(c->pid, SIGKILL);
+	demo_child_wait(c);
 }

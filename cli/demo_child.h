@@ -1,5 +1,6 @@
-/* demo_child.h - the processes the demo starts and kills: the worker, whose events it reads, and
- * the two of the control experiment. None outlives the demo, whose death kills them too. */
+/* demo_child.h - the processes the demo and torture start and kill: a worker, whose events
+ * are read, and the two of the demo's control experiment. None outlives its parent, whose death
+ * kills them too. */
 #pragma once
 #include "base/bytes.h"
 #include "cli/demo_lossy.h"
@@ -15,10 +16,12 @@ struct demo_child {
 	/* What its events said (the worker only). */
 	uint64_t counted;     /* records the stage 'count' took in this process */
 	uint64_t checkpoint;  /* the newest completed one */
+	uint64_t checkpoints; /* how many completed in this process */
 	uint64_t counted_then; /* `counted` when that was heard of */
 	uint64_t checkpoint_us; /* and the monotonic time; 0: none yet in this process */
 	bool periodic;        /* one of this process was a periodic one */
 	bool recovered;
+	bool finished_before; /* it had nothing to do */
 	char recovery[2048];  /* the recovery report */
 	char trouble[1024];   /* the newest error it told */
 };
@@ -38,5 +41,7 @@ RC demo_child_lossy(struct demo_child *c, const struct demo_text *t, struct env 
 bool demo_child_read(struct demo_child *c, struct clock *clock, int timeout_ms);
 bool demo_child_lives(struct demo_child *c);
 void demo_child_kill(struct demo_child *c); /* SIGKILL, and waits */
+/* Until it has ended by itself. */
+void demo_child_wait(struct demo_child *c);
 /* Reads what it said before it died. */
 void demo_child_drain(struct demo_child *c, struct clock *clock);

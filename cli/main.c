@@ -1,5 +1,6 @@
 /* main.c - weir: finds the verb and gives it the world: clock, files, memory, random. */
 #include "cli/cli.h"
+#include "cli/torture_child.h"
 
 #include "base/check.h"
 #include "base/schema.h"
@@ -14,6 +15,7 @@
 static const struct verb *const verbs[] = {
 	&verb_run,    &verb_validate,   &verb_explain, &verb_checkpoints, &verb_state,
 	&verb_fsck,   &verb_audit,      &verb_pin,     &verb_unpin,       &verb_gc,
+	&verb_torture,
 	&verb_demo,
 	&verb_serve,  &verb_submit,     &verb_list,    &verb_show,        &verb_logs,
 	&verb_checkpoint, &verb_savepoint, &verb_stop, &verb_cancel,      &verb_restart,
@@ -162,6 +164,14 @@ int main(int argc, char **argv)
 	if (argc < 2) {
 		overview(&c.err);
 		return err_exit_code(E_USAGE);
+	}
+	struct fs_fault faults;
+	if (argc > 4 && !strcmp(argv[1], TORTURED)) {
+		struct err e = {0};
+		if (torture_child_begin(&faults, &env, argv + 2, &e) != OK)
+			return cli_fail(&c, &e);
+		argc -= 3;
+		argv += 3;
 	}
 	const char *name = argv[1];
 	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))

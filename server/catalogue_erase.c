@@ -8,9 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* A job's directory has two levels; what somebody put in it may have some more. By feel. */
-enum { DEPTH_MAX = 16 };
-
 static enum rc too_long(const char *path, struct err *e)
 {
 	return ERR(e, E_INVALID, "the path of '%.80s...' is too long", path);
@@ -49,49 +46,16 @@ RC catalogue_is_free(struct catalogue *c, const char *name, struct err *e)
 }
 
 /* --- removing --- */
-static enum rc remove_tree(struct fs *fs, const char *path, unsigned depth, struct err *e);
-
-static enum rc remove_all_in(struct fs *fs, const char *dir, unsigned depth, struct err *e)
-{
-	char path[CATALOGUE_PATH_MAX];
-	struct fs_names l;
-	if (depth >= DEPTH_MAX)
-		return ERR(e, E_LIMIT, "'%s' is more than %d folders deep: remove it by hand", dir,
-			   DEPTH_MAX);
-	enum rc rc = fs_list(fs, dir, &l, e);
-	for (size_t i = 0; rc == OK && i < l.n; i++)
-		rc = catalogue_path(path, dir, l.name[i]) ? remove_tree(fs, path, depth + 1, e)
-							  : too_long(dir, e);
-	fs_names_close(&l);
-	return rc;
-}
-
-/* Gone is as well. A link is unlinked; rmdir follows none, so only what it calls a directory that
- * is not empty is gone into. */
-static enum rc remove_tree(struct fs *fs, const char *path, unsigned depth, struct err *e)
-{
-	struct err why = {OK};
-	if (catalogue_unlink(fs, path, &why) == OK)
-		return OK;
-	enum rc rc = fs_rmdir(fs, path, NULL);
-	if (rc == OK)
-		return OK;
-	if (rc != E_EXISTS)
-		return ERR(e, why.code, "%s", why.text);
-	rc = remove_all_in(fs, path, depth, e);
-	return rc == OK ? fs_rmdir(fs, path, e) : rc;
-}
-
 /* The directory stays under its name; its manifests go first. */
 static enum rc remove_in_place(struct fs *fs, const char *dir, struct err *e)
 {
 	char path[CATALOGUE_PATH_MAX];
 	if (!catalogue_path(path, dir, "manifest"))
 		return too_long(dir, e);
-	enum rc rc = remove_tree(fs, path, 1, e);
+	enum rc rc = fs_remove_all(fs, path, e);
 	if (rc == OK)
 		rc = fs_sync_dir(fs, dir, e);
-	return rc == OK ? remove_tree(fs, dir, 0, e) : rc;
+	return rc == OK ? fs_remove_all(fs, dir, e) : rc;
 }
 
 /* Its lock, if there is one, is ours. */
@@ -99,7 +63,7 @@ static enum rc remove_job(struct fs *fs, const char *jobs, const char *dir, cons
 			  struct err *e)
 {
 	/* Of an earlier try. */
-	enum rc rc = remove_tree(fs, erased, 0, e);
+	enum rc rc = fs_remove_all(fs, erased, e);
 	if (rc != OK)
 		return rc;
 	struct err why = {OK};
@@ -111,7 +75,7 @@ static enum rc remove_job(struct fs *fs, const char *jobs, const char *dir, cons
 	if (rc != OK)
 		return ERR(e, rc, "%s", why.text);
 	rc = fs_sync_dir(fs, jobs, e);
-	return rc == OK ? remove_tree(fs, erased, 0, e) : rc;
+	return rc == OK ? fs_remove_all(fs, erased, e) : rc;
 }
 
 static enum rc remove_logs(struct catalogue *c, const char *name, struct err *e)
