@@ -28,6 +28,10 @@ check: setup-test ## the quick part before a push: unit tests under ASan, TSan f
 proof: setup-test ## what `make test` samples, complete: each crash point, disk state, fault
 	@scripts/test.sh proof
 
+# SEEDS=100000 FIRST=1: which. REPLAY=17: that one, with all it did.
+sim: setup-test ## whole lives of jobs in the simulation, each under a seed, with every fault
+	@SEEDS=$(SEEDS) FIRST=$(FIRST) REPLAY=$(REPLAY) scripts/sim.sh
+
 install: build ## install to DESTDIR PREFIX (/usr/local)
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 
@@ -44,4 +48,4 @@ bench-peers: build ## the same works in Flink, Timely Dataflow and mawk, beside 
 clean: ## remove what was built
 	rm -rf build weir
 
-.PHONY: help setup-build setup-test build demo test check proof install bench bench-peers clean
+.PHONY: help setup-build setup-test build demo test check proof sim install bench bench-peers clean

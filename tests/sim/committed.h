@@ -37,9 +37,18 @@ void seen_look(struct seen_files *s, struct world *w);
 void check_chains(struct world *w, const struct counts *oracle);
 /* At the end, emit update: m is the oracle's, for every key. */
 void check_updates(struct world *w, const struct counts *oracle);
+/* At the end of at_least_once, emit update: the last value is never less than the oracle's. Returns
+ * by how much it is more, over all keys. */
+int64_t check_at_least(struct world *w, const struct counts *oracle);
+/* How many rows are committed. */
+uint64_t count_rows(struct world *w);
 /* At the end, emit end: the same multiset. */
 void check_exact(struct world *w, const struct counts *oracle);
 
+struct manifest;
+/* A checkpoint counted the same records at both ends of each edge (inv 4; in at_least_once no fewer
+ * where they arrive), and no fewer than its parent (NULL: it has none). */
+void check_manifest(struct world *w, const struct manifest *m, const struct manifest *parent);
 /* Every checkpoint there is counted the same records at both ends of each edge (inv 4; in
  * at_least_once no fewer where they arrive), and no fewer than the one it goes on from. How many
  * this stage has received in the newest. */

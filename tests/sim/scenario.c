@@ -189,6 +189,15 @@ void scenario_checkpoint(struct scenario *s, const char *keys)
 	at[len] = ',';
 }
 
+void scenario_replace(struct scenario *s, const char *from, const char *to)
+{
+	char *at = strstr(s->job, from);
+	size_t len = strlen(from), other = strlen(to);
+	CHECK(at && strlen(s->job) + other < sizeof s->job + len);
+	memmove(at + other, at + len, strlen(at + len) + 1);
+	memcpy(at, to, other);
+}
+
 void scenario_at_least_once(struct scenario *s)
 {
 	char *at = strstr(s->job, ",\"audit\""), *to = strstr(s->job, "]}");

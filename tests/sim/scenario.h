@@ -39,6 +39,8 @@ void scenario_open(struct scenario *s, enum scenario_kind k, struct rng *r,
 		   struct scenario_size size);
 /* More keys of its block checkpoint: "\"max_concurrent\":3". */
 void scenario_checkpoint(struct scenario *s, const char *keys);
+/* Another text in the job's: `from` stands there once. */
+void scenario_replace(struct scenario *s, const char *from, const char *to);
 /* The mode at_least_once, which has neither invariants nor an audit. */
 void scenario_at_least_once(struct scenario *s);
 void scenario_close(struct scenario *s);

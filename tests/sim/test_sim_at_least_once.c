@@ -11,27 +11,6 @@
 
 #define SEEDS 80
 
-/* The last value of each word against the oracle's: never less. Returns by how much more. */
-static int64_t counted_twice(struct world *w, const struct counts *oracle)
-{
-	struct counts out = {0};
-	int64_t more = 0;
-	counts_committed(&out, w);
-	for (size_t i = 0, k = 0; i < oracle->n; i++) {
-		while (k < out.n && strcmp(out.v[k].key, oracle->v[i].key) < 0)
-			k++;
-		int64_t most = 0;
-		for (; k < out.n && !strcmp(out.v[k].key, oracle->v[i].key); k++)
-			most = out.v[k].n > most ? out.v[k].n : most;
-		if (most < oracle->v[i].n)
-			world_fail(w, "'%s' is counted %" PRId64 " times and stands there %" PRId64 " times",
-				   oracle->v[i].key, most, oracle->v[i].n);
-		more += most - oracle->v[i].n;
-	}
-	counts_close(&out);
-	return more;
-}
-
 static int64_t run_seed(uint64_t seed, uint32_t crashes)
 {
 	struct scenario s;
@@ -59,7 +38,7 @@ static int64_t run_seed(uint64_t seed, uint32_t crashes)
 	end = world_run(w, UINT64_MAX);
 	if (end != WORLD_FINISHED)
 		world_fail(w, "ended as %d: %s", (int)end, w->error.text);
-	int64_t more = counted_twice(w, &s.oracle);
+	int64_t more = check_at_least(w, &s.oracle);
 	if (!w->failed_attempts && w->starts == 1)
 		scenario_check_end(&s, w);
 	world_exit(w);

@@ -117,6 +117,8 @@ static void on_checkpoint(void *arg, const struct checkpoint_record *r)
 	w->completed += r->completed;
 	if (r->completed && r->id > w->acked)
 		w->acked = r->id;
+	if (w->hooks && w->hooks->checkpoint)
+		w->hooks->checkpoint(w, r);
 	note(w, r->id, r->completed);
 }
 
@@ -171,6 +173,8 @@ void leak_check(void) __asm__("__lsan_do_leak_check") __attribute__((weak));
 /* The memory of a process. */
 static void process_close(struct world *w)
 {
+	if (w->hooks && w->hooks->process_ends && w->job)
+		w->hooks->process_ends(w);
 	job_close(w->job);
 	w->job = NULL;
 	diags_close(&w->ds);
@@ -274,6 +278,12 @@ static bool step_thread(struct world *w, uint32_t i)
 	return did == TASK_BUSY || did == TASK_CLOSED;
 }
 
+static void attempt_ends(struct world *w)
+{
+	if (w->hooks && w->hooks->attempt_ends)
+		w->hooks->attempt_ends(w);
+}
+
 /* One turn of the control thread, as drive_turn in jobs/drive.c. */
 static bool step_control(struct world *w)
 {
@@ -296,6 +306,7 @@ static bool step_control(struct world *w)
 			return false;
 		for (uint32_t i = 0; i < w->n_threads; i++)
 			WORLD_CHECK(w, w->closed[i]);
+		attempt_ends(w);
 		w->began = false;
 		job_end_attempt(w->job);
 		return true;
@@ -350,6 +361,10 @@ static uint32_t least_idle(const struct world *w)
 static void pass_time(struct world *w)
 {
 	uint64_t at = UINT64_MAX;
+	if (w->hooks && w->hooks->nobody_moves && w->hooks->nobody_moves(w)) {
+		memset(w->idle, 0, sizeof w->idle);
+		return;
+	}
 	for (uint32_t i = 0; i < w->n_threads + ACTORS_MORE; i++)
 		if (i < w->n_threads || i == w->n_threads + ACTOR_CONTROL)
 			at = w->wake[i] < at ? w->wake[i] : at;
@@ -386,6 +401,12 @@ static enum world_end end_of(struct world *w)
 	}
 }
 
+static void before_step(struct world *w, uint32_t actor)
+{
+	if (actor < w->n_threads || actor == w->n_threads + ACTOR_CONTROL)
+		w->hooks->before_step(w, actor < w->n_threads ? actor : w->n_threads);
+}
+
 static void step(struct world *w)
 {
 	uint32_t actor = pick_actor(w);
@@ -395,6 +416,8 @@ static void step(struct world *w)
 	w->clock.now_us += rng_below(&w->rng, 32);
 	if (rng_below(&w->rng, 512) == 0)
 		w->clock.now_us += rng_below(&w->rng, 3000); /* the machine was busy with something else */
+	if (w->hooks && w->hooks->before_step && w->began)
+		before_step(w, actor);
 	if (step_actor(w, actor)) {
 		memset(w->idle, 0, sizeof w->idle);
 		return;
@@ -433,6 +456,7 @@ void world_stop(struct world *w)
 static void drop_attempt(struct world *w)
 {
 	struct err e = {0};
+	attempt_ends(w);
 	ERR(&e, E_CRASHED, "the process was killed");
 	attempt_fail(job_attempt(w->job), &e, w->clock.now_us);
 	for (uint64_t n = 0; !job_attempt_is_over(w->job); n++) {

@@ -51,6 +51,18 @@ struct world_process {
 	bool began;
 };
 
+struct world;
+/* Who has a hand in what happens between steps (post.h, schedule.h). Each may be NULL. */
+struct world_hooks {
+	void (*before_step)(struct world *w, uint32_t thread); /* n_threads: the control thread */
+	/* Nobody has anything to do, before time passes; true: now somebody has. */
+	bool (*nobody_moves)(struct world *w);
+	/* Every task has closed, or the process is to be dropped: nothing may be held back. */
+	void (*attempt_ends)(struct world *w);
+	void (*process_ends)(struct world *w); /* its memory goes */
+	void (*checkpoint)(struct world *w, const struct checkpoint_record *r);
+};
+
 struct world {
 	uint64_t seed;
 	const char *context;      /* what is being tried, for world_fail; NULL; borrowed */
@@ -83,6 +95,8 @@ struct world {
 	bool rewind;
 	struct job_import_want import; /* likewise: --restore PATH */
 	uint64_t fail_allocation; /* of the next process, counted from the plan: that one fails */
+	const struct world_hooks *hooks; /* NULL: none */
+	void *hooks_arg;
 	bool draws_chaining; /* each start draws whether neighbours share a thread; set by world_open */
 	uint32_t n_threads; /* of the running attempt: as the plan places its tasks */
 	bool began;               /* an attempt's threads "run" */
