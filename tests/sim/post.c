@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 #define HELD_MAX 1024 /* by feel: from half of it on, letters arrive at once */
-#define CONTROL UINT32_MAX
+#define CONTROL WORLD_TASKS_MAX
+#define NOBODY UINT32_MAX
 
 struct held {
 	struct mail *m;
@@ -17,20 +18,15 @@ struct held {
 	bool copy;
 };
 
-/* A letter that was put and may still lie in its box: it was decided about. */
-struct passed {
-	const struct mail *m;
-	uint32_t to;
-};
-
 struct post {
 	struct world *w;
 	struct post_options o;
 	struct rng rng;
 	struct held held[HELD_MAX];
 	uint32_t n;
-	struct passed passed[HELD_MAX];
-	uint32_t n_passed;
+	uint32_t unread[WORLD_TASKS_MAX + 1]; /* letters in a box that were decided about; the last
+					       * one: the control thread's */
+	uint32_t stepped;              /* whose box may have been read since; NOBODY */
 	struct mailbox *control; /* of the running process */
 	struct snap *frozen[HELD_MAX]; /* copies whose letter was put: nobody owns them but we */
 	uint32_t n_frozen;
@@ -175,12 +171,6 @@ static bool arrives(struct post *p, struct mail *m, uint32_t to)
 	return true;
 }
 
-static void passes(struct post *p, const struct mail *m, uint32_t to)
-{
-	if (p->n_passed < HELD_MAX)
-		p->passed[p->n_passed++] = (struct passed){m, to};
-}
-
 static void put(struct post *p, struct mailbox *box, const struct held *h)
 {
 	if (h->copy && h->to == CONTROL && h->m->kind == LETTER_FROZEN) {
@@ -191,44 +181,20 @@ static void put(struct post *p, struct mailbox *box, const struct held *h)
 		p->frozen[p->n_frozen++] = CONTAINER_OF(h->m, struct snap, frozen_mail);
 	}
 	mailbox_put(box, h->m);
-	passes(p, h->m, h->to);
-}
-
-static bool has_passed(const struct passed *all, uint32_t n, const struct mail *m)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (all[i].m == m)
-			return true;
-	return false;
-}
-
-/* Takes those of this box out. */
-static uint32_t take_passed(struct post *p, uint32_t to, struct passed *all)
-{
-	uint32_t n = 0, kept = 0;
-	for (uint32_t i = 0; i < p->n_passed; i++)
-		if (p->passed[i].to == to)
-			all[n++] = p->passed[i];
-		else
-			p->passed[kept++] = p->passed[i];
-	p->n_passed = kept;
-	return n;
+	p->unread[h->to]++;
 }
 
 static void deliver(struct post *p, struct mailbox *box, uint32_t to)
 {
 	struct mail *list = mailbox_take_all(box);
 	struct held now[HELD_MAX];
-	struct passed old[HELD_MAX];
-	uint32_t n = 0, kept = 0, before = p->n, n_old = take_passed(p, to, old);
+	uint32_t n = 0, kept = 0, before = p->n;
 	if (!list && !p->n)
 		return;
-	/* What lies there already came before. */
-	while (list && has_passed(old, n_old, list)) {
+	for (uint32_t i = 0; list && i < p->unread[to]; i++) {
 		struct mail *m = list;
 		list = m->next;
 		mailbox_put(box, m);
-		passes(p, m, to);
 	}
 	for (uint32_t i = 0; i < before; i++)
 		if (p->held[i].to == to && p->held[i].due <= p->w->steps)
@@ -242,7 +208,7 @@ static void deliver(struct post *p, struct mailbox *box, uint32_t to)
 		next = m->next;
 		if (arrives(p, m, to)) {
 			mailbox_put(box, m);
-			passes(p, m, to);
+			p->unread[to]++;
 		}
 	}
 }
@@ -254,21 +220,40 @@ static struct task *task_of(const struct post *p, uint32_t i)
 	return attempt_task(job_attempt(p->w->job), i);
 }
 
-void post_before_step(struct post *p, uint32_t thread)
+/* Each box of a thread's tasks, or the control thread's. */
+static void each_box(struct post *p, uint32_t thread,
+		     void (*f)(struct post *p, struct mailbox *box, uint32_t to))
 {
 	struct world *w = p->w;
-	if (!job_attempt(w->job))
-		return;
-	p->control = task_config(task_of(p, 0))->control;
 	if (thread == w->n_threads) {
-		deliver(p, p->control, CONTROL);
+		f(p, p->control, CONTROL);
 		return;
 	}
 	const struct task_group *g = attempt_thread(job_attempt(w->job), thread);
 	for (uint32_t i = 0; i < w->plan->n_tasks; i++)
 		for (uint32_t k = 0; k < g->n; k++)
 			if (g->task[k] == task_of(p, i))
-				deliver(p, task_mailbox(g->task[k]), i);
+				f(p, task_mailbox(g->task[k]), i);
+}
+
+/* Who reads takes all. */
+static void see_what_was_read(struct post *p, struct mailbox *box, uint32_t to)
+{
+	if (mailbox_is_empty(box))
+		p->unread[to] = 0;
+}
+
+void post_before_step(struct post *p, uint32_t thread)
+{
+	struct world *w = p->w;
+	if (!job_attempt(w->job))
+		return;
+	p->control = task_config(task_of(p, 0))->control;
+	if (p->stepped != NOBODY)
+		each_box(p, p->stepped, see_what_was_read);
+	p->stepped = thread <= w->n_threads ? thread : NOBODY;
+	if (p->stepped != NOBODY)
+		each_box(p, thread, deliver);
 }
 
 bool post_nobody_moves(struct post *p)
@@ -304,6 +289,8 @@ void post_attempt_ends(struct post *p)
 		}
 	}
 	p->n = kept;
+	p->stepped = NOBODY;
+	memset(p->unread, 0, sizeof p->unread);
 }
 
 void post_process_ends(struct post *p)
@@ -322,6 +309,8 @@ void post_process_ends(struct post *p)
 	for (uint32_t i = 0; i < p->n_frozen; i++)
 		snap_close(p->frozen[i]);
 	p->n = p->n_frozen = 0;
+	p->stepped = NOBODY;
+	memset(p->unread, 0, sizeof p->unread);
 }
 
 const struct post_seen *post_seen(const struct post *p)
@@ -334,6 +323,7 @@ struct post *post_open(struct world *w, const struct post_options *o, uint64_t s
 	struct post *p = calloc(1, sizeof *p);
 	p->w = w;
 	p->o = *o;
+	p->stepped = NOBODY;
 	rng_seed(&p->rng, seed);
 	return p;
 }

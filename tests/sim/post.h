@@ -27,7 +27,7 @@ struct post *post_open(struct world *w, const struct post_options *o, uint64_t s
 void post_close(struct post *p); /* legal on NULL; its process has ended */
 const struct post_seen *post_seen(const struct post *p);
 
-/* As struct world_hooks has them; thread n_threads is the control thread. */
+/* As struct world_hooks has them. */
 void post_before_step(struct post *p, uint32_t thread);
 bool post_nobody_moves(struct post *p);
 void post_attempt_ends(struct post *p);

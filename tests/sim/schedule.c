@@ -421,6 +421,7 @@ static void count(struct run *r)
 	t->removals += s->removals;
 	t->merges += r->w.merges;
 	t->trace_hash = r->w.trace_hash ^ fs_sim_trace_hash(r->w.disk);
+	t->traces = splitmix64(t->traces ^ t->trace_hash);
 	for (uint32_t i = 0; i < WORLD_HOSTS; i++) {
 		const struct post_seen *p = post_seen(r->post[i]);
 		t->letters += p->letters;

@@ -29,6 +29,7 @@ struct schedule_totals {
 	uint64_t merges;        /* files of merges that stood there at the end */
 	uint64_t counted_twice; /* at_least_once */
 	uint64_t trace_hash;    /* of the last seed */
+	uint64_t traces;        /* hash of all: the same seeds give the same again (inv 38) */
 };
 
 /* A job of one of many shapes. */

@@ -26,8 +26,9 @@ void schedule_say(const struct schedule_totals *t)
 	printf("%" PRIu64 " letters: %" PRIu64 " late, %" PRIu64 " twice, %" PRIu64 " lost, %" PRIu64
 	       " of an attempt before\n", t->letters, t->late, t->twice, t->lost, t->old);
 	printf("%" PRIu64 " steps, %" PRIu64 " checkpoints, %" PRIu64 " merges; rules held at %" PRIu64
-	       " changes, %" PRIu64 " commits and %" PRIu64 " removals\n",
-	       t->steps, t->checkpoints, t->merges, t->changes, t->commits, t->removals);
+	       " changes, %" PRIu64 " commits and %" PRIu64 " removals; hash of all traces %016" PRIx64
+	       "\n", t->steps, t->checkpoints, t->merges, t->changes, t->commits, t->removals,
+	       t->traces);
 }
 
 /* Or it does hardly anything. */

@@ -401,12 +401,6 @@ static enum world_end end_of(struct world *w)
 	}
 }
 
-static void before_step(struct world *w, uint32_t actor)
-{
-	if (actor < w->n_threads || actor == w->n_threads + ACTOR_CONTROL)
-		w->hooks->before_step(w, actor < w->n_threads ? actor : w->n_threads);
-}
-
 static void step(struct world *w)
 {
 	uint32_t actor = pick_actor(w);
@@ -417,7 +411,9 @@ static void step(struct world *w)
 	if (rng_below(&w->rng, 512) == 0)
 		w->clock.now_us += rng_below(&w->rng, 3000); /* the machine was busy with something else */
 	if (w->hooks && w->hooks->before_step && w->began)
-		before_step(w, actor);
+		w->hooks->before_step(w, actor == w->n_threads + ACTOR_CONTROL ? w->n_threads
+						 : actor < w->n_threads ? actor
+									: UINT32_MAX);
 	if (step_actor(w, actor)) {
 		memset(w->idle, 0, sizeof w->idle);
 		return;

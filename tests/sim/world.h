@@ -54,7 +54,8 @@ struct world_process {
 struct world;
 /* Who has a hand in what happens between steps (post.h, schedule.h). Each may be NULL. */
 struct world_hooks {
-	void (*before_step)(struct world *w, uint32_t thread); /* n_threads: the control thread */
+	/* n_threads: the control thread; UINT32_MAX: a lane. */
+	void (*before_step)(struct world *w, uint32_t thread);
 	/* Nobody has anything to do, before time passes; true: now somebody has. */
 	bool (*nobody_moves)(struct world *w);
 	/* Every task has closed, or the process is to be dropped: nothing may be held back. */
