@@ -101,10 +101,14 @@ static RC wait_for_lock(struct process *p, struct err *e)
 static RC open_job(struct process *p, struct err *e)
 {
 	const struct spec *s = p->file.spec;
+	const struct entry *en = &p->start.entry;
+	if (restore_arg_parse(&p->restore, en->restore, en->claim, false, p->start.dir, e) != OK)
+		return e->code;
 	struct job_options o = {
 		.env = p->cli->env, .log = &p->log, .plan = p->file.plan, .dir = p->start.dir,
 		.pid = (uint64_t)getpid(), .started_us = p->cli->started_us,
 		.restart_attempts = s->restart.attempts_given ? s->restart.attempts : RESTART_UNLIMITED,
+		.want = p->restore.want, .import = p->restore.import, .rewind = en->rewind,
 		.restarts = p->start.restarts, .waker = &p->waker,
 		.listen = {.checkpoint = talk_checkpoint, .arg = p}, .failed = talk_failed,
 		.answered = talk_answered};

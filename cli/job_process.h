@@ -1,6 +1,7 @@
 /* job_process.h - the inside of a job's process under `weir serve`: shared by job_process.c (from
  * its start to its end) and job_talk.c (what passes over its wire, either way) only. */
 #pragma once
+#include "cli/restore_arg.h"
 #include "cli/screen.h"
 #include "jobs/config.h"
 #include "jobs/job_text.h"
@@ -13,6 +14,7 @@ struct process {
 	struct wire *wire;
 	struct loop_timer *tick, *back;
 	struct word_start start;
+	struct restore_arg restore;
 	bool started;
 	struct config *config;
 	struct job_text file;

@@ -69,10 +69,9 @@ static void read_own(struct restore_arg *r, const char *text)
 		r->import.path = r->path;
 }
 
-RC restore_arg_read(struct restore_arg *r, const struct args *a, const char *dir, struct err *e)
+RC restore_arg_parse(struct restore_arg *r, const char *text, bool claim, bool fresh,
+		     const char *dir, struct err *e)
 {
-	const char *text = args_text(a, "--restore", NULL);
-	bool claim = args_has(a, "--claim");
 	*r = (struct restore_arg){.import = {.here = r->here, .claim = claim}};
 	if (absolute(r->here, dir, e) != OK)
 		return e->code;
@@ -85,9 +84,41 @@ RC restore_arg_read(struct restore_arg *r, const struct args *a, const char *dir
 	if (claim)
 		return ERR(e, E_USAGE, "--claim is for --restore PATH: '%s' is this job's own (a "
 			   "directory of that name is written './%s')", text, text);
-	if (args_has(a, "--fresh"))
+	if (fresh)
 		return ERR(e, E_USAGE, "--fresh leaves behind what the directory holds, --restore %s "
 			   "starts from it: which?", text);
 	read_own(r, text);
 	return OK;
+}
+
+static RC check_rewind(const struct args *a, struct err *e)
+{
+	if (args_has(a, "--rewind") && !args_has(a, "--restore"))
+		return ERR(e, E_USAGE, "--rewind goes back behind what was committed: say how far, with "
+			   "--restore ID");
+	return OK;
+}
+
+RC restore_arg_read(struct restore_arg *r, const struct args *a, const char *dir, struct err *e)
+{
+	if (check_rewind(a, e) != OK)
+		return e->code;
+	return restore_arg_parse(r, args_text(a, "--restore", NULL), args_has(a, "--claim"),
+				 args_has(a, "--fresh"), dir, e);
+}
+
+RC restore_arg_send(char to[LAYOUT_PATH_MAX], const struct args *a, struct err *e)
+{
+	struct restore_arg r;
+	const char *text = args_text(a, "--restore", NULL);
+	char cwd[LAYOUT_PATH_MAX] = "";
+	*to = '\0';
+	if (check_rewind(a, e) != OK ||
+	    restore_arg_parse(&r, text, args_has(a, "--claim"), false, ".", e) != OK || !text)
+		return e->code;
+	bool relative = is_path(text) && *text != '/';
+	if (relative && !getcwd(cwd, sizeof cwd))
+		return err_errno(e, errno, "the working directory");
+	int n = snprintf(to, LAYOUT_PATH_MAX, "%s%s%s", cwd, relative ? "/" : "", text);
+	return n < LAYOUT_PATH_MAX ? OK : ERR(e, E_USAGE, "the path '%.80s...' is too long", text);
 }

@@ -262,9 +262,6 @@ static RC prepare(struct run *r, struct err *e)
 {
 	const char *report = args_text(r->args, "--report", NULL);
 	bool json = speaks_json(r);
-	if (args_has(r->args, "--rewind") && !args_has(r->args, "--restore"))
-		return ERR(e, E_USAGE, "--rewind goes back behind what was committed: say how far, with "
-			   "--restore ID");
 	r->log = (struct log){.to = r->cli->err.to, .format = json ? LOG_JSON : LOG_TEXT,
 			      .least = LOG_INFO, .clock = r->cli->env->clock};
 	waker_init(&r->waker);

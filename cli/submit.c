@@ -2,6 +2,7 @@
  * to its end. */
 #include "cli/follow.h"
 #include "cli/job_view.h"
+#include "cli/restore_arg.h"
 
 #include "jobs/job_text.h"
 
@@ -14,6 +15,12 @@ static const struct arg_def options[] = {
 	{"--parallelism", ARG_NUMBER, "N", "subtasks of each stage that does not say its own", 1,
 	 SPEC_MAX_PARALLELISM},
 	{"--set", ARG_TEXTS, "PATH=VALUE", "another value, as in --set checkpoint.interval=100ms"},
+	{"--restore", ARG_TEXT, "ID|NAME|PATH[@ID]",
+	 "start from this checkpoint, from a savepoint, or from another job's directory"},
+	{"--rewind", ARG_FLAG, NULL,
+	 "with --restore: also behind what was committed since, which is moved aside"},
+	{"--claim", ARG_FLAG, NULL,
+	 "with --restore PATH: take that directory over, its own job ends there"},
 	{"--wait", ARG_FLAG, NULL, "watch it to its end, and exit with its code"},
 	REMOTE_OPTIONS,
 	{0},
@@ -26,6 +33,7 @@ struct submit {
 	size_t n_sets;          /* the last is the parallelism, if it was given */
 	char parallelism[48];
 	char file[4096];        /* absolute */
+	char restore[LAYOUT_PATH_MAX]; /* "": its newest checkpoint */
 };
 
 /* Not resolved: relative paths in the job are relative to the folder it was named in. */
@@ -101,6 +109,14 @@ static enum rc send(struct submit *s, struct client_reply *reply, struct err *e)
 		bytes_put_text(&path, "&replace=1");
 	if (args_has(a, "--parallelism"))
 		bytes_printf(&path, "&parallelism=%" PRId64, args_number(a, "--parallelism", 1));
+	if (*s->restore) {
+		bytes_put_text(&path, "&restore=");
+		client_escape(&path, s->restore);
+	}
+	if (args_has(a, "--rewind"))
+		bytes_put_text(&path, "&rewind=1");
+	if (args_has(a, "--claim"))
+		bytes_put_text(&path, "&claim=1");
 	for (size_t i = 0; i < s->n_sets - args_has(a, "--parallelism"); i++) {
 		bytes_put_text(&path, "&set=");
 		client_escape(&path, s->sets[i]);
@@ -159,7 +175,8 @@ static int submit(struct cli *c, const struct args *a)
 		(void)!ERR(&e, E_NO_MEMORY, "no memory to submit '%s'", a->place[0]);
 		return cli_fail(c, &e);
 	}
-	if (remote_open(&s->r, c, a, &e) != OK || absolute(s, a->place[0], &e) != OK) {
+	if (remote_open(&s->r, c, a, &e) != OK || absolute(s, a->place[0], &e) != OK ||
+	    restore_arg_send(s->restore, a, &e) != OK) {
 		code = remote_fail(&s->r, &e);
 	} else if (validate(s, a->place[0], &e) != OK) {
 		code = err_exit_code(e.code == OK ? E_INVALID : e.code);
@@ -194,6 +211,12 @@ const struct verb verb_submit = {
 		"A stopped, cancelled or failed job of the same name goes on from its newest checkpoint\n"
 		"under this description; a running one only with --replace, which stops it with a\n"
 		"checkpoint first.\n"
+		"\n"
+		"--restore starts it from another place than its newest checkpoint: an id or a name that\n"
+		"its directory keeps, or a path; what `weir run --restore` says holds here too.\n"
+		"\n"
+		"    weir submit v2.json --dir data --restore data/jobs/v1/savepoints/end\n"
+		"    weir submit job.json --dir data --replace --restore 17 --rewind\n"
 		"\n"
 		"--wait shows the job as `weir run` would and exits with its code; Ctrl-C ends the\n"
 		"watching (exit 0), the job goes on. If the server goes away meanwhile the exit code is\n"

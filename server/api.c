@@ -182,7 +182,7 @@ static const char *reads_query(const struct api_call *c)
 {
 	switch (c->what) {
 	case API_SUBMIT:
-		return " file replace parallelism set ";
+		return " file replace parallelism set restore rewind claim ";
 	case API_LOG:
 		return " tail follow ";
 	case API_ACT:
@@ -224,6 +224,23 @@ static RC take_ask(struct api_call *c, const struct http_request *r, struct err 
 	return OK;
 }
 
+/* A path that is not absolute would be looked for in the server's folder. */
+static RC take_restore(struct api_call *c, const struct http_request *r, struct err *e)
+{
+	const char *text = c->restore = http_query(r, "restore", 0);
+	if (take_flag(r, "rewind", &c->rewind, e) != OK || take_flag(r, "claim", &c->claim, e) != OK)
+		return e->code;
+	bool is_path = text && strchr(text, '/');
+	if (text && (!*text || (is_path && *text != '/')))
+		return ERR(e, E_USAGE, "restore=%.200s: an id, a name or an absolute path is expected",
+			   text);
+	if ((c->rewind || c->claim) && !text)
+		return ERR(e, E_USAGE, "%s=1 is for restore=", c->rewind ? "rewind" : "claim");
+	if (c->claim && !is_path)
+		return ERR(e, E_USAGE, "claim=1 takes a directory over: restore=PATH says which");
+	return OK;
+}
+
 static RC take_query(struct api_call *c, const struct http_request *r, struct err *e)
 {
 	const char *name;
@@ -244,6 +261,7 @@ static RC take_query(struct api_call *c, const struct http_request *r, struct er
 	    take_flag(r, "follow", &c->follow, e) != OK ||
 	    take_flag(r, "with_savepoints", &c->with_savepoints, e) != OK ||
 	    take_sets(c, r, e) != OK ||
+	    take_restore(c, r, e) != OK ||
 	    take_ask(c, r, e) != OK)
 		return e->code;
 	if (c->what == API_ACT && c->kind == ACTION_RESCALE && !c->parallelism)

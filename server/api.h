@@ -50,6 +50,8 @@ struct api_call {
 	bool stream;              /* an action whose events are wanted */
 	/* query; strings borrowed from the request */
 	const char *file;
+	const char *restore;      /* of a submit, or NULL; rewind and claim are of it */
+	bool rewind, claim;
 	struct job_ask ask;       /* of an ask, and of a stop; without its request */
 	bool replace, follow;
 	bool with_savepoints;     /* of a cancel and a removal: they may go with the directory */

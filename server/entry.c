@@ -46,6 +46,7 @@ void entry_close(struct entry *en)
 	if (en->mem) {
 		mem_put(en->mem, en->error);
 		mem_put(en->mem, en->file);
+		mem_put(en->mem, en->restore);
 		for (unsigned i = 0; i < en->n_sets; i++)
 			mem_put(en->mem, en->set[i]);
 		mem_put(en->mem, en->job);
@@ -81,11 +82,12 @@ RC entry_copy(struct entry *to, const struct entry *from, struct mem *mem, struc
 {
 	*to = *from;
 	to->mem = mem;
-	to->error = to->file = to->job = NULL;
+	to->error = to->file = to->restore = to->job = NULL;
 	to->n_sets = 0;
 	memset(to->set, 0, sizeof to->set);
 	CHECK(from->n_sets <= ENTRY_SETS_MAX);
-	bool good = own_text(mem, &to->error, from->error) && own_text(mem, &to->file, from->file);
+	bool good = own_text(mem, &to->error, from->error) && own_text(mem, &to->file, from->file) &&
+		    own_text(mem, &to->restore, from->restore);
 	for (unsigned i = 0; good && i < from->n_sets; i++) {
 		good = own_text(mem, &to->set[i], from->set[i]);
 		to->n_sets += good;
@@ -96,6 +98,13 @@ RC entry_copy(struct entry *to, const struct entry *from, struct mem *mem, struc
 		return OK;
 	entry_close(to);
 	return no_memory(e);
+}
+
+void entry_forget_restore(struct entry *en)
+{
+	mem_put(en->mem, en->restore);
+	en->restore = NULL;
+	en->rewind = en->claim = false;
 }
 
 RC entry_set_error(struct entry *en, enum rc code, const char *text, struct err *e)
@@ -131,6 +140,8 @@ static enum rc may_be_written(const struct entry *en, struct err *e)
 		return ERR(e, E_INVALID, "the job holds a NUL");
 	if (en->file && !is_utf8(en->file))
 		return ERR(e, E_INVALID, "the path of the job file is not UTF-8");
+	if (en->restore && !is_utf8(en->restore))
+		return ERR(e, E_INVALID, "what is to be restored is not UTF-8");
 	CHECK(en->n_sets <= ENTRY_SETS_MAX);
 	for (unsigned i = 0; i < en->n_sets; i++)
 		if (!is_utf8(en->set[i]))
@@ -159,6 +170,12 @@ static void put_facts(const struct entry *en, struct bytes *to)
 		jout_kv_string(&o, "file", en->file);
 	if (en->parallelism)
 		jout_kv_uint(&o, "parallelism", en->parallelism);
+	if (en->restore)
+		jout_kv_string(&o, "restore", en->restore);
+	if (en->rewind)
+		jout_kv_bool(&o, "rewind", true);
+	if (en->claim)
+		jout_kv_bool(&o, "claim", true);
 	if (en->n_sets) {
 		jout_key(&o, "set");
 		jout_array(&o);
@@ -306,6 +323,12 @@ static int64_t whole(struct facts_reader *r, const char *key, bool must, int64_t
 	return r->rc == OK ? n : 0;
 }
 
+static bool is_true(struct facts_reader *r, const char *key)
+{
+	const struct json *v = member(r, key, JSON_BOOL, false);
+	return v && json_bool(v);
+}
+
 static enum rc code_named(struct facts_reader *r, const char *name)
 {
 	static const enum rc all[] = {
@@ -343,7 +366,7 @@ static void refuse_unknown(struct facts_reader *r)
 {
 	static const char *const known[] = {
 		"name", "standing", "code", "error", "exit", "erase", "submitted_wall_us",
-		"since_wall_us", "file", "parallelism", "set",
+		"since_wall_us", "file", "parallelism", "set", "restore", "rewind", "claim",
 	};
 	size_t n = json_count(r->o);
 	for (size_t i = 0; r->rc == OK && i < n; i++) {
@@ -370,8 +393,12 @@ static void read_members(struct facts_reader *r, struct entry *en)
 	en->code = code_named(r, string_of(r, member(r, "code", JSON_STRING, false), "code"));
 	en->error = text_of(r, "error");
 	en->exit = (int)whole(r, "exit", false, 1, 255);
-	const struct json *erase = member(r, "erase", JSON_BOOL, false);
-	en->erase = erase && json_bool(erase);
+	en->erase = is_true(r, "erase");
+	en->restore = text_of(r, "restore");
+	en->rewind = is_true(r, "rewind");
+	en->claim = is_true(r, "claim");
+	if (!en->restore && (en->rewind || en->claim))
+		WRONG(r, "'restore' is missing");
 	en->submitted_wall_us = whole(r, "submitted_wall_us", true, INT64_MIN, INT64_MAX);
 	en->since_wall_us = whole(r, "since_wall_us", true, INT64_MIN, INT64_MAX);
 	en->file = text_of(r, "file");

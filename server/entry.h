@@ -38,6 +38,9 @@ struct entry {
 	uint32_t parallelism;      /* of `rescale`; 0: what the job says */
 	char *set[ENTRY_SETS_MAX]; /* --set arguments */
 	unsigned n_sets;
+	char *restore;             /* what its next start is to go on from, until it has: an id, a name,
+	                            * or an absolute path; NULL: its newest checkpoint */
+	bool rewind, claim;        /* of restore */
 	char *job;                 /* the description, as submitted; may hold anything but NUL */
 	size_t job_len;
 };
@@ -47,6 +50,9 @@ RC entry_copy(struct entry *to, const struct entry *from, struct mem *mem, struc
 void entry_close(struct entry *en); /* legal on the empty value */
 /* Another error text (NULL: none). */
 RC entry_set_error(struct entry *en, enum rc code, const char *text, struct err *e);
+
+/* That has been done. */
+void entry_forget_restore(struct entry *en);
 
 /* Appends to `to`. E_INVALID: a name that is none, a file or --set argument that is not UTF-8, a
  * NUL in the job, or more than ENTRY_TEXT_MAX. Invalid UTF-8 in the error becomes U+FFFD; the job

@@ -26,6 +26,46 @@ static void next_over(struct managed *m, bool stands)
 	m->next = NULL;
 }
 
+static void put_save(struct managed *m);
+static void read_to_spawn(struct managed *m);
+
+/* Not written, it is with the next SAVE; a server that crashes before would ask for it again. */
+static void forgot(void *arg, struct clerk_answer *a)
+{
+	struct managed *m = arg;
+	m->version = a->version;
+	m->forgetting = false;
+	if (a->error.code != OK)
+		log_line(m->s->o.log, LOG_WARN, "%s: %s", m->entry.name, a->error.text);
+	if (m->save_waits) {
+		m->save_waits = false;
+		put_save(m);
+	}
+	if (m->spawn_waits) {
+		m->spawn_waits = false;
+		read_to_spawn(m);
+	}
+}
+
+static void forget_restore(struct managed *m)
+{
+	struct clerk_answer a = {.version = m->version};
+	m->forgets_later = false;
+	m->forgetting = true;
+	if (clerk_put(m->s->clerk, &m->entry, m->version, forgot, m, &a.error) != OK)
+		forgot(m, &a);
+}
+
+void managed_restored(struct managed *m)
+{
+	if (!m->entry.restore)
+		return;
+	entry_forget_restore(&m->entry);
+	m->forgets_later = m->saving;
+	if (!m->saving)
+		forget_restore(m);
+}
+
 static void saved(void *arg, struct clerk_answer *a)
 {
 	struct managed *m = arg;
@@ -34,6 +74,9 @@ static void saved(void *arg, struct clerk_answer *a)
 	const struct err *why = &m->save->error;
 	struct err e = {0};
 	m->version = a->version;
+	m->saving = false;
+	if (m->saving_next && a->error.code == OK)
+		m->forgets_later = false; /* the new one says what it goes on from */
 	if (m->saving_next)
 		next_over(m, a->error.code == OK);
 	if (a->error.code == OK) {
@@ -46,14 +89,16 @@ static void saved(void *arg, struct clerk_answer *a)
 	if (m->saving_next)
 		submit_saved(m, &a->error);
 	m->saving_next = false;
+	if (m->forgets_later)
+		forget_restore(m);
 	managed_heard(m, &ev);
 }
 
 /* Without a description of its own the entry keeps the one it has. */
-static void do_save(struct managed *m, const struct life_do *d)
+static void put_save(struct managed *m)
 {
-	*m->save = *d;
-	m->save_wall_us = clock_wall_us(m->s->env->clock);
+	const struct life_do *d = m->save;
+	m->saving = true;
 	m->saving_next = m->next != NULL;
 	struct entry en = m->next ? *m->next : m->entry;
 	struct clerk_answer a = {.version = m->version};
@@ -65,6 +110,15 @@ static void do_save(struct managed *m, const struct life_do *d)
 	en.since_wall_us = m->save_wall_us;
 	if (clerk_put(m->s->clerk, &en, m->version, saved, m, &a.error) != OK)
 		saved(m, &a);
+}
+
+static void do_save(struct managed *m, const struct life_do *d)
+{
+	*m->save = *d;
+	m->save_wall_us = clock_wall_us(m->s->env->clock);
+	m->save_waits = m->forgetting;
+	if (!m->save_waits)
+		put_save(m);
 }
 
 /* A replacement that will not be. */
@@ -96,15 +150,22 @@ static void spawn_read(void *arg, struct clerk_answer *a)
 		managed_heard(m, &ev);
 }
 
-static void do_spawn(struct managed *m, const struct life_do *d)
+static void read_to_spawn(struct managed *m)
 {
 	struct clerk_answer a = {0};
+	if (clerk_read(m->s->clerk, m->entry.name, m->version, spawn_read, m, &a.error) != OK)
+		spawn_read(m, &a);
+}
+
+static void do_spawn(struct managed *m, const struct life_do *d)
+{
 	*m->spawn = *d;
 	m->spawning = true;
 	m->kill_spawn = m->stop_spawn = m->up = false;
 	m->exit = -1;
-	if (clerk_read(m->s->clerk, m->entry.name, m->version, spawn_read, m, &a.error) != OK)
-		spawn_read(m, &a);
+	m->spawn_waits = m->forgetting;
+	if (!m->spawn_waits)
+		read_to_spawn(m);
 }
 
 /* ---- removing ---- */

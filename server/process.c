@@ -148,6 +148,7 @@ static void on_frame(void *arg, enum wire_kind kind, const char *body, size_t le
 	switch (kind) {
 	case WIRE_UP:
 		m->up = true;
+		managed_restored(m);
 		rc = heard_up(m, body, len, &e);
 		managed_heard(m, &(struct life_event){.kind = LIFE_EV_UP});
 		break;

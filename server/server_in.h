@@ -41,6 +41,9 @@ struct managed {
 	int64_t save_wall_us;
 	bool saving_next;          /* the SAVE under way writes it */
 	struct asker *submitter;   /* waits for that SAVE */
+	bool saving;               /* a SAVE is being written */
+	/* what it was to go on from is done: that is written too, between SAVEs and SPAWNs */
+	bool forgetting, forgets_later, save_waits, spawn_waits;
 	bool performing;           /* managed_perform is on the stack: it goes on by itself */
 	unsigned reading;          /* acts that wait for its description: it stays till then */
 	bool dropping;             /* the entry is being removed */
@@ -104,6 +107,8 @@ RC server_no_job(const struct server *s, const char *name, struct err *e);
 /* ---- perform.c ---- */
 /* What m's life asks for is done, and its next wake-up is set. */
 void managed_perform(struct managed *m);
+/* Its process owns the directory: what was to be restored is, and is not asked for again. */
+void managed_restored(struct managed *m);
 /* An event for m's life, then managed_perform. What it refuses is *e's. */
 RC managed_event(struct managed *m, const struct life_event *ev, struct err *e);
 /* The same where nothing can be refused. */

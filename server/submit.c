@@ -61,6 +61,7 @@ static RC make_entry(struct server *s, const char *name, const char *job, size_t
 		return ERR(e, E_NO_MEMORY, "no memory for a job");
 	struct entry from = {.standing = STANDING_RUNNING, .file = (char *)c->file,
 			     .parallelism = c->parallelism, .n_sets = c->n_sets, .job = (char *)job,
+			     .restore = (char *)c->restore, .rewind = c->rewind, .claim = c->claim,
 			     .job_len = len, .submitted_wall_us = clock_wall_us(s->env->clock)};
 	from.since_wall_us = from.submitted_wall_us;
 	snprintf(from.name, sizeof from.name, "%s", name);
@@ -275,6 +276,8 @@ void server_rescale(struct managed *m, struct http_request *r, const struct api_
 	struct err e = {0};
 	struct job_text t;
 	read->entry.parallelism = c->parallelism;
+	if (!m->entry.restore) /* done, while the entry was read */
+		entry_forget_restore(&read->entry);
 	enum rc rc = check(s, &read->entry, &t, &e);
 	if (rc == E_INVALID && t.ds.errors) {
 		answer_faults(s, r, &t);

@@ -55,6 +55,9 @@ void start_write(const struct word_start *s, struct bytes *to)
 	for (unsigned i = 0; i < s->entry.n_sets; i++)
 		jout_string(&o, s->entry.set[i]);
 	jout_array_end(&o);
+	put_optional(&o, "restore", s->entry.restore);
+	jout_kv_bool(&o, "rewind", s->entry.rewind);
+	jout_kv_bool(&o, "claim", s->entry.claim);
 	jout_kv_string(&o, "dir", s->dir);
 	jout_kv_string(&o, "log", s->log);
 	put_optional(&o, "config_file", s->config_file);
@@ -256,6 +259,9 @@ RC start_read(struct word_start *s, const char *body, size_t len, struct mem *me
 	s->entry.job_len = s->entry.job ? strlen(s->entry.job) : 0;
 	s->entry.parallelism = (uint32_t)take_uint(&w, w.v, "parallelism");
 	take_sets(&w, &s->entry);
+	s->entry.restore = copy_text(&w, "restore", true);
+	s->entry.rewind = take_bool(&w, "rewind");
+	s->entry.claim = take_bool(&w, "claim");
 	s->dir = copy_text(&w, "dir", false);
 	s->log = copy_text(&w, "log", false);
 	s->config_file = copy_text(&w, "config_file", true);

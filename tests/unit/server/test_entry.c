@@ -32,11 +32,13 @@ static struct entry sample(void)
 {
 	static char error[] = "source 'a\"b'[2]: \\ line\nbreak \x01 \xE2\x82\xAC",
 		    file[] = "/home/m\xC3\xA9/\"job\" 1.json", set[] = "checkpoint.interval=\"1s\"",
+		    restore[] = "/data/jobs/x/savepoints/\xC3\xA9@17",
 		    job[] = "{ \"name\": \"x\",\n\t\"pipeline\": [] } \xFF\xC3( \x7F";
 	return (struct entry){
 		.name = "word-count_1", .standing = STANDING_FAILED, .code = E_IO, .error = error,
 		.erase = true, .submitted_wall_us = 1790000000000000, .since_wall_us = -5,
 		.exit = 255, .file = file, .parallelism = UINT32_MAX, .set = {set, set}, .n_sets = 2,
+		.restore = restore, .rewind = true, .claim = true,
 		.job = job, .job_len = strlen(job),
 	};
 }
@@ -51,6 +53,7 @@ static void expect_same(const struct entry *a, const struct entry *b)
 	EXPECT(!strcmp(a->name, b->name) && a->standing == b->standing && a->code == b->code);
 	EXPECT(same_text(a->error, b->error) && same_text(a->file, b->file));
 	EXPECT(a->erase == b->erase && a->parallelism == b->parallelism);
+	EXPECT(same_text(a->restore, b->restore) && a->rewind == b->rewind && a->claim == b->claim);
 	EXPECT(a->exit == b->exit);
 	EXPECT(a->submitted_wall_us == b->submitted_wall_us && a->since_wall_us == b->since_wall_us);
 	EXPECT(a->n_sets == b->n_sets);
@@ -240,6 +243,9 @@ TEST(facts_that_no_weir_writes_are_refused_though_their_sum_is_right)
 		"{\"name\":\"x\",\"standing\":\"running\",\"set\":[\"a=1\",2]," REST "}\n",
 		"{\"name\":\"x\",\"standing\":\"running\",\"set\":[\"a\\u0000\"]," REST "}\n",
 		"{\"name\":\"x\",\"standing\":\"running\",\"later\":true," REST "}\n",
+		"{\"name\":\"x\",\"standing\":\"running\",\"restore\":7," REST "}\n",
+		"{\"name\":\"x\",\"standing\":\"running\",\"rewind\":true," REST "}\n",
+		"{\"name\":\"x\",\"standing\":\"running\",\"restore\":\"7\",\"claim\":1," REST "}\n",
 		"{\"name\":\"x\",\"name\":\"x\",\"standing\":\"running\"," REST "}\n",
 	};
 	struct bytes b;
