@@ -28,6 +28,7 @@ struct life {
 	const struct shape *shape;
 	struct scenario s;
 	struct world w;
+	struct directory dir;   /* watches every change */
 	struct crash_point crash[CRASHES_MAX];
 	uint32_t crashes, came; /* in the list; those that came */
 	uint64_t chance;        /* made of the crashes that came: what a shape draws from */

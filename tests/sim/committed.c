@@ -255,95 +255,6 @@ void check_exact(struct world *w, const struct counts *oracle)
 	counts_close(&got);
 }
 
-/* ---- the directory ---- */
-
-static bool names_part(const struct manifest *m, const char *name)
-{
-	for (uint32_t i = 0; i < m->n_files; i++)
-		if (!strcmp(m->file[i].name, name))
-			return true;
-	return false;
-}
-
-#define SLOTS_LIVE_MAX 64
-
-/* Every manifest that counts; every other name in manifest/ must be a fence's. */
-static size_t read_live(struct world *w, struct manifest *live)
-{
-	struct fs_names names;
-	struct err e = {0};
-	size_t n = 0, slots = 0;
-	char path[256];
-	snprintf(path, sizeof path, "%s/manifest", w->dir);
-	if (fs_list(w->fs, path, &names, &e) != OK)
-		world_fail(w, "%s", e.text);
-	for (size_t i = names.n; i-- > 0; slots++) { /* from the newest down: it lists the others */
-		uint64_t slot;
-		if (!layout_slot_parse(names.name[i], &slot))
-			world_fail(w, "manifest/%s is left over", names.name[i]);
-		CHECK(n < SLOTS_LIVE_MAX);
-		if (slots_read(slots_in(w->fs, w->dir), &w->mem, slot, &live[n], &e) != OK)
-			world_fail(w, "%s", e.text);
-		bool fence = live[n].slot_kind == SLOT_FENCE;
-		if (!fence && n && !retention_lists(&live[0], slot) &&
-		    !slots_has(live[0].quarantined, live[0].n_quarantined, slot))
-			world_fail(w, "manifest/%s is retired and still there", names.name[i]);
-		if (fence)
-			manifest_close(&live[n]);
-		else
-			n++;
-	}
-	fs_names_close(&names);
-	return n;
-}
-
-static void check_parts(struct world *w, const struct manifest *live, size_t n)
-{
-	struct fs_names names;
-	struct err e = {0};
-	char path[256];
-	snprintf(path, sizeof path, "%s/parts", w->dir);
-	if (fs_list(w->fs, path, &names, &e) != OK)
-		world_fail(w, "%s", e.text);
-	for (size_t i = 0; i < names.n; i++) {
-		size_t k = 0;
-		while (k < n && !names_part(&live[k], names.name[i]))
-			k++;
-		if (k == n)
-			world_fail(w, "parts/%s is an orphan", names.name[i]);
-		w->merges += strstr(names.name[i], "-m") != NULL;
-	}
-	for (size_t k = 0; k < n; k++)
-		for (uint32_t f = 0; f < live[k].n_files; f++) {
-			size_t i = 0;
-			while (i < names.n && strcmp(names.name[i], live[k].file[f].name))
-				i++;
-			if (i == names.n)
-				world_fail(w, "parts/%s is named and missing", live[k].file[f].name);
-		}
-	fs_names_close(&names);
-}
-
-/* Nothing prepared is left when all is committed. */
-static void check_pending(struct world *w)
-{
-	struct fs_names jobs, files;
-	struct err e = {0};
-	char pending[256], path[512];
-	snprintf(pending, sizeof pending, "%s/.weir-pending", w->out);
-	if (fs_list(w->fs, pending, &jobs, &e) != OK)
-		return;
-	for (size_t i = 0; i < jobs.n; i++) {
-		snprintf(path, sizeof path, "%s/%s", pending, jobs.name[i]);
-		if (fs_list(w->fs, path, &files, &e) != OK)
-			world_fail(w, "%s", e.text);
-		if (files.n)
-			world_fail(w, "%s/%s is left over", path, files.name[0]);
-		fs_names_close(&files);
-	}
-	fs_names_close(&jobs);
-}
-
 /* ---- counts ---- */
 
 static uint64_t received_by(const struct manifest *m, const char *stage)
@@ -433,13 +344,26 @@ uint64_t check_counts(struct world *w, const char *stage)
 	return newest;
 }
 
+/* ---- the directory ---- */
+
+static void on_fault(void *arg, const char *text)
+{
+	world_fail(arg, "%s", text);
+}
+
+void world_directory(struct world *w, struct directory *d)
+{
+	directory_open(d, w->disk, w->dir, w->out, w->job_text, on_fault, w);
+}
+
 void check_directory(struct world *w)
 {
-	struct manifest *live = calloc(SLOTS_LIVE_MAX, sizeof *live);
-	size_t n = read_live(w, live);
-	check_parts(w, live, n);
-	check_pending(w);
-	for (size_t k = 0; k < n; k++)
-		manifest_close(&live[k]);
-	free(live);
+	struct directory d;
+	world_directory(w, &d);
+	directory_look(&d);
+	directory_tidy(&d);
+	for (uint32_t i = 0; i < d.n; i++)
+		for (uint32_t f = 0; f < d.m[i].files; f++)
+			w->merges += strstr(d.m[i].file[f].name, "-m") != NULL;
+	directory_close(&d);
 }

@@ -2,6 +2,7 @@
  * compared with what a naive program makes of the input (inv 28).
  * Why apart from the world: nothing here knows how weir works but for the names of files. */
 #pragma once
+#include "tests/lib/directory.h"
 #include "tests/sim/world.h"
 
 struct row {
@@ -54,5 +55,8 @@ void check_manifest(struct world *w, const struct manifest *m, const struct mani
  * this stage has received in the newest. */
 uint64_t check_counts(struct world *w, const char *stage);
 
-/* Files on disk = files referenced, no temporaries (inv 14), after a checkpoint and its sweep. */
+/* The directory's checker over this world; what it finds fails the test. */
+void world_directory(struct world *w, struct directory *d);
+/* All that is named is there and whole, and nothing else is, after a checkpoint and its sweep
+ * (inv 1-3, 12, 14). */
 void check_directory(struct world *w);
