@@ -45,6 +45,15 @@ static const struct json *stage_called(struct setting *t, const struct json *lis
 	return NULL;
 }
 
+static bool is_utf8(const char *p, size_t len)
+{
+	const char *end = p + len;
+	unsigned n = 1;
+	for (; p < end && n; p += n)
+		n = utf8_len(p, end);
+	return n > 0;
+}
+
 static bool looks_like_json(const char *p)
 {
 	return strchr("{[\"", *p) && *p;
@@ -105,6 +114,10 @@ static bool apply(struct setting *t)
 		}
 		memcpy(key, p, len);
 		key[len] = '\0';
+		if (!is_utf8(key, len)) {
+			wrong(t, p, len, "names, with '.' between them", "not UTF-8");
+			return true;
+		}
 		bool is_last = p + len == t->equals;
 		if (json_kind(v) == JSON_ARRAY && v == json_get(json_root(t->s->doc), "pipeline")) {
 			const struct json *stage = stage_called(t, v, key, p, len);

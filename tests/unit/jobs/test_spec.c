@@ -378,6 +378,21 @@ TEST(arguments_stand_in_for_what_the_file_says)
 	parse_close(&p);
 }
 
+/* Found by fuzzing: said to be out of memory. */
+TEST(a_path_that_is_no_utf8_is_told_as_that)
+{
+	static const char *const sets[] = {"checkpoin\x8A.interval=1s", "\xC3=1"};
+	const char *text = "{\"name\":\"j\",\"pipeline\":["
+			   "{\"id\":\"in\",\"type\":\"generator_source\"},"
+			   "{\"id\":\"out\",\"type\":\"print_sink\"}]}";
+	struct parse p;
+	parse_sets(&p, text, strlen(text), sets, ARRAY_LEN(sets));
+	EXPECT(p.rc == E_INVALID && p.ds.errors == 2);
+	for (unsigned i = 0; i < 2; i++)
+		EXPECT(!strcmp(p.ds.d[i].text, "not UTF-8") && p.ds.d[i].at.offset == 0);
+	parse_close(&p);
+}
+
 TEST(references_become_what_the_environment_says_and_stay_in_the_text)
 {
 	struct parse p;
@@ -564,6 +579,7 @@ int main(void)
 		T(a_stage_without_inputs_reads_the_stage_before_it),
 		T(stages_may_be_named_before_they_stand_and_read_twice),
 		T(arguments_stand_in_for_what_the_file_says),
+		T(a_path_that_is_no_utf8_is_told_as_that),
 		T(references_become_what_the_environment_says_and_stay_in_the_text),
 		T(inv36_what_the_environment_holds_is_in_no_message),
 		T(paths_are_relative_to_the_job_file),
