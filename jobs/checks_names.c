@@ -30,8 +30,7 @@ void check_value_text(const struct plan *p, struct check_value v, char *to, size
 
 void reader_skip_blanks(struct check_reader *r)
 {
-	while (r->text[r->at] == ' ' || r->text[r->at] == '\t' || r->text[r->at] == '\n')
-		r->at++;
+	r->at += strspn(r->text + r->at, " \t\n\r\f\v"); /* as in expressions */
 }
 
 bool reader_take_sign(struct check_reader *r, const char *sign)

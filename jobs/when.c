@@ -187,12 +187,11 @@ static RC put_tap(struct writer *x, uint32_t stage, size_t from, size_t end, str
 	return check_tap(x, text, from, stage, e);
 }
 
-/* The reader stands behind "passed". */
-static RC take_tap(struct writer *x, size_t begin, struct err *e)
+/* bracket: the one behind "passed", with comments between them for all we know. */
+static RC take_tap(struct writer *x, size_t begin, struct token bracket, struct err *e)
 {
 	struct check_reader *r = &x->r;
-	if (!reader_take_sign(r, "("))
-		CHECK(!"it was seen");
+	r->at = bracket.offset + bracket.len;
 	size_t name_at = token_at(r->text, r->at).offset, end = 0;
 	int stage = reader_take_stage(r);
 	if (stage < 0)
@@ -273,7 +272,7 @@ static RC rewrite(struct writer *x, struct err *e)
 			READER_FAULT(&x->r, t.offset, t.len, NULL, "more than %d values", REPLACED_MAX);
 		else if (is_value(&x->r, t, next))
 			take_value(x, t.offset);
-		else if (token_is(text, t, "passed") && take_tap(x, t.offset, e) != OK)
+		else if (token_is(text, t, "passed") && take_tap(x, t.offset, next, e) != OK)
 			return e->code;
 	}
 	bytes_put_text(&x->text, text + x->copied);

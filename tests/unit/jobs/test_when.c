@@ -221,6 +221,21 @@ static bool is_true(struct rig *r, const struct when_now *now)
 	return once;
 }
 
+/* Found by fuzzing: the bracket was there for one reader and not for the other. */
+TEST(blanks_and_comments_stand_anywhere)
+{
+	static const char *const texts[] = {
+		"passed\\r(words, z = 1)",  "passed /* so */ (words, z = 1)",
+		"passed\\f( words\\r, z = 1)", "sum(\\rcount.n) > 5",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct rig r;
+		EXPECT_OK(rig_open(&r, texts[i], TAIL), &r.e);
+		EXPECT(r.plan->when->n_taps + r.plan->when->n_values == 1);
+		rig_close(&r);
+	}
+}
+
 TEST(each_name_is_its_own_count)
 {
 	static const struct {
@@ -389,6 +404,7 @@ int main(void)
 		T(random_texts_are_understood_or_refused_within_their_bounds),
 		T(too_many_of_anything_are_refused),
 		T(what_can_never_begin_one_is_warned_of),
+		T(blanks_and_comments_stand_anywhere),
 		T(each_name_is_its_own_count),
 		T(what_cannot_be_computed_is_not_true_and_says_why),
 		T(it_says_what_is_summed_and_itself_in_one_line),
