@@ -32,6 +32,10 @@ proof: setup-test ## what `make test` samples, complete: each crash point, disk 
 sim: setup-test ## whole lives of jobs in the simulation, each under a seed, with every fault
 	@SEEDS=$(SEEDS) FIRST=$(FIRST) REPLAY=$(REPLAY) scripts/sim.sh
 
+# TARGET=expr: only this one. SECONDS=600: so long each.
+fuzz: ## libFuzzer over what others give us to read: tests/fuzz (needs clang; 60 s a target)
+	@scripts/fuzz.sh "$(TARGET)" "$(or $(SECONDS),60)"
+
 install: build ## install to DESTDIR PREFIX (/usr/local)
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 
@@ -48,4 +52,4 @@ bench-peers: build ## the same works in Flink, Timely Dataflow and mawk, beside 
 clean: ## remove what was built
 	rm -rf build weir
 
-.PHONY: help setup-build setup-test build demo test check proof sim install bench bench-peers clean
+.PHONY: help setup-build setup-test build demo test check proof sim fuzz install bench bench-peers clean

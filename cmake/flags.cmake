@@ -14,6 +14,10 @@ add_compile_definitions(_GNU_SOURCE XXH_INLINE_ALL)
 add_compile_options(-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
                     -Wvla -Wpointer-arith -Wno-missing-field-initializers
                     -Wno-format-truncation -fno-strict-aliasing -fno-omit-frame-pointer)
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang") # only to fuzz: gcc's word is the one that counts
+  add_compile_options(-Wno-unknown-warning-option -Wno-bitwise-instead-of-logical
+                      "SHELL:-include ${CMAKE_SOURCE_DIR}/tests/fuzz/clang.h")
+endif()
 if(WEIR_SANITIZE)
   add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${WEIR_SANITIZE})
