@@ -141,7 +141,8 @@ static RC look_job(struct look *k)
 	if (rc == E_NO_MEMORY)
 		return ERR(k->e, rc, "%s", why.text);
 	if (rc == E_NOT_FOUND) {
-		look_note(k, "job.json", "is not there: a start has no text of before to compare with");
+		if (!*k->prefix) /* beside a savepoint it is for who reads it */
+			look_note(k, "job.json", "is not there: a start has no text of before to compare with");
 		return OK;
 	}
 	if (rc != OK) {
@@ -155,7 +156,8 @@ static RC look_job(struct look *k)
 	else if (k->top_reads && k->top.slot_kind == SLOT_CHECKPOINT && !same &&
 		 !look_moved(k))
 		look_fault(k, FAULT_CORRUPT, "job.json", "is not the text that checkpoint %" PRIu64
-			   " was taken of", k->top.id);
+			   " was taken of%s", k->top.id,
+			   *k->prefix ? " (a restore does not need it: it may be removed)" : "");
 	json_close(doc);
 	mem_put(k->env->fs->mem, text);
 	k->out->bytes += len;
@@ -229,6 +231,6 @@ static RC look_parts(struct look *k)
 
 RC look_around(struct look *k)
 {
-	enum rc rc = *k->prefix ? OK : look_job(k);
+	enum rc rc = look_job(k);
 	return rc == OK ? look_parts(k) : rc;
 }

@@ -297,6 +297,28 @@ TEST(a_savepoint_is_read_by_its_name_and_checked_with_the_rest)
 	rig_close(&r);
 }
 
+TEST(inv33_the_text_beside_a_savepoint_is_the_one_it_was_taken_of)
+{
+	static const char path[] = RIG_DIR "/savepoints/nightly/job.json";
+	struct rig r;
+	struct told t;
+	struct dir_result out;
+	small(&r, true);
+	save(&r, "nightly");
+	EXPECT_OK(fs_write_new(r.fs, path, RIG_JOB, strlen(RIG_JOB), &r.e), &r.e);
+	EXPECT_OK(check(&r, &t, &out, &r.e), &r.e);
+	if (t.faults)
+		fail_msg("%s: %s", t.file, t.what);
+	for (uint64_t at = 0; at < strlen(RIG_JOB); at++) {
+		EXPECT_OK(fs_sim_flip(r.sim, path, at * 8 + at % 8, &r.e), &r.e);
+		expect_found(&r, path, "byte", at);
+		EXPECT_OK(check(&r, &t, &out, &r.e), &r.e);
+		EXPECT(!strcmp(t.file, "savepoints/nightly/job.json") && t.intact == 4);
+		EXPECT_OK(fs_sim_flip(r.sim, path, at * 8 + at % 8, &r.e), &r.e);
+	}
+	rig_close(&r);
+}
+
 /* A start without a sink that commits goes past it, and its fence says so. */
 TEST(inv16_a_quarantined_manifest_that_cannot_be_read_is_a_note)
 {
@@ -375,6 +397,7 @@ int main(void)
 		T(one_bad_file_leaves_the_checkpoints_that_do_not_need_it),
 		T(a_wrong_number_of_keys_is_a_fault_though_every_byte_is_as_written),
 		T(a_savepoint_is_read_by_its_name_and_checked_with_the_rest),
+		T(inv33_the_text_beside_a_savepoint_is_the_one_it_was_taken_of),
 		T(inv16_a_quarantined_manifest_that_cannot_be_read_is_a_note),
 		T(what_nobody_names_is_a_note),
 		T(inv31_inv32_faults_of_memory_and_disk_are_no_verdict),
