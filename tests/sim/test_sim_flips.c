@@ -5,6 +5,7 @@
  * fsck says of the same disk is asked too.
  * SIM_FLIPS=all: every byte and every length; else a slice of them, by a seed that is printed
  * (SIM_FLIPS=n: that seed). */
+#include "tests/sim/disk_image.h"
 #include "tests/sim/scenario.h"
 
 #include "base/check.h"
@@ -19,71 +20,7 @@
 
 #define SEED 91
 /* Of bytes and lengths, one in so many is tried unless all are. */
-enum { SLICE = 100, FILES = 96 };
-
-/* ---- a disk, kept ---- */
-
-struct image {
-	struct {
-		char path[224];
-		uint8_t *data; /* NULL: a folder */
-		size_t len;
-		bool named; /* by a checkpoint that is kept; else nobody's, or not yet */
-	} file[FILES];
-	size_t n;
-	bool committed; /* what the newest checkpoint prepared */
-};
-
-static void image_add(struct image *im, struct world *w, const char *dir)
-{
-	struct fs_names names;
-	struct err e = {0};
-	if (fs_list(w->fs, dir, &names, &e) != OK)
-		return;
-	for (size_t i = 0; i < names.n; i++) {
-		struct fs_stat st;
-		uint8_t *text;
-		WORLD_CHECK(w, im->n < FILES);
-		size_t at = im->n++;
-		snprintf(im->file[at].path, sizeof im->file[at].path, "%s/%s", dir, names.name[i]);
-		WORLD_CHECK(w, fs_stat(w->fs, im->file[at].path, &st, &e) == OK);
-		if (st.kind == FS_DIR) {
-			image_add(im, w, im->file[at].path);
-			continue;
-		}
-		WORLD_CHECK(w, fs_read_all(w->fs, im->file[at].path, 1 << 20, &text, &im->file[at].len,
-					   &e) == OK);
-		im->file[at].data = malloc(im->file[at].len + 1);
-		memcpy(im->file[at].data, text, im->file[at].len);
-		mem_put(&w->mem, text);
-	}
-	fs_names_close(&names);
-}
-
-static void image_close(struct image *im)
-{
-	for (size_t i = 0; i < im->n; i++)
-		free(im->file[i].data);
-}
-
-/* A fresh world with that disk. */
-static void image_put(const struct image *im, struct world *w, const char *job)
-{
-	struct err e = {0};
-	world_open(w, SEED, job);
-	w->draws_chaining = false;
-	for (size_t i = 0; i < im->n; i++) {
-		char folder[224];
-		if (!im->file[i].data) {
-			WORLD_CHECK(w, fs_mkdir_all(w->fs, im->file[i].path, &e) == OK);
-			continue;
-		}
-		fs_dirname(im->file[i].path, folder, sizeof folder);
-		WORLD_CHECK(w, fs_mkdir_all(w->fs, folder, &e) == OK);
-		WORLD_CHECK(w, fs_write_new(w->fs, im->file[i].path, im->file[i].data, im->file[i].len,
-					    &e) == OK);
-	}
-}
+enum { SLICE = 100 };
 
 /* ---- a job that was killed ---- */
 
@@ -289,7 +226,9 @@ static void try(const struct scenario *s, const struct damage *d, struct tally *
 	struct world w;
 	const char *path = d->im->file[d->file].path;
 	enum kind k = kind_of(path);
-	image_put(d->im, &w, s->job);
+	world_open(&w, SEED, s->job);
+	w.draws_chaining = false;
+	image_put(d->im, &w);
 	do_damage(&w, d);
 	bool data = k == PARTS || k == PIECES ? d->im->file[d->file].named : k != NOT_DATA;
 	/* What is gone may have been retired, or taken away. */
