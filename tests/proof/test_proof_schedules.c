@@ -4,6 +4,7 @@
  *
  *   proof_schedules one|two|three|four   a quarter of them; WEIR_SEEDS: how many in all;
  *                                        WEIR_FIRST: the first, else by the proof's seed
+ *   proof_schedules plants               in the planted build: it finds what it is for
  *   proof_schedules --replay SEED        one of them, with its operations on standard error */
 #include "tests/lib/proof.h"
 #include "tests/lib/test.h"
@@ -12,6 +13,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define SEEDS 10000
 #define SEEDS_ALL 100000 /* there is no end to them; by feel: what a night stands */
@@ -50,6 +53,55 @@ TEST(inv28_output_is_exactly_the_oracles_whatever_happens_in_whatever_order)
 		schedule_expect_enough(&t);
 }
 
+/* ---- in the planted build ---- */
+
+#define SEEDS_PLANTED 300
+
+static void some_seeds(void)
+{
+	struct schedule_totals t = {0};
+	for (uint64_t i = 0; i < SEEDS_PLANTED; i++)
+		schedule_run(first_seed() + i, commit, &t);
+}
+
+static bool finds(const char *plant)
+{
+	int status, pipes[2];
+	char line[512], how[512] = "";
+	fflush(NULL);
+	if (pipe(pipes))
+		return false;
+	pid_t pid = fork();
+	if (pid < 0)
+		return false;
+	if (!pid) {
+		setenv("WEIR_PLANT", plant, 1);
+		dup2(pipes[1], STDERR_FILENO);
+		some_seeds();
+		_exit(0);
+	}
+	close(pipes[1]);
+	FILE *said = fdopen(pipes[0], "r");
+	while (said && fgets(line, sizeof line, said))
+		if (!how[0] && line[0] != '\n')
+			snprintf(how, sizeof how, "%s", line);
+	if (said)
+		fclose(said);
+	if (waitpid(pid, &status, 0) != pid)
+		return false;
+	printf("%s: %s %s", plant, status ? "found:" : "NOT FOUND", how[0] ? how : "\n");
+	return status != 0;
+}
+
+TEST(what_is_planted_is_found_and_nothing_else)
+{
+	EXPECT(finds("no_fsync_of_the_part"));
+	EXPECT(finds("no_fsync_of_the_manifest"));
+	EXPECT(finds("no_dir_fsync_after_the_part"));
+	EXPECT(finds("no_dir_fsync_after_the_link"));
+	some_seeds();
+}
+
 static int replay(const char *seed)
 {
 	struct schedule_totals t = {0};
@@ -69,8 +121,11 @@ int main(int argc, char **argv)
 	for (int i = 0; argc == 2 && i < PARTS; i++)
 		if (!strcmp(argv[1], parts[i]))
 			part = i;
+	const struct CMUnitTest plants[] = {T(what_is_planted_is_found_and_nothing_else)};
+	if (argc == 2 && !strcmp(argv[1], "plants"))
+		return RUN(plants);
 	if (argc > 1 && part < 0) {
-		fprintf(stderr, "usage: proof_schedules [one|two|three|four | --replay SEED]\n");
+		fprintf(stderr, "usage: proof_schedules [one|two|three|four|plants | --replay SEED]\n");
 		return 2;
 	}
 	const struct CMUnitTest tests[] = {

@@ -49,3 +49,5 @@ void scenario_files(const struct scenario *s, struct world *w);
 /* What holds at any instant, and what holds at the end. */
 void scenario_check_now(const struct scenario *s, struct world *w);
 void scenario_check_end(const struct scenario *s, struct world *w);
+/* The same where each checkpoint was looked at when it came: the last one's records. */
+void scenario_check_end_counted(const struct scenario *s, struct world *w, uint64_t counted);

@@ -23,7 +23,7 @@ struct run {
 	uint32_t savepoints;
 	uint64_t committed[WORLD_HOSTS]; /* newest checkpoint whose commit its process reported */
 	uint64_t committed_rows;       /* of the newest of all these */
-	uint64_t full_until;           /* step; 0: the disk has room */
+	uint64_t bad_until;            /* step up to which the disk is full, or fails; 0: it is well */
 	uint64_t fails_at;             /* the operation that was chosen last to fail */
 	char context[3000];
 };
@@ -117,6 +117,14 @@ static void look(struct run *r)
 
 /* ---- a process ---- */
 
+/* The disk is well again. */
+static void mend(struct run *r)
+{
+	fs_sim_fault_at(r->w.disk, 0, OK, false);
+	fs_sim_capacity(r->w.disk, 0);
+	r->bad_until = r->fails_at = 0;
+}
+
 static void crash(struct run *r, bool power_cut)
 {
 	world_crash(&r->w, power_cut);
@@ -125,8 +133,7 @@ static void crash(struct run *r, bool power_cut)
 	for (uint32_t i = 0; i < WORLD_HOSTS; i++)
 		if (power_cut || i == r->w.host)
 			r->runs[i] = r->disturbed[i] = false;
-	r->full_until = 0;
-	fs_sim_capacity(r->w.disk, 0);
+	mend(r);
 	if (one_in(r, 2))
 		look(r);
 }
@@ -163,12 +170,21 @@ static uint64_t soon(struct run *r)
 static void disk_error(struct run *r, enum happening h)
 {
 	static const enum rc codes[] = {E_IO, E_IO, E_NO_SPACE, E_LIMIT, E_PERMISSION};
-	enum rc code = codes[below(r, 5)];
-	r->fails_at = soon(r);
-	if (h == HAPPENS_LOST_ANSWER)
-		fs_sim_fault_after(r->w.disk, r->fails_at, code);
-	else
-		fs_sim_fault_at(r->w.disk, r->fails_at, code, false);
+	struct fs_sim_fault f = {.at = soon(r), .code = codes[below(r, 5)]};
+	if (f.code == E_NO_SPACE)
+		f.on = FS_SIM_SPACE;
+	if (h == HAPPENS_LOST_ANSWER) {
+		f.how = FAULT_AFTER;
+	} else if (one_in(r, 4)) { /* for a while, some operations or all */
+		f.persistent = true;
+		f.on = one_in(r, 2) ? f.on : 1u << below(r, 9);
+		r->bad_until = r->w.steps + 1 + below(r, 2000);
+	} else if (one_in(r, 6)) {
+		f.how = FAULT_SHORT;
+		f.on = FS_SIM_READS;
+	}
+	r->fails_at = f.at;
+	fs_sim_fault(r->w.disk, &f);
 	for (uint32_t i = 0; i < WORLD_HOSTS; i++)
 		r->disturbed[i] = true;
 }
@@ -179,7 +195,7 @@ static enum world_end start(struct run *r)
 	bool crashes = !r->calm && one_in(r, 4);
 	for (uint32_t i = 0; i < WORLD_HOSTS; i++) /* who runs elsewhere is taken over */
 		r->disturbed[i] |= r->runs[i];
-	r->disturbed[w->host] = r->fails_at > fs_sim_count(w->disk) || r->full_until;
+	r->disturbed[w->host] = r->fails_at > fs_sim_count(w->disk) || r->bad_until;
 	if (crashes)
 		fs_sim_crash_at(w->disk, soon(r));
 	else if (!r->calm && one_in(r, 8))
@@ -217,7 +233,7 @@ static uint64_t some_checkpoint(struct run *r)
  * successor's. */
 static void second_owner(struct run *r)
 {
-	world_host(&r->w, (uint32_t)below(r, WORLD_HOSTS));
+	world_host(&r->w, (r->w.host + 1 + (uint32_t)below(r, WORLD_HOSTS - 1)) % WORLD_HOSTS);
 }
 
 static void happen(struct run *r)
@@ -267,7 +283,7 @@ static void happen(struct run *r)
 		break;
 	case HAPPENS_DISK_FULL:
 		fs_sim_capacity(w->disk, fs_sim_used_bytes(w->disk) + 4096 * below(r, 8));
-		r->full_until = w->steps + 1 + below(r, 2000);
+		r->bad_until = w->steps + 1 + below(r, 2000);
 		for (uint32_t i = 0; i < WORLD_HOSTS; i++)
 			r->disturbed[i] = true;
 		break;
@@ -290,17 +306,15 @@ static void next_host(struct run *r)
 static enum world_end go_on(struct run *r, uint64_t steps)
 {
 	enum world_end end = world_run(&r->w, steps);
-	if (r->full_until && r->w.steps >= r->full_until) {
-		fs_sim_capacity(r->w.disk, 0);
-		r->full_until = 0;
-	}
+	if (r->bad_until && r->w.steps >= r->bad_until)
+		mend(r);
 	return end;
 }
 
 static void turbulent(struct run *r)
 {
 	struct world *w = &r->w;
-	for (uint64_t left = 1 + below(r, 16); left; left--) {
+	for (uint64_t left = 1 + below(r, 20); left; left--) {
 		enum world_end end = WORLD_PAUSED;
 		if (!r->runs[w->host])
 			end = start(r);
@@ -322,11 +336,8 @@ static void settle(struct run *r)
 {
 	struct world *w = &r->w;
 	r->calm = true;
-	fs_sim_fault_at(w->disk, 0, OK, false);
-	fs_sim_fault_after(w->disk, 0, OK);
+	mend(r);
 	fs_sim_crash_at(w->disk, 0);
-	fs_sim_capacity(w->disk, 0);
-	r->full_until = r->fails_at = 0;
 	for (uint32_t i = 0; i < WORLD_HOSTS; i++) {
 		world_host(w, i);
 		if (!r->runs[i])
@@ -345,7 +356,7 @@ static void check_end(struct run *r, bool swept)
 {
 	fs_sim_aside(r->w.disk, true);
 	if (r->j.exact)
-		scenario_check_end(&r->j.s, &r->w);
+		scenario_check_end_counted(&r->j.s, &r->w, rules_received(r->rules, "count", 0));
 	else
 		r->t->counted_twice += (uint64_t)check_at_least(&r->w, &r->j.s.oracle);
 	seen_look(&r->seen, &r->w);
@@ -373,7 +384,9 @@ static void to_the_end(struct run *r)
 	WORLD_CHECK(w, world_start(w, 1) == WORLD_RUNNING && world_run(w, 10) == WORLD_FINISHED);
 	WORLD_CHECK(w, w->completed == completed);
 	world_exit(w);
-	check_end(r, false);
+	fs_sim_aside(w->disk, true);
+	seen_look(&r->seen, w);
+	fs_sim_aside(w->disk, false);
 }
 
 /* ---- a seed ---- */

@@ -56,7 +56,7 @@ static struct post_options draw_letters(struct rng *r)
 void schedule_draw(struct schedule_job *j, struct rng *r)
 {
 	enum scenario_kind kind = (enum scenario_kind)rng_below(r, SCENARIO_KEYS);
-	struct scenario_size size = {.lines = 10 + (uint32_t)rng_below(r, 50),
+	struct scenario_size size = {.lines = 20 + (uint32_t)rng_below(r, 60),
 				     .lines_a_second = 200 + (uint32_t)rng_below(r, 2000), .rows = 1200};
 	if (one_in(r, 16))
 		kind = SCENARIO_KEYS;
