@@ -45,6 +45,8 @@ struct import_tally {
 RC store_import_file(struct store *s, const char *parts_dir, const struct manifest *m, uint32_t i,
 		     struct import_tally *t, struct err *e);
 
-/* The log of a directory that this store claimed: everything but its fences goes, manifests first.
- * Harmless to repeat. With a manifest that cannot be read nothing goes (inv 16). */
-RC store_retire_claimed(struct store *s, struct err *e);
+/* Of the directory that the job of this uuid claimed: everything but its fences goes, manifests
+ * first, under its owner.lock. Harmless to repeat, by that job only; where the newest slot is no
+ * claim of it, and where the directory is gone, nothing is done. With a manifest that cannot be
+ * read nothing goes (inv 16). */
+RC import_retire(struct fs *fs, struct mem *mem, const char *dir, const char *uuid, struct err *e);

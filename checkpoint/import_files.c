@@ -108,54 +108,96 @@ static enum rc unlink_gone(struct fs *fs, const char *dir, const char *name, str
 	return rc == OK || rc == E_NOT_FOUND ? OK : ERR(e, rc, "%s", why.text);
 }
 
-/* Every slot that stands there, read. *good: all could be. */
-static enum rc read_slots(struct store *s, bool *good, struct err *e)
+/* A slot's kind, and whether it is that job's claim. E_NOT_FOUND, E_CORRUPT, E_REFUSED: as read. */
+static enum rc look_slot(struct storage log, struct mem *mem, uint64_t slot, const char *uuid,
+			 enum slot_kind *kind, bool *claims, struct err *e)
 {
-	*good = true;
-	for (size_t i = 0; i < s->n_known; i++) {
+	struct manifest m;
+	enum rc rc = slots_read(log, mem, slot, &m, e);
+	if (rc != OK)
+		return rc;
+	*kind = m.slot_kind;
+	*claims = m.todo.kind == TODO_CLAIMED && !strcmp(m.todo.uuid, uuid);
+	manifest_close(&m);
+	return OK;
+}
+
+/* Whether the newest is the claim of that job, and each can be read. */
+static enum rc may_retire(struct storage log, struct mem *mem, const struct slot_list *l,
+			  const char *uuid, bool *may, struct err *e)
+{
+	*may = l->n;
+	for (size_t i = l->n; *may && i-- > 0;) {
 		struct err why = {OK};
-		enum rc rc = store_read_slot(s, &s->known[i], &why);
-		if (rc == E_CORRUPT || rc == E_REFUSED)
-			*good = false;
-		else if (rc != OK && rc != E_NOT_FOUND)
+		enum slot_kind kind;
+		bool claims = false;
+		enum rc rc = look_slot(log, mem, l->slot[i], uuid, &kind, &claims, &why);
+		if (rc != OK && rc != E_CORRUPT && rc != E_REFUSED)
 			return ERR(e, rc, "%s", why.text);
+		*may = rc == OK && (claims || i + 1 < l->n);
 	}
 	return OK;
 }
 
-static enum rc retire_slots(struct store *s, struct err *e)
+static enum rc retire_slots(struct fs *fs, const char *folder, struct storage log,
+			    struct mem *mem, const struct slot_list *l, const char *uuid,
+			    struct err *e)
 {
 	enum rc rc = OK;
-	for (size_t i = 0; i < s->n_known && rc == OK; i++) {
+	for (size_t i = 0; i < l->n && rc == OK; i++) {
 		char name[LAYOUT_NAME_MAX + 1];
-		if (s->known[i].is != SLOT_IS_CHECKPOINT)
-			continue;
-		layout_slot(name, s->known[i].slot);
-		rc = unlink_gone(s->fs, s->manifest_dir, name, e);
+		enum slot_kind kind;
+		bool claims;
+		layout_slot(name, l->slot[i]);
+		rc = look_slot(log, mem, l->slot[i], uuid, &kind, &claims, e);
+		if (rc == OK && kind == SLOT_CHECKPOINT)
+			rc = unlink_gone(fs, folder, name, e);
 	}
-	return rc == OK ? fs_sync_dir(s->fs, s->manifest_dir, e) : rc;
+	return rc == OK ? fs_sync_dir(fs, folder, e) : rc;
 }
 
-enum rc store_retire_claimed(struct store *s, struct err *e)
+static enum rc retire_parts(struct fs *fs, const char *folder, struct err *e)
 {
 	struct fs_names parts;
-	bool good;
-	enum rc rc = store_dead(s, e);
-	if (rc != OK)
-		return rc;
-	CHECK(s->epoch && s->top->todo.kind == TODO_CLAIMED);
-	rc = read_slots(s, &good, e);
-	if (rc != OK || !good)
-		return rc;
-	rc = retire_slots(s, e);
-	if (rc != OK)
-		return rc;
-	rc = fs_list(s->fs, s->parts_dir, &parts, e);
+	enum rc rc = fs_list(fs, folder, &parts, e);
 	for (size_t i = 0; rc == OK && i < parts.n; i++) {
 		struct part_name is;
 		if (layout_part_parse(parts.name[i], &is))
-			rc = unlink_gone(s->fs, s->parts_dir, parts.name[i], e);
+			rc = unlink_gone(fs, folder, parts.name[i], e);
 	}
+	if (rc == OK) /* also what somebody before us removed */
+		rc = fs_sync_dir(fs, folder, e);
 	fs_names_close(&parts);
+	return rc;
+}
+
+enum rc import_retire(struct fs *fs, struct mem *mem, const char *dir, const char *uuid,
+		      struct err *e)
+{
+	char path[LAYOUT_PATH_MAX], parts[LAYOUT_PATH_MAX], slots[LAYOUT_PATH_MAX];
+	struct slot_list l = {0};
+	struct fs_stat st;
+	struct err why = {OK};
+	int lock = -1;
+	bool may = false;
+	if (!layout_path(path, dir, NULL, "owner.lock") ||
+	    !layout_path(parts, dir, NULL, LAYOUT_PARTS) ||
+	    !layout_path(slots, dir, NULL, LAYOUT_MANIFEST))
+		return ERR(e, E_INVALID, "the path of '%s' is too long", dir);
+	enum rc rc = fs_stat(fs, parts, &st, &why);
+	if (rc == E_NOT_FOUND)
+		return OK;
+	if (rc != OK || (rc = fs_lock(fs, path, &lock, &why)) != OK)
+		return ERR(e, rc, "%s", why.text);
+	struct storage log = slots_in(fs, dir);
+	rc = slots_list(log, mem, &l, e);
+	if (rc == OK)
+		rc = may_retire(log, mem, &l, uuid, &may, e);
+	if (rc == OK && may)
+		rc = retire_slots(fs, slots, log, mem, &l, uuid, e);
+	if (rc == OK && may)
+		rc = retire_parts(fs, parts, e);
+	slot_list_close(&l);
+	(void)!fs_close(fs, &lock, NULL); /* only held */
 	return rc;
 }

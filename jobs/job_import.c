@@ -409,13 +409,27 @@ static uint64_t first_id(const struct job *j)
 }
 
 /* Best effort: what is left there is in nobody's way. */
-static void retire(struct job *j)
+static void retire(struct job *j, const char *dir)
 {
 	struct err why = {0};
-	struct job_import *im = j->import;
-	if (im->claimed && store_retire_claimed(im->claimed, &why) != OK && j->o.log)
+	if (import_retire(j->o.env->fs, j->mem, dir, j->start.uuid, &why) != OK && j->o.log)
 		log_line(j->o.log, LOG_WARN, "not all files of '%s', which was taken over, could be "
-			 "removed; remove it by hand: %s", im->from.dir, why.text);
+			 "removed; remove it by hand: %s", dir, why.text);
+}
+
+/* Its owner was killed between its first checkpoint and the end of that: the claim stands in the
+ * fence which that checkpoint, the newest, was published under. */
+void job_retire_left(struct job *j)
+{
+	const struct manifest *m = j->start.chosen;
+	struct manifest fence;
+	struct err ignored = {0};
+	if (!m || !m->origin.claimed || j->recovery.imported ||
+	    slots_read(slots_in(j->o.env->fs, j->o.dir), j->mem, m->epoch, &fence, &ignored) != OK)
+		return;
+	if (fence.todo.kind == TODO_IMPORT && fence.todo.claim && fence.todo.source)
+		retire(j, fence.todo.source);
+	manifest_close(&fence);
 }
 
 enum rc job_import_do(struct job *j, struct err *e)
@@ -433,7 +447,10 @@ enum rc job_import_do(struct job *j, struct err *e)
 	im->m.id = first_id(j);
 	if (store_publish(j->store, &im->m, e) != OK)
 		return e->code;
-	retire(j);
+	store_close(im->claimed); /* and lets go of its lock */
+	im->claimed = NULL;
+	if (im->claim)
+		retire(j, im->from.dir);
 	j->start.next_id = im->m.id + 1;
 	j->start.chosen = store_top(j->store);
 	j->start.verified = im->from.verified;

@@ -138,6 +138,8 @@ RC job_import_plan(struct job *j, const struct manifest_todo *moves, struct err 
 /* After the fence: brings it in and publishes it; it is j->start.chosen then. */
 RC job_import_do(struct job *j, struct err *e);
 void job_import_close(struct job *j);
+/* What a claim left of the directory that was taken over goes; what cannot is a warning. */
+void job_retire_left(struct job *j);
 
 /* job_promise.c */
 /* Before the fence: what must go aside if this start goes back behind what was prepared or

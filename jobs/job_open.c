@@ -201,6 +201,7 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 		return OK;
 	}
 	job_recovery_of(j, j->start.chosen);
+	job_retire_left(j);
 	if (j->start.chosen && job_settle(j, j->start.chosen, e) != OK)
 		goto fail;
 	j->recovery.verify_us = job_now_us(j) - before;

@@ -99,7 +99,8 @@ class SubmitRestore(served.Case):
         self.serve()
         self.ask("submit", self.job("ids", rate=200))
         weir.until("checkpoints", lambda: self.newest(self.dir_of("ids")) >= 5)
-        self.assertEqual(self.ask("pin", "ids", str(self.newest(self.dir_of("ids")))).code, 0)
+        pin = lambda: self.ask("pin", "ids", str(self.newest(self.dir_of("ids")))).code == 0
+        weir.until("one is pinned before it goes", pin)
         kept = self.ok("checkpoints", self.dir_of("ids"), "--json").json()["checkpoints"]
         old = min(c["id"] for c in kept if c.get("pinned"))
         weir.until("more", lambda: self.newest(self.dir_of("ids")) >= old + 5)

@@ -135,9 +135,29 @@ static void finish(struct fix *f, bool asks, uint64_t *redone)
 	world_exit(w);
 }
 
+/* Whoever was killed while he removed it: the next start has done the rest. */
+static void expect_retired(struct fix *f)
+{
+	struct world *w = &f->w;
+	struct fs_names parts;
+	struct slot_list l;
+	struct err e = {0};
+	WORLD_CHECK(w, fs_list(w->fs, WORLD_DIR "/parts", &parts, &e) == OK && !parts.n);
+	fs_names_close(&parts);
+	WORLD_CHECK(w, slots_list(slots_in(w->fs, WORLD_DIR), &w->mem, &l, &e) == OK && l.n);
+	for (size_t i = 0; i < l.n; i++) {
+		struct manifest m;
+		WORLD_CHECK(w, slots_read(slots_in(w->fs, WORLD_DIR), &w->mem, l.slot[i], &m, &e) == OK);
+		WORLD_CHECK(w, m.slot_kind == SLOT_FENCE);
+		manifest_close(&m);
+	}
+	slot_list_close(&l);
+}
+
 static void expect_taken_over(struct fix *f)
 {
 	struct world *w = &f->w;
+	expect_retired(f);
 	w->import = (struct job_import_want){0};
 	w->dir = WORLD_DIR;
 	WORLD_CHECK(w, world_start(w, 2) == WORLD_FAILED && w->error.code == E_REFUSED);
