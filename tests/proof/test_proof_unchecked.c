@@ -1,4 +1,4 @@
-/* test_proof_unchecked.c - what holds when no checksum does (inv 33, 34): this program's are all the
+/* test_proof_unchecked.c - what holds when no checksum does (inv 33, 34): its own are all the
  * same number (the linker puts those below in the place of the real ones), so what is damaged is
  * not noticed by them and reaches the code behind. Bits and bytes of all files of a small directory
  * are changed, and words to values at the ends; then
