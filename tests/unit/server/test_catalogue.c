@@ -1,5 +1,5 @@
 /* test_catalogue.c - the catalogue on a real file system and on the simulated one: what a start
- * finds, what it refuses, what it never touches. Crashes: tests/sim/test_sim_catalogue.c. */
+ * finds, what it refuses, what it never touches. Crashes: tests/proof/test_proof_catalogue.c. */
 #include "catalogue_rig.h"
 
 #include <inttypes.h>

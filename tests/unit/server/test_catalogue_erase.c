@@ -1,5 +1,5 @@
 /* test_catalogue_erase.c - a job's files go, all of them, and nothing else; never while they are in
- * use. Crashes: tests/sim/test_sim_catalogue.c. */
+ * use. Crashes: tests/proof/test_proof_catalogue.c. */
 #include "catalogue_rig.h"
 
 TEST(erase_removes_the_jobs_files_and_with_logs_those)

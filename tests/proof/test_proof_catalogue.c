@@ -1,10 +1,11 @@
-/* test_sim_catalogue.c - every file operation of submit, stop, restart, replace, cancel, remove as
- * the last one its server reached, or as one that fails; and again inside the start after it. What
- * stands then is held against a model that knows only what it was told. */
+/* test_proof_catalogue.c - every file operation of submit, stop, restart, replace, cancel, remove
+ * as the last one its server reached, or as one that fails; and again inside the start after it.
+ * What stands then is held against a model that knows only what it was told. */
 #include "server/catalogue.h"
 
 #include "base/check.h"
 #include "base/fs_sim.h"
+#include "tests/lib/proof.h"
 #include "tests/lib/test.h"
 
 #include <inttypes.h>
@@ -425,7 +426,7 @@ static uint64_t second_crashes(const struct script *s, uint64_t n, bool after)
 
 /* Killed, or cut off from power with some choices of what survives; before the operation, and just
  * after it. */
-static void every_crash(const struct script *s)
+static void every_crash(const struct script *s, uint64_t *firsts, uint64_t *all_seconds)
 {
 	uint64_t points = 0, seconds = 0, runs = 0;
 	bool over = false;
@@ -445,12 +446,17 @@ static void every_crash(const struct script *s)
 	printf("%s: %" PRIu64 " crash points, %" PRIu64 " second ones in the start after; %" PRIu64
 	       " runs\n", s->name, points, seconds, runs + seconds);
 	EXPECT(points > 40 && seconds > 200);
+	*firsts += points * (2 * SEEDS + 1);
+	*all_seconds += seconds;
 }
 
 TEST(a_crash_at_every_operation_leaves_old_or_new)
 {
+	uint64_t firsts = 0, seconds = 0;
 	for (size_t i = 0; i < ARRAY_LEN(scripts); i++)
-		every_crash(&scripts[i]);
+		every_crash(&scripts[i], &firsts, &seconds);
+	proof_line("a crash, the catalogue", firsts, firsts);
+	proof_line("a second crash, the catalogue", seconds, seconds);
 }
 
 /* --- faults --- */

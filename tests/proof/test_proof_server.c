@@ -1,4 +1,4 @@
-/* test_sim_server.c - every file operation of submit, stop, cancel, restart, replace, rescale and
+/* test_proof_server.c - every file operation of submit, stop, cancel, restart, replace, rescale and
  * remove, asked of a real server with a real job, as the last one before a crash, or as one that
  * fails; and again inside the start after it. What was answered must hold; what was not has
  * happened or has not; whatever runs ends with its output exactly once (inv 28).
@@ -7,16 +7,19 @@
 #include "tests/sim/server_client.h"
 
 #include "base/check.h"
+#include "tests/lib/proof.h"
 #include "tests/lib/test.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #define SEED 41
-/* Of what the job's process does to files, one operation in so many; the server's are all tried.
- * Chosen so that a run takes half a minute under ASan. */
+/* Of what the job's process does to files, a sample has one operation in so many; the server's are
+ * all tried. Chosen so that it takes half a minute under ASan. */
 #define PROCESS_EVERY 24
-#define SECOND_EVERY 32 /* of the first crashes, one in so many is followed by second ones */
+/* Of the first crashes, one in so many is followed by second ones: of a sample, and of all. */
+#define SECOND_EVERY 24
+#define SECOND_EVERY_ALL 8
 #define ORDERS 12
 
 #define STEPS_MAX 10
@@ -66,10 +69,29 @@ static void note_points(const struct client *f, uint64_t first, uint64_t last, s
 	}
 }
 
-static bool is_point(const struct points *p, uint64_t n)
+/* Operations that change the disk: the server's, and its job's. */
+struct crashes {
+	struct proof server, process;
+};
+
+static void crashes_open(struct crashes *c, const char *server, const char *process)
 {
-	return p->change[n] && (p->by[n] == BY_SERVER ||
-				(p->by[n] == BY_PROCESS && splitmix64(n) % PROCESS_EVERY == 0));
+	proof_open(&c->server, server, 1);
+	proof_open(&c->process, process, PROCESS_EVERY);
+}
+
+static void crashes_close(const struct crashes *c)
+{
+	proof_close(&c->server);
+	proof_close(&c->process);
+}
+
+static bool is_point(const struct points *p, uint64_t n, struct crashes *c)
+{
+	if (!p->change[n])
+		return false;
+	return p->by[n] == BY_SERVER ? proof_takes(&c->server)
+				     : p->by[n] == BY_PROCESS && proof_takes(&c->process);
 }
 
 /* ---- ends ---- */
@@ -134,6 +156,7 @@ static bool crash_at(struct client *f, uint64_t n, bool after_it, bool cut)
 }
 
 struct tally {
+	struct crashes first, second;
 	uint64_t points, seconds, runs, faults, errors, overtaken, gave_up;
 };
 
@@ -142,7 +165,7 @@ static void second_crashes(const struct script *sc, uint64_t n, bool after_it, b
 {
 	struct client *f = malloc(sizeof *f);
 	for (uint64_t m = recovery->first; m <= recovery->last; m++) {
-		if (!is_point(recovery, m))
+		if (!is_point(recovery, m, &t->second))
 			continue;
 		client_open(f, sc->step, sc->name, seed_of(sc));
 		WORLD_CHECK(&f->sw.w, crash_at(f, n, after_it, cut));
@@ -160,9 +183,10 @@ static void every_crash(const struct script *sc, struct tally *t)
 {
 	struct points *all = malloc(sizeof *all), *recovery = malloc(sizeof *recovery);
 	struct client *f = malloc(sizeof *f);
+	uint64_t second_every = proof_all() ? SECOND_EVERY_ALL : SECOND_EVERY;
 	undisturbed(sc, seed_of(sc), all);
 	for (uint64_t n = all->first; n <= all->last; n++) {
-		if (!is_point(all, n))
+		if (!is_point(all, n, &t->first))
 			continue;
 		for (unsigned cut = 0; cut < 2; cut++) {
 			bool after_it = (n + cut) % 2;
@@ -171,7 +195,7 @@ static void every_crash(const struct script *sc, struct tally *t)
 			finish(f, true, recovery);
 			client_close(f);
 			t->runs++;
-			if (cut && t->points % SECOND_EVERY == SECOND_EVERY / 2)
+			if (cut && t->points % second_every == second_every / 2)
 				second_crashes(sc, n, after_it, cut, recovery, t);
 		}
 		t->points++;
@@ -191,19 +215,21 @@ TEST(what_was_answered_holds_in_any_order_of_things)
 
 TEST(inv28_a_crash_at_every_operation_keeps_what_was_answered)
 {
-	struct tally all = {0};
+	struct tally t = {0};
+	crashes_open(&t.first, "a crash, the server", "a crash, a job under a server");
+	crashes_open(&t.second, "a second crash, the server", "a second crash, a job under a server");
 	for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
-		struct tally t = {0};
+		struct tally before = t;
 		every_crash(&scripts[i], &t);
 		printf("%s: %" PRIu64 " crash points, %" PRIu64 " second crashes, %" PRIu64 " runs\n",
-		       scripts[i].name, t.points, t.seconds, t.runs + t.seconds);
-		all.points += t.points;
-		all.seconds += t.seconds;
-		all.runs += t.runs + t.seconds;
+		       scripts[i].name, t.points - before.points, t.seconds - before.seconds,
+		       t.runs + t.seconds - before.runs - before.seconds);
 	}
-	printf("%" PRIu64 " crash points, %" PRIu64 " second crashes, %" PRIu64 " runs\n", all.points,
-	       all.seconds, all.runs);
-	EXPECT(all.points > 400 && all.seconds > 300);
+	crashes_close(&t.first);
+	crashes_close(&t.second);
+	EXPECT(t.points > 400 && t.seconds > 300);
+	EXPECT(t.first.process.done > 50 && t.second.process.done > 30);
+	EXPECT(!proof_all() || (t.points > 1500 && t.seconds > 8000));
 }
 
 /* ---- faults ---- */
