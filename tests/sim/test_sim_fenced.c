@@ -14,21 +14,47 @@ struct fix {
 	struct world w;
 };
 
-static size_t count_pending(struct world *w)
+/* Files that stood there at one moment. */
+struct standing {
+	char path[256][256];
+	size_t n;
+};
+
+static void stand(struct world *w, const char *folder, struct standing *s)
 {
-	struct fs_names jobs, files;
+	struct fs_names names;
 	struct err e = {0};
-	size_t n = 0;
+	WORLD_CHECK(w, fs_list(w->fs, folder, &names, &e) == OK);
+	for (size_t i = 0; i < names.n; i++) {
+		if (!strncmp(names.name[i], "tmp-", 4))
+			continue; /* of a slot that is being put */
+		CHECK(s->n < ARRAY_LEN(s->path));
+		snprintf(s->path[s->n++], sizeof s->path[0], "%s/%s", folder, names.name[i]);
+	}
+	fs_names_close(&names);
+}
+
+static size_t pending(struct world *w, struct standing *s)
+{
+	struct fs_names jobs;
+	struct err e = {0};
+	size_t before = s->n;
 	WORLD_CHECK(w, fs_list(w->fs, WORLD_OUT "/.weir-pending", &jobs, &e) == OK);
 	for (size_t i = 0; i < jobs.n; i++) {
 		char path[256];
 		snprintf(path, sizeof path, WORLD_OUT "/.weir-pending/%s", jobs.name[i]);
-		WORLD_CHECK(w, fs_list(w->fs, path, &files, &e) == OK);
-		n += files.n;
-		fs_names_close(&files);
+		stand(w, path, s);
 	}
 	fs_names_close(&jobs);
-	return n;
+	return s->n - before;
+}
+
+/* By name: their number says nothing while new ones are written. */
+static void all_stand(struct world *w, const struct standing *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (fs_stat(w->fs, s->path[i], &(struct fs_stat){0}, NULL) != OK)
+			world_fail(w, "%s was removed by who does not own it", s->path[i]);
 }
 
 /* A successor's slot above the newest; whatever it says, it is not ours. */
@@ -70,30 +96,32 @@ static bool fenced_before_the_sweep(uint64_t seed, bool gc)
 	world_open(&f->w, seed, f->s.job);
 	scenario_files(&f->s, &f->w);
 	WORLD_CHECK(&f->w, world_start(&f->w, 2) == WORLD_RUNNING);
-	while (f->w.completed < 2 || !count_pending(&f->w))
+	while (f->w.completed < 2 || !pending(&f->w, &(struct standing){.n = 0}))
 		WORLD_CHECK(&f->w, world_run(&f->w, 20) == WORLD_PAUSED);
 	world_crash(&f->w, false);
 	WORLD_CHECK(&f->w, world_start(&f->w, 2) == WORLD_RUNNING);
 	uint64_t before = f->w.completed;
-	size_t orphans = job_recovery(f->w.job)->orphans, pending = 0;
+	size_t orphans = job_recovery(f->w.job)->orphans;
+	struct standing *s = calloc(1, sizeof *s);
+	WORLD_CHECK(&f->w, pending(&f->w, s) == orphans); /* the others were committed at the start */
 	while (!gc && f->w.completed == before)
 		WORLD_CHECK(&f->w, world_run(&f->w, 1) == WORLD_PAUSED);
-	pending = count_pending(&f->w);
-	if (orphans && pending >= orphans && (!gc || asked_for_a_gc(&f->w, before))) {
+	stand(&f->w, WORLD_DIR "/manifest", s);
+	stand(&f->w, WORLD_DIR "/parts", s);
+	if (orphans && (!gc || asked_for_a_gc(&f->w, before))) {
 		looked = true;
 		if (!gc)
 			take_over(&f->w);
 		WORLD_CHECK(&f->w, world_run(&f->w, UINT64_MAX) == WORLD_HALTED);
 		WORLD_CHECK(&f->w, f->w.error.code == E_FENCED);
-		if (count_pending(&f->w) < orphans)
-			world_fail(&f->w, "%zu of %zu left-over files were removed by who does not own them",
-				   orphans - count_pending(&f->w), orphans);
+		all_stand(&f->w, s);
 		world_exit(&f->w);
 	} else {
 		world_crash(&f->w, false);
 	}
 	world_close(&f->w);
 	scenario_close(&f->s);
+	free(s);
 	free(f);
 	return looked;
 }
