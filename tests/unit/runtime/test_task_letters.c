@@ -78,6 +78,22 @@ TEST(what_was_given_up_is_not_told_as_frozen)
 	close_fix(&f);
 }
 
+TEST(what_an_abort_finds_held_is_read_again)
+{
+	struct fix f;
+	open_fix(&f, &transform_ops, 2, true);
+	start(&f);
+	push_mark(&f, 0, ITEM_BARRIER, 7);
+	push(&f, 0, 1);
+	run(&f);
+	expect_log(&f, ""); /* the other input has not delivered it */
+	letter(&f, LETTER_ABORT, 7, 0);
+	run(&f);
+	expect_log(&f, "batch");
+	run_lanes(&f);
+	close_fix(&f);
+}
+
 /* ---- RESTORED, DRAIN ---- */
 
 TEST(a_confirmed_restore_is_told_before_the_first_record)
@@ -249,6 +265,7 @@ int main(void)
 		T(co4_a_frozen_state_is_told_once_while_it_is_still_being_packed),
 		T(what_is_acknowledged_at_once_is_not_told_as_frozen_before),
 		T(what_was_given_up_is_not_told_as_frozen),
+		T(what_an_abort_finds_held_is_read_again),
 		T(a_confirmed_restore_is_told_before_the_first_record),
 		T(a_drained_source_ends_as_if_there_were_no_more),
 		T(a_trigger_that_waits_at_a_draining_source_goes_out_first),
