@@ -126,6 +126,7 @@ static void life_crash(struct life *l)
 	world_crash(&l->w, p->variant >> 1);
 	directory_look(&l->dir);
 	scenario_check_now(&l->s, &l->w);
+	check_named(&l->w);
 }
 
 /* The life with these crashes. after: what changed since the last one, if it is asked for. */

@@ -346,6 +346,29 @@ uint64_t check_counts(struct world *w, const char *stage)
 
 /* ---- the directory ---- */
 
+void check_named(struct world *w)
+{
+	struct fs_names names;
+	char path[512];
+	snprintf(path, sizeof path, "%s/manifest", w->dir);
+	if (fs_list(w->fs, path, &names, NULL) != OK)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		uint64_t slot = 0;
+		struct manifest m;
+		if (!layout_slot_parse(names.name[i], &slot) || !read_checkpoint(w, slot, &m))
+			continue;
+		for (uint32_t k = 0; k < m.n_files; k++) {
+			snprintf(path, sizeof path, "%s/parts/%s", w->dir, m.file[k].name);
+			if (fs_stat(w->fs, path, &(struct fs_stat){0}, NULL) != OK)
+				world_fail(w, "checkpoint %" PRIu64 " stands, and its parts/%s is gone", m.id,
+					   m.file[k].name);
+		}
+		manifest_close(&m);
+	}
+	fs_names_close(&names);
+}
+
 static void on_fault(void *arg, const char *text)
 {
 	world_fail(arg, "%s", text);

@@ -55,6 +55,9 @@ void check_manifest(struct world *w, const struct manifest *m, const struct mani
  * this stage has received in the newest. */
 uint64_t check_counts(struct world *w, const char *stage);
 
+/* Whatever a crash left: no checkpoint stands without a file that it names, retired ones too: its
+ * end was durable before they went (inv 13). */
+void check_named(struct world *w);
 /* The directory's checker over this world; what it finds fails the test. */
 void world_directory(struct world *w, struct directory *d);
 /* All that is named is there and whole, and nothing else is, after a checkpoint and its sweep
