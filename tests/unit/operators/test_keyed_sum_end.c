@@ -50,7 +50,7 @@ TEST(long_keys_end_in_small_batches)
 		memset(text[i], 'a' + i % 26, 30000);
 		text[i][i] = '.';
 		rows_list_add(&want, malloc(30004));
-		sprintf(want.row[i], "%s|1", text[i]);
+		snprintf(want.row[i], 30004, "%s|1", text[i]);
 		row[i % 8] = text[i];
 		if (i % 8 == 7)
 			EXPECT(drive_route(&d, rows_batch_n(d.pool, &d.in[0], row, 8)));
