@@ -12,6 +12,7 @@
  *                                                       moved aside for it comes back first
  * inv 15: a read error is none of these. inv 16: see store.h and docs/FORMAT.md, "todo". */
 #include "base/check.h"
+#include "base/planted.h"
 #include "checkpoint/store_parts.h"
 
 #include <inttypes.h>
@@ -123,7 +124,7 @@ static enum rc resume_fallback(struct store *s, bool *goes_on, struct store_star
 	struct err why = {OK};
 	enum rc rc = moves_look(s->fs, t, &at, e);
 	*goes_on = true;
-	if (rc != OK || !at.gone || at.done)
+	if (rc != OK || !at.gone || at.done || PLANTED(fallback_after_a_commit))
 		return rc;
 	struct known *n = store_find(s, t->slot);
 	rc = n ? store_read_slot(s, n, &why) : E_NOT_FOUND;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "checkpoint/coordinator_parts.h"
 
 static const unsigned phase_may[] = {
@@ -182,7 +183,7 @@ static void note_published(struct coordinator *co, uint64_t id)
 	struct err why = {0};
 	(void)ERR(&why, E_STOPPED, "subsumed by checkpoint %llu", (unsigned long long)id);
 	for (struct inflight *old; (old = inflight_oldest(&co->table, IN_UNDECIDED, 0));) {
-		if (old->id > id)
+		if (old->id > id || PLANTED(older_not_subsumed))
 			break;
 		co->stats.subsumed++;
 		give_up(co, old, &why);
@@ -275,7 +276,9 @@ static void expire(struct coordinator *co)
 static void publish_next(struct coordinator *co)
 {
 	struct inflight *p = inflight_oldest(&co->table, IN(INFLIGHT_COMPLETE), 0);
-	if (!co_is_live(co) || !p || inflight_count(&co->table, IN(INFLIGHT_PUBLISHING)))
+	bool waits = inflight_count(&co->table, IN(INFLIGHT_PUBLISHING)) &&
+		     !PLANTED(outcome_not_waited_for);
+	if (!co_is_live(co) || !p || waits)
 		return;
 	inflight_move(p, INFLIGHT_PUBLISHING);
 	co_emit_about(co, CO_PUBLISH, p);
@@ -294,7 +297,8 @@ static bool is_current(const struct coordinator *co, const struct co_event *ev)
 	case CO_EV_PUBLISH_UNKNOWN:
 		return true;
 	default:
-		return ev->epoch == co->cfg.epoch && ev->attempt == co->cfg.attempt;
+		return ev->epoch == co->cfg.epoch &&
+		       (ev->attempt == co->cfg.attempt || PLANTED(ack_of_an_old_attempt));
 	}
 }
 
@@ -305,7 +309,7 @@ static void note(struct coordinator *co, const struct co_event *ev)
 		error = *ev->error;
 	else
 		(void)ERR(&error, E_IO, "no reason given");
-	if (error.code == E_FENCED) {
+	if (error.code == E_FENCED && !PLANTED(fenced_and_goes_on)) {
 		halt(co, &error);
 		return;
 	}

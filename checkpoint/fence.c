@@ -2,6 +2,7 @@
  * linked after it; from then on nobody of before publishes. See store.h; the first half is
  * look.c. */
 #include "base/check.h"
+#include "base/planted.h"
 #include "checkpoint/store_parts.h"
 
 #include <inttypes.h>
@@ -88,6 +89,8 @@ static enum rc make_fence(struct store *s, const struct manifest *chosen, struct
 	struct slot_set bad = {0}, kept = {0};
 	m->slot_kind = SLOT_FENCE;
 	m->slot = m->epoch = s->top_slot + 1;
+	if (PLANTED(epoch_not_raised) && t)
+		m->epoch = t->epoch;
 	m->parent = chosen ? chosen->slot : SLOT_NONE;
 	m->lineage = s->lineage;
 	m->top_id = s->top_id;

@@ -2,6 +2,7 @@
  * Bytes go out in order, each once, so the whole-file hash is kept as they go. */
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/planted.h"
 #include "checkpoint/part.h"
 #include "checkpoint/part_format.h"
 
@@ -289,6 +290,8 @@ enum rc part_seal(struct part_writer *w, struct err *e)
 		return OK;
 	struct err why = {OK};
 	enum rc rc = object_sync(&w->object, &why);
+	if (rc != OK && PLANTED(failed_sync_is_tried_again))
+		rc = object_sync(&w->object, &why);
 	if (rc == OK)
 		rc = object_close(&w->object, &why);
 	return rc == OK ? OK : part_failed(w, rc, &why, e);

@@ -4,6 +4,7 @@
  * Why a promise first: after the first move neither the newer checkpoint nor the older one is
  * what the disk says; only a durable list of all of them tells the next start how to go on. */
 #include "base/check.h"
+#include "base/planted.h"
 #include "checkpoint/store_parts.h"
 
 #include <inttypes.h>
@@ -65,7 +66,8 @@ enum rc store_plan_moves(struct store *s, const struct manifest_move *m, uint32_
 		return rc;
 	struct moves_state at;
 	rc = moves_look(s->fs, &s->plan.todo, &at, e);
-	return rc == OK && at.gone ? may_have_committed(at.first_gone, s->promise_slot, e) : rc;
+	return rc == OK && at.gone && !PLANTED(fallback_after_a_commit)
+		       ? may_have_committed(at.first_gone, s->promise_slot, e) : rc;
 }
 
 enum rc store_plan_import(struct store *s, const struct manifest_todo *t, const uint32_t *accepts,

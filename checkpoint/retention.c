@@ -1,6 +1,8 @@
 /* retention.c - see retention.h. */
 #include "checkpoint/retention.h"
 
+#include "base/planted.h"
+
 #include <stdlib.h>
 
 uint32_t slots_from(const uint64_t *slot, uint32_t n, uint64_t wanted)
@@ -30,14 +32,15 @@ uint64_t retention_newest(const struct manifest *top)
 bool retention_is_evidence(const struct manifest *top, bool drops, uint64_t slot)
 {
 	bool over = slot < retention_newest(top) && top->todo.kind == TODO_NONE;
-	return slots_has(top->quarantined, top->n_quarantined, slot) && !(drops && over);
+	return slots_has(top->quarantined, top->n_quarantined, slot) && !(drops && over) &&
+	       !PLANTED(quarantined_slot_is_swept);
 }
 
 bool retention_lists(const struct manifest *top, uint64_t slot)
 {
 	bool goes_on = slot == retention_newest(top);
 	return (goes_on && slot != SLOT_NONE) || slots_has(top->retained, top->n_retained, slot) ||
-	       slots_has(top->pinned, top->n_pinned, slot);
+	       (slots_has(top->pinned, top->n_pinned, slot) && !PLANTED(pin_is_forgotten));
 }
 
 static const struct manifest *find(const struct manifest *const *known, size_t n, uint64_t slot)
@@ -110,8 +113,13 @@ enum fate retention_part(const struct retention_facts *f, const char *name)
 	/* Of a lineage that was taken over: older than all of ours, whatever its epochs say. */
 	bool foreign = is.lineage != f->top->lineage && manifest_accepts(f->top, is.lineage);
 	uint64_t epoch = foreign ? 0 : is.epoch;
-	if (epoch > f->epoch || has_name(f->named, f->n_named, name) || epoch < f->evidence_below)
+	if (PLANTED(shared_file_deleted_early) && has_name(f->dropped, f->n_dropped, name))
+		return FATE_REMOVE;
+	if ((epoch > f->epoch && !PLANTED(newer_owners_file_is_swept)) ||
+	    has_name(f->named, f->n_named, name) || epoch < f->evidence_below)
 		return FATE_KEEP;
+	if (PLANTED(newer_owners_file_is_swept) && epoch > f->epoch)
+		return FATE_REMOVE;
 	if (epoch < f->epoch || is.attempt < f->attempt || has_name(f->dropped, f->n_dropped, name))
 		return FATE_REMOVE;
 	return FATE_KEEP;

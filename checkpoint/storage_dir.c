@@ -88,10 +88,16 @@ static enum put_outcome dir_put(void *self, const struct put *p, struct err *e)
 	if (write_temporary(fs, p, temporary, &ours, e) != OK)
 		return PUT_FAILED;
 	struct err why = {OK};
+	if (PLANTED(link_replaces))
+		(void)!fs_unlink(fs, p->path, NULL);
 	enum rc linked = fs_link(fs, temporary, p->path, &why);
 	enum put_outcome out = link_outcome(fs, temporary, p->path, &ours, linked, &why, e);
 	if (out == PUT_DONE && !PLANTED(no_dir_fsync_after_the_link) &&
 	    fs_sync_dir(fs, p->folder, &why) != OK) {
+		if (PLANTED(unknown_outcome_is_failure)) {
+			ERR(e, why.code, "%s", why.text);
+			return PUT_FAILED;
+		}
 		ERR(e, E_UNKNOWN_OUTCOME, "'%s' stands, but may not survive a crash (%s)", p->path,
 		    why.text);
 		return PUT_UNKNOWN;

@@ -12,7 +12,8 @@ enum rc store_dead(struct store *s, struct err *e)
 
 enum rc store_died(struct store *s, enum rc rc, const struct err *why, struct err *e)
 {
-	if (rc == E_FENCED || rc == E_UNKNOWN_OUTCOME || rc == E_CRASHED) {
+	bool fenced = rc == E_FENCED && !PLANTED(fenced_and_goes_on);
+	if (fenced || rc == E_UNKNOWN_OUTCOME || rc == E_CRASHED) {
 		s->dead = rc;
 		s->why = *why;
 	}

@@ -11,6 +11,7 @@
  * Large files last: small ones do not pile up behind what takes seconds, and a sweep that has come
  * so far may be begun anew, for what was published meanwhile. */
 #include "base/check.h"
+#include "base/planted.h"
 #include "checkpoint/store_parts.h"
 
 #include <stdio.h>
@@ -140,7 +141,8 @@ static enum rc list_slots(struct store *s, struct err *e)
 	enum rc rc = storage_list(s->slots, &s->sweep.slots, e);
 	for (size_t i = 0; rc == OK && i < s->sweep.slots.n; i++) {
 		uint64_t slot;
-		if (!layout_slot_parse(s->sweep.slots.name[i], &slot) || slot <= s->top_slot)
+		if (!layout_slot_parse(s->sweep.slots.name[i], &slot) || slot <= s->top_slot ||
+		    PLANTED(sweep_does_not_look_who_owns))
 			continue;
 		struct err why = {OK};
 		ERR(&why, E_FENCED, "'%s' was taken over: slot %llu stands above ours", s->dir,
@@ -197,7 +199,7 @@ static enum rc retire(struct store *s, struct known *k, struct err *e)
 {
 	char name[LAYOUT_NAME_MAX + 1];
 	enum rc rc = OK;
-	for (uint32_t i = 0; i < k->m->n_files && rc == OK; i++)
+	for (uint32_t i = 0; k->m && i < k->m->n_files && rc == OK; i++)
 		rc = store_drop_name(s, k->m->file[i].name, e);
 	if (rc != OK)
 		return rc;
@@ -220,7 +222,8 @@ static enum rc retire_next(struct store *s, struct err *e)
 	for (; s->sweep.i < s->n_known; s->sweep.i++) {
 		struct known *k = &s->known[s->sweep.i];
 		const struct manifest *m = k->is == SLOT_IS_CHECKPOINT ? k->m : NULL;
-		if (retention_slot(&f, k->slot, m) == FATE_REMOVE)
+		bool fence = PLANTED(fence_is_swept) && k->is == SLOT_IS_FENCE && k->slot < s->top_slot;
+		if (fence || retention_slot(&f, k->slot, m) == FATE_REMOVE)
 			return retire(s, k, e);
 	}
 	next(s);
@@ -282,7 +285,7 @@ static enum rc step(struct store *s, struct err *e)
 	case SWEEP_SLOTS:
 		return retire_next(s, e);
 	case SWEEP_SYNC:
-		if (s->unlinks_unsynced)
+		if (s->unlinks_unsynced && !PLANTED(files_go_before_their_slot))
 			rc = storage_settle(s->slots, e);
 		if (rc != OK)
 			return rc;

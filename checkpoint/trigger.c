@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "checkpoint/coordinator_parts.h"
 
 static void refuse(struct coordinator *co, enum co_kind kind, uint64_t token, enum rc rc,
@@ -152,6 +153,8 @@ static uint64_t trigger(struct coordinator *co, const struct co_asked *asked)
 	uint64_t id = co->next_id++; /* (5) consumed, whatever becomes of it */
 	struct inflight *p = inflight_begin(&co->table, asked, id, co->now_us);
 	p->base_id = co->newest; /* DESIGN 6: published, of this attempt's own line */
+	if (PLANTED(base_never_published) && id > co->first_id)
+		p->base_id = id - 1;
 	co->stats.triggered++;
 	co_emit_about(co, CO_TRIGGER, p);
 	return id;
@@ -203,7 +206,8 @@ void co_trigger_next(struct coordinator *co)
 			trigger(co, &(struct co_asked){.kind = CO_INITIAL, .full = co->cfg.full});
 	} else if (is_ending(co)) {
 		trigger_ending(co);
-	} else if (co->requests) {
+	} else if (co->requests && !(PLANTED(manual_waits_for_min_pause) &&
+				     co->now_us < co->pause_until_us)) {
 		struct co_asked r = co->request[0];
 		memmove(&co->request[0], &co->request[1], --co->requests * sizeof r);
 		trigger(co, &r);
@@ -222,14 +226,15 @@ uint64_t co_wake_at(const struct coordinator *co)
 		if (p->state != INFLIGHT_TRIGGERED)
 			continue;
 		uint64_t expiry_us = co_later(p->created_us, co->cfg.timeout_us);
-		if (co->cfg.timeout_us && expiry_us < at_us)
+		if (co->cfg.timeout_us && expiry_us < at_us && !PLANTED(expiry_timer_is_lost))
 			at_us = expiry_us;
 		uint64_t resend_us = co_later(p->sent_us, co->cfg.resend_us);
 		if (co->cfg.resend_us && p->unfrozen && resend_us < at_us)
 			at_us = resend_us;
 	}
 	/* What is due but may not begin waits for an event, not for the clock. */
-	if (co->phase == RUNNING && !is_ending(co) && may_trigger(co) && co->periodic_at_us < at_us)
+	if (co->phase == RUNNING && !is_ending(co) && may_trigger(co) && co->periodic_at_us < at_us &&
+	    !PLANTED(periodic_timer_is_lost))
 		at_us = co->periodic_at_us;
 	return at_us;
 }

@@ -2,6 +2,7 @@
 #include "checkpoint/verify.h"
 
 #include "base/hash.h"
+#include "base/planted.h"
 
 /* The hash of a whole file, read in pieces through buf of PART_WRITE_MAX bytes. */
 static enum rc hash_file(struct object *o, uint64_t length, uint8_t *buf, uint64_t *hash,
@@ -41,7 +42,7 @@ static enum rc verify_file(struct storage parts, const struct part_file *f, enum
 		r->verdict = VERIFY_CORRUPT;
 	else if (depth == VERIFY_HASHES)
 		rc = hash_file(&o, f->length, memo->buf, &hash, e);
-	if (rc == OK && hash != f->hash)
+	if (rc == OK && hash != f->hash && !PLANTED(hash_of_a_file_not_compared))
 		r->verdict = VERIFY_CORRUPT;
 	if (rc == OK && depth == VERIFY_HASHES && r->verdict == VERIFY_INTACT)
 		r->bytes += f->length;

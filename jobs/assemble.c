@@ -2,6 +2,8 @@
  * Pure over what the control thread holds; no file. */
 #include "jobs/attempt_in.h"
 
+#include "base/planted.h"
+
 #include <stdio.h>
 
 static RC no_memory(struct err *e)
@@ -92,7 +94,8 @@ static RC add_runs(struct attempt *a, struct pending *p, struct chain *c, uint32
 	for (uint32_t i = 0; i < st->parallelism; i++) {
 		struct snap *x = snap_of(a, p, stage, i);
 		uint64_t lo = subtask_hash_first(st, i), hi = subtask_hash_last(st, i);
-		if (x->full && chain_cut(c, lo, hi, e) != OK)
+		if ((x->full || (PLANTED(chain_cut_too_early) && c->n > 2)) &&
+		    chain_cut(c, lo, hi, e) != OK)
 			return e->code;
 		for (uint32_t r = 0; r < x->n_runs; r++)
 			if (chain_push(c, &x->run[r].ref, &p->part.file, lo, hi, x->run[r].delta, e) != OK)

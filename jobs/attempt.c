@@ -3,6 +3,7 @@
  * outside in attempt_asks.c. */
 #include "jobs/attempt_in.h"
 
+#include "base/planted.h"
 #include "base/waker.h"
 #include "runtime/lazy_restore.h"
 
@@ -144,7 +145,9 @@ RC attempt_restore_task(struct attempt *a, uint32_t i, struct restored *out, str
 			? task_restore_lazily(a->task[i], &lazy, e)
 			: restore_stretches(width, true, a->c.env->fs, a->mem, a->c.parts_dir, m,
 					    &op->keyed[0], &task_config(a->task[i])->shape,
-					    subtask_hash_first(st, subtask),
+					    PLANTED(restored_by_even_shares)
+						    ? UINT64_MAX / st->parallelism * subtask
+						    : subtask_hash_first(st, subtask),
 					    subtask_hash_last(st, subtask), expected,
 					    task_keyed(a->task[i]), out, e);
 	if (rc != OK)

@@ -1,6 +1,8 @@
 /* begin.c - see begin.h. */
 #include "jobs/begin.h"
 
+#include "base/planted.h"
+
 #include "jobs/evolve.h"
 
 #include <stdio.h>
@@ -33,7 +35,7 @@ RC begin_same_job(const struct plan *p, const char *before, size_t len, const ch
  * missing would begin from nothing as if it were new. */
 static RC fit_set(const struct plan *p, const struct manifest *m, struct err *e)
 {
-	if (m->job_hash != p->job_hash)
+	if (m->job_hash != p->job_hash || PLANTED(missing_section_accepted))
 		return OK;
 	for (uint32_t i = 0; i < p->n_stages; i++) {
 		const struct plan_stage *st = &p->stage[i];

@@ -1,6 +1,8 @@
 /* chain.c - see chain.h. */
 #include "jobs/chain.h"
 
+#include "base/planted.h"
+
 void chain_init(struct chain *c, struct mem *mem)
 {
 	*c = (struct chain){.mem = mem};
@@ -123,6 +125,8 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 static bool link_is_run(const struct chain_link *l, const struct manifest *m,
 			const struct manifest_run *r, uint64_t lo, uint64_t hi)
 {
+	if (PLANTED(late_merge_is_used))
+		return true;
 	if (!l->file || r->ref.file == SECTION_INLINE)
 		return false;
 	if (larger(l->lo, lo) != larger(r->hash_first, lo) ||

@@ -5,6 +5,7 @@
 #include "jobs/job.h"
 
 #include "base/check.h"
+#include "base/planted.h"
 
 /* A request on its way. */
 struct job_asked {
@@ -67,7 +68,8 @@ struct job {
 
 static inline uint64_t job_now_us(const struct job *j)
 {
-	return clock_mono_us(j->o.env->clock);
+	return PLANTED(wall_clock_for_durations) ? (uint64_t)clock_wall_us(j->o.env->clock)
+						 : clock_mono_us(j->o.env->clock);
 }
 
 /* job.c: the one mover; CHECKs that the move is in the table. */

@@ -1,5 +1,6 @@
 /* job_open.c - how a job begins: look, check everything that can refuse, own, settle. See job.h. */
 #include "base/hash.h"
+#include "base/planted.h"
 #include "jobs/checks.h"
 #include "jobs/job_in.h"
 
@@ -202,10 +203,11 @@ RC job_open(struct job **out, const struct job_options *o, struct err *e)
 	}
 	job_recovery_of(j, j->start.chosen);
 	job_retire_left(j);
-	if (j->start.chosen && job_settle(j, j->start.chosen, e) != OK)
+	if (j->start.chosen && !PLANTED(start_leaves_commits_open) &&
+	    job_settle(j, j->start.chosen, e) != OK)
 		goto fail;
 	j->recovery.verify_us = job_now_us(j) - before;
-	j->next_id = j->start.next_id;
+	j->next_id = PLANTED(ids_begin_again_at_1) ? 1 : j->start.next_id;
 	struct err ignored = {0};
 	struct fs *fs = o->env->fs;
 	if (history_open(&j->history, fs, j->mem, o->dir, HISTORY_NAME, &ignored) != OK ||

@@ -8,6 +8,8 @@
  * The fence lists the moves before the first is made (store_plan_moves). */
 #include "jobs/job_in.h"
 
+#include "base/planted.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -80,7 +82,7 @@ static RC add_piece(struct promise *p, const struct manifest *m, uint32_t i, str
 	if (job_intent_find(p->j, &in, &here, e) != OK ||
 	    intent_shows(p->j->o.env->fs, &in, &there, &committed, e) != OK)
 		return e->code;
-	if (p->j->start.fell_back && (committed || !there))
+	if (p->j->start.fell_back && (committed || !there) && !PLANTED(fallback_after_a_commit))
 		return ERR(e, E_CORRUPT, "%s; nor can weir go back behind checkpoint %" PRIu64 ": it may "
 			   "have been committed, for stage '%s' %s '%s'. Put back what the checkpoint "
 			   "lacks, or go back on purpose with --restore and --rewind",

@@ -2,6 +2,8 @@
  * discard (durable_job.h); lines of history are publish_history.c's. */
 #include "jobs/durable_job.h"
 
+#include "base/planted.h"
+
 #include <stdio.h>
 
 void published_use(struct published *p)
@@ -42,7 +44,6 @@ void durable_submit(struct durable_job *d)
 
 static bool publish_step(struct io_job *job, struct fs *fs)
 {
-	(void)fs;
 	struct durable_job *d = CONTAINER_OF(job, struct durable_job, job);
 	if (d->part && !d->begun) {
 		d->begun = true;
@@ -59,6 +60,11 @@ static bool publish_step(struct io_job *job, struct fs *fs)
 		return job->rc != OK;
 	}
 	struct err ignored = {0}; /* retention keeps it for a while without a pin */
+	for (uint32_t i = 0; i < m->n_intents && PLANTED(commit_before_publish); i++) {
+		struct intent in = intent_of(m, i);
+		enum intent_outcome out;
+		(void)!intent_settle(fs, &in, &out, &ignored);
+	}
 	job->rc = store_publish(d->a->c.store, m, &job->error);
 	if (job->rc == OK && m->name)
 		(void)!store_exporting(d->a->c.store, m->slot, true, &ignored);

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/option.h"
+#include "base/planted.h"
 
 #define SECOND_US UINT64_C(1000000)
 
@@ -123,7 +124,7 @@ void restart_decide(const struct restart_policy *p, struct restart_state *s, uin
 		return;
 	}
 	uint64_t ran_us = now_us > s->running_since_us ? now_us - s->running_since_us : 0;
-	if (p->reset_after_us && ran_us >= p->reset_after_us)
+	if ((p->reset_after_us && ran_us >= p->reset_after_us) || PLANTED(restarts_counted_anew))
 		s->restarts = 0; /* what failure_rate counts goes by itself */
 	struct err final = *error;
 	if (gives_up(p, s, now_us, &final)) {

@@ -6,6 +6,7 @@
  * threads' parses stand on).
  * Everything is refused that is not named here. */
 #include "base/check.h"
+#include "base/planted.h"
 #include "operators/expr_ast.h"
 
 #include <errno.h>
@@ -193,7 +194,7 @@ static enum rc convert_const(struct parse *p, const PgQuery__AConst *c, struct a
 	switch (c->val_case) {
 	case PG_QUERY__A__CONST__VAL_IVAL:
 		if (make(p, AST_INT, c->location, 0, to) == OK)
-			(*to)->i = c->ival->ival;
+			(*to)->i = PLANTED(negative_literal_is_zero) && c->ival->ival < 0 ? 0 : c->ival->ival;
 		return p->e->code;
 	case PG_QUERY__A__CONST__VAL_FVAL: /* also whole numbers that do not fit 32 bits */
 		return convert_number(p, c->fval->fval, c->location, to);

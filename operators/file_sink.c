@@ -8,6 +8,7 @@
 #include "operators/file_sink.h"
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "operators/operators.h"
 #include "runtime/record_checksum.h"
 
@@ -253,14 +254,18 @@ static enum op_result sink_event(void *self, struct op_ctx *ctx, struct mail *m)
 	return OP_DONE;
 }
 
-static void intents_put(const struct file_sink *s, const struct op_ctx *ctx, struct bytes *to)
+static void intents_put(const struct file_sink *s, const struct op_ctx *ctx, struct op_snapshot *o)
 {
 	for (const struct piece *p = s->oldest; p; p = p->next) {
+		bool ours = p->checkpoint == o->checkpoint;
+		if ((PLANTED(prepared_forgotten_at_an_abort) && !ours) ||
+		    (PLANTED(final_piece_is_left_behind) && ours && o->final))
+			continue;
 		struct intent in = {.kind = s->conf->single ? INTENT_APPEND : INTENT_RENAME,
 				    .from = p->pending, .to = p->final, .offset = p->offset,
 				    .length = p->length, .hash = p->hash};
 		snprintf(in.sink, sizeof in.sink, "%s", ctx->stage);
-		intent_put(to, &in);
+		intent_put(&o->intents, &in);
 	}
 }
 
@@ -272,6 +277,8 @@ static enum op_result sink_snapshot(void *self, struct op_ctx *ctx, struct op_sn
 	CHECK(s->rows.at == 0 && s->rows.spill.len == 0); /* barriers stand between batches */
 	if (s->failed)
 		return OP_FAILED;
+	if (!s->open && PLANTED(empty_interval_is_skipped))
+		return OP_DONE;
 	if (s->open)
 		piece_seal(s, ctx);
 	s->rolled = 0;
@@ -283,7 +290,7 @@ static enum op_result sink_snapshot(void *self, struct op_ctx *ctx, struct op_sn
 			return fail_memory(s, ctx);
 		p->checkpoint = o->checkpoint;
 	}
-	intents_put(s, ctx, &o->intents);
+	intents_put(s, ctx, o);
 	if (s->conf->single)
 		single_state_put(&o->state, s->conf, s->next);
 	return OP_DONE;

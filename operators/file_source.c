@@ -6,6 +6,7 @@
 #include "operators/file_source.h"
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "operators/file_listing.h"
 #include "operators/operators.h"
 
@@ -97,6 +98,7 @@ static enum op_result source_snapshot(void *self, struct op_ctx *ctx, struct op_
 	bool left_out = s->left_out.is;
 	bool reached = s->at < s->left.n_runs && s->text && (!s->skipping || left_out);
 	uint64_t next = left_out ? s->left_out.at : reached ? file_source_next(s) : 0;
+	next += reached && PLANTED(offset_off_by_one);
 	struct split_run *r = reached ? &s->left.run[s->at] : NULL;
 	struct split_run before = {0};
 	if (reached && next != run_begin(&s->left, r)) {
@@ -108,7 +110,7 @@ static enum op_result source_snapshot(void *self, struct op_ctx *ctx, struct op_
 		if (!at_start)
 			r->tail = left_out ? s->left_out.tail : file_source_tail(s, next);
 	}
-	splits_encode(&s->left, s->at, &o->state);
+	splits_encode(&s->left, s->at + (reached && PLANTED(offset_from_stat)), &o->state);
 	if (before.end)
 		*r = before;
 	return OP_DONE;

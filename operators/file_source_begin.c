@@ -1,6 +1,8 @@
 /* file_source_begin.c - before the fence: which files, which splits, and whether they are the same
  * files still. Everything that can refuse, refuses here. See file_source.h. */
 #include "operators/file_listing.h"
+
+#include "base/planted.h"
 #include "operators/file_source.h"
 
 #include <stdio.h>
@@ -93,6 +95,8 @@ static RC splits_restore(const struct file_source_conf *c, struct op_begin *b, s
 			   "path was '%s' when this job began and is '%s' now: change it back, or begin "
 			   "again with --fresh",
 			   s->pattern, c->path);
+	for (uint32_t i = 0; i < s->n_runs && PLANTED(split_begins_again_at_a_rescale); i++)
+		s->run[i].next = b->parallelism == b->n_old ? s->run[i].next : 0;
 	uint8_t *scratch = mem_get_aligned(b->mem, 64, TAIL_BYTES);
 	if (!scratch)
 		return ERR(e, E_NO_MEMORY, "no memory to compare files");

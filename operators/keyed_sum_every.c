@@ -7,6 +7,7 @@
 #include "operators/record_error.h"
 
 #include "base/check.h"
+#include "base/planted.h"
 
 RC every_open(struct keyed_sum *s, struct op_ctx *ctx, struct err *e)
 {
@@ -41,7 +42,7 @@ enum op_result every_note(struct keyed_sum *s, struct op_ctx *ctx, const struct 
 		if (null)
 			place[1] = !sums->has_valid || bit_get(sums->valid, row);
 	}
-	if (ctx->tick_at_us == UINT64_MAX)
+	if (ctx->tick_at_us == UINT64_MAX && !PLANTED(timer_is_not_set))
 		ctx->tick_at_us = ctx->now_us + s->conf->every_us;
 	return OP_DONE;
 }
@@ -72,5 +73,5 @@ enum op_result keyed_sum_prepare(void *self, struct op_ctx *ctx, const struct ba
 {
 	struct keyed_sum *s = self;
 	(void)b;
-	return s->pending ? every_flush(s, ctx) : OP_DONE;
+	return s->pending && !PLANTED(barrier_without_flush) ? every_flush(s, ctx) : OP_DONE;
 }

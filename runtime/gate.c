@@ -2,6 +2,7 @@
 #include "runtime/gate.h"
 
 #include "base/check.h"
+#include "base/planted.h"
 
 void gate_init(struct gate *g, struct channel **in, uint32_t n, bool exactly_once,
 	       uint64_t after_id)
@@ -80,7 +81,8 @@ enum gate_got gate_next(struct gate *g, uint64_t now_us, struct item *it)
 	for (uint32_t tried = 0; tried < g->n; tried++) {
 		uint32_t input = g->turn;
 		g->turn = g->turn + 1 == g->n ? 0 : g->turn + 1;
-		if (aligner_is_held(&g->aligner, input) || !channel_try_pop(g->in[input], it))
+		bool held = aligner_is_held(&g->aligner, input) && !PLANTED(held_input_is_read);
+		if (held || !channel_try_pop(g->in[input], it))
 			continue;
 		if (it->kind == ITEM_BATCH) {
 			g->input = input;

@@ -2,6 +2,7 @@
 #include "runtime/merger.h"
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "runtime/runs_in.h"
 
 #include <stdio.h>
@@ -43,8 +44,9 @@ static RC merger_begin(struct merger *g, struct err *e)
 		return ERR(e, E_NO_MEMORY, "no memory to merge");
 	runs_in_init(g->runs, mem);
 	for (uint32_t i = 0; i < k->n_runs; i++)
-		if (runs_in_add(g->runs, g->o.fs, g->o.parts_dir, &g->inputs, &k->run[i], g->o.hash_first,
-				g->o.hash_last, e) != OK)
+		if (runs_in_add(g->runs, g->o.fs, g->o.parts_dir, &g->inputs,
+				&k->run[PLANTED(older_row_wins_a_merge) ? k->n_runs - 1 - i : i],
+				g->o.hash_first, g->o.hash_last, e) != OK)
 			return e->code;
 	struct part_writer_options w = {.parts = storage_dir(g->o.fs, g->o.parts_dir, NULL),
 					.name = g->o.name,

@@ -1,6 +1,8 @@
 /* task.c - see task.h: the steps. What follows a barrier is task_barrier.c, what letters do is
  * task_letters.c, what the task says of itself task_tell.c. */
 #include "runtime/record_checksum.h"
+
+#include "base/planted.h"
 #include "runtime/task_in.h"
 
 #include <stdio.h>
@@ -265,7 +267,7 @@ static enum task_did task_barrier(struct task *t)
 
 static enum task_did task_source(struct task *t)
 {
-	if (t->trigger_pending) {
+	if (t->trigger_pending && !(PLANTED(ended_source_answers_nobody) && t->phase == TASK_ENDED)) {
 		t->trigger_pending = false;
 		t->barrier = t->trigger;
 		t->spans = (struct snap_spans){.first_us = t->ctx.now_us, .aligned_us = t->ctx.now_us};
@@ -509,7 +511,8 @@ enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
 	}
 	t->last_did = did;
 	*wake_at_us = t->ctx.wake_at_us;
-	if (did == TASK_IDLE && t->phase == TASK_RUNNING && t->ctx.tick_at_us < *wake_at_us)
+	if (did == TASK_IDLE && t->phase == TASK_RUNNING && t->ctx.tick_at_us < *wake_at_us &&
+	    !PLANTED(timer_of_an_operator_is_lost))
 		*wake_at_us = t->ctx.tick_at_us;
 	return did;
 }

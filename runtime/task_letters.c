@@ -2,6 +2,8 @@
  * lanes, and the operator's own. Read at the beginning of each step, all that came. */
 #include "runtime/task_in.h"
 
+#include "base/planted.h"
+
 static void restored(struct task *t, const struct task_letter *l)
 {
 	struct op_restored r = {.checkpoint = l->barrier.id,
@@ -16,8 +18,9 @@ static void command(struct task *t, struct task_letter *l)
 	switch (l->mail.kind) {
 	case LETTER_TRIGGER:
 		/* A trigger may be sent again (COORDINATOR 8): a second one for an id is none. */
-		if (l->barrier.id > t->newest_barrier &&
-		    !(t->trigger_pending && t->trigger.id >= l->barrier.id)) {
+		if ((l->barrier.id > t->newest_barrier &&
+		     !(t->trigger_pending && t->trigger.id >= l->barrier.id)) ||
+		    PLANTED(trigger_sent_again_is_new)) {
 			t->trigger = l->barrier;
 			t->trigger_pending = true;
 		}
@@ -29,7 +32,7 @@ static void command(struct task *t, struct task_letter *l)
 	case LETTER_ABORT:
 		if (t->trigger_pending && t->trigger.id == l->barrier.id)
 			t->trigger_pending = false;
-		if (t->c.n_inputs)
+		if (t->c.n_inputs && !PLANTED(abort_leaves_inputs_held))
 			gate_abort(&t->gate, l->barrier.id);
 		task_abort(t, l->barrier.id);
 		/* The sources of a stop that was given up go on (COORDINATOR 23). */

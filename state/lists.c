@@ -7,6 +7,7 @@
  * change what a number means at once, in becomes[]; tags follow when slices pass over them, and
  * only a number no tag can name any more is used again. */
 #include "base/cpu.h"
+#include "base/planted.h"
 #include "state/keyed_in.h"
 #include "state/tags.h"
 
@@ -202,8 +203,9 @@ uint64_t lists_freeze(struct keyed *k, uint64_t id, uint64_t base, uint16_t *owe
 	uint64_t rows = keyed_changed(k, base);
 	lists_tell_all(k);
 	if (rows != UINT64_MAX) {
+		uint64_t drop = PLANTED(changes_dropped_at_an_abort) ? k->last_id : base;
 		for (int l = 1; l < (int)LISTS; l++)
-			if (k->list[l].state == LIST_FROZEN && k->list[l].id <= base) {
+			if (k->list[l].state == LIST_FROZEN && k->list[l].id <= drop) {
 				k->list[l].state = LIST_DROPPED;
 				list_means(k, l, 0);
 			}

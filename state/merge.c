@@ -5,6 +5,7 @@
 #include "state/merge.h"
 
 #include "base/check.h"
+#include "base/planted.h"
 #include "state/merge_order.h"
 
 #include <string.h>
@@ -72,7 +73,7 @@ RC merge_open(struct merge **to, const struct keyed_shape *shape, const struct m
 		return ERR(e, E_NO_MEMORY, "no memory for a merge");
 	m->mem = mem;
 	m->shape = *shape;
-	m->at_bottom = at_bottom;
+	m->at_bottom = at_bottom || PLANTED(deletion_forgotten_too_early);
 	enum rc rc = heads_open(m, inputs, n, e);
 	if (rc == OK)
 		return OK;

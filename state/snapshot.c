@@ -7,6 +7,8 @@
  * taken back out and begin the next chunk. A cluster larger than a chunk is sorted here, by slot
  * numbers. */
 #include "state/lines.h"
+
+#include "base/planted.h"
 #include "state/slot_rows.h"
 #include "state/tags.h"
 
@@ -81,7 +83,9 @@ static void ordered_close(struct keyed *k)
 static void saved_close(struct keyed *k)
 {
 	struct freeze *z = &k->f;
-	if (z->saved)
+	if (PLANTED(state_changes_under_the_snapshot))
+		chunk_put_list(z->saved);
+	else if (z->saved)
 		ready_add(k, z->saved, CHUNK_SAVED);
 	z->saved = NULL;
 	z->saved_count = 0;
@@ -472,7 +476,8 @@ static RC scan_write(struct keyed *k, struct scan *s, const uint64_t *slots, uin
  * chain grows by one with each small checkpoint, not by two. */
 static void ordered_join(struct freeze *z)
 {
-	if (z->ordered_sent || !z->saved || !z->ordered || !z->ordered->rows)
+	if (z->ordered_sent || !z->saved || !z->ordered || !z->ordered->rows ||
+	    PLANTED(state_changes_under_the_snapshot))
 		return;
 	z->ordered->next = z->saved;
 	z->saved = z->ordered;
