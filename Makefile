@@ -36,6 +36,10 @@ sim: setup-test ## whole lives of jobs in the simulation, each under a seed, wit
 fuzz: ## libFuzzer over what others give us to read: tests/fuzz (needs clang; 60 s a target)
 	@scripts/fuzz.sh "$(TARGET)" "$(or $(SECONDS),60)"
 
+# MINUTES=60: so long.
+soak: build ## jobs killed at random for ten minutes: memory flat, files few, output exact
+	@WEIR=build/release/weir python3 -B tests/soak/soak.py --minutes $(or $(MINUTES),10)
+
 install: build ## install to DESTDIR PREFIX (/usr/local)
 	DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 
@@ -52,4 +56,5 @@ bench-peers: build ## the same works in Flink, Timely Dataflow and mawk, beside 
 clean: ## remove what was built
 	rm -rf build weir
 
-.PHONY: help setup-build setup-test build demo test check proof sim fuzz install bench bench-peers clean
+.PHONY: help setup-build setup-test build demo test check proof sim fuzz soak install bench bench-peers \
+	clean
