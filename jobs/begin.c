@@ -4,6 +4,7 @@
 #include "base/planted.h"
 
 #include "jobs/evolve.h"
+#include "jobs/leftovers.h"
 
 #include <stdio.h>
 
@@ -177,6 +178,8 @@ RC begin_stages(struct begun *b, struct env *env, const struct plan *p, const st
 	enum rc rc = b->stage && (intents || !m) ? OK : ERR(e, E_NO_MEMORY, "no memory for the states");
 	for (uint32_t i = 0; i < p->n_stages && rc == OK; i++)
 		rc = begin_stage(b, i, env, p, m, parts_dir, &ob, e);
+	if (rc == OK && m)
+		rc = leftovers_list(&ob, m, e);
 	if (rc == OK && !bytes_ok(&ob.orphans))
 		rc = ERR(e, E_NO_MEMORY, "no memory for the states");
 	b->orphans = ob.orphans;

@@ -3,6 +3,7 @@
 
 #include "base/rng.h"
 #include "checkpoint/store.h"
+#include "jobs/leftovers.h"
 
 enum purpose { TO_PIN, TO_COLLECT, TO_LOOK };
 
@@ -68,6 +69,30 @@ static RC sweep(struct store *s, struct store_start *start, struct gone *g, stru
 	return rc;
 }
 
+/* What sinks left of an interval that was never published: told, or taken away. */
+static RC leftovers(struct env *env, const struct store_start *start, bool removes, struct gone *g,
+		    struct err *e)
+{
+	struct bytes list;
+	bytes_init(&list, env->mem);
+	enum rc rc = start->chosen ? leftovers_of(&list, env, start->chosen, start->uuid, start->epoch, e)
+				   : OK;
+	for (size_t at = 0; rc == OK && at < list.len;) {
+		const char *path = (const char *)list.data + at;
+		struct fs_stat st;
+		struct err why = {OK};
+		at += strlen(path) + 1;
+		rc = fs_stat(env->fs, path, &st, &why);
+		if (rc == OK && removes)
+			rc = fs_unlink(env->fs, path, &why);
+		if (rc == OK)
+			gone_hear(g, path, st.size_bytes, LEFTOVER_WHY);
+		rc = rc == OK || rc == E_NOT_FOUND ? OK : ERR(e, rc, "%s", why.text);
+	}
+	bytes_close(&list);
+	return rc;
+}
+
 /* A fence stays for ever: none is made where nothing is to be removed. */
 RC idle_gc(struct env *env, const char *dir, uint64_t pid, bool dry_run, struct gone *g,
 	   struct err *e)
@@ -80,8 +105,12 @@ RC idle_gc(struct env *env, const char *dir, uint64_t pid, bool dry_run, struct 
 		return rc;
 	gone_open(&plan, env->mem, g->most);
 	rc = store_gc_plan(s, 0, (struct sweep_ear){gone_hear, dry_run ? g : &plan}, e);
+	if (rc == OK)
+		rc = leftovers(env, &start, false, dry_run ? g : &plan, e);
 	if (rc == OK && plan.files)
 		rc = sweep(s, &start, g, e);
+	if (rc == OK && plan.files)
+		rc = leftovers(env, &start, true, g, e);
 	gone_close(&plan);
 	store_close(s);
 	return rc;

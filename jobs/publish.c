@@ -1,6 +1,7 @@
 /* publish.c - the control thread's jobs for the durability lane: seal and publish, commit, sweep,
  * discard (durable_job.h); lines of history are publish_history.c's. */
 #include "jobs/durable_job.h"
+#include "jobs/leftovers.h"
 
 #include "base/planted.h"
 
@@ -143,8 +144,6 @@ enum rc commit_submit(struct attempt *a, struct err *e)
 
 /* ---- sweep ---- */
 
-#define ORPHAN_WHY "prepared by a sink, and never committed"
-
 void orphans_tell(const struct attempt *a, struct fs *fs, struct sweep_ear ear)
 {
 	const struct bytes *orphans = &a->c.begun->orphans;
@@ -154,7 +153,7 @@ void orphans_tell(const struct attempt *a, struct fs *fs, struct sweep_ear ear)
 		struct err ignored = {0};
 		at += strlen(path) + 1;
 		if (fs_stat(fs, path, &st, &ignored) == OK)
-			ear.hear(ear.arg, path, st.size_bytes, ORPHAN_WHY);
+			ear.hear(ear.arg, path, st.size_bytes, LEFTOVER_WHY);
 	}
 }
 
@@ -173,7 +172,7 @@ static bool orphan_step(struct durable_job *d, struct fs *fs)
 	if (d->job.rc == OK) {
 		d->job.bytes += st.size_bytes;
 		if (d->ask.request)
-			gone_hear(&d->gone, path, st.size_bytes, ORPHAN_WHY);
+			gone_hear(&d->gone, path, st.size_bytes, LEFTOVER_WHY);
 	}
 	if (d->job.rc == E_NOT_FOUND) {
 		err_clear(&d->job.error);

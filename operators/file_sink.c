@@ -359,6 +359,7 @@ const struct op_ops file_sink_ops = {
 	.conf_close = file_sink_conf_close,
 	.begin = file_sink_begin,
 	.later = file_sink_later,
+	.left = file_sink_left,
 	.open = sink_open,
 	.batch = sink_batch,
 	.event = sink_event,

@@ -31,6 +31,8 @@ struct file_sink_conf {
 
 /* op_ops.later */
 RC file_sink_later(const void *conf, struct op_begin *b, struct err *e);
+/* op_ops.left */
+RC file_sink_left(struct op_begin *b, const char *dir, struct err *e);
 /* op_ops.begin */
 RC file_sink_begin(const void *conf, struct op_begin *b, struct err *e);
 

@@ -107,6 +107,21 @@ static RC orphans_list(struct op_begin *b, const char *dir, bool single, struct 
 	return rc;
 }
 
+/* Nobody else's folder: "<any>/.weir-pending/<our uuid>". */
+RC file_sink_left(struct op_begin *b, const char *dir, struct err *e)
+{
+	struct fs_stat st;
+	struct err why = {OK};
+	char ours[PATH_TEXT_MAX];
+	size_t len = strlen(dir), n = (size_t)snprintf(ours, sizeof ours, "/" PENDING_DIR "/%s", b->uuid);
+	if (len < n || strcmp(dir + len - n, ours))
+		return OK;
+	enum rc rc = fs_stat(b->fs, dir, &st, &why);
+	if (rc == E_NOT_FOUND)
+		return OK;
+	return rc == OK ? orphans_list(b, dir, true, e) : ERR(e, rc, "%s", why.text);
+}
+
 /* A folder that the chosen checkpoint prepared files in, and that is gone, is not made anew: an
  * empty one would say that all of them were committed (intent.h), which nobody knows. */
 static RC folder_check(struct op_begin *b, const char *dir, struct err *e)

@@ -241,6 +241,9 @@ struct op_ops {
 	/* Of sinks that commit, before the fence: which of their files are later than checkpoint
 	 * b->rewind_to, and where they are moved (b->moves), those still pending first. */
 	RC (*later)(const void *conf, struct op_begin *b, struct err *e);
+	/* Of sinks that commit, with or without a stage: which of the prepared files in dir, a folder
+	 * that intents of this type named, are this job's and named by no intent (b->orphans). */
+	RC (*left)(struct op_begin *b, const char *dir, struct err *e);
 	/* NULL: OP_LAW_NONE. */
 	enum op_law (*law)(const void *conf);
 

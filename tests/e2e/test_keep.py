@@ -141,6 +141,50 @@ class Keep(weir.Case):
         self.ok("run", self.job, "--dir", "d")
         self.assert_exact()
 
+    def pending(self, out="out"):
+        return glob.glob(self.path(out, ".weir-pending", "*", "*"))
+
+    def killed_with_leftovers(self):
+        """Killed until it has left more than its newest checkpoint lists."""
+        self.begin()
+        for _ in range(30):
+            self.process.kill9()
+            told = self.ok("gc", "d", "--dry-run", "--json").json()
+            left = [r["path"] for r in told["removed"] if ".weir-pending" in r["path"]]
+            if left:
+                return left
+            self.process = self.start("run", self.job, "--dir", "d")
+            newest = self.newest(self.path("d"))
+            self.until_checkpoint(self.process, self.path("d"), newest + 2)
+        self.fail("never killed in the middle of an interval")
+
+    def test_inv14_gc_lists_and_removes_what_a_killed_sink_left(self):
+        left = self.killed_with_leftovers()
+        before = set(self.pending())
+        self.ok("gc", "d", "--dry-run")
+        self.assertEqual(set(self.pending()), before)
+        removed = self.ok("gc", "d", "--json").json()["removed"]
+        self.assertLessEqual(set(left), {r["path"] for r in removed})
+        gone = {os.path.realpath(self.path(p)) for p in left}
+        still = set(map(os.path.realpath, self.pending()))
+        self.assertEqual(still, set(map(os.path.realpath, before)) - gone)
+        self.assertIn("nothing to remove", self.ok("gc", "d").out)
+        self.job = self.write("job.json", weir.word_count_job("in.txt", "out", rate=20000))
+        self.ok("run", self.job, "--dir", "d")
+        rows = weir.read_csv(self.path("out"), ["word", "n"])
+        self.assertIsNone(oracle.wrong_updates(rows, oracle.word_count(self.path("in.txt"))))
+
+    def test_inv14_what_a_sink_left_goes_where_it_was_taken_out_of_the_job(self):
+        self.killed_with_leftovers()
+        job = weir.word_count_job("in.txt", "other", rate=20000)
+        job["pipeline"][-1]["id"] = "elsewhere"
+        self.ok("run", self.write("job.json", job), "--dir", "d")
+        self.assertEqual(self.pending(), [])
+        self.assertEqual(self.pending("other"), [])
+        rows = weir.read_csv(self.path("out"), ["word", "n"])
+        rows += weir.read_csv(self.path("other"), ["word", "n"])
+        self.assertIsNone(oracle.wrong_updates(rows, oracle.word_count(self.path("in.txt"))))
+
     def test_a_job_at_a_server_is_asked_there(self):
         weir.text(random.Random(weir.seed()), self.path("in.txt"), WORDS, 6)
         server = serve.Server(self, "data")
