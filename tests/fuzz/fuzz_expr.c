@@ -101,6 +101,7 @@ static void lists(struct rig *r, struct expr *x)
 		}
 		column_drop(c);
 	}
+	(void)sum;
 	expr_list_end(&l);
 }
 
