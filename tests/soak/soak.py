@@ -30,7 +30,9 @@ RATE = 2000  # rows a second, of each job
 KEYS, WINDOW, STEP = 20000, 2000, 500  # a window of keys that wanders around a ring of them
 LIMIT = 96 << 20  # of a job's memory
 REST = 64 << 20  # what a process has beside that: code, stacks, buffers of libraries
-FILES, BYTES = 100, 16 << 20  # of a job's directory; measured: 40 and 2 MB
+# Of a job's directory, measured: 35 and 1.3 MB. Beside them one file a start, its fence: no owner
+# ever removes one (inv 13), so that a paused owner of before meets it.
+FILES, BYTES = 80, 16 << 20
 SETTLED = 90  # seconds until all keys were there and memory can be compared
 ALONE, KILLED, RUN = "steady", ("shaken", "stirred"), "ran"
 
@@ -125,7 +127,8 @@ def curve(values):
 class Soak(weir.Case):
     def soak(self, seconds, rng, say=print):
         """Runs it all; a failed check raises. Counts what was done."""
-        self.kills = self.restarts = 0
+        self.kills = 0
+        self.starts = collections.Counter()  # of each job, at most
         self.memory = collections.defaultdict(list)  # who: samples
         self.open = collections.defaultdict(list)
         self.files = collections.defaultdict(list)  # job: (files, bytes)
@@ -157,7 +160,7 @@ class Soak(weir.Case):
     def go_on(self, rng):
         args = ["--dir", self.path("run"), "--parallelism", rng.randint(1, 3)]
         self.run_process = self.start("run", self.path("run.json"), *args)
-        self.restarts += 1
+        self.starts[RUN] += 1
 
     def strike(self, rng):
         """One of the jobs that are killed."""
@@ -171,6 +174,7 @@ class Soak(weir.Case):
             return
         pid = self.server.pid(name)
         self.kills += bool(pid and serve.kill(pid))
+        self.starts[name] += 1
 
     def sample(self):
         for consumer in self.out.values():
@@ -222,7 +226,7 @@ class Soak(weir.Case):
             self.assertIsNone(consumer.wrong(), name)
             self.assertGreater(consumer.rows, RATE * seconds // 20, "%s hardly ran" % name)
             files, size = max(f[0] for f in self.files[name]), max(f[1] for f in self.files[name])
-            self.assertLessEqual(files, FILES, "files of " + name)
+            self.assertLessEqual(files, FILES + self.starts[name], "files of " + name)
             self.assertLessEqual(size, BYTES, "bytes of " + name)
         for who, counts in self.open.items():
             first, last = thirds(counts)
