@@ -75,8 +75,9 @@ static RC leftovers(struct env *env, const struct store_start *start, bool remov
 {
 	struct bytes list;
 	bytes_init(&list, env->mem);
-	enum rc rc = start->chosen ? leftovers_of(&list, env, start->chosen, start->uuid, start->epoch, e)
-				   : OK;
+	enum rc rc = OK;
+	if (start->chosen)
+		rc = leftovers_of(&list, env, start->chosen, start->uuid, start->epoch, e);
 	for (size_t at = 0; rc == OK && at < list.len;) {
 		const char *path = (const char *)list.data + at;
 		struct fs_stat st;

@@ -113,7 +113,8 @@ RC file_sink_left(struct op_begin *b, const char *dir, struct err *e)
 	struct fs_stat st;
 	struct err why = {OK};
 	char ours[PATH_TEXT_MAX];
-	size_t len = strlen(dir), n = (size_t)snprintf(ours, sizeof ours, "/" PENDING_DIR "/%s", b->uuid);
+	size_t len = strlen(dir);
+	size_t n = (size_t)snprintf(ours, sizeof ours, "/" PENDING_DIR "/%s", b->uuid);
 	if (len < n || strcmp(dir + len - n, ours))
 		return OK;
 	enum rc rc = fs_stat(b->fs, dir, &st, &why);
