@@ -147,6 +147,7 @@ FILTERS = (
     ("not (flag = 'c' and n < 0)", lambda r: not (r["flag"] == b"c" and r["n"] < 0)),
     ("k >= 'm' or k < 'b'", lambda r: r["k"] >= b"m" or r["k"] < b"b"),
     ("n between -9223372036854775808 and 5", lambda r: r["n"] <= 5),
+    ("n > -700", lambda r: r["n"] > -700),
 )
 
 
@@ -168,7 +169,9 @@ MAPS = (  # what is set, by which expressions and functions; whether a record ma
     ({"k": ("replace(k, 'k1', '')", lambda r: r["k"].replace(b"k1", b""))}, 0),
     ({"n": ("n / 7", lambda r: divide(r["n"], 7))}, 0),
     ({"k": ("flag || k", lambda r: r["flag"] + r["k"])}, 0),
-    ({"n": ("n * 3", lambda r: fits(r["n"] * 3))}, 1),
+    ({"n": ("n * -3", lambda r: fits(r["n"] * -3))}, 1),
+    ({"n": ("case when n < -50 then n % -9 else n + -7 end",
+            lambda r: modulo(r["n"], 9) if r["n"] < -50 else fits(r["n"] - 7))}, 1),
     ({"n": ("100 / (n % 5)", lambda r: divide(100, modulo(r["n"], 5)))}, 1),
     ({"n": ("abs(n)", lambda r: fits(abs(r["n"])))}, 1),
 )
