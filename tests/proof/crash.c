@@ -72,10 +72,11 @@ enum world_end life_process(struct life *l)
 	return world_process(&l->w, life_parallelism(l));
 }
 
-static void life_open(struct life *l, const struct shape *shape)
+void life_open(struct life *l, const struct shape *shape)
 {
 	uint64_t seed = shape_seed(shape);
 	struct rng r;
+	l->shape = shape;
 	rng_seed(&r, seed);
 	scenario_open(&l->s, shape->kind, &r, shape->size);
 	if (shape->checkpoint)
@@ -85,8 +86,6 @@ static void life_open(struct life *l, const struct shape *shape)
 	scenario_files(&l->s, &l->w);
 	world_directory(&l->w, &l->dir);
 	fs_sim_watch(l->w.disk, directory_saw, &l->dir);
-	if (shape->before)
-		shape->before(l);
 }
 
 /* From here on the next crash is waited for. */
@@ -104,7 +103,7 @@ static void life_begin(struct life *l)
 		fs_sim_crash_at(l->w.disk, l->begun + p->operation);
 }
 
-static enum world_end life_go_on(struct life *l)
+enum world_end life_go_on(struct life *l)
 {
 	for (;;) {
 		enum world_end end = (l->shape->process ? l->shape->process : life_process)(l);
@@ -134,7 +133,7 @@ static void live(const struct shape *shape, const struct crash_point *crash, uin
 		 struct changes *after)
 {
 	struct life *l = calloc(1, sizeof *l);
-	*l = (struct life){.shape = shape, .crashes = crashes};
+	*l = (struct life){.crashes = crashes};
 	int at = snprintf(l->context, sizeof l->context, "WEIR_SEED=%" PRIu64 " proof_crashes %s",
 			  proof_seed(), shape->name);
 	for (uint32_t i = 0; i < crashes; i++) {
@@ -143,6 +142,8 @@ static void live(const struct shape *shape, const struct crash_point *crash, uin
 			       crash[i].operation, crash[i].variant);
 	}
 	life_open(l, shape);
+	if (shape->before)
+		shape->before(l);
 	for (life_begin(l); l->came < crashes; life_begin(l)) {
 		if (life_go_on(l) != WORLD_CRASHED)
 			world_fail(&l->w, "crash %u did not come", l->came + 1);

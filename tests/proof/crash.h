@@ -63,6 +63,11 @@ enum world_end life_process(struct life *l);
 /* The first one has 2; after a crash 1 to 3, drawn. */
 unsigned life_parallelism(const struct life *l);
 
+/* An empty life of this shape: its world with the input; shape->before comes next. */
+void life_open(struct life *l, const struct shape *shape);
+/* Processes, until it is over or the crash has come. */
+enum world_end life_go_on(struct life *l);
+
 /* Enumerates; prints its lines, and checks that they were enough. */
 void crash_everywhere(const struct shape *shape);
 /* One case: "OPERATION.VARIANT" for each crash. */

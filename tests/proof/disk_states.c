@@ -6,8 +6,8 @@
 #include "checkpoint/listing.h"
 #include "checkpoint/verify.h"
 #include "jobs/export.h"
+#include "tests/lib/test.h"
 
-#define SEED 77
 #define NAME "keep"
 #define FOLDER WORLD_DIR "/" SAVEPOINTS "/" NAME
 
@@ -66,12 +66,12 @@ static uint64_t hash_file(const char *name, const void *data, size_t len)
 /* Committed for ever once seen: not so a single file, which grows. */
 static bool is_final(const struct disk_states *x, const char *name)
 {
-	return x->s.kind != SCENARIO_ONE_FILE && !strncmp(name, "part-", 5);
+	return x->l.s.kind != SCENARIO_ONE_FILE && !strncmp(name, "part-", 5);
 }
 
 static void keep_files(struct disk_states *x, struct verdict *d)
 {
-	struct world *v = &x->v;
+	struct world *v = &x->v.w;
 	struct fs_names names;
 	struct err e = {0};
 	d->files = x->files;
@@ -129,46 +129,71 @@ static uint64_t pinned_there(struct world *v)
 static void tell(void *arg, FILE *to)
 {
 	const struct disk_states *x = arg;
+	if (!x->st)
+		return;
 	fprintf(to, "operation %" PRIu64 " was done, then the power failed; state %" PRIu64 ":\n",
 		x->op, x->state);
 	fs_sim_states_tell(x->st, to);
 	fprintf(to, "told: checkpoint %" PRIu64 "%s, %u files\n", x->told.acked,
 		x->told.savepoint ? ", a savepoint" : "", x->told.n_files);
-	fprintf(to, "again: WEIR_CASE=%" PRIu64 ":%" PRIu64 " WEIR_SEED=%" PRIu64
-		" proof_disk_states %s\n", x->op, x->state, proof_seed(), x->name);
+	fprintf(to, "again: WEIR_CASE=%" PRIu64 ":%" PRIu64 ":%" PRIu64 " WEIR_SEED=%" PRIu64
+		" proof_disk_states %s\n", x->life, x->op, x->state, proof_seed(),
+		x->part->shape->name);
+}
+
+/* Its owner is as far as he was at the cut. */
+static void open_life(struct disk_states *x, uint64_t hash)
+{
+	struct life *v = &x->v;
+	v->shape = x->part->shape;
+	v->s = x->l.s;
+	v->crashes = v->came = 1;
+	v->chance = hash;
+	v->processes = 0;
+	v->phase = x->l.phase;
+	v->note = x->l.note;
+	v->untidy = false;
+	world_open(&v->w, splitmix64(hash), v->s.job);
+	v->w.tells = tell;
+	v->w.tells_arg = x;
+	if (x->only_op)
+		world_trace(&v->w);
+	fs_sim_copy(v->w.disk, x->disk);
+	v->begun = fs_sim_count(v->w.disk);
+	v->w.clock.now_us = x->l.w.clock.now_us + 1000;
 }
 
 static void judge(struct disk_states *x, struct verdict *d)
 {
-	struct world *v = &x->v;
-	world_open(v, splitmix64(d->hash), x->s.job);
-	v->tells = tell;
-	v->tells_arg = x;
-	if (x->only_op)
-		world_trace(v);
-	fs_sim_copy(v->disk, x->disk);
-	v->clock.now_us = x->w.clock.now_us + 1000;
-	if (x->asks) {
-		d->savepoint = savepoint_is_whole(v);
-		d->pinned = pinned_there(v);
+	struct life *v = &x->v;
+	struct world *w = &v->w;
+	open_life(x, d->hash);
+	if (x->part->asks) {
+		d->savepoint = savepoint_is_whole(w);
+		d->pinned = pinned_there(w);
 	}
-	scenario_check_now(&x->s, v);
-	if (world_start(v, d->hash % 4 ? 2 : 1 + (unsigned)(d->hash >> 2) % 3) != WORLD_RUNNING)
-		world_fail(v, "the start: %s", v->error.text);
-	const struct store_start *from = job_start(v->job);
-	d->from = from->chosen ? from->chosen->id : 0;
-	if (from->fell_back)
-		world_fail(v, "it fell back: %s", from->bad_why);
-	if (world_run(v, UINT64_MAX) != WORLD_FINISHED)
-		world_fail(v, "it does not finish: %s", v->error.text);
-	scenario_check_end(&x->s, v);
-	if (v->completed)
-		check_directory(v);
+	world_directory(w, &v->dir);
+	fs_sim_watch(w->disk, directory_saw, &v->dir);
+	directory_look(&v->dir);
+	scenario_check_now(&v->s, w);
+	if (life_go_on(v) != WORLD_FINISHED)
+		world_fail(w, "it does not finish: %s", w->error.text);
+	if (w->fell_back)
+		world_fail(w, "it fell back: %s", w->fell_back);
+	d->from = w->went_on_from;
+	scenario_check_end(&v->s, w);
+	directory_look(&v->dir);
+	if (w->completed && !v->untidy)
+		directory_tidy(&v->dir);
+	if (v->shape->end)
+		v->shape->end(v);
 	if (x->told.savepoint)
-		WORLD_CHECK(v, savepoint_is_whole(v));
+		WORLD_CHECK(w, savepoint_is_whole(w));
 	keep_files(x, d);
-	world_exit(v);
-	world_close(v);
+	world_exit(w);
+	fs_sim_watch(w->disk, NULL, NULL);
+	directory_close(&v->dir);
+	world_close(w);
 	d->judged = true;
 }
 
@@ -178,28 +203,30 @@ static void expect_told(struct disk_states *x, const struct verdict *d)
 {
 	const struct told *t = &x->told;
 	if (d->from < t->acked)
-		world_fail(&x->w, "checkpoint %" PRIu64 " was told to be complete, and a start goes on "
+		world_fail(&x->l.w, "checkpoint %" PRIu64 " was told to be complete, and a start goes on "
 			   "from %" PRIu64, t->acked, d->from);
 	if (t->savepoint && !d->savepoint)
-		world_fail(&x->w, "a savepoint was answered, and is not there");
+		world_fail(&x->l.w, "a savepoint was answered, and is not there");
 	if (t->pinned && d->pinned != t->pinned)
-		world_fail(&x->w, "a pin of %" PRIu64 " was answered, and it is not pinned", t->pinned);
+		world_fail(&x->l.w, "a pin of %" PRIu64 " was answered, and it is not pinned", t->pinned);
 }
 
 static void expect_files(struct disk_states *x, const struct verdict *d)
 {
 	for (uint32_t i = 0; i < x->told.n_files; i++)
 		if (!has_file(x, d, x->told.file[i]))
-			world_fail(&x->w, "a committed file (%u) is gone, or another", i);
+			world_fail(&x->l.w, "a committed file (%u) is gone, or another", i);
 }
 
 static void hear_answers(struct disk_states *x)
 {
-	x->told.acked = x->w.acked;
-	for (uint32_t i = 0; i < x->w.answers; i++) {
-		const struct world_answer *a = &x->w.answer[i];
+	x->told.acked = x->l.w.acked > x->base ? x->l.w.acked : 0;
+	if (!x->part->asks)
+		return;
+	for (uint32_t i = 0; i < x->l.w.answers; i++) {
+		const struct world_answer *a = &x->l.w.answer[i];
 		if (a->code != OK)
-			world_fail(&x->w, "request %" PRIu64 ": %s", a->request, a->why);
+			world_fail(&x->l.w, "request %" PRIu64 ": %s", a->request, a->why);
 		if (a->request == 1)
 			x->told.savepoint = true;
 		else
@@ -211,11 +238,11 @@ static void hear_answers(struct disk_states *x)
 static void hear_file(struct disk_states *x, const char *path)
 {
 	struct fs_sim_look l;
-	size_t len = strlen(x->w.out);
-	if (!path || strncmp(path, x->w.out, len) || path[len] != '/' ||
+	size_t len = strlen(x->l.w.out);
+	if (!path || strncmp(path, x->l.w.out, len) || path[len] != '/' ||
 	    !is_final(x, path + len + 1))
 		return;
-	WORLD_CHECK(&x->w, fs_sim_peek(x->w.disk, path, &l));
+	WORLD_CHECK(&x->l.w, fs_sim_peek(x->l.w.disk, path, &l));
 	CHECK(x->told.n_files < TOLD_FILES);
 	x->told.file[x->told.n_files++] = hash_file(path + len + 1, l.data, l.size);
 }
@@ -238,16 +265,21 @@ static void least_of(struct disk_states *x, const struct verdict *d)
 		x->least.pinned = 0;
 }
 
+/* Who goes on with an equal disk does the same, if its owner is as far. */
+static uint64_t key_of(const struct disk_states *x)
+{
+	uint64_t hash = fs_sim_hash(x->disk);
+	return x->part->shape->process ? hash ^ splitmix64(x->l.phase + 8 * x->l.note) : hash;
+}
+
 static void one_state(struct disk_states *x)
 {
 	bool is_new;
-	uint64_t hash = fs_sim_hash(x->disk);
+	uint64_t hash = key_of(x);
 	struct verdict *d = verdict_of(x, hash, &is_new);
 	x->made++;
 	if (is_new && is_sampled(x, hash)) {
-		struct verdict made = *d; /* the table does not move meanwhile, but be plain */
-		judge(x, &made);
-		*d = made;
+		judge(x, d);
 		x->judged++;
 	}
 	if (!d->judged)
@@ -260,10 +292,10 @@ static void one_state(struct disk_states *x)
 
 static void one_cut(struct disk_states *x)
 {
-	x->cuts++;
+	x->cuts_n++;
 	x->state = 0;
 	x->least = (struct verdict){0};
-	fs_sim_states_open(&x->st, x->w.disk, x->at_most, x->seed ^ x->op);
+	fs_sim_states_open(&x->st, x->l.w.disk, x->at_most, x->seed ^ x->op);
 	uint64_t all = fs_sim_states_all(x->st);
 	x->all = x->all + all < all ? UINT64_MAX : x->all + all;
 	x->sampled_cuts += all > x->at_most;
@@ -283,6 +315,7 @@ static void end_of_cut(struct disk_states *x)
 	fs_sim_states_close(&x->st);
 }
 
+/* Nothing is cut before the life begins, but what is told then counts. */
 static void on_change(void *arg, const struct fs_sim_change *c)
 {
 	struct disk_states *x = arg;
@@ -290,80 +323,87 @@ static void on_change(void *arg, const struct fs_sim_change *c)
 		end_of_cut(x);
 	hear_file(x, c->to);
 	x->op = c->n;
-	if (!x->only_op || x->op == x->only_op)
+	bool wanted = !x->only_op || (x->op == x->only_op && x->life == x->only_life);
+	if (x->cuts && wanted)
 		one_cut(x);
 }
 
-/* ---- the run ---- */
+/* ---- the lives ---- */
 
-void disk_states_open(struct disk_states *x, const char *name, enum scenario_kind k,
-		      struct scenario_size size, bool asks, struct disk_states_size much)
+static void one_life(struct disk_states *x)
 {
-	struct rng r;
+	struct life *l = &x->l;
+	memset(l, 0, sizeof *l);
+	x->told = (struct told){0};
+	x->base = 0;
+	x->cuts = false;
+	l->note = x->life;
+	life_open(l, x->part->shape);
+	l->w.tells = tell;
+	l->w.tells_arg = x;
+	fs_sim_watch(l->w.disk, on_change, x);
+	if (x->part->shape->before)
+		x->part->shape->before(l);
+	x->cuts = true;
+	if (x->part->forgets) {
+		x->base = l->w.acked;
+		x->told.n_files = 0;
+	}
+	l->begun = fs_sim_count(l->w.disk);
+	if (life_go_on(l) != WORLD_FINISHED)
+		world_fail(&l->w, "it does not finish: %s", l->w.error.text);
+	hear_answers(x);
+	if (x->st)
+		end_of_cut(x);
+	fs_sim_watch(l->w.disk, NULL, NULL);
+	scenario_check_end(&l->s, &l->w);
+	WORLD_CHECK(&l->w, x->told.savepoint == x->part->asks && !x->told.pinned == !x->part->asks);
+	world_exit(&l->w);
+	directory_close(&l->dir); /* it saw nothing: mistakes are to be found in what a cut leaves */
+	world_close(&l->w);
+	scenario_close(&l->s);
+}
+
+static void open_run(struct disk_states *x, const struct disk_part *part)
+{
 	struct err e = {0};
-	memset(x, 0, sizeof *x);
-	x->name = name;
-	x->asks = asks;
+	const char *name = part->shape->name, *only = getenv("WEIR_CASE");
+	x->part = part;
 	x->seed = splitmix64(proof_seed() ^ hash_bytes(name, strlen(name)));
-	x->one_in = proof_all() ? 1 : much.one_in;
-	x->at_most = proof_all() ? much.at_most_of_all : much.at_most;
-	const char *only = getenv("WEIR_CASE");
+	x->one_in = proof_all() ? 1 : part->much.one_in;
+	x->at_most = proof_all() ? part->much.at_most_of_all : part->much.at_most;
 	if (only)
-		sscanf(only, "%" SCNu64 ":%" SCNu64, &x->only_op, &x->only_state);
-	rng_seed(&r, SEED);
-	scenario_open(&x->s, k, &r, size);
-	world_open(&x->w, SEED, x->s.job);
-	x->w.tells = tell;
-	x->w.tells_arg = x;
-	x->w.draws_chaining = false;
-	scenario_files(&x->s, &x->w);
+		sscanf(only, "%" SCNu64 ":%" SCNu64 ":%" SCNu64, &x->only_life, &x->only_op,
+		       &x->only_state);
 	mem_init(&x->mem, 0);
 	CHECK(fs_sim_open(&x->disk, &x->mem, &e) == OK);
 }
 
-void disk_states_close(struct disk_states *x)
+static void say(const struct disk_states *x)
 {
-	fs_sim_close(&x->disk);
-	CHECK(x->mem.used_bytes == 0);
-	world_close(&x->w);
-	scenario_close(&x->s);
-	free(x->seen);
-	free(x->file);
-}
-
-/* A savepoint after the second checkpoint, a pin of that checkpoint after the fourth. */
-static void ask(struct disk_states *x)
-{
-	struct err e = {0};
-	struct job_ask a = {.kind = ASK_SAVEPOINT, .request = 1, .savepoint = true, .name = NAME};
-	if (!x->asks || x->asked == 2 || x->w.completed < 2 * (x->asked + 1))
-		return;
-	if (x->asked == 1) /* its request is the checkpoint's number, which is above 1 */
-		a = (struct job_ask){.kind = ASK_PIN, .request = x->w.acked, .id = x->w.acked};
-	if (job_ask(x->w.job, &a, &e) != OK)
-		world_fail(&x->w, "%s", e.text);
-	x->asked++;
-}
-
-void disk_states_run(struct disk_states *x)
-{
-	enum world_end end = WORLD_PAUSED;
 	char what[80];
-	fs_sim_watch(x->w.disk, on_change, x);
-	WORLD_CHECK(&x->w, world_start(&x->w, 2) == WORLD_RUNNING);
-	for (; end == WORLD_PAUSED; ask(x))
-		end = world_run(&x->w, 1);
-	WORLD_CHECK(&x->w, end == WORLD_FINISHED && x->asked == 2u * x->asks);
-	hear_answers(x);
-	if (x->st)
-		end_of_cut(x);
-	fs_sim_watch(x->w.disk, NULL, NULL);
-	scenario_check_end(&x->s, &x->w);
-	WORLD_CHECK(&x->w, x->told.savepoint == x->asks && !x->told.pinned == !x->asks);
-	world_exit(&x->w);
-	snprintf(what, sizeof what, "states of the disk after a power cut, %s", x->name);
+	const char *name = x->part->shape->name;
+	snprintf(what, sizeof what, "states of the disk after a power cut, %s", name);
 	proof_line(what, x->done, x->all);
 	printf("%s: %" PRIu64 " cuts, of %" PRIu64 " not all states; %" PRIu64 " made, %zu distinct, %"
-	       PRIu64 " of those judged\n", x->name, x->cuts, x->sampled_cuts, x->made, x->seen_n,
+	       PRIu64 " of those judged\n", name, x->cuts_n, x->sampled_cuts, x->made, x->seen_n,
 	       x->judged);
+}
+
+void disk_states_run(const struct disk_part *part)
+{
+	struct disk_states *x = calloc(1, sizeof *x);
+	CHECK(x);
+	open_run(x, part);
+	uint32_t lives = proof_all() ? part->much.lives_of_all : part->much.lives;
+	for (x->life = 0; x->life < lives; x->life++)
+		one_life(x);
+	say(x);
+	if (!x->only_op) /* by feel: or the lives do hardly anything */
+		EXPECT(x->cuts_n > 40 && x->judged > x->seen_n / (2 * x->one_in));
+	fs_sim_close(&x->disk);
+	CHECK(x->mem.used_bytes == 0);
+	free(x->seen);
+	free(x->file);
+	free(x);
 }

@@ -1,5 +1,5 @@
-/* disk_states.h - a small job runs once; at each of its changes a copy of the disk loses its power,
- * in every legal way (base/fs_sim_states.h), and a start on what is left must
+/* disk_states.h - a job's life (crash.h) is lived once; at each of its changes a copy of the disk
+ * loses its power, in every legal way (base/fs_sim_states.h), and who goes on with it must
  *   be safe    it ends with the oracle's output, exactly, in a clean directory, and never had to
  *              fall back (inv 28, 29, 14);
  *   have kept  it goes on from no older checkpoint than the last that anybody was told is complete;
@@ -10,8 +10,7 @@
  * Threads: one. A failure aborts, and says how to see that one state alone. */
 #pragma once
 #include "base/fs_sim_states.h"
-#include "tests/lib/proof.h"
-#include "tests/sim/scenario.h"
+#include "tests/proof/crash.h"
 
 #define TOLD_FILES 64
 
@@ -31,19 +30,32 @@ struct verdict {
 	bool savepoint;         /* stood there whole before the start */
 	uint64_t pinned;        /* the checkpoint that was pinned, before the start */
 	uint64_t from;          /* the checkpoint it went on from */
-	size_t files;           /* where in disk_states.file its committed files begin, at the end */
+	size_t files;           /* where in disk_states.file those committed at its end begin */
 	uint32_t n_files;
 };
 
+/* How much: of the distinct disks one in one_in is judged (all of them in proof); of one cut at
+ * most so many states are made; so many lives are lived. */
+struct disk_states_size {
+	uint64_t one_in, at_most, at_most_of_all;
+	uint32_t lives, lives_of_all; /* numbered in life.note, for what comes before */
+};
+
+struct disk_part {
+	const struct shape *shape;
+	struct disk_states_size much;
+	bool asks;    /* it asks for a savepoint (request 1), and for a pin (request: the checkpoint) */
+	bool forgets; /* a rewind: what was told before it holds no more */
+};
+
 struct disk_states {
-	const char *name;       /* of the part: how to run it again */
-	struct scenario s;
-	struct world w;         /* runs once */
-	struct world v;         /* a start on one state */
+	const struct disk_part *part;
+	struct life l;          /* is lived once */
+	struct life v;          /* goes on with one state */
 	struct fs_sim *disk;    /* that state */
 	struct mem mem;         /* of disk */
-	bool asks;              /* for a savepoint and for a pin, on the way */
-	unsigned asked;         /* how many of them */
+	bool cuts;              /* the life has begun */
+	uint64_t base;          /* what was acked and is forgotten */
 	struct told told;
 	/* every disk that was seen */
 	struct verdict *seen;
@@ -52,22 +64,13 @@ struct disk_states {
 	size_t files, files_cap;
 	/* the cut */
 	struct fs_sim_states *st;
-	uint64_t op, state;     /* operation op is done; its state, from 1 */
-	struct verdict least;   /* of this cut's, in each what is least promised */
+	uint64_t life, op, state; /* of this life operation op is done; its state, from 1 */
+	struct verdict least;     /* of this cut's, in each what is least promised */
 	/* this run */
-	uint64_t seed, one_in, at_most, only_op, only_state;
+	uint64_t seed, one_in, at_most, only_life, only_op, only_state;
 	/* counts */
-	uint64_t cuts, sampled_cuts, all, made, done, judged;
+	uint64_t cuts_n, sampled_cuts, all, made, done, judged;
 };
 
-/* How much: of the distinct disks one in one_in is judged (all of them in proof); of one cut at
- * most so many states are made. */
-struct disk_states_size {
-	uint64_t one_in, at_most, at_most_of_all;
-};
-
-void disk_states_open(struct disk_states *x, const char *name, enum scenario_kind k,
-		      struct scenario_size size, bool asks, struct disk_states_size much);
-void disk_states_close(struct disk_states *x);
-/* The run, with all its cuts; prints its lines. */
-void disk_states_run(struct disk_states *x);
+/* Lives, with all their cuts; prints the lines. */
+void disk_states_run(const struct disk_part *part);

@@ -239,6 +239,10 @@ enum world_end world_start(struct world *w, unsigned parallelism)
 		return refused(w, &e);
 	}
 	w->n_threads = w->plan->n_threads;
+	const struct store_start *from = job_start(w->job);
+	if (!w->opened++ && from->chosen)
+		w->went_on_from = from->chosen->id;
+	w->fell_back = from->fell_back ? from->bad_why : NULL;
 	return WORLD_RUNNING;
 }
 

@@ -104,6 +104,8 @@ struct world {
 	void (*planned)(struct world *w); /* NULL, or may change the plan before the job is opened */
 	/* what happened, over all processes */
 	uint64_t steps, trace_hash, starts, completed, failed_attempts;
+	uint64_t opened, went_on_from; /* jobs that came to be; the first's checkpoint, 0: none */
+	const char *fell_back; /* NULL, or why a process did; until it is closed */
 	uint64_t acked;  /* the newest checkpoint that anybody was told is complete */
 	void (*tells)(void *arg, FILE *to); /* NULL, or says what was tried, when the test fails */
 	void *tells_arg;
