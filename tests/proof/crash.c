@@ -128,8 +128,9 @@ static void life_crash(struct life *l)
 	check_named(&l->w);
 }
 
-/* The life with these crashes. after: what changed since the last one, if it is asked for. */
-static void live(const struct shape *shape, const struct crash_point *crash, uint32_t crashes,
+/* The life with these crashes. after: what changed since the last one, if it is asked for. Whether
+ * it met what the shape is there for. */
+static bool live(const struct shape *shape, const struct crash_point *crash, uint32_t crashes,
 		 struct changes *after)
 {
 	struct life *l = calloc(1, sizeof *l);
@@ -160,12 +161,14 @@ static void live(const struct shape *shape, const struct crash_point *crash, uin
 		directory_tidy(&l->dir);
 	if (shape->end)
 		shape->end(l);
+	bool met = l->met;
 	world_exit(&l->w);
 	fs_sim_watch(l->w.disk, NULL, NULL);
 	directory_close(&l->dir);
 	world_close(&l->w);
 	scenario_close(&l->s);
 	free(l);
+	return met;
 }
 
 /* ---- all of them ---- */
@@ -174,6 +177,7 @@ struct tally {
 	struct proof first, second, third;
 	uint32_t variants; /* of a crash at one operation */
 	uint64_t firsts;   /* first crashes that there are */
+	uint64_t met;      /* lives that met what the shape is there for */
 };
 
 /* The first crashes at one operation, `variants` of them, share the recovery's operations among
@@ -194,12 +198,12 @@ static void second_crashes(const struct shape *shape, struct crash_point *crash,
 		crash[1].operation = after->operation[j];
 		crash[1].variant = (uint32_t)(splitmix64(t->second.of) % t->variants);
 		bool third = proof_takes(&t->third);
-		live(shape, crash, 2, third ? &then : NULL);
+		t->met += live(shape, crash, 2, third ? &then : NULL);
 		if (then.n) {
 			uint64_t drawn = splitmix64(t->third.of);
 			crash[2].operation = then.operation[drawn % then.n];
 			crash[2].variant = (uint32_t)((drawn >> 32) % t->variants);
-			live(shape, crash, 3, NULL);
+			t->met += live(shape, crash, 3, NULL);
 		}
 		changes_close(&then);
 	}
@@ -229,7 +233,7 @@ void crash_everywhere(const struct shape *shape)
 				continue;
 			struct crash_point crash[CRASHES_MAX] = {{all.operation[i], v}};
 			struct changes after = {0};
-			live(shape, crash, 1, &after);
+			t.met += live(shape, crash, 1, &after);
 			second_crashes(shape, crash, v, &after, &t);
 			changes_close(&after);
 		}
@@ -240,6 +244,10 @@ void crash_everywhere(const struct shape *shape)
 	EXPECT(t.first.done >= (does_all() ? FIRST_ALL : FIRST_LEAST / SLOWER));
 	EXPECT(t.second.done >= (does_all() ? SECOND_ALL : SECOND_LEAST / SLOWER));
 	EXPECT(t.third.done > 0);
+	uint64_t lives = t.first.done + t.second.done + t.third.done;
+	if (shape->meets)
+		printf("%" PRIu64 " of %" PRIu64 " lives met %s\n", t.met, lives, shape->meets);
+	EXPECT(!shape->meets || t.met >= lives / 4);
 }
 
 void crash_case(const struct shape *shape, int n, char **points)

@@ -36,6 +36,7 @@ struct life {
 	uint32_t processes;     /* since then */
 	uint32_t phase;         /* the shape's own, as the next: how far its owner has come */
 	uint64_t note;
+	bool met;               /* what the shape is there for */
 	bool untidy;            /* what is left over is nobody's to remove yet */
 	char context[256];
 };
@@ -46,6 +47,7 @@ struct shape {
 	struct scenario_size size;
 	const char *checkpoint;  /* more keys of that block; NULL: none */
 	unsigned least_changes;  /* of an undisturbed life; or it does hardly anything */
+	const char *meets;       /* what at least a quarter of its lives must meet; NULL: nothing */
 	/* NULL: nothing. After the world is open: what came before the life that is crashed. */
 	void (*before)(struct life *l);
 	/* NULL: life_process. One process from its start to its end, or several that belong together.
