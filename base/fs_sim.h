@@ -94,8 +94,8 @@ void fs_sim_fault_at(struct fs_sim *s, uint64_t n, enum rc code, bool persistent
 void fs_sim_fault_after(struct fs_sim *s, uint64_t n, enum rc code);
 uint64_t fs_sim_faults(const struct fs_sim *s); /* failures given out so far */
 
-/* Whether a sync of this file failed, and what it was to write was not written again since (or read
- * anew from the disk): nobody may count on it (inv 32). */
+/* Whether a sync or close of this file failed, and it was not written again since, nor read anew
+ * from the disk: nobody may count on it (inv 1, 32). */
 bool fs_sim_is_doubtful(struct fs_sim *s, const char *path);
 /* How often such a file was synced again, or given another name. */
 uint64_t fs_sim_trusted_doubtful(const struct fs_sim *s);

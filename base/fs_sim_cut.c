@@ -77,6 +77,7 @@ static void cut_content(struct disk *d, struct inode *f, struct disk_chooser *c)
 			memcpy(safe->data + at, now->data + at, n < size - at ? n : size - at);
 	}
 	/* The cache is read anew from the disk. */
+	f->close_failed = false;
 	memset(now->data, 0, now->cap);
 	if (size)
 		memcpy(now->data, safe->data, size);

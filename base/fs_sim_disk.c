@@ -369,6 +369,7 @@ size_t disk_write(struct disk *d, struct inode *f, const void *from, size_t len,
 	f->now.data = disk_grown(d, f->now.data, &f->now.cap, end, 1);
 	f->block = disk_grown(d, f->block, &f->blocks_cap, disk_blocks(end), 1);
 	memcpy(f->now.data + off, from, len);
+	f->close_failed = false;
 	/* A hole before off is zeros on either side: nothing of it is dirty but the length. */
 	memset(f->block + off / DISK_BLOCK, BLOCK_DIRTY, disk_blocks(end) - off / DISK_BLOCK);
 	if (end > f->now.size)
@@ -423,7 +424,7 @@ bool disk_is_doubtful(const struct inode *f)
 	for (size_t b = 0; b < disk_blocks(f->most); b++)
 		if (f->block[b] == BLOCK_GONE)
 			return true;
-	return false;
+	return f->close_failed;
 }
 
 bool disk_is_synced(const struct inode *f)

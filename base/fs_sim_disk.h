@@ -43,6 +43,7 @@ struct inode {
 	uint64_t links;
 	unsigned handles;
 	bool marked;
+	bool close_failed; /* of a handle that may have written, and it was not written since */
 	int64_t mtime_us;
 	struct content now, safe;      /* files: cache and disk */
 	size_t least, most;            /* files: lengths of now since the last sync */
@@ -99,7 +100,7 @@ size_t disk_write(struct disk *d, struct inode *f, const void *from, size_t len,
 void disk_truncate(struct disk *d, struct inode *f, size_t size);
 void disk_sync(struct disk *d, struct inode *f);
 void disk_sync_failed(struct inode *f);
-/* Whether a block of it is on disk or not, and was not written again since. */
+/* Whether a block of it is on disk or not, or its close failed, and it was not written since. */
 bool disk_is_doubtful(const struct inode *f);
 void disk_sync_dir(struct disk *d, struct inode *dir);
 uint64_t disk_used_bytes(const struct disk *d);

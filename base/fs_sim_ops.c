@@ -120,6 +120,8 @@ static enum rc sim_close(struct fs *fs, int fd, struct err *e)
 	struct handle *h;
 	struct inode *f;
 	op_begin_fd(&o, fs, "close", fd, false, &h, &f, e);
+	if (h && h->writes && !h->locks && o.rc != OK && o.rc != E_CRASHED)
+		f->close_failed = true;
 	if (h) /* a process that is to die loses its handles one way or the other */
 		sim_handle_drop(o.s, h);
 	return op_end(&o);

@@ -35,6 +35,7 @@ void disk_copy(struct disk *to, const struct disk *from)
 		c->parent = f->parent;
 		c->links = f->links;
 		c->mtime_us = f->mtime_us;
+		c->close_failed = f->close_failed;
 		copy_content(to, &c->now, &f->now);
 		copy_content(to, &c->safe, &f->safe);
 		c->least = f->least;

@@ -99,6 +99,26 @@ TEST(inv32_who_counts_on_a_file_whose_sync_failed_is_seen)
 	world_end(&w);
 }
 
+TEST(inv1_so_is_who_counts_on_a_file_whose_close_failed)
+{
+	struct world w;
+	world_begin(&w, 1);
+	int fd = create(&w, "a");
+	write_fill(&w, fd, 'A', 100, 0);
+	MUST(w, fs_sync(w.fs, fd, &w.e));
+	plan(&w, FS_SIM_CLOSES, E_IO, false, FAULT_FAILS);
+	EXPECT(fs_close(w.fs, &fd, NULL) == E_IO && fs_sim_is_doubtful(w.sim, "a"));
+	MUST(w, fs_link(w.fs, "a", "b", &w.e));
+	EXPECT(fs_sim_trusted_doubtful(w.sim) == 1);
+	MUST(w, fs_unlink(w.fs, "a", &w.e));
+	fd = create(&w, "a");
+	MUST(w, fs_close(w.fs, &fd, &w.e));
+	MUST(w, fs_open(w.fs, "a", FS_READ, &fd, &w.e)); /* who only read loses nothing */
+	plan(&w, FS_SIM_CLOSES, E_IO, false, FAULT_FAILS);
+	EXPECT(fs_close(w.fs, &fd, NULL) == E_IO && !fs_sim_is_doubtful(w.sim, "a"));
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +126,7 @@ int main(void)
 		T(a_write_that_fails_has_written_half_and_one_whose_answer_is_lost_all),
 		T(a_short_read_is_half_and_a_success),
 		T(inv32_who_counts_on_a_file_whose_sync_failed_is_seen),
+		T(inv1_so_is_who_counts_on_a_file_whose_close_failed),
 	};
 	return RUN(tests);
 }
