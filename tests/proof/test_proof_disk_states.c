@@ -96,6 +96,8 @@ static const struct {
 	{"savepoint_and_stop", LESS, false},
 	{"rewind", LEAST, true},
 	{"taken_over", LESS, false},
+	{"rescale", LEAST, false},
+	{"merges", {64, 100, 300, ONE_LIFE}, false},
 	{"attempts", LESS, false},
 };
 
