@@ -199,11 +199,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		c->has_valid = how & 8;
 		memset(c->valid, 0xFF, sizeof c->valid);
 	}
-	while (size && b->rows < 64) {
+	do { /* one at least */
 		for (uint32_t i = 0; i < b->n_cols; i++)
 			cell(b->col[i], t, &data, &size);
 		b->rows++;
-	}
+	} while (size && b->rows < 64);
 	for (size_t f = 0; f < ARRAY_LEN(formats); f++) {
 		struct row_names names = {0};
 		struct bytes one, many;
