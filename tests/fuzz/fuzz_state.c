@@ -26,8 +26,8 @@ static void splits(const uint8_t *data, size_t size, struct mem *mem)
 	struct splits s, again;
 	struct bytes a, b;
 	struct err e = {OK};
-	splits_init(&s, mem, 8);
-	splits_init(&again, mem, 8);
+	splits_init(&s, mem, 128);
+	splits_init(&again, mem, 128);
 	bytes_init(&a, mem);
 	bytes_init(&b, mem);
 	enum rc rc = splits_decode(&s, data, size, &e);
