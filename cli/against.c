@@ -27,6 +27,7 @@ struct comparison {
 	struct manifest m, kept;  /* the newest, and without what is dropped */
 	struct evolution ev;
 	struct begun begun;       /* empty where something does not fit */
+	bool is_renamed;          /* the directory is another job's, by name */
 	uint64_t bytes, estimate_us;
 };
 
@@ -59,7 +60,8 @@ static RC newest(struct comparison *x, struct err *e)
 	return rc;
 }
 
-static RC same_job(struct comparison *x, struct err *e)
+/* Another job's state is no fault: --restore begins from it, in a directory of one's own. */
+static void look_at_name(struct comparison *x)
 {
 	struct fs *fs = x->cli->env->fs;
 	char path[LAYOUT_PATH_MAX];
@@ -69,9 +71,8 @@ static RC same_job(struct comparison *x, struct err *e)
 	if (!layout_path(path, x->dir, NULL, "job.json") ||
 	    fs_read_all(fs, path, JOB_TEXT_MAX, &text, &len, &ignored) != OK)
 		text = NULL;
-	enum rc rc = begin_same_job(x->plan, (const char *)text, len, x->dir, e);
+	x->is_renamed = begin_same_job(x->plan, (const char *)text, len, x->dir, &ignored) != OK;
 	mem_put(fs->mem, text);
-	return rc;
 }
 
 /* What sources and sinks say of it, as at a start: they look at their files. */
@@ -140,6 +141,9 @@ static void put_text(const struct comparison *x, struct bytes *to)
 		bytes_printf(to, "%s %s read from %s/%s, in about %s\n", text_bytes(x->bytes, text),
 			     x->bytes == 1 ? "is" : "are", x->dir, LAYOUT_PARTS,
 			     text_us(x->estimate_us, took));
+	if (x->is_renamed)
+		bytes_printf(to, "it is of a job of another name: --dir %s is refused, --restore %s begins "
+			     "from it\n", x->dir, x->dir);
 }
 
 /* ---- for programs ---- */
@@ -152,6 +156,7 @@ static void put_json(const struct comparison *x, struct bytes *to)
 	jout_kv_string(&o, "dir", x->dir);
 	jout_kv_uint(&o, "checkpoint", x->m.id);
 	jout_kv_bool(&o, "fits", !x->ev.misfits);
+	jout_kv_bool(&o, "same_job", !x->is_renamed);
 	jout_kv_uint(&o, "bytes", x->bytes);
 	jout_kv_uint(&o, "estimate_us", x->estimate_us);
 	jout_key(&o, "stages");
@@ -205,9 +210,8 @@ RC against(struct cli *c, const struct args *a, const struct plan *p, struct byt
 	x.n_drops = (uint32_t)args_texts(a, "--drop-state", x.drops, ARGS_MAX);
 	if (newest(&x, e) != OK)
 		return e->code;
-	enum rc rc = same_job(&x, e);
-	if (rc == OK)
-		rc = evolve(&x.ev, p, &x.m, x.drops, x.n_drops, c->env->mem, e);
+	look_at_name(&x);
+	enum rc rc = evolve(&x.ev, p, &x.m, x.drops, x.n_drops, c->env->mem, e);
 	if (rc == OK) {
 		/* Told below the table. */
 		rc = evolution_check(&x.ev, &x.m, &why);

@@ -54,6 +54,13 @@ class Savepoint(weir.Case):
             self.assertIn('"word-count"', f.read())
         said = self.ok("explain", self.job, "--against", "other", "--json").json()
         self.assertTrue(all(s["state"] == "restored" for s in said["stages"]), str(said))
+        self.assertTrue(said["same_job"])
+        # Under another name it is where --restore begins, and says so.
+        args = ("explain", self.job, "--set", "name=other-count", "--against", "other")
+        said = self.ok(*args, "--json").json()
+        self.assertTrue(all(s["state"] == "restored" for s in said["stages"]), str(said))
+        self.assertFalse(said["same_job"])
+        self.assertIn("--restore other begins from it", self.ok(*args).out)
 
     def test_a_stop_with_a_savepoint_ends_when_it_is_durable(self):
         self.begin()
