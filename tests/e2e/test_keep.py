@@ -145,9 +145,12 @@ class Keep(weir.Case):
         return glob.glob(self.path(out, ".weir-pending", "*", "*"))
 
     def killed_with_leftovers(self):
-        """Killed until it has left more than its newest checkpoint lists."""
+        """Killed until it has left more than its newest checkpoint lists: as soon as there is a
+        prepared file, mostly before a manifest names it."""
         self.begin()
-        for _ in range(30):
+        for _ in range(60):
+            while self.process.running() and not self.pending():
+                pass
             self.process.kill9()
             told = self.ok("gc", "d", "--dry-run", "--json").json()
             left = [r["path"] for r in told["removed"] if ".weir-pending" in r["path"]]
