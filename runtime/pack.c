@@ -79,6 +79,9 @@ static bool pack_warm_step(struct io_job *job, struct fs *fs)
 static void pack_warm_finished(struct io_job *job)
 {
 	struct pack_warm *w = CONTAINER_OF(job, struct pack_warm, job);
+	chunk_put_list(w->next); /* a halted lane warmed none of them */
+	if (w->next && w->waker)
+		waker_wake(w->waker);
 	mem_put(w->mem, w);
 }
 

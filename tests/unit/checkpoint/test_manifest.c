@@ -286,9 +286,9 @@ TEST(inv39_later_versions_and_features_are_refused_by_name)
 	EXPECT(manifest_decode(&m, &mem, 9, b.data, b.len, &e) == E_REFUSED);
 	EXPECT(strstr(e.text, "format 2"));
 	err_clear(&e);
-	wrap(&b, 9, "{" HEAD OPS TAIL "}", 1, 1u << 5);
+	wrap(&b, 9, "{" HEAD OPS TAIL "}", 1, FEATURES_KNOWN + 1);
 	EXPECT(manifest_decode(&m, &mem, 9, b.data, b.len, &e) == E_REFUSED);
-	EXPECT(strstr(e.text, "feature 5"));
+	EXPECT(strstr(e.text, "feature 6"));
 	err_clear(&e);
 	wrap(&b, 9, "{" HEAD OPS TAIL "}", 1, 1u << 17 | FEATURE_COUNTS);
 	EXPECT(manifest_decode(&m, &mem, 9, b.data, b.len, &e) == E_REFUSED);
