@@ -43,7 +43,10 @@ def main():
         print("\n".join(lines))
         return
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+        ["git", "log", "-1", "--format=%h", "--", ".", ":!docs"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     ).stdout.strip()
     with open(PAGE, encoding="utf-8") as f:
         page = f.read()
