@@ -270,25 +270,42 @@ bool post_nobody_moves(struct post *p)
 	return true;
 }
 
+/* All that is held for this box arrives, before what came after it and was not decided about: who
+ * sent both sent it first. Answers that are only copies stay. */
+static void hand_over(struct post *p, struct mailbox *box, uint32_t to)
+{
+	struct mail *list = mailbox_take_all(box), *next;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; list && i < p->unread[to]; i++, list = next) {
+		next = list->next;
+		mailbox_put(box, list);
+	}
+	for (uint32_t i = 0; i < p->n; i++) {
+		const struct held *h = &p->held[i];
+		if (h->to != to || (to == CONTROL && h->copy))
+			p->held[kept++] = *h;
+		else
+			mailbox_put(box, h->m);
+	}
+	p->n = kept;
+	for (; list; list = next) {
+		next = list->next;
+		mailbox_put(box, list);
+	}
+}
+
 /* What is held for the tasks goes to them, who free it; answers that are only copies wait for the
  * next attempt, which has nothing to do with them. */
 void post_attempt_ends(struct post *p)
 {
-	uint32_t kept = 0;
 	if (!p->w->began)
 		return;
-	for (uint32_t i = 0; i < p->n; i++) {
-		const struct held *h = &p->held[i];
-		if (h->to != CONTROL) {
-			mailbox_put(task_mailbox(task_of(p, h->to)), h->m);
-		} else if (h->copy) {
-			p->seen.old++;
-			p->held[kept++] = *h;
-		} else {
-			mailbox_put(p->control, h->m);
-		}
-	}
-	p->n = kept;
+	p->control = task_config(task_of(p, 0))->control;
+	if (p->stepped != NOBODY)
+		each_box(p, p->stepped, see_what_was_read);
+	for (uint32_t i = 0; i <= p->w->n_threads; i++)
+		each_box(p, i, hand_over);
+	p->seen.old += p->n;
 	p->stepped = NOBODY;
 	memset(p->unread, 0, sizeof p->unread);
 }
