@@ -43,7 +43,7 @@ def main():
         print("\n".join(lines))
         return
     commit = subprocess.run(
-        ["git", "log", "-1", "--format=%h", "--", ".", ":!docs"],
+        ["git", "rev-parse", "--short", "HEAD"],
         cwd=ROOT,
         capture_output=True,
         text=True,

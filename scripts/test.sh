@@ -18,10 +18,9 @@ quick) asan='unit;sim' release='tidy' tsan=threads planted= ;;
 proof) asan='proof' release='proof' tsan= planted=proof proof=all ;;
 *) echo "usage: test.sh all|quick|proof" >&2; exit 2 ;;
 esac
-# Another commit, another sample; the same one while only words change (the table of what was done
-# is published after it was).
-seed=$(git log -1 --format=%H -- . ':!docs' 2>/dev/null | cut -c1-7)
-seed=$((0x${seed:-1}))
+# Draws the samples of the proof. Who lands something moves it on, and mends what that finds; it is
+# no commit's, so that nobody's landing fails for what another seed would have found before.
+seed=${WEIR_PROOF_SEED:-13125863}
 
 mkdir -p build
 : >build/CTestTestfile.cmake

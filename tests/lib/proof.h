@@ -1,7 +1,7 @@
 /* proof.h - how much of an enumeration this run does, and the line it prints of it.
  *
  * `make test` does a sample of each, drawn by a seed that is printed; `make proof` (WEIR_PROOF=all)
- * does all. The seed is WEIR_SEED, or WEIR_PROOF_SEED, which scripts/test.sh takes from the commit.
+ * does all. The seed is WEIR_SEED, or WEIR_PROOF_SEED, which scripts/test.sh has.
  * The lines "proof: ..." become the table in docs/TESTING.md (scripts/proof_table.py): what stands
  * there was counted, by the run that did it. */
 #pragma once

@@ -16,13 +16,16 @@
 
 #define LINES {.lines = 12, .lines_a_second = 450}
 
-/* A savepoint after the second checkpoint, a pin of the newest after the fourth. */
+/* A savepoint after the second checkpoint, a pin of the newest after the fourth, and not before the
+ * savepoint is there: what is being made one is not pinned. */
 static void ask(struct life *l)
 {
 	struct err e = {0};
 	struct world *w = &l->w;
 	struct job_ask a = {.kind = ASK_SAVEPOINT, .request = 1, .name = "keep"};
 	if (l->phase == 2 || w->completed < 2 * (l->phase + 1))
+		return;
+	if (l->phase == 1 && !w->answers)
 		return;
 	if (l->phase == 1) /* whose number is above 1 */
 		a = (struct job_ask){.kind = ASK_PIN, .request = w->acked, .id = w->acked};
