@@ -81,6 +81,8 @@ const char *json_written(const struct json *v, size_t *len);
 
 /* The bytes of the UTF-8 character at p (1 to 4), or 0 if it is none. end > p. */
 unsigned utf8_len(const char *p, const char *end);
+/* Whether all of it is. */
+bool utf8_is(const char *p, size_t len);
 
 /* --- writing: appends to a byte buffer; commas and nesting are kept here. --- */
 struct json_out {

@@ -41,6 +41,15 @@ unsigned utf8_len(const char *p, const char *end)
 	return n;
 }
 
+bool utf8_is(const char *p, size_t len)
+{
+	const char *end = p + len;
+	unsigned n = 1;
+	for (; p < end && n; p += n)
+		n = utf8_len(p, end);
+	return n > 0;
+}
+
 void json_at_advance(struct json_text_at *at, const char *from, const char *to)
 {
 	for (; from < to; from++) {

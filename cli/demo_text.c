@@ -74,18 +74,6 @@ static RC add_folder(struct demo_text *t, struct env *env, struct bytes *to, str
 	return rc;
 }
 
-static bool is_utf8(const char *p)
-{
-	const char *end = p + strlen(p);
-	while (p < end) {
-		unsigned n = utf8_len(p, end);
-		if (!n)
-			return false;
-		p += n;
-	}
-	return true;
-}
-
 static void measure(struct demo_text *t)
 {
 	const char *word;
@@ -98,7 +86,7 @@ static void measure(struct demo_text *t)
 			longest = at - begin > longest ? at - begin : longest;
 			begin = at + 1;
 		}
-	if (t->lines < DEMO_LINES_MIN || longest > t->len / 50 || !is_utf8(t->path))
+	if (t->lines < DEMO_LINES_MIN || longest > t->len / 50 || !utf8_is(t->path, strlen(t->path)))
 		t->copy = true;
 }
 

@@ -45,15 +45,6 @@ static const struct json *stage_called(struct setting *t, const struct json *lis
 	return NULL;
 }
 
-static bool is_utf8(const char *p, size_t len)
-{
-	const char *end = p + len;
-	unsigned n = 1;
-	for (; p < end && n; p += n)
-		n = utf8_len(p, end);
-	return n > 0;
-}
-
 static bool looks_like_json(const char *p)
 {
 	return strchr("{[\"", *p) && *p;
@@ -114,7 +105,7 @@ static bool apply(struct setting *t)
 		}
 		memcpy(key, p, len);
 		key[len] = '\0';
-		if (!is_utf8(key, len)) {
+		if (!utf8_is(key, len)) {
 			wrong(t, p, len, "names, with '.' between them", "not UTF-8");
 			return true;
 		}

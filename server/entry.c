@@ -119,18 +119,6 @@ RC entry_set_error(struct entry *en, enum rc code, const char *text, struct err 
 }
 
 /* --- writing --- */
-static bool is_utf8(const char *s)
-{
-	const char *end = s + strlen(s);
-	while (s < end) {
-		unsigned n = utf8_len(s, end);
-		if (!n)
-			return false;
-		s += n;
-	}
-	return true;
-}
-
 static enum rc may_be_written(const struct entry *en, struct err *e)
 {
 	if (!entry_name_ok(en->name))
@@ -138,13 +126,13 @@ static enum rc may_be_written(const struct entry *en, struct err *e)
 			   en->name, ENTRY_NAME_MAX);
 	if (en->job_len && memchr(en->job, '\0', en->job_len))
 		return ERR(e, E_INVALID, "the job holds a NUL");
-	if (en->file && !is_utf8(en->file))
+	if (en->file && !utf8_is(en->file, strlen(en->file)))
 		return ERR(e, E_INVALID, "the path of the job file is not UTF-8");
-	if (en->restore && !is_utf8(en->restore))
+	if (en->restore && !utf8_is(en->restore, strlen(en->restore)))
 		return ERR(e, E_INVALID, "what is to be restored is not UTF-8");
 	CHECK(en->n_sets <= ENTRY_SETS_MAX);
 	for (unsigned i = 0; i < en->n_sets; i++)
-		if (!is_utf8(en->set[i]))
+		if (!utf8_is(en->set[i], strlen(en->set[i])))
 			return ERR(e, E_INVALID, "--set argument %u is not UTF-8", i + 1);
 	return OK;
 }
