@@ -24,110 +24,6 @@ const char *action_kind_name(enum action_kind k)
 	return kinds[k];
 }
 
-/* ---- the path ---- */
-
-static const char *after(const char *path, const char *prefix)
-{
-	size_t n = strlen(prefix);
-	return strncmp(path, prefix, n) ? NULL : path + n;
-}
-
-static bool name_char(char ch)
-{
-	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
-	       ch == '_' || ch == '-';
-}
-
-/* Takes a job's name off the path. */
-static RC take_name(struct api_call *c, const char **at, struct err *e)
-{
-	size_t n = 0;
-	while (name_char((*at)[n]))
-		n++;
-	if (n == 0 || n > ENTRY_NAME_MAX || ((*at)[n] && (*at)[n] != '/'))
-		return ERR(e, E_NOT_FOUND, "no job can have this name: letters, digits, '_' and '-', at "
-			   "most %d", ENTRY_NAME_MAX);
-	memcpy(c->job, *at, n);
-	c->job[n] = '\0';
-	*at += n;
-	return OK;
-}
-
-/* What stands after the name, and for which method. */
-static RC take_rest(struct api_call *c, const char *rest, const char **method, struct err *e)
-{
-	static const struct {
-		const char *rest;
-		enum api_what what;
-	} reads[] = {{"", API_SHOW},
-		     {"/checkpoints", API_CHECKPOINTS},
-		     {"/log", API_LOG},
-		     {"/events", API_EVENTS}};
-	*method = "GET";
-	for (size_t i = 0; i < ARRAY_LEN(reads); i++)
-		if (!strcmp(rest, reads[i].rest)) {
-			c->what = reads[i].what;
-			return OK;
-		}
-	*method = "POST";
-	c->what = API_ACT;
-	for (unsigned i = 0; *rest == '/' && i < ACTION_SUBMIT; i++)
-		if (!strcmp(rest + 1, kinds[i])) {
-			c->kind = (enum action_kind)i;
-			return OK;
-		}
-	return ERR(e, E_NOT_FOUND, "no such path: a job has checkpoints, log, events (GET) and "
-		   "checkpoint, savepoint, pin, unpin, gc, stop, cancel, restart, rescale, remove (POST)");
-}
-
-static RC take_path(struct api_call *c, const char *path, const char **method, struct err *e)
-{
-	const char *rest;
-	*method = "GET";
-	if (!strcmp(path, "/v1") || !strcmp(path, "/v1/") || !strcmp(path, "/")) {
-		c->what = API_ABOUT;
-		return OK;
-	}
-	if (!strcmp(path, "/v1/jobs") || !strcmp(path, "/v1/jobs/")) {
-		c->what = API_LIST;
-		return OK;
-	}
-	if ((rest = after(path, "/v1/actions/"))) {
-		char *end;
-		c->what = API_ACTION;
-		c->action = strtoull(rest, &end, 10);
-		if (*rest < '0' || *rest > '9' || *end)
-			return ERR(e, E_NOT_FOUND, "an action has a number: /v1/actions/12");
-		return OK;
-	}
-	if ((rest = after(path, "/v1/jobs/"))) {
-		if (take_name(c, &rest, e) != OK)
-			return e->code;
-		return take_rest(c, rest, method, e);
-	}
-	return ERR(e, E_NOT_FOUND, "no such path; there are /v1, /v1/jobs, /v1/jobs/{name} and "
-		   "/v1/actions/{id}");
-}
-
-/* GET serves HEAD too; some paths have a second method. */
-static bool take_method(struct api_call *c, const char *sent, const char *wanted)
-{
-	if (!strcmp(sent, wanted))
-		return true;
-	if (!strcmp(sent, "HEAD"))
-		return !strcmp(wanted, "GET");
-	if (c->what == API_LIST && !strcmp(sent, "POST")) {
-		c->what = API_SUBMIT;
-		return true;
-	}
-	if (c->what == API_SHOW && !strcmp(sent, "DELETE")) {
-		c->what = API_ACT;
-		c->kind = ACTION_REMOVE;
-		return true;
-	}
-	return false;
-}
-
 /* ---- the query ---- */
 
 static RC take_number(const struct http_request *r, const char *key, unsigned least, unsigned most,
@@ -163,33 +59,6 @@ static RC take_sets(struct api_call *c, const struct http_request *r, struct err
 		c->set[c->n_sets++] = set;
 	}
 	return OK;
-}
-
-static const char *act_query(enum action_kind k)
-{
-	static const char *const reads[] = {
-		[ACTION_CHECKPOINT] = " full ",   [ACTION_SAVEPOINT] = " name ",
-		[ACTION_PIN] = " id ",            [ACTION_UNPIN] = " id ",
-		[ACTION_GC] = " dry_run ",        [ACTION_STOP] = " drain savepoint name ",
-		[ACTION_RESCALE] = " parallelism ", [ACTION_CANCEL] = " with_savepoints ",
-		[ACTION_REMOVE] = " with_savepoints ", [ACTION_SUBMIT] = NULL,
-	};
-	return reads[k] ? reads[k] : " ";
-}
-
-/* What each path reads; everything else is a slip that must not be passed over. */
-static const char *reads_query(const struct api_call *c)
-{
-	switch (c->what) {
-	case API_SUBMIT:
-		return " file replace parallelism set restore rewind claim ";
-	case API_LOG:
-		return " tail follow ";
-	case API_ACT:
-		return act_query(c->kind);
-	default:
-		return " ";
-	}
 }
 
 static RC take_ask(struct api_call *c, const struct http_request *r, struct err *e)
@@ -243,13 +112,14 @@ static RC take_restore(struct api_call *c, const struct http_request *r, struct 
 
 static RC take_query(struct api_call *c, const struct http_request *r, struct err *e)
 {
-	const char *name;
+	const char *name, *reads = c->route->query;
 	char key[80];
 	for (unsigned i = 0; (name = http_query_name(r, i)); i++) {
 		int n = snprintf(key, sizeof key, " %s ", name);
-		if (n >= (int)sizeof key || strchr(name, ' ') || !strstr(reads_query(c), key))
+		/* A slip must not be passed over. */
+		if (n >= (int)sizeof key || strchr(name, ' ') || !strstr(reads, key))
 			return ERR(e, E_USAGE, "unknown parameter '%.60s'; this path reads:%s", name,
-				   reads_query(c)[1] ? reads_query(c) : " none");
+				   reads[1] ? reads : " none");
 	}
 	c->tail = 100;
 	c->file = http_query(r, "file", 0);
@@ -272,15 +142,18 @@ static RC take_query(struct api_call *c, const struct http_request *r, struct er
 static RC parse(struct api_call *c, const struct http_request *r, bool *method_wrong,
 		struct err *e)
 {
-	const char *method, *accept = http_header(r, "Accept");
+	const char *accept = http_header(r, "Accept");
+	struct route_match m;
 	memset(c, 0, sizeof *c);
-	*method_wrong = false;
-	if (take_path(c, http_path(r), &method, e) != OK)
-		return e->code;
-	if (!take_method(c, http_method(r), method)) {
-		*method_wrong = true;
-		return ERR(e, E_USAGE, "%.20s is no method of this path: %s is", http_method(r), method);
-	}
+	enum rc rc = route_find(&m, http_method(r), http_path(r), e);
+	*method_wrong = m.method_wrong;
+	if (rc != OK)
+		return rc;
+	*c = (struct api_call){.route = m.route, .what = m.route->what, .kind = m.route->kind,
+			       .id = m.id};
+	memcpy(c->job, m.job, sizeof c->job);
+	memcpy(c->stage, m.stage, sizeof c->stage);
+	memcpy(c->file_name, m.file, sizeof c->file_name);
 	c->stream = accept && strstr(accept, "text/event-stream");
 	return take_query(c, r, e);
 }

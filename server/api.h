@@ -1,39 +1,13 @@
 /* api.h - the routes of docs/REST.md: a request as a call, and answers in one shape. Both hosts use
  * it: the server of many jobs and the one job of `weir run`.
- * Pure but for the answers. Threads: the loop's. */
+ * Which paths there are: routes.h. Pure but for the answers. Threads: the loop's. */
 #pragma once
 #include "base/json.h"
 #include "jobs/ask.h"
 #include "server/entry.h"
 #include "server/http.h"
+#include "server/routes.h"
 
-enum api_what {
-	API_ABOUT,       /* GET /v1 */
-	API_LIST,        /* GET /v1/jobs */
-	API_SUBMIT,      /* POST /v1/jobs */
-	API_SHOW,        /* GET /v1/jobs/{job} */
-	API_CHECKPOINTS, /* GET /v1/jobs/{job}/checkpoints */
-	API_LOG,         /* GET /v1/jobs/{job}/log */
-	API_EVENTS,      /* GET /v1/jobs/{job}/events */
-	API_ACT,         /* POST /v1/jobs/{job}/{kind} */
-	API_ACTION,      /* GET /v1/actions/{action} */
-};
-
-enum action_kind {
-	/* the job's process answers */
-	ACTION_CHECKPOINT,
-	ACTION_SAVEPOINT,
-	ACTION_PIN,
-	ACTION_UNPIN,
-	ACTION_GC,
-	/* its life does */
-	ACTION_STOP,
-	ACTION_CANCEL,
-	ACTION_RESTART,
-	ACTION_RESCALE,
-	ACTION_REMOVE,
-	ACTION_SUBMIT, /* never asked for by name: a submit that replaces what runs */
-};
 const char *action_kind_name(enum action_kind k); /* "checkpoint" */
 static inline bool action_is_ask(enum action_kind k)
 {
@@ -43,10 +17,12 @@ static inline bool action_is_ask(enum action_kind k)
 #define API_TAIL_MAX 1000000 /* lines */
 
 struct api_call {
-	enum api_what what;
+	const struct route *route;
+	enum api_what what;       /* the route's */
 	char job[ENTRY_NAME_MAX + 1];
-	enum action_kind kind;
-	uint64_t action;
+	enum action_kind kind;    /* the route's */
+	uint64_t id;              /* of a path that has one */
+	char stage[ROUTE_STAGE_MAX + 1], file_name[ROUTE_FILE_MAX + 1];
 	bool stream;              /* an action whose events are wanted */
 	/* query; strings borrowed from the request */
 	const char *file;

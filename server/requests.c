@@ -327,7 +327,7 @@ void server_request(void *server, struct http_request *r)
 		server_submit(s, r, &c);
 		return;
 	case API_ACTION:
-		actions_answer(&s->actions, r, c.action);
+		actions_answer(&s->actions, r, c.id);
 		return;
 	default:
 		do_job(s, r, &c);

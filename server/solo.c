@@ -160,7 +160,7 @@ static void on_request(void *arg, struct http_request *r)
 		answer_one(s, r, true);
 		return;
 	case API_ACTION:
-		actions_answer(&s->actions, r, c.action);
+		actions_answer(&s->actions, r, c.id);
 		return;
 	case API_SUBMIT:
 		ERR(&e, E_REFUSED, "this is the one job of a `weir run`; jobs are submitted to a server: "

@@ -1,0 +1,63 @@
+/* routes.h - which paths there are, as one table: a new one is a row here, a case where it is
+ * answered, and a line in docs/REST.md.
+ * Why a table: what a path is, which method and parameters it takes, and what /openapi.json says of
+ * it cannot differ.
+ * Pure. */
+#pragma once
+#include "base/err.h"
+#include "server/entry.h"
+
+enum api_what {
+	API_ABOUT,       /* GET /v1 */
+	API_LIST,        /* GET /v1/jobs */
+	API_SUBMIT,      /* POST /v1/jobs */
+	API_SHOW,        /* GET /v1/jobs/{name} */
+	API_CHECKPOINTS, /* GET /v1/jobs/{name}/checkpoints */
+	API_LOG,         /* GET /v1/jobs/{name}/log */
+	API_EVENTS,      /* GET /v1/jobs/{name}/events */
+	API_ACT,         /* POST /v1/jobs/{name}/{kind} */
+	API_ACTION,      /* GET /v1/actions/{id} */
+};
+
+enum action_kind {
+	/* the job's process answers */
+	ACTION_CHECKPOINT,
+	ACTION_SAVEPOINT,
+	ACTION_PIN,
+	ACTION_UNPIN,
+	ACTION_GC,
+	/* its life does */
+	ACTION_STOP,
+	ACTION_CANCEL,
+	ACTION_RESTART,
+	ACTION_RESCALE,
+	ACTION_REMOVE,
+	ACTION_SUBMIT, /* never asked for by name: a submit that replaces what runs */
+};
+
+#define ROUTE_STAGE_MAX 64 /* SPEC_NAME_MAX */
+#define ROUTE_FILE_MAX 64  /* of a file of the page: by feel */
+
+struct route {
+	const char *method; /* GET serves HEAD too */
+	const char *path;   /* {name}: of a job; {id}: a number; {stage}: of a stage; {file}: letters,
+			     * digits, and one of -_. between them */
+	const char *query;  /* the parameters it reads, each between blanks; " ": none */
+	enum api_what what;
+	enum action_kind kind; /* of API_ACT */
+	const char *says;   /* what it answers, a line */
+};
+
+/* What stood for the {} of a path. */
+struct route_match {
+	const struct route *route;
+	char job[ENTRY_NAME_MAX + 1], stage[ROUTE_STAGE_MAX + 1], file[ROUTE_FILE_MAX + 1];
+	uint64_t id;
+	bool method_wrong; /* on E_USAGE: the path is there */
+};
+
+/* path: as it was sent, still escaped (no name needs it); one '/' at its end is passed over.
+ * E_NOT_FOUND: no such path, or what stands in it can be no name; E_USAGE: not for this method. */
+RC route_find(struct route_match *m, const char *method, const char *path, struct err *e);
+/* The i-th of the table; NULL at its end. */
+const struct route *route_at(size_t i);
