@@ -1,4 +1,4 @@
-/* actions.c - what is asked of a job at a server: checkpoint, stop, cancel, restart, rescale,
+/* actions.c - what is asked of a job at a server: checkpoint, stop, cancel, kill, restart, rescale,
  * remove. Each is a POST that is answered with the stream of its progress; the last event says how
  * it ended. */
 #include "cli/action.h"
@@ -210,6 +210,10 @@ static void print_done(struct act *a)
 	} else if (!strcmp(a->ask->kind, "cancel")) {
 		fprintf(p->to, "%sCANCELLED%s in %s, without a checkpoint\n", paint_on(p, PAINT_YELLOW),
 			paint_off(p), took);
+	} else if (!strcmp(a->ask->kind, "kill")) {
+		fprintf(p->to, "%skilled%s (SIGKILL), and gone after %s; its restart policy says what "
+			       "follows\n to watch it: %s\n", paint_on(p, PAINT_RED), paint_off(p), took,
+			remote_command(r, command, "show", r->job));
 	} else if (!strcmp(a->ask->kind, "remove")) {
 		fprintf(p->to, "removed, with its directory and its log; its output stays\n");
 	} else {
@@ -334,6 +338,11 @@ static int cancel(struct cli *c, const struct args *a)
 	return action_run(c, a, "cancel", "CANCELLED", with_savepoints(a));
 }
 
+static int kill_job(struct cli *c, const struct args *a)
+{
+	return action_run(c, a, "kill", "", "");
+}
+
 static int restart(struct cli *c, const struct args *a)
 {
 	return action_run(c, a, "restart", "RUNNING", "");
@@ -428,6 +437,23 @@ const struct verb verb_cancel = {
 	.most = 1,
 	.options = cancel_options,
 	.run = cancel,
+};
+
+const struct verb verb_kill = {
+	.name = "kill",
+	.arguments = "JOB [OPTION]...",
+	.summary = "kills a running job's process (SIGKILL), to see it recover",
+	.help = "Sends SIGKILL to the job's process and waits until it is gone. To the job that is a\n"
+		"death like any other: its restart policy decides, and it goes on from its newest\n"
+		"checkpoint. What it read since is read again; its output stays exact. To end a job for\n"
+		"good: weir stop, weir cancel.\n"
+		"\n"
+		"    weir kill word-count --dir data && weir show word-count --dir data\n"
+		"\n" PROGRESS,
+	.least = 1,
+	.most = 1,
+	.options = options,
+	.run = kill_job,
 };
 
 const struct verb verb_restart = {

@@ -18,8 +18,8 @@ static const struct verb *const verbs[] = {
 	&verb_torture,
 	&verb_demo,
 	&verb_serve,  &verb_submit,     &verb_list,    &verb_show,        &verb_logs,
-	&verb_checkpoint, &verb_savepoint, &verb_stop, &verb_cancel,      &verb_restart,
-	&verb_rescale, &verb_remove,
+	&verb_checkpoint, &verb_savepoint, &verb_stop, &verb_cancel,      &verb_kill,
+	&verb_restart, &verb_rescale, &verb_remove,
 };
 static const struct verb *const at_server = &verb_serve;
 

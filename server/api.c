@@ -15,7 +15,7 @@ static const char *const kinds[] = {
 	[ACTION_GC] = "gc",                 [ACTION_STOP] = "stop",
 	[ACTION_CANCEL] = "cancel",         [ACTION_RESTART] = "restart",
 	[ACTION_RESCALE] = "rescale",       [ACTION_REMOVE] = "remove",
-	[ACTION_SUBMIT] = "submit",
+	[ACTION_KILL] = "kill",             [ACTION_SUBMIT] = "submit",
 };
 
 const char *action_kind_name(enum action_kind k)

@@ -192,6 +192,15 @@ static void fail_asks(struct managed *m)
 		actions_over(&m->s->actions, &m->feed, a->id, &e, 0, NULL);
 }
 
+/* Who asked for its end has it, however it came. */
+static void answer_kills(struct managed *m)
+{
+	const struct err none = {0};
+	const struct action *a;
+	while ((a = actions_open(&m->s->actions, m->entry.name, ACTION_KILL)))
+		actions_over(&m->s->actions, &m->feed, a->id, &none, m->checkpoint, NULL);
+}
+
 static void on_gone(void *arg, int status, int number)
 {
 	struct managed *m = arg;
@@ -204,6 +213,7 @@ static void on_gone(void *arg, int status, int number)
 	m->facts = NULL;
 	fail_asks(m);
 	managed_facts_came(m); /* who waited for them gets what there is */
+	answer_kills(m);
 	managed_heard(m, &(struct life_event){.kind = LIFE_EV_GONE, .status = status, .signal = number,
 					      .random = rng_next(m->s->env->rng)});
 }

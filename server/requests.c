@@ -181,6 +181,27 @@ static RC check_savepoints(const struct managed *m, const struct api_call *c, st
 		 : OK;
 }
 
+/* As if the machine had done it: its life hears of a death, and asks the restart policy. Nothing is
+ * asked of the life, which may be in the middle of something else. */
+static RC act_kill(struct managed *m, struct http_request *r, const struct api_call *c,
+		   struct err *e)
+{
+	enum life_state state = managed_state(m);
+	bool runs = state == LIFE_STARTING || state == LIFE_RUNNING || state == LIFE_WAITING;
+	if (!runs || !m->child)
+		return ERR(e, E_REFUSED, "job '%s' is %s: there is no process to kill%s", m->entry.name,
+			   life_state_name(state),
+			   life_is_final(state) ? "; start it with: weir restart"
+			   : runs               ? " yet"
+						: " but one that ends already");
+	const struct action *a = actions_new(&m->s->actions, m->entry.name, ACTION_KILL, e);
+	if (!a)
+		return e->code;
+	server_accepted(m, r, c, a);
+	process_kill(m);
+	return OK;
+}
+
 static RC act(struct managed *m, struct http_request *r, const struct api_call *c, struct err *e)
 {
 	if (managed_live(m, e) != OK || check_savepoints(m, c, e) != OK)
@@ -255,6 +276,8 @@ static void do_act(struct managed *m, struct http_request *r, const struct api_c
 	else if (!m->version || m->dropping)
 		rc = ERR(&e, E_REFUSED, "job '%s' is being %s at this moment", m->entry.name,
 			 m->version ? "removed" : "submitted");
+	else if (c->kind == ACTION_KILL)
+		rc = act_kill(m, r, c, &e);
 	else if (c->kind == ACTION_RESCALE || (!action_is_ask(c->kind) && !m->configured))
 		rc = act_later(m, r, c, &e);
 	else

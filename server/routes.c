@@ -49,6 +49,8 @@ static const struct route routes[] = {
 	 .kind = ACTION_RESCALE, .says = "goes on with another parallelism"},
 	{.method = "POST", .path = JOB "/remove", .query = " with_savepoints ", .what = API_ACT,
 	 .kind = ACTION_REMOVE, .says = "removes the job and its directory"},
+	{.method = "POST", .path = JOB "/kill", .query = " ", .what = API_ACT, .kind = ACTION_KILL,
+	 .says = "kills its process (SIGKILL), to see it recover"},
 	{.method = "GET", .path = "/v1/actions/{id}", .query = " ", .what = API_ACTION,
 	 .says = "how an action stands"},
 };

@@ -32,6 +32,7 @@ enum action_kind {
 	ACTION_RESTART,
 	ACTION_RESCALE,
 	ACTION_REMOVE,
+	ACTION_KILL,   /* SIGKILL of its process: what follows its restart policy says */
 	ACTION_SUBMIT, /* never asked for by name: a submit that replaces what runs */
 };
 
