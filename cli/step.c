@@ -81,7 +81,12 @@ static uint64_t barrier_before(const struct step *x, uint64_t n)
 	return 0;
 }
 
-static bool forward(struct step *x, bool to_barrier)
+static RC show(struct step *x, struct err *e)
+{
+	return step_print_state(&x->cli->out, x->s, x->cli->env->mem, e);
+}
+
+static RC forward(struct step *x, bool to_barrier, struct err *e)
 {
 	bool more;
 	do {
@@ -90,8 +95,7 @@ static bool forward(struct step *x, bool to_barrier)
 		if (more && x->last.barrier)
 			note_barrier(x, x->last.n);
 	} while (more && to_barrier && !x->last.barrier);
-	step_print_state(&x->cli->out, x->s);
-	return more;
+	return show(x, e);
 }
 
 static RC back_to(struct step *x, uint64_t n, struct err *e)
@@ -104,8 +108,7 @@ static RC back_to(struct step *x, uint64_t n, struct err *e)
 	fprintf(x->cli->out.to, "back to event %" PRIu64 "\n", n);
 	if (n)
 		step_print_event(&x->cli->out, &x->last);
-	step_print_state(&x->cli->out, x->s);
-	return OK;
+	return show(x, e);
 }
 
 /* False: that was all. */
@@ -119,11 +122,9 @@ static bool command(struct step *x, int key, struct err *e)
 	case '\n':
 	case 'n':
 	case ' ':
-		forward(x, false);
-		return true;
+		return forward(x, false, e) == OK;
 	case 'b':
-		forward(x, true);
-		return true;
+		return forward(x, true, e) == OK;
 	case 'c':
 		stepper_checkpoint(x->s);
 		fprintf(to, "a checkpoint is asked for; the coordinator begins it when its turn comes\n");
@@ -131,15 +132,13 @@ static bool command(struct step *x, int key, struct err *e)
 	case 'k':
 		stepper_kill(x->s);
 		fprintf(to, "kill -9: tasks, channels and all that was in memory are gone\n");
-		step_print_state(&x->cli->out, x->s);
-		return true;
+		return show(x, e) == OK;
 	case 'u':
 		return back_to(x, n ? n - 1 : 0, e) == OK;
 	case 'B':
 		return back_to(x, barrier_before(x, n), e) == OK;
 	case 's':
-		step_print_state(&x->cli->out, x->s);
-		return true;
+		return show(x, e) == OK;
 	case 'p':
 		printed = stepper_printed(x->s, &len);
 		if (len)
@@ -162,9 +161,8 @@ static bool command(struct step *x, int key, struct err *e)
 static int step_run(struct step *x)
 {
 	struct err e = {0};
-	bool on = true;
 	fprintf(x->cli->out.to, "%s\nKeys\n%s", story, keys);
-	step_print_state(&x->cli->out, x->s);
+	bool on = show(x, &e) == OK;
 	raw_begin(x);
 	while (on) {
 		fflush(x->cli->out.to);

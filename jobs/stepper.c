@@ -138,7 +138,7 @@ static RC disk_fill(struct stepper *s, struct err *e)
 
 static RC world_begin(struct stepper *s, struct err *e)
 {
-	mem_init(&s->world_mem, 0);
+	mem_init(&s->world_mem, s->mem->limit_bytes);
 	if (fs_sim_open(&s->disk, &s->world_mem, e) != OK)
 		return e->code;
 	rng_seed(&s->rng, s->seed);

@@ -31,7 +31,8 @@ struct step_event {
 
 struct stepper;
 /* plan: without chaining (each task its own thread), at most STEP_TASKS_MAX tasks, every source's
- * files readable in fs now; borrowed. E_INVALID: too much input or too many tasks. */
+ * files readable in fs now; borrowed. A limit of mem holds of the job's own memory too.
+ * E_INVALID: too much input or too many tasks. */
 RC stepper_open(struct stepper **s, const struct plan *plan, struct fs *fs, uint64_t seed,
 		struct mem *mem, struct err *e);
 void stepper_close(struct stepper *s); /* legal on NULL */
@@ -59,5 +60,7 @@ uint64_t stepper_pending(const struct stepper *s);
 bool stepper_has_part(const struct stepper *s, uint64_t id, uint32_t task);
 /* Who pushes into a task's input: the number of that task, or UINT32_MAX. */
 uint32_t stepper_pusher(const struct stepper *s, const struct channel *ch);
+/* "count/0" */
+void stepper_task_name(const struct stepper *s, uint32_t task, char *to, size_t room);
 /* What print_sink wrote since the start, newest last. Borrowed. */
 const char *stepper_printed(const struct stepper *s, size_t *len);

@@ -77,4 +77,3 @@ void step_before(struct stepper *s, uint32_t actor, struct step_before *b);
 /* False: nothing that is to be seen happened. */
 bool step_after(struct stepper *s, uint32_t actor, const struct step_before *b,
 		struct step_event *e);
-void step_task_name(const struct stepper *s, uint32_t task, char *to, size_t room);

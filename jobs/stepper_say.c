@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-void step_task_name(const struct stepper *s, uint32_t task, char *to, size_t room)
+void stepper_task_name(const struct stepper *s, uint32_t task, char *to, size_t room)
 {
 	const struct plan *p = s->plan;
 	for (uint32_t i = 0; i < p->n_stages; i++)
@@ -86,7 +86,7 @@ static void say_taken(struct stepper *s, const struct task_config *c, uint32_t i
 	if (pusher == UINT32_MAX)
 		snprintf(from, sizeof from, "input %u", i);
 	else
-		step_task_name(s, pusher, from, sizeof from);
+		stepper_task_name(s, pusher, from, sizeof from);
 	switch (b->input[i].item.kind) {
 	case ITEM_BATCH:
 		say(e, "takes %u record%s from %s", b->input[i].rows, b->input[i].rows == 1 ? "" : "s",
@@ -121,7 +121,7 @@ static bool after_task(struct stepper *s, uint32_t task, const struct step_befor
 	struct task_look now;
 	uint64_t out = atomic_load_explicit(&task_stats(t)->records_out, memory_order_relaxed);
 	task_look(t, s->published, &now);
-	step_task_name(s, task, e->who, sizeof e->who);
+	stepper_task_name(s, task, e->who, sizeof e->who);
 	for (uint32_t i = 0; i < c->n_inputs && i < STEP_TASKS_MAX; i++)
 		if (b->input[i].there && atomic_load(&c->inputs[i]->head) != b->input[i].head)
 			say_taken(s, c, i, b, e);
@@ -191,7 +191,7 @@ static void say_acked(struct stepper *s, const struct step_before *b, struct ste
 	for (uint32_t i = 0; i < all; i++)
 		if (fresh >> i & 1) {
 			char name[80];
-			step_task_name(s, i, name, sizeof name);
+			stepper_task_name(s, i, name, sizeof name);
 			say(e, "has the part of %s", name);
 			e->barrier = true;
 		}
