@@ -1,0 +1,60 @@
+// state.js - the keyed state of a stage: look a key up or list some, as it is now or as it was in a
+// checkpoint.
+import {h, show, count, fault, nothing} from './dom.js';
+
+const LISTED = 50;
+
+const shownValue = v => v === null || v === undefined ? 'null' : typeof v === 'object' ? JSON.stringify(v) : String(v);
+
+// Rows of any shape as a table: a column for each field that occurs.
+export function rowTable(rows) {
+	const names = [...new Set(rows.flatMap(r => r && typeof r === 'object' ? Object.keys(r) : ['']))];
+	const value = (r, name) => r && typeof r === 'object' ? r[name] : r;
+	const number = name => rows.every(r => ['number', 'undefined'].includes(typeof value(r, name)));
+	return h('table', null, h('thead', null, h('tr', null, names.map(n =>
+		h('th', {scope: 'col', class: number(n) ? 'n' : ''}, n)))),
+	h('tbody', null, rows.map(r => h('tr', null, names.map(n =>
+		h('td', {class: 'mono' + (number(n) ? ' n' : '')}, shownValue(value(r, n))))))));
+}
+
+export async function panel(root, job, ctx) {
+	const [config, history] = await Promise.all([job.facts ? null : ctx.api(ctx.path('/config')).catch(() => null),
+		ctx.api(ctx.path('/checkpoints')).catch(() => ({checkpoints: []}))]);
+	const facts = job.facts && job.facts.stages.filter(st => st.keyed).map(st => st.id);
+	const described = config && config.description && config.description.pipeline;
+	const stages = facts || (described || []).filter(st => /^keyed|window|dedup|join|lookup/.test(st.type)).map(st => st.id);
+	if (!stages.length) {
+		show(root, nothing('No stage of this job keeps state under keys.'));
+		return null;
+	}
+	const key = h('input', {name: 'key', autocomplete: 'off', spellcheck: 'false', placeholder: 'a key; of two fields: a,b'});
+	const stage = h('select', {name: 'stage'}, stages.map(id => h('option', {value: id}, id)));
+	const kept = history.checkpoints.filter(c => c.state !== 'failed').slice(-20).reverse();
+	const at = h('select', {name: 'at'}, job.state === 'RUNNING' && h('option', {value: ''}, 'live'),
+		kept.map(c => h('option', {value: c.id}, 'checkpoint ' + c.id)));
+	const result = h('div', {class: 'scroll'});
+	const ask = async query => {
+		try {
+			const said = await ctx.api(ctx.path('/state/' + encodeURIComponent(stage.value)),
+				{query: {...query, at: at.value}});
+			const rows = said.rows || (said.row ? [said.row] : Array.isArray(said) ? said : [said]);
+			const from = said.checkpoint ? `as of checkpoint ${count(said.checkpoint)}` : 'as it is now';
+			show(result, rows.length ? rowTable(rows) : nothing('No such key.'),
+				h('p', {class: 'quiet small'}, `${count(rows.length)} row${rows.length === 1 ? '' : 's'}, ${from}`));
+		} catch (e) {
+			if (e.name !== 'AbortError')
+				show(result, e.status === 404 ? nothing(e.message) : fault(e));
+		}
+	};
+	const find = e => {
+		e.preventDefault();
+		ask(key.value ? {key: key.value} : {limit: LISTED});
+	};
+	show(root, h('form', {class: 'card', onsubmit: find}, h('div', {class: 'row'},
+		h('label', null, 'Stage', stage), h('label', null, 'Key', key), h('label', null, 'As of', at),
+		h('button', {class: 'main'}, 'Look up'),
+		h('button', {type: 'button', onclick: () => ask({limit: LISTED})}, `List ${LISTED}`))),
+	h('div', {class: 'card'}, result));
+	show(result, nothing('Look a key up, or list some.'));
+	return null;
+}
