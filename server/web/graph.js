@@ -1,5 +1,5 @@
 // graph.js - the job as a picture: stages in columns by depth, each with what its subtasks did in the
-// last second (busy, idle, held up by those behind it), and on each edge the records a second and
+// last second (busy, idle, backpressured: held up by those behind it), and on each edge the records a second and
 // how full its queue is. On a narrow screen the same picture runs from top to bottom.
 import {s, put, attr, rate, bytes, count, percent} from './dom.js';
 
@@ -67,7 +67,7 @@ function drawEdge(edge, l) {
 function drawStage(st, i, place, pick) {
 	const text = (x, y, cls, ...kids) => s('text', {x, y, class: cls}, ...kids);
 	const bar = ['busy', 'idle', 'back'].map(c => s('rect', {y: 66, height: 7, class: c}));
-	const below = text(12, 91, 'figure');
+	const below = text(12, 91, 'figure below');
 	const right = s('text', {x: W - 12, y: 56, class: 'figure strong', 'text-anchor': 'end'});
 	const kind = st.parallelism > 1 ? `${st.type} ×${st.parallelism}` : st.type;
 	const part = text(12, 56, 'figure');
@@ -120,7 +120,7 @@ export class Graph {
 			put(at.right, r ? rate(source ? r.out : r.in) : '');
 			put(at.part, st.keyed ? count(st.keys) + ' keys' : '');
 			put(at.below, !r || !r.known ? '' : 'busy ' + percent(r.busy) +
-				(r.back >= .005 ? ' · held up ' + percent(r.back) : '') +
+				(r.back >= .005 ? ' · backpressured ' + percent(r.back) : '') +
 				(st.keyed && r.back < .005 ? ' · ' + bytes(st.state_bytes) : ''));
 			attr(at.node, 'class', 'stage' + (i === chosen ? ' chosen' : '') +
 				(r && r.known && r.busy > .8 ? ' hot' : ''));

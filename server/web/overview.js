@@ -7,7 +7,7 @@ import {Graph, inputsOf} from './graph.js';
 const SUBTASKS_SHOWN = 64;
 
 function stageTable(pick) {
-	const names = ['Stage', 'Type', 'In', 'Out', 'Busy', 'Held up', 'Skipped', 'Keys', 'State'];
+	const names = ['Stage', 'Type', 'In', 'Out', 'Busy', 'Backpressured', 'Skipped', 'Keys', 'State'];
 	const wide = i => i === 1 || i === 3 || i >= 6;
 	const body = h('tbody'), rows = [];
 	const node = h('table', null, h('thead', null, h('tr', null, names.map((n, i) =>
@@ -63,7 +63,7 @@ export async function panel(root, job, ctx) {
 		update(ctx.current());
 	};
 	const graph = new Graph(pick), table = stageTable(pick);
-	const legend = h('p', {class: 'legend'}, ['busy', 'idle', 'held up'].map((name, i) =>
+	const legend = h('p', {class: 'legend'}, ['busy', 'idle', 'backpressured'].map((name, i) =>
 		h('span', {class: ['busy', 'idle', 'back'][i]}, name)));
 	const card = h('div', {class: 'card'}, h('div', {class: 'row'}, h('h2', null, 'Graph'),
 		h('span', {class: 'grow'}), legend), place);
