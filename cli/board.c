@@ -29,7 +29,7 @@ struct board {
 	struct paint paint;     /* what others print to */
 	bool redraws;
 	struct pace pace;
-	struct facts f;         /* the newest: stage is a copy of our own */
+	struct facts f;         /* the newest: a copy of our own */
 	bool has_facts;
 	struct bytes drawn;     /* the block as it stands on the screen, without escapes */
 	struct bytes out;       /* what is written next, at once */
@@ -235,15 +235,12 @@ bool board_redraws(const struct board *b)
 /* Ours, since what is told above is drawn with it later. */
 static bool keep_facts(struct board *b, const struct facts *f)
 {
-	struct facts_stage *stage = mem_get(b->o.mem, (f->n_stages + 1) * sizeof *stage);
-	if (!stage)
+	struct facts copy;
+	struct err ignored = {0};
+	if (facts_copy(&copy, f, b->o.mem, &ignored) != OK)
 		return false;
-	if (f->n_stages)
-		memcpy(stage, f->stage, f->n_stages * sizeof *stage);
 	facts_close(&b->f);
-	b->f = *f;
-	b->f.mem = b->o.mem;
-	b->f.stage = stage;
+	b->f = copy;
 	return true;
 }
 

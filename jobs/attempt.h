@@ -84,6 +84,8 @@ struct attempt;
 RC attempt_open(struct attempt **a, const struct attempt_config *c, struct err *e);
 uint32_t attempt_tasks(const struct attempt *a);
 struct task *attempt_task(const struct attempt *a, uint32_t i);
+/* Adds what stands in the channels of this edge of the plan, and their slots. Any time: about. */
+void attempt_edge_fill(const struct attempt *a, uint32_t edge, uint32_t *queued, uint32_t *room);
 /* The tasks of one thread each, as the plan places them. */
 uint32_t attempt_threads(const struct attempt *a);
 struct task_group *attempt_thread(const struct attempt *a, uint32_t i);

@@ -204,6 +204,18 @@ static void fill_groups(struct attempt *a)
 	}
 }
 
+void attempt_edge_fill(const struct attempt *a, uint32_t edge, uint32_t *queued, uint32_t *room)
+{
+	const struct plan *p = a->c.plan;
+	uint32_t at = 0, n = edge_channels(p, &p->edge[edge]);
+	for (uint32_t g = 0; g < edge; g++)
+		at += edge_channels(p, &p->edge[g]);
+	for (uint32_t i = at; i < at + n; i++) {
+		*queued += channel_fill(&a->channel[i]);
+		*room += a->channel[i].slots;
+	}
+}
+
 enum rc build_graph(struct attempt *a, struct err *e)
 {
 	const struct plan *p = a->c.plan;

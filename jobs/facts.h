@@ -10,6 +10,8 @@
 
 #define FACTS_ID_MAX 64     /* SPEC_NAME_MAX */
 #define FACTS_INPUTS_MAX 16 /* a union of more is drawn with its first ones: by feel */
+#define FACTS_SUBTASKS_MAX 256 /* a job of more tells sums only: 40 kB of JSON, by feel */
+#define FACTS_EDGES_MAX 4096   /* the first ones of a plan: by feel */
 
 struct facts_stage {
 	char id[FACTS_ID_MAX + 1];
@@ -27,6 +29,19 @@ struct facts_stage {
 	uint64_t work_done, work_total; /* of a bounded source, in its own unit (bytes, rows); total 0:
 					 * unknown or unbounded */
 	struct latency_figures latency; /* of a sink with latency_of; records 0: nothing */
+};
+
+struct facts_subtask {
+	uint64_t records_in, records_out;
+	uint64_t busy_us, idle_us, backpressured_us;
+	uint64_t keys, state_bytes;
+};
+
+struct facts_edge {
+	uint32_t from, to;      /* index in stage[], from before to */
+	uint64_t records;       /* of this process */
+	uint32_t queued, room;  /* batches that stand in its channels now, and places for them; room 0:
+				 * no attempt runs */
 };
 
 struct facts_checkpoint {
@@ -56,6 +71,9 @@ struct facts {
 	char error[1024];         /* of the last failed attempt, or "" */
 	struct facts_stage *stage; /* in the plan's order: inputs first */
 	uint32_t n_stages;
+	struct facts_subtask *subtask; /* of the first stage, then of the next, ...; NULL: too many */
+	struct facts_edge *edge;
+	uint32_t n_edges;
 };
 
 /* E_NO_MEMORY. *f is filled; close it (on error there is nothing to close). */
@@ -67,4 +85,8 @@ void facts_write(const struct facts *f, struct json_out *o);
  * are passed over. On error there is nothing to close. Texts may hold anything but NUL, and are
  * cut where they are too long. */
 RC facts_read(struct facts *f, const struct json *v, struct mem *mem, struct err *e);
+/* Of stage[i]: as many as its parallelism; NULL: they are not told. */
+struct facts_subtask *facts_subtasks(const struct facts *f, uint32_t stage);
+/* E_NO_MEMORY. The copy is the caller's to close. */
+RC facts_copy(struct facts *to, const struct facts *f, struct mem *mem, struct err *e);
 void facts_close(struct facts *f); /* legal on the empty value */

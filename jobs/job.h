@@ -160,6 +160,9 @@ struct job_task_totals {
 	uint32_t doing;
 };
 void job_task_totals(const struct job *j, uint32_t task, struct job_task_totals *t);
+/* Batches in the channels of this edge of the plan, about, and the places for them; 0 of 0 while no
+ * attempt runs. */
+void job_edge_fill(const struct job *j, uint32_t edge, uint32_t *queued, uint32_t *room);
 
 /* Who hears of checkpoints beside job_options.listen: whoever drives it. h NULL: nobody. */
 struct job_hearer {

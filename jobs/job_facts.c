@@ -112,3 +112,10 @@ void job_task_totals(const struct job *j, uint32_t task, struct job_task_totals 
 		t->sync_us_max = LOAD(sync_us_max);
 	t->doing = LOAD(doing);
 }
+
+void job_edge_fill(const struct job *j, uint32_t edge, uint32_t *queued, uint32_t *room)
+{
+	*queued = *room = 0;
+	if (j->attempt)
+		attempt_edge_fill(j->attempt, edge, queued, room);
+}

@@ -57,9 +57,9 @@ struct route_match {
 	bool method_wrong; /* on E_USAGE: the path is there */
 };
 
-/* path: as it was sent, still escaped (no name needs it); one '/' behind a
- * path without {} is passed over.
- * E_NOT_FOUND: no such path, or what stands in it can be no name; E_USAGE: not for this method. */
+/* path: as it was sent, still escaped (no name needs it); one '/' behind a path without {} is
+ * passed over. E_NOT_FOUND: no such path, or what stands in it can be no name; E_USAGE: not for
+ * this method. */
 RC route_find(struct route_match *m, const char *method, const char *path, struct err *e);
 /* The i-th of the table; NULL at its end. */
 const struct route *route_at(size_t i);

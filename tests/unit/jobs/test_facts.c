@@ -39,6 +39,24 @@ static void make_checkpoint(struct facts_checkpoint *c, uint64_t id, bool full)
 				       .full = full};
 }
 
+static void add_edge(struct facts *f, uint32_t from, uint32_t to, uint64_t base)
+{
+	f->edge[f->n_edges++] = (struct facts_edge){.from = from, .to = to, .records = base,
+						    .queued = (uint32_t)base, .room = UINT32_MAX};
+}
+
+/* Of all subtasks: one of a source, two of a transform, three of a sink. */
+static void add_subtasks(struct facts *f)
+{
+	f->subtask = mem_get(f->mem, 7 * sizeof *f->subtask);
+	assert_non_null(f->subtask);
+	for (uint64_t i = 0; i < 7; i++)
+		f->subtask[i] = (struct facts_subtask){
+			.records_in = UINT64_MAX - i, .records_out = 10 * i + 1, .busy_us = 10 * i + 2,
+			.idle_us = 10 * i + 3, .backpressured_us = 10 * i + 4, .keys = 10 * i + 5,
+			.state_bytes = 10 * i + 6};
+}
+
 /* Every member is another value, many of them at an end of their range. */
 static void make(struct facts *f)
 {
@@ -65,6 +83,12 @@ static void make(struct facts *f)
 	s->n_inputs = UINT32_MAX;
 	for (uint32_t i = 0; i < FACTS_INPUTS_MAX; i++)
 		s->input[i] = i % 3;
+	f->edge = mem_get(&mem, 3 * sizeof *f->edge);
+	assert_non_null(f->edge);
+	add_edge(f, 0, 2, 1);
+	add_edge(f, 1, 2, UINT64_MAX);
+	add_edge(f, 2, 3, 7);
+	add_subtasks(f);
 }
 
 static void write_facts(const struct facts *f, struct bytes *to)
@@ -106,6 +130,17 @@ static void expect_stage(const struct facts_stage *a, const struct facts_stage *
 	SAME(latency.p50_us), SAME(latency.p99_us), SAME(latency.p99_9_us), SAME(latency.max_us);
 }
 
+static void expect_edge(const struct facts_edge *a, const struct facts_edge *b)
+{
+	SAME(from), SAME(to), SAME(records), SAME(queued), SAME(room);
+}
+
+static void expect_subtask(const struct facts_subtask *a, const struct facts_subtask *b)
+{
+	SAME(records_in), SAME(records_out), SAME(busy_us), SAME(idle_us), SAME(backpressured_us);
+	SAME(keys), SAME(state_bytes);
+}
+
 static void expect_same(const struct facts *a, const struct facts *b)
 {
 	SAME_TEXT(name), SAME_TEXT(dir), SAME_TEXT(state), SAME(attempt), SAME(pid), SAME(now_us);
@@ -115,6 +150,13 @@ static void expect_same(const struct facts *a, const struct facts *b)
 	expect_checkpoint(&a->full, &b->full);
 	for (uint32_t i = 0; i < a->n_stages; i++)
 		expect_stage(&a->stage[i], &b->stage[i]);
+	SAME(n_edges);
+	for (uint32_t i = 0; i < a->n_edges; i++)
+		expect_edge(&a->edge[i], &b->edge[i]);
+	EXPECT(!a->subtask == !b->subtask);
+	for (uint32_t i = 0; a->subtask && i < a->n_stages; i++)
+		for (uint32_t k = 0; k < a->stage[i].parallelism; k++)
+			expect_subtask(&facts_subtasks(a, i)[k], &facts_subtasks(b, i)[k]);
 }
 
 TEST(facts_survive_json_to_the_last_bit)
@@ -132,6 +174,72 @@ TEST(facts_survive_json_to_the_last_bit)
 	facts_close(&back);
 	bytes_close(&text);
 	EXPECT(mem.used_bytes == 0);
+}
+
+TEST(a_copy_is_the_same_and_its_own_or_not_at_all)
+{
+	struct facts f, copy;
+	struct err e = {0};
+	make(&f);
+	size_t before = mem.used_bytes;
+	for (uint64_t n = 1; n <= 3; n++) {
+		mem.fail_at = mem.calls + n;
+		EXPECT(facts_copy(&copy, &f, &mem, &e) == E_NO_MEMORY);
+		mem.fail_at = 0;
+		EXPECT(mem.used_bytes == before);
+		err_clear(&e);
+	}
+	EXPECT_OK(facts_copy(&copy, &f, &mem, &e), &e);
+	expect_same(&f, &copy);
+	facts_close(&f);
+	assert_string_equal(copy.stage[3].id, "out");
+	EXPECT(copy.edge[2].to == 3 && facts_subtasks(&copy, 3)[2].records_out == 61);
+	facts_close(&copy);
+	EXPECT(mem.used_bytes == 0);
+}
+
+/* A job of many subtasks tells none; some of them would be a lie. */
+TEST(subtasks_are_told_of_all_stages_or_of_none)
+{
+	struct facts f, back;
+	struct bytes text;
+	struct err e = {0};
+	make(&f);
+	struct facts_subtask *each = f.subtask;
+	f.subtask = NULL;
+	bytes_init(&text, &mem);
+	write_facts(&f, &text);
+	EXPECT_OK(read_facts(&back, bytes_text(&text), &e), &e);
+	expect_same(&f, &back);
+	facts_close(&back);
+	bytes_clear(&text);
+	f.subtask = each;
+	f.stage[3].parallelism = FACTS_SUBTASKS_MAX;
+	each = mem_get(&mem, (FACTS_SUBTASKS_MAX + 4) * sizeof *each);
+	assert_non_null(each);
+	mem_put(&mem, f.subtask);
+	f.subtask = each;
+	write_facts(&f, &text);
+	EXPECT(read_facts(&back, bytes_text(&text), &e) == E_INVALID);
+	facts_close(&f);
+	bytes_close(&text);
+	EXPECT(mem.used_bytes == 0);
+}
+
+TEST(an_edge_that_goes_back_is_refused)
+{
+	struct facts f, back;
+	struct bytes text;
+	struct err e = {0};
+	make(&f);
+	f.edge[1].from = 2;
+	bytes_init(&text, &mem);
+	write_facts(&f, &text);
+	EXPECT(read_facts(&back, bytes_text(&text), &e) == E_INVALID);
+	assert_string_equal(e.text, "facts of a job: edge 1: 'from' and 'to' are no stages in their "
+				    "order");
+	facts_close(&f);
+	bytes_close(&text);
 }
 
 TEST(a_job_without_stages_or_checkpoints_survives_too)
@@ -302,10 +410,13 @@ TEST(a_lack_of_memory_is_told_and_leaves_nothing)
 	write_facts(&f, &text);
 	EXPECT_OK(json_parse(&doc, bytes_text(&text), text.len, &mem, NULL, &e), &e);
 	size_t before = mem.used_bytes;
-	mem.fail_at = mem.calls + 1;
-	EXPECT(facts_read(&back, json_root(doc), &mem, &e) == E_NO_MEMORY);
-	mem.fail_at = 0;
-	EXPECT(mem.used_bytes == before && !back.stage);
+	for (uint64_t n = 1; n <= 3; n++) {
+		mem.fail_at = mem.calls + n;
+		EXPECT(facts_read(&back, json_root(doc), &mem, &e) == E_NO_MEMORY);
+		mem.fail_at = 0;
+		EXPECT(mem.used_bytes == before && !back.stage);
+		err_clear(&e);
+	}
 	json_close(doc);
 	facts_close(&f);
 	bytes_close(&text);
@@ -348,9 +459,17 @@ static void look_at(const struct job *j)
 	EXPECT(f.stage[find(&f, "slow")].paced && !f.stage[find(&f, "fast")].paced);
 	EXPECT(f.stage[find(&f, "slow")].role == OP_SOURCE && f.stage[find(&f, "out")].role == OP_SINK);
 	EXPECT(!f.last.id && !f.full.id);
+	EXPECT(f.subtask && facts_subtasks(&f, 4) == f.subtask + 6 && f.n_edges == 4);
+	for (uint32_t i = 0; i < f.n_edges; i++) {
+		const struct facts_stage *to = &f.stage[f.edge[i].to];
+		bool reads = false;
+		for (uint32_t k = 0; k < to->n_inputs; k++)
+			reads |= to->input[k] == f.edge[i].from;
+		EXPECT(reads && !f.edge[i].queued && !f.edge[i].room);
+	}
 	facts_close(&f);
 	size_t before = mem.used_bytes;
-	for (uint64_t n = 1; n <= 2; n++) {
+	for (uint64_t n = 1; n <= 4; n++) {
 		mem.fail_at = mem.calls + n;
 		EXPECT(facts_take(&f, j, 11, clock_real(), &mem, &e) == E_NO_MEMORY);
 		mem.fail_at = 0;
@@ -393,6 +512,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(facts_survive_json_to_the_last_bit),
+		T(a_copy_is_the_same_and_its_own_or_not_at_all),
+		T(subtasks_are_told_of_all_stages_or_of_none),
+		T(an_edge_that_goes_back_is_refused),
 		T(a_job_without_stages_or_checkpoints_survives_too),
 		T(a_text_that_is_too_long_is_cut_between_characters),
 		T(a_missing_or_odd_member_is_refused_with_its_name),
