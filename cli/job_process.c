@@ -3,62 +3,16 @@
  *
  *   START -> job -> UP -> { RECOVERY | FAILED | ANSWER | FACTS | RECORD }* -> ENDED, exit
  *
- * Its server's end is its own, at once and without a checkpoint: the next server starts it again
- * from the newest one. Signals that a terminal or a service manager sends to a whole group are the
- * server's business: it tells its processes to stop. */
+ * Its server's end is its own (served.h), without a checkpoint: the next server starts it again
+ * from the newest one. */
 #include "cli/job_process.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#define WIRE_FD 3
 #define LOCK_LOOK_US 2000
 #define STATUS_EVERY_US 60000000 /* a line in the log */
 
 /* ---- the job ---- */
-
-static RC read_job(struct process *p, struct err *e)
-{
-	const char *sets[ENTRY_SETS_MAX + 1];
-	char parallelism[32];
-	struct bytes text;
-	struct diags ds;
-	size_t n = 0;
-	if (p->start.config) {
-		diags_init(&ds, p->start.config_file, p->start.config, strlen(p->start.config), p->mem);
-		enum rc rc = config_parse(&p->config, p->start.config_file, p->start.config,
-					  strlen(p->start.config), &ds, p->mem, e);
-		diags_close(&ds);
-		if (rc != OK)
-			return rc;
-	}
-	const struct entry *en = &p->start.entry;
-	for (; n < en->n_sets; n++)
-		sets[n] = en->set[n];
-	if (en->parallelism) {
-		snprintf(parallelism, sizeof parallelism, "parallelism=%u", en->parallelism);
-		sets[n++] = parallelism;
-	}
-	struct job_text_source from = {.file = en->file, .text = en->job, .len = en->job_len,
-				       .sets = sets, .n_sets = n, .defaults = p->config, .env = cli_env};
-	enum rc rc = job_text_parse(&p->file, p->cli->env, &from, e);
-	if (p->file.ds.n) {
-		bytes_init(&text, p->mem);
-		diags_print(&p->file.ds, &text);
-		fputs(bytes_text(&text), p->cli->err.to);
-		bytes_close(&text);
-	}
-	if (rc == E_INVALID && p->file.ds.errors) {
-		err_clear(e);
-		return ERR(e, E_INVALID, "the job has faults (see its log): was something changed since "
-			   "it was submitted?");
-	}
-	return rc;
-}
 
 /* Whether the directory's lock can be had; nothing is kept. */
 static bool is_free(struct process *p)
@@ -100,12 +54,12 @@ static RC wait_for_lock(struct process *p, struct err *e)
 
 static RC open_job(struct process *p, struct err *e)
 {
-	const struct spec *s = p->file.spec;
+	const struct spec *s = p->text.file.spec;
 	const struct entry *en = &p->start.entry;
 	if (restore_arg_parse(&p->restore, en->restore, en->claim, false, p->start.dir, e) != OK)
 		return e->code;
 	struct job_options o = {
-		.env = p->cli->env, .log = &p->log, .plan = p->file.plan, .dir = p->start.dir,
+		.env = p->cli->env, .log = &p->log, .plan = p->text.file.plan, .dir = p->start.dir,
 		.pid = (uint64_t)getpid(), .started_us = p->cli->started_us,
 		.restart_attempts = s->restart.attempts_given ? s->restart.attempts : RESTART_UNLIMITED,
 		.want = p->restore.want, .import = p->restore.import, .rewind = en->rewind,
@@ -122,8 +76,8 @@ static RC prepare(struct process *p, struct err *e)
 {
 	p->log = (struct log){.to = p->cli->err.to, .least = LOG_INFO, .clock = p->cli->env->clock};
 	waker_init(&p->waker);
-	if (read_job(p, e) != OK ||
-	    screen_open(&p->screen, p->cli, false, &p->log, p->file.plan, p->start.dir, e) != OK)
+	if (served_text_open(&p->text, p->cli, &p->start, NULL, e) != OK ||
+	    screen_open(&p->screen, p->cli, false, &p->log, p->text.file.plan, p->start.dir, e) != OK)
 		return e->code;
 	p->screen_is_open = true;
 	if (open_job(p, e) != OK)
@@ -143,7 +97,7 @@ static RC drive(struct process *p, enum drive_end *end, struct err *e)
 	struct drive_options o = {
 		.job = p->job, .loop = p->loop, .clock = p->cli->env->clock, .mem = p->mem,
 		.waker = &p->waker, .out_fd = STDOUT_FILENO,
-		.stop_limit_us = p->file.spec->limits.stop_us, .status_every_us = STATUS_EVERY_US,
+		.stop_limit_us = p->text.file.spec->limits.stop_us, .status_every_us = STATUS_EVERY_US,
 		.status = talk_status, .began = talk_began, .printed = talk_printed, .arg = p};
 	p->screen.ops->opened(&p->screen);
 	if (drive_open(&p->drive, &o, e) != OK) /* not up yet: the server tries again */
@@ -209,38 +163,17 @@ static void run_job(struct process *p)
 	talk_ended(p, &w);
 }
 
-/* Whether who made the wire is our parent no more. */
-static bool is_orphan(void)
-{
-	struct ucred server;
-	socklen_t len = sizeof server;
-	return !getsockopt(WIRE_FD, SOL_SOCKET, SO_PEERCRED, &server, &len) && server.pid > 0 &&
-	       server.pid != getppid();
-}
-
 static int job_process(struct cli *c, const struct args *a)
 {
 	struct err e = {0};
-	int type;
-	socklen_t len = sizeof type;
 	(void)a;
-	if (getsockopt(WIRE_FD, SOL_SOCKET, SO_TYPE, &type, &len)) {
-		ERR(&e, E_USAGE, "this verb is how `weir serve` starts a job; people submit it: "
-		    "weir submit");
+	if (served_begin(&e) != OK)
 		return cli_fail(c, &e);
-	}
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (is_orphan()) /* the server went before that */
-		return 1;
-	prctl(PR_SET_NAME, "weir");
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	struct process *p = mem_get(c->env->mem, sizeof *p);
-	if (!p || fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) < 0)
+	if (!p)
 		return 1;
 	*p = (struct process){.cli = c, .mem = c->env->mem};
-	struct wire_config wc = {.mem = p->mem, .fd = WIRE_FD, .frame = talk_frame,
+	struct wire_config wc = {.mem = p->mem, .fd = SERVED_WIRE, .frame = talk_frame,
 				 .closed = talk_closed, .arg = p};
 	if (loop_open(&p->loop, p->mem, &e) != OK)
 		return cli_fail(c, &e);

@@ -3,9 +3,7 @@
 #pragma once
 #include "cli/restore_arg.h"
 #include "cli/screen.h"
-#include "jobs/config.h"
-#include "jobs/job_text.h"
-#include "server/words.h"
+#include "cli/served.h"
 
 struct process {
 	struct cli *cli;
@@ -16,8 +14,7 @@ struct process {
 	struct word_start start;
 	struct restore_arg restore;
 	bool started;
-	struct config *config;
-	struct job_text file;
+	struct served_text text;
 	struct log log;
 	struct waker waker;
 	struct screen screen;

@@ -112,8 +112,8 @@ void step_view_close(struct step_view *v)
 void step_lane_why(const struct step_view *v, const struct step_lane *l, char *to, size_t room)
 {
 	const struct step_task *t = &v->task[l->to];
-	snprintf(to, room, "barrier %" PRIu64 " came here and not from %s yet; what stands here belongs "
-			   "after the cut", t->look.aligning, t->missing);
+	snprintf(to, room, "barrier %" PRIu64 " came here and not from %s yet; what stands here "
+			   "belongs after the cut", t->look.aligning, t->missing);
 }
 
 /* ---- as JSON ---- */

@@ -1,5 +1,5 @@
-/* step_view.h - how everything stands after an event of the step mode, as plain data: the one source
- * of what the terminal prints (cli/step_text.c) and what the page draws.
+/* step_view.h - how everything stands after an event of the step mode, as plain data: the one
+ * source of what the terminal prints (cli/step_text.c) and what the page draws.
  * Why plain data: a process of its own steps, and who shows it knows nothing of tasks and channels.
  * Pure over stepper.h. Threads: the stepper's. */
 #pragma once
@@ -27,7 +27,7 @@ struct step_item {
 struct step_lane {
 	uint32_t from, to;  /* tasks; from: STEP_NOBODY */
 	bool held, ended;
-	uint32_t n_items;   /* all; the first ones stand below, the oldest, the next to be taken, first */
+	uint32_t n_items;   /* all; the first ones stand below: the oldest is the next to be taken */
 	struct step_item item[STEP_ITEMS_SHOWN];
 };
 
