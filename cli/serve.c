@@ -11,6 +11,12 @@ static const struct arg_def options[] = {
 	{"--dir", ARG_TEXT, "DIR", "the data directory (default: $WEIR_DIR, else weir-server)"},
 	{"--config", ARG_TEXT, "FILE",
 	 "JSON with defaults that jobs inherit: checkpoint, restart, limits"},
+	{"--http", ARG_TEXT, "[ADDR:]PORT",
+	 "answers there too: the page, and REST; PORT alone is on 127.0.0.1"},
+	{"--token-file", ARG_TEXT, "FILE", "what all but the page's own files ask for; mode 600"},
+	{"--tls-cert", ARG_TEXT, "FILE", "PEM: https, which any address but loopback takes"},
+	{"--tls-key", ARG_TEXT, "FILE", "its key, PEM; mode 600"},
+	{"--allow-host", ARG_TEXTS, "NAME", "one more name under which it may be asked"},
 	{"--json", ARG_FLAG, NULL, "its log as JSON, one object a line"},
 	{0},
 };
@@ -20,7 +26,7 @@ struct serve {
 	const char *dir;
 };
 
-static void on_ready(void *arg, unsigned jobs, unsigned running)
+static void on_ready(void *arg, unsigned jobs, unsigned running, const char *url)
 {
 	struct serve *v = arg;
 	const struct paint *p = &v->cli->err;
@@ -28,6 +34,8 @@ static void on_ready(void *arg, unsigned jobs, unsigned running)
 		v->dir, (long)getpid());
 	if (jobs)
 		fprintf(p->to, "  %u job%s, %u to run", jobs, jobs == 1 ? "" : "s", running);
+	if (url)
+		fprintf(p->to, "\n page: %s/", url);
 	fprintf(p->to, "\n %stry: weir submit JOB.json%s%s%s\n", paint_on(p, PAINT_DIM),
 		strcmp(v->dir, REMOTE_DIR) ? " --dir " : "", strcmp(v->dir, REMOTE_DIR) ? v->dir : "",
 		paint_off(p));
@@ -63,7 +71,13 @@ static int serve(struct cli *c, const struct args *a)
 				   .config = args_text(a, "--config", NULL),
 				   .program = "/proc/self/exe", .version = WEIR_VERSION,
 				   .started_us = c->started_us,
+				   .door = {.http = args_text(a, "--http", NULL),
+					    .token_file = args_text(a, "--token-file", NULL),
+					    .tls_cert = args_text(a, "--tls-cert", NULL),
+					    .tls_key = args_text(a, "--tls-key", NULL)},
 				   .ready = args_has(a, "--json") ? NULL : on_ready, .arg = &v};
+	size_t hosts = args_texts(a, "--allow-host", o.door.hosts, DOOR_HOSTS_MAX);
+	o.door.n_hosts = (unsigned)(hosts < DOOR_HOSTS_MAX ? hosts : DOOR_HOSTS_MAX);
 	for (size_t n = full ? strlen(full) : 0; n > 1 && full[n - 1] == '/'; n--)
 		full[n - 1] = '\0';
 	enum rc rc = full ? server_run(&o, &e) : ERR(&e, E_NO_MEMORY, "no memory for a path");
@@ -92,7 +106,15 @@ const struct verb verb_serve = {
 		"\n"
 		"    { \"checkpoint\": { \"interval\": \"10s\" }, \"restart\": { \"initial\": \"5s\" } }\n"
 		"\n"
-		"It speaks HTTP on DIR/weir.sock (docs/REST.md). Exit codes: 0 stopped in order, 2 a\n"
+		"It speaks HTTP on DIR/weir.sock (docs/REST.md), to its own user only. For a browser, or\n"
+		"another machine, it listens on a port, and asks who comes for a token:\n"
+		"\n"
+		"    (umask 077; head -c 24 /dev/urandom | base64 > token)\n"
+		"    weir serve --http 8080 --token-file token     # http://127.0.0.1:8080/\n"
+		"    weir serve --http 0.0.0.0:8443 --token-file token \\\n"
+		"               --tls-cert cert.pem --tls-key key.pem --allow-host weir.example.org\n"
+		"\n"
+		"Exit codes: 0 stopped in order, 2 a\n"
 		"wrong configuration, 5 another server has the directory.",
 	.least = 0,
 	.most = 0,

@@ -8,10 +8,15 @@
 #include "base/library.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+/* Over HTTP_CONNECTIONS_MAX, for those that are to close and have not. */
+#define CLOSING_MAX 64
+/* Of GnuTLS. What is older than 1.2 is broken. */
+#define TLS_KINDS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 /* A connection's memory in the library: the header, read with some room, and the answer's head.
  * Over 32 KiB it is mapped, so that what is not touched costs nothing. */
 #define CONNECTION_BYTES (40u << 10)
@@ -107,6 +112,12 @@ static bool is_too_long(const char *content_length)
 	return errno || n > HTTP_BODY_MAX;
 }
 
+/* Two lengths, or a length and pieces: who else reads this request may see another end of it. */
+static bool has_two_lengths(const struct http_request *r)
+{
+	return http_header_count(r, "Content-Length") + http_header_count(r, "Transfer-Encoding") > 1;
+}
+
 static void on_header(struct http_request *r, const char *method, const char *version)
 {
 	struct http *h = r->http;
@@ -125,12 +136,14 @@ static void on_header(struct http_request *r, const char *method, const char *ve
 		http_answer_error(r, 431, "E_LIMIT", "the header has over 16 KiB");
 	} else if (r->fault == http_target_no_memory) {
 		http_answer_error(r, 503, "E_LIMIT", r->fault);
+	} else if (has_two_lengths(r)) {
+		http_turn_away(r, 400, "E_USAGE", "the header gives the body two lengths", 0);
 	} else if (encoding && strcasecmp(encoding, "chunked") != 0) {
 		http_answer_error(r, 400, "E_USAGE", "of transfer encodings only 'chunked' is known");
 	} else if (!encoding && length && is_too_long(length)) {
 		h->counts.refused++;
 		http_answer_error(r, 413, "E_LIMIT", "the body has over 1 MiB");
-	} else {
+	} else if (!h->config.admit || h->config.admit(h->config.admit_arg, r)) {
 		conn_deadline(r->conn, h->config.body_deadline_us);
 	}
 }
@@ -141,13 +154,13 @@ static void on_body(struct http_request *r, const char *data, size_t len)
 	struct http *h = r->http;
 	if (len > HTTP_BODY_MAX - r->body.len) {
 		h->counts.refused++;
-		http_raw(r->conn->fd, "413 Content Too Large", "E_LIMIT", "the body has over 1 MiB");
+		http_raw(h, r->conn->fd, "413 Content Too Large", "E_LIMIT", "the body has over 1 MiB");
 		conn_break(r->conn);
 		return;
 	}
 	bytes_put(&r->body, data, len);
 	if (!bytes_ok(&r->body)) {
-		http_raw(r->conn->fd, "503 Service Unavailable", "E_LIMIT", http_target_no_memory);
+		http_raw(h, r->conn->fd, "503 Service Unavailable", "E_LIMIT", http_target_no_memory);
 		conn_break(r->conn);
 	}
 }
@@ -186,7 +199,7 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *mhd, const ch
 	(void)url;
 	h->progress++;
 	if (!r) {
-		http_raw(conn_of(h, mhd)->fd, "503 Service Unavailable", "E_LIMIT",
+		http_raw(h, conn_of(h, mhd)->fd, "503 Service Unavailable", "E_LIMIT",
 			 http_target_no_memory);
 		return MHD_NO;
 	}
@@ -244,6 +257,7 @@ static RC load(struct http_library *m, struct err *e)
 		{"MHD_suspend_connection", &m->suspend},
 		{"MHD_resume_connection", &m->resume},
 		{"MHD_lookup_connection_value", &m->lookup},
+		{"MHD_get_connection_values", &m->values},
 		{"MHD_queue_response", &m->queue},
 		{"MHD_create_response_from_buffer", &m->buffer_response},
 		{"MHD_create_response_from_callback", &m->callback_response},
@@ -253,21 +267,50 @@ static RC load(struct http_library *m, struct err *e)
 	return library_open("libmicrohttpd.so.12", "libmicrohttpd12", symbols, ARRAY_LEN(symbols), e);
 }
 
+/* Why a certificate cannot be used is said nowhere else. Later it is about clients: no news. */
+__attribute__((format(printf, 2, 0)))
+static void on_complaint(void *arg, const char *format, va_list more)
+{
+	struct http *h = arg;
+	if (h->daemon)
+		return;
+	vsnprintf(h->complaint, sizeof h->complaint, format, more);
+	h->complaint[strcspn(h->complaint, "\n")] = '\0';
+}
+
+static RC cannot_start(const struct http *h, struct err *e)
+{
+	if (h->complaint[0])
+		return ERR(e, E_INVALID, "TLS cannot begin: a certificate and its key are expected, both as "
+			   "PEM (libmicrohttpd: %s)", h->complaint);
+	return ERR(e, E_LIMIT, "HTTP: libmicrohttpd cannot start (descriptors, memory)");
+}
+
 RC http_start_library(struct http *h, struct err *e)
 {
+	const struct http_tcp *tcp = h->config.tcp;
+	bool tls = tcp && tcp->cert;
 	if (h->daemon)
 		return OK;
 	if (load(&h->mhd, e) != OK)
 		return err_in(e, "HTTP");
+	struct MHD_OptionItem secure[] = {
+		{tls ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, tls ? (void *)tcp->cert : NULL},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? (void *)tcp->key : NULL},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_KINDS},
+		{MHD_OPTION_END, 0, NULL},
+	};
 	h->daemon = h->mhd.start(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
-		on_access, h, MHD_OPTION_NOTIFY_CONNECTION, conn_notified, h,
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+		(tls ? MHD_USE_TLS | MHD_USE_ERROR_LOG : 0), 0, NULL, NULL,
+		on_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, h,
+		MHD_OPTION_ARRAY, secure, MHD_OPTION_NOTIFY_CONNECTION, conn_notified, h,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
 		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)HTTP_CONNECTIONS_MAX, MHD_OPTION_END);
+		(unsigned)HTTP_CONNECTIONS_MAX + CLOSING_MAX, MHD_OPTION_END);
 	if (!h->daemon)
-		return ERR(e, E_LIMIT, "HTTP: libmicrohttpd cannot start (descriptors, memory)");
+		return cannot_start(h, e);
 	const union MHD_DaemonInfo *info =
 		h->mhd.daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	CHECK(info); /* it was started with MHD_USE_EPOLL */

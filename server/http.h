@@ -1,5 +1,6 @@
-/* http.h - HTTP/1.1 for a few hundred local clients, on the control thread's loop: the one door to
- * libmicrohttpd.
+/* http.h - HTTP/1.1 for a few hundred clients, on the control thread's loop: the one door to
+ * libmicrohttpd. One struct http is one listening place, a Unix socket or a TCP port, with
+ * connections of its own: who fills one up is not in the way of the other.
  * Why a door: routes and jobs know requests and answers, not a library's callbacks; and the library
  * (with the TLS library it draws in) is opened when the first server is, or its first client comes,
  * so that job processes do not carry it.
@@ -14,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "jobs/loop.h"
+#include "server/address.h"
 
 #define HTTP_BODY_MAX (1u << 20)
 #define HTTP_HEADER_MAX (16u << 10)
@@ -26,12 +28,23 @@ struct http;
 struct http_request;
 struct http_stream;
 
+/* A listening place on TCP. Borrowed while it is open. */
+struct http_tcp {
+	const struct address *at;
+	const char *cert, *key; /* PEM, both or neither: TLS, 1.2 and newer */
+};
+
 struct http_config {
 	struct loop *loop;
 	struct mem *mem;
 	struct clock *clock;
 	const char *dir, *name; /* the socket's folder and its name in it; the path may be longer than
 				 * the system's limit for sockets. An old socket there is replaced */
+	const struct http_tcp *tcp; /* instead of them; NULL: the Unix socket */
+	/* Looks at a request's header, before its body is taken. False: it has answered. NULL: everybody
+	 * who could connect may come in. */
+	bool (*admit)(void *arg, struct http_request *r);
+	void *admit_arg;
 	/* Answers, streams, or keeps the request for later. */
 	void (*handler)(void *arg, struct http_request *r);
 	/* The client of a request that was kept is gone: forget it, do not answer. May be NULL. */
@@ -42,12 +55,14 @@ struct http_config {
 	uint64_t header_deadline_us, body_deadline_us;
 };
 
-/* Listens with mode 0600 and serves only peers of this process's uid, or root. */
+/* On a Unix socket: listens with mode 0600 and serves only peers of this process's uid, or root.
+ * E_INVALID: the certificate and its key cannot be used. */
 RC http_open(struct http **h, const struct http_config *c, struct err *e);
 /* Sends what was answered, as far as clients read it now; closes all connections (`gone` is called
  * for each request that was kept and each stream that was not ended); removes the socket. NULL is
  * legal. Not from a callback of h. */
 void http_close(struct http *h);
+uint16_t http_port(const struct http *h); /* of TCP, as it listens; 0: it does not */
 
 /* HEAD is shown as GET; its answer goes without the body. */
 const char *http_method(const struct http_request *r);
@@ -59,6 +74,11 @@ const char *http_query(const struct http_request *r, const char *key, unsigned i
 /* The i-th parameter's name, NULL at the end: to refuse unknown ones. */
 const char *http_query_name(const struct http_request *r, unsigned i);
 const char *http_header(const struct http_request *r, const char *name); /* NULL: absent */
+unsigned http_header_count(const struct http_request *r, const char *name);
+bool http_has_body(const struct http_request *r); /* it says that one follows */
+/* From `admit`: who sent r is known. When connections run out, the oldest whose client is not
+ * known makes room; on a Unix socket all are known. */
+void http_know(struct http_request *r);
 /* NUL follows. Borrowed until the answer, which may be made of it. */
 const char *http_body(const struct http_request *r, size_t *len);
 /* Where an answer is put together. */
@@ -67,9 +87,23 @@ struct mem *http_mem(const struct http_request *r);
 void http_set_context(struct http_request *r, void *context);
 void *http_context(const struct http_request *r);
 
-/* Exactly one of http_answer and http_stream_open, once; r is over then. The body is copied. */
+/* The answer will have this header. Cache-Control, given so, is instead of 'no-store'. Both are
+ * borrowed until the answer; at most HTTP_OWN_HEADERS_MAX. */
+#define HTTP_OWN_HEADERS_MAX 6
+void http_set_header(struct http_request *r, const char *name, const char *value);
+/* Exactly one of these and http_stream_open, once; r is over then. The body is copied. */
 void http_answer(struct http_request *r, unsigned status, const char *type, const char *body,
 		 size_t len);
+/* The same with a body that stays as long as the process. */
+void http_answer_constant(struct http_request *r, unsigned status, const char *type,
+			  const char *body, size_t len);
+/* The error shape of REST.md. code and message need no escaping. */
+void http_answer_error(struct http_request *r, unsigned status, const char *code,
+		       const char *message);
+/* From `admit` only: the answer is an error, and the connection ends with it: what else the client
+ * sends is not read. after_us: it comes so much later; code and message are borrowed till then. */
+void http_turn_away(struct http_request *r, unsigned status, const char *code,
+		    const char *message, uint64_t after_us);
 /* Begins a chunked answer of unknown length. *s lives until http_stream_end, or until `gone` was
  * called: the client went, read too slowly, or the server closes. E_NO_MEMORY: r was answered with
  * 503. */

@@ -1,4 +1,4 @@
-/* http_accept.c - the socket in its folder, and who may come in.
+/* http_accept.c - the socket in its folder, or the port, and who may come in.
  * Why not the library's own accepting: it knows neither a path longer than the system's limit for
  * sockets, nor the peer's uid, nor a "no" that says why. */
 #include "server/http_in.h"
@@ -15,13 +15,17 @@
 #define LINGER_US 1000000     /* by feel: a client that is told "no" reads it at once */
 #define PAUSE_US 100000       /* without descriptors, before accepting is tried again; by feel */
 
-void http_raw(int fd, const char *status, const char *code, const char *message)
+void http_raw(const struct http *h, int fd, const char *status, const char *code,
+	      const char *message)
 {
 	char body[256], text[512];
+	if (h->config.tcp && h->config.tcp->cert)
+		return;
 	int len = snprintf(body, sizeof body,
 			   "{\"code\": \"%s\", \"message\": \"%s\", \"at\": null}\n", code, message);
 	int n = snprintf(text, sizeof text,
 			 "HTTP/1.1 %s\r\nConnection: close\r\nCache-Control: no-store\r\n"
+			 "X-Content-Type-Options: nosniff\r\n"
 			 "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 			 status, len, body);
 	CHECK(len < (int)sizeof body && n < (int)sizeof text);
@@ -47,7 +51,7 @@ static void refuse(struct http *h, int fd, const char *why)
 {
 	struct acceptor *a = &h->acceptor;
 	h->counts.refused++;
-	http_raw(fd, "503 Service Unavailable", "E_LIMIT", why);
+	http_raw(h, fd, "503 Service Unavailable", "E_LIMIT", why);
 	shutdown(fd, SHUT_WR);
 	if (a->n_refused == REFUSED_MAX) {
 		close(a->refused[0]);
@@ -58,10 +62,13 @@ static void refuse(struct http *h, int fd, const char *why)
 	loop_timer_set(a->linger, LINGER_US);
 }
 
-static bool is_ours(int fd)
+/* On TCP nobody is known by his connection: that is for config.admit. */
+static bool is_ours(const struct http *h, int fd)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
+	if (h->config.tcp)
+		return true;
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
 	       (peer.uid == geteuid() || peer.uid == 0);
 }
@@ -69,10 +76,10 @@ static bool is_ours(int fd)
 static void admit(struct http *h, int fd)
 {
 	struct err e = {0};
-	if (!is_ours(fd)) {
+	if (!is_ours(h, fd)) {
 		h->counts.refused++;
 		close(fd);
-	} else if (h->counts.connections >= HTTP_CONNECTIONS_MAX) {
+	} else if (!conn_make_room(h)) {
 		refuse(h, fd, "256 clients are connected: try again when one has gone");
 	} else if (http_start_library(h, &e) != OK) {
 		refuse(h, fd, "libmicrohttpd12 is not installed, or has no memory");
@@ -136,24 +143,59 @@ static RC bind_in_folder(struct acceptor *a, const struct http_config *c, struct
 	return OK;
 }
 
-RC acceptor_open(struct http *h, struct err *e)
+static RC bind_to_port(struct acceptor *a, const struct http_tcp *tcp, struct err *e)
 {
-	struct acceptor *a = &h->acceptor;
-	const struct http_config *c = &h->config;
-	*a = (struct acceptor){.dir_fd = -1, .fd = -1};
+	char url[ADDRESS_URL_MAX];
+	int on = 1;
+	address_url(tcp->at, tcp->cert != NULL, url);
+	a->fd = socket(tcp->at->at.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (a->fd < 0)
+		return err_errno(e, errno, "listen on %s", url);
+	/* The next server need not wait for the connections of this one to be forgotten. */
+	(void)setsockopt(a->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (tcp->at->is_v6)
+		(void)setsockopt(a->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	if (bind(a->fd, &tcp->at->at.any, tcp->at->len) == 0 && listen(a->fd, BACKLOG) == 0)
+		return OK;
+	if (errno == EADDRINUSE)
+		return ERR(e, E_EXISTS, "another process listens on %s already: take another port", url);
+	if (errno == EADDRNOTAVAIL)
+		return ERR(e, E_INVALID, "%s is no address of this machine", url);
+	return err_errno(e, errno, "listen on %s", url);
+}
+
+static RC bind_to_socket(struct acceptor *a, const struct http_config *c, struct err *e)
+{
 	a->dir_fd = open(c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (a->dir_fd < 0)
 		return err_errno(e, errno, "open folder '%s'", c->dir);
 	a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (a->fd < 0)
 		return err_errno(e, errno, "socket '%s/%s'", c->dir, c->name);
-	enum rc rc = bind_in_folder(a, c, e);
+	return bind_in_folder(a, c, e);
+}
+
+RC acceptor_open(struct http *h, struct err *e)
+{
+	struct acceptor *a = &h->acceptor;
+	const struct http_config *c = &h->config;
+	*a = (struct acceptor){.dir_fd = -1, .fd = -1};
+	enum rc rc = c->tcp ? bind_to_port(a, c->tcp, e) : bind_to_socket(a, c, e);
 	if (rc != OK || (rc = loop_timer_open(&a->linger, c->loop, on_linger, h, e)) != OK ||
 	    (rc = loop_timer_open(&a->pause, c->loop, on_pause, h, e)) != OK ||
 	    (rc = loop_watch_open(&a->watch, c->loop, a->fd, on_client, h, e)) != OK)
 		return rc;
 	loop_watch_for(a->watch, LOOP_READ);
 	return OK;
+}
+
+uint16_t http_port(const struct http *h)
+{
+	struct address a = {.len = sizeof a.at};
+	if (!h->config.tcp || getsockname(h->acceptor.fd, &a.at.any, &a.len))
+		return 0;
+	a.is_v6 = h->config.tcp->at->is_v6;
+	return address_port(&a);
 }
 
 /* Only our own: after a takeover another process's socket may stand there. */

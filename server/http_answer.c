@@ -45,6 +45,39 @@ const char *http_body(const struct http_request *r, size_t *len)
 	return (const char *)r->body.data;
 }
 
+struct header_count {
+	const char *name;
+	unsigned n;
+};
+
+static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const char *name,
+				    const char *value)
+{
+	struct header_count *c = arg;
+	(void)kind;
+	(void)value;
+	c->n += !strcasecmp(name, c->name);
+	return MHD_YES;
+}
+
+unsigned http_header_count(const struct http_request *r, const char *name)
+{
+	struct header_count c = {.name = name};
+	r->http->mhd.values(r->conn->mhd, MHD_HEADER_KIND, count_header, &c);
+	return c.n;
+}
+
+bool http_has_body(const struct http_request *r)
+{
+	const char *length = http_header(r, "Content-Length");
+	return (length && strcmp(length, "0")) || http_header(r, "Transfer-Encoding");
+}
+
+void http_know(struct http_request *r)
+{
+	r->conn->known = true;
+}
+
 struct mem *http_mem(const struct http_request *r)
 {
 	return r->http->mem;
@@ -62,6 +95,39 @@ void *http_context(const struct http_request *r)
 
 /* ---- answers ---- */
 
+/* What a browser must hold to, whatever it is sent: nothing of elsewhere is loaded or run, nobody
+ * puts it into a frame, a type is what it says, and no other site learns or reads anything. */
+static const struct http_own_header every_answer[] = {
+	{"Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'none'; "
+				    "frame-ancestors 'none'; object-src 'none'"},
+	{"X-Content-Type-Options", "nosniff"},
+	{"Referrer-Policy", "no-referrer"},
+	{"Cross-Origin-Opener-Policy", "same-origin"},
+	{"Cross-Origin-Resource-Policy", "same-origin"},
+};
+
+void http_set_header(struct http_request *r, const char *name, const char *value)
+{
+	CHECK(r->n_headers < HTTP_OWN_HEADERS_MAX);
+	r->header[r->n_headers++] = (struct http_own_header){name, value};
+}
+
+static bool put_headers(const struct http_request *r, const char *type,
+			struct MHD_Response *response)
+{
+	const struct http_library *m = &r->http->mhd;
+	bool kept = false, ok = true;
+	for (size_t i = 0; i < ARRAY_LEN(every_answer) && ok; i++)
+		ok = m->add_header(response, every_answer[i].name, every_answer[i].value) == MHD_YES;
+	for (unsigned i = 0; i < r->n_headers && ok; i++) {
+		kept |= !strcmp(r->header[i].name, "Cache-Control");
+		ok = m->add_header(response, r->header[i].name, r->header[i].value) == MHD_YES;
+	}
+	return ok && m->add_header(response, "Content-Type", type) == MHD_YES &&
+	       (kept || m->add_header(response, "Cache-Control", "no-store") == MHD_YES) &&
+	       (!(r->fault || r->last) || m->add_header(response, "Connection", "close") == MHD_YES);
+}
+
 /* Takes response; NULL: there was no memory for it, and the client is hung up on. */
 static void queue(struct http_request *r, unsigned status, const char *type,
 		  struct MHD_Response *response)
@@ -71,10 +137,7 @@ static void queue(struct http_request *r, unsigned status, const char *type,
 	r->state = REQUEST_ANSWERED;
 	bytes_close(&r->body);
 	/* A broken one is on its way out; it hears of nothing any more. */
-	bool done = response && !r->conn->broken &&
-		    m->add_header(response, "Content-Type", type) == MHD_YES &&
-		    m->add_header(response, "Cache-Control", "no-store") == MHD_YES &&
-		    (!r->fault || m->add_header(response, "Connection", "close") == MHD_YES) &&
+	bool done = response && !r->conn->broken && put_headers(r, type, response) &&
 		    m->queue(r->conn->mhd, status, response) == MHD_YES;
 	if (response)
 		m->destroy(response);
@@ -84,13 +147,24 @@ static void queue(struct http_request *r, unsigned status, const char *type,
 		conn_break(r->conn);
 }
 
+static void answer(struct http_request *r, unsigned status, const char *type, const char *body,
+		   size_t len, enum MHD_ResponseMemoryMode mode)
+{
+	struct MHD_Response *response = r->http->mhd.buffer_response(len, (void *)body, mode);
+	conn_deadline(r->conn, ANSWER_DEADLINE_US);
+	queue(r, status, type, response);
+}
+
 void http_answer(struct http_request *r, unsigned status, const char *type, const char *body,
 		 size_t len)
 {
-	struct MHD_Response *response =
-		r->http->mhd.buffer_response(len, (void *)body, MHD_RESPMEM_MUST_COPY);
-	conn_deadline(r->conn, ANSWER_DEADLINE_US);
-	queue(r, status, type, response);
+	answer(r, status, type, body, len, MHD_RESPMEM_MUST_COPY);
+}
+
+void http_answer_constant(struct http_request *r, unsigned status, const char *type,
+			  const char *body, size_t len)
+{
+	answer(r, status, type, body, len, MHD_RESPMEM_PERSISTENT);
 }
 
 void http_answer_error(struct http_request *r, unsigned status, const char *code,
@@ -101,6 +175,30 @@ void http_answer_error(struct http_request *r, unsigned status, const char *code
 			 code, message);
 	CHECK(n > 0 && n < (int)sizeof text);
 	http_answer(r, status, "application/json", text, (size_t)n);
+}
+
+void http_answer_late(struct http_request *r)
+{
+	http_answer_error(r, r->late.status, r->late.code, r->late.message);
+}
+
+/* In the handler's first call the library takes an answer, or an order to wait. */
+void http_turn_away(struct http_request *r, unsigned status, const char *code,
+		    const char *message, uint64_t after_us)
+{
+	CHECK(r->state == REQUEST_RECEIVED);
+	r->http->counts.refused++;
+	r->last = true;
+	r->late.status = status;
+	r->late.code = code;
+	r->late.message = message;
+	if (!after_us) {
+		http_answer_late(r);
+		return;
+	}
+	r->state = REQUEST_LATE;
+	conn_deadline(r->conn, after_us);
+	request_suspend(r);
 }
 
 /* ---- streams ---- */

@@ -36,8 +36,12 @@ void conn_deadline(struct conn *c, uint64_t after_us)
 static void expire(struct conn *c)
 {
 	struct http_request *r = c->request;
+	if (r && r->state == REQUEST_LATE) {
+		http_answer_late(r);
+		return;
+	}
 	if (r && r->state == REQUEST_RECEIVED)
-		http_raw(c->fd, "408 Request Timeout", "E_TIMEOUT", r->begun ?
+		http_raw(c->http, c->fd, "408 Request Timeout", "E_TIMEOUT", r->begun ?
 			 "the body did not come in time" : "the header did not come in time");
 	if (r || !c->served)
 		c->http->counts.refused++;
@@ -71,19 +75,37 @@ void conn_add(struct http *h, int fd)
 	if (!c || epoll_ctl(h->hup_fd, EPOLL_CTL_ADD, fd, &hup)) {
 		mem_put(h->mem, c);
 		h->counts.refused++;
-		http_raw(fd, "503 Service Unavailable", "E_LIMIT", "no memory for another client");
+		http_raw(h, fd, "503 Service Unavailable", "E_LIMIT", "no memory for another client");
 		close(fd);
 		return;
 	}
-	*c = (struct conn){.http = h, .fd = fd, .deadline_us = UINT64_MAX};
+	*c = (struct conn){.http = h, .fd = fd, .deadline_us = UINT64_MAX, .known = !h->config.tcp};
+	/* Whose address it is does not matter to anybody; what kind does, to the library. */
 	struct sockaddr_un from = {.sun_family = AF_UNIX};
+	const struct address *at = h->config.tcp ? h->config.tcp->at : NULL;
+	const struct sockaddr *name = at ? &at->at.any : (struct sockaddr *)&from;
 	h->adding = c;
 	/* It takes fd, and closes it too when it fails. It has told us of the connection, or not. */
-	if (h->mhd.add(h->daemon, fd, (struct sockaddr *)&from, sizeof from.sun_family) != MHD_YES) {
+	if (h->mhd.add(h->daemon, fd, name, at ? at->len : sizeof from.sun_family) != MHD_YES) {
 		h->counts.refused++;
 		mem_put(h->mem, h->adding);
 	}
 	h->adding = NULL;
+}
+
+bool conn_make_room(struct http *h)
+{
+	struct conn *oldest = NULL;
+	if (h->counts.connections - h->n_broken < HTTP_CONNECTIONS_MAX)
+		return true;
+	for (struct conn *c = h->first; c; c = c->next)
+		if (!c->known && !c->broken)
+			oldest = c; /* the newest is the first */
+	if (!oldest)
+		return false;
+	h->counts.refused++;
+	conn_break(oldest);
+	return true;
 }
 
 void conn_notified(void *arg, struct MHD_Connection *mhd, void **context,
@@ -110,6 +132,7 @@ void conn_notified(void *arg, struct MHD_Connection *mhd, void **context,
 	if (c->next)
 		c->next->prev = c->prev;
 	h->counts.connections--;
+	h->n_broken -= c->broken;
 	mem_put(h->mem, c);
 	*context = NULL;
 }
@@ -137,6 +160,7 @@ void conn_break(struct conn *c)
 	if (c->broken)
 		return;
 	c->broken = true;
+	c->http->n_broken++;
 	shutdown(c->fd, SHUT_RDWR);
 	/* The library forgets to clean up a connection that was closed while its stream had nothing to
 	 * send: nothing happens to it any more. Those with a timeout of their own it looks at in each

@@ -30,6 +30,7 @@ struct http_library {
 	__typeof__(&MHD_suspend_connection) suspend;
 	__typeof__(&MHD_resume_connection) resume;
 	__typeof__(&MHD_lookup_connection_value) lookup;
+	__typeof__(&MHD_get_connection_values) values;
 	__typeof__(&MHD_queue_response) queue;
 	__typeof__(&MHD_create_response_from_buffer) buffer_response;
 	__typeof__(&MHD_create_response_from_callback) callback_response;
@@ -68,8 +69,10 @@ struct acceptor {
 /* *a is closable afterwards, whatever is returned. */
 RC acceptor_open(struct http *h, struct err *e);
 void acceptor_close(struct http *h); /* legal on the empty value (dir_fd and fd -1) */
-/* A whole answer past the library, where it cannot give one; what does not fit is dropped. */
-void http_raw(int fd, const char *status, const char *code, const char *message);
+/* A whole answer past the library, where it cannot give one; what does not fit is dropped. With TLS
+ * there is none: only the library knows the keys. */
+void http_raw(const struct http *h, int fd, const char *status, const char *code,
+	      const char *message);
 
 /* --- what they share --- */
 
@@ -81,11 +84,19 @@ struct conn {
 	bool broken;                  /* to be closed by the library as soon as it looks */
 	bool served;                  /* a request was answered before */
 	bool hung_up;                 /* by its client; the library knows, or is told later */
+	bool known;                   /* who its client is: it need not make room */
 	uint64_t deadline_us;         /* UINT64_MAX: none */
 	struct http_request *request;
 };
 
-enum request_state { REQUEST_RECEIVED, REQUEST_HANDLED, REQUEST_KEPT, REQUEST_ANSWERED };
+/* LATE: turned away, and told so when the connection's deadline comes. */
+enum request_state {
+	REQUEST_RECEIVED, REQUEST_HANDLED, REQUEST_KEPT, REQUEST_LATE, REQUEST_ANSWERED
+};
+
+struct http_own_header {
+	const char *name, *value;
+};
 
 struct http_request {
 	struct http *http;
@@ -93,6 +104,13 @@ struct http_request {
 	enum request_state state;
 	bool begun, suspended, head;
 	bool old;                 /* HTTP/1.0: a stream to it ends with the connection */
+	bool last;                /* its connection ends with the answer */
+	struct http_own_header header[HTTP_OWN_HEADERS_MAX];
+	unsigned n_headers;
+	struct {
+		unsigned status;
+		const char *code, *message;
+	} late;
 	const char *raw;          /* the library's copy of the target, and its length up to a NUL */
 	size_t raw_len;
 	const char *fault;        /* of the target; NULL: none */
@@ -129,6 +147,8 @@ struct http {
 	struct conn *first;
 	struct conn *adding;
 	struct http_counts counts;
+	unsigned n_broken;            /* of the connections: on their way out */
+	char complaint[256];          /* the library's, while it starts */
 	uint64_t progress, progress_seen; /* callbacks so far */
 	unsigned idle_turns;
 	bool running, kicked, closing;
@@ -149,6 +169,8 @@ void conn_on_hup(void *arg, int events, int error);
 void conn_on_deadline(void *arg);
 struct conn *conn_of(struct http *h, struct MHD_Connection *mhd);
 void conn_add(struct http *h, int fd); /* takes fd */
+/* Whether there is room for one more: the oldest whose client is not known goes, if it must. */
+bool conn_make_room(struct http *h);
 /* Has the library close it in its next turn; the callbacks come then. */
 void conn_break(struct conn *c);
 /* after_us from now; 0: no deadline. */
@@ -158,8 +180,7 @@ void request_resume(struct http_request *r);
 
 /* --- http_answer.c --- */
 
-/* The error shape of REST.md. message needs no escaping. */
-void http_answer_error(struct http_request *r, unsigned status, const char *code,
-		       const char *message);
+/* What was said by http_turn_away, now. */
+void http_answer_late(struct http_request *r);
 /* Its last use of the stream; calls gone unless the owner ended it. */
 void stream_over(struct http_stream *s);

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "jobs/export.h"
-#include "server/web.h"
+#include "server/page.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -338,12 +338,7 @@ void server_request(void *server, struct http_request *r)
 {
 	struct server *s = server;
 	struct api_call c;
-	const struct web_file *page = web_find(http_path(r));
-	if (page && !strcmp(http_method(r), "GET")) {
-		http_answer(r, 200, page->type, (const char *)page->text, page->len);
-		return;
-	}
-	if (!api_take(&c, r))
+	if (page_answer(r) || !api_take(&c, r))
 		return;
 	switch (c.what) {
 	case API_ABOUT:

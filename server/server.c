@@ -220,7 +220,7 @@ static RC open_catalogue(struct server *s, struct err *e)
 static RC server_open(struct server *s, struct err *e)
 {
 	raise_descriptors();
-	if (is_no_job(s, e) != OK || read_config(s, e) != OK ||
+	if (door_open(&s->door, &s->o.door, s->env, e) != OK || is_no_job(s, e) != OK || read_config(s, e) != OK ||
 	    loop_open(&s->loop, s->mem, e) != OK || open_catalogue(s, e) != OK)
 		return e->code;
 	if (s->short_of_memory)
@@ -231,7 +231,7 @@ static RC server_open(struct server *s, struct err *e)
 				.name = SERVER_SOCKET, .handler = server_request,
 				.gone = server_request_gone, .arg = s};
 	if (clerk_open(&s->clerk, s->catalogue, s->loop, s->mem, e) != OK ||
-	    http_open(&s->http, &h, e) != OK ||
+	    http_open(&s->http, &h, e) != OK || door_listen(s->door, &h, e) != OK ||
 	    loop_timer_open(&s->beat, s->loop, on_beat, s, e) != OK ||
 	    loop_signal_open(&s->sigint, s->loop, SIGINT, on_signal, s, e) != OK ||
 	    loop_signal_open(&s->sigterm, s->loop, SIGTERM, on_signal, s, e) != OK)
@@ -265,6 +265,7 @@ static void server_close(struct server *s)
 	}
 	log_tails_close(&s->tails);
 	http_close(s->http);
+	door_close(s->door);
 	for (size_t i = 0; i < s->n_jobs; i++)
 		managed_free(s->job[i]);
 	mem_put(s->mem, s->job);
@@ -292,8 +293,11 @@ RC server_run(const struct server_options *o, struct err *e)
 	s->started_wall_us = clock_wall_us(o->env->clock);
 	enum rc rc = server_open(s, e);
 	if (rc == OK) {
+		const char *url = door_url(s->door);
 		if (o->ready)
-			o->ready(o->arg, (unsigned)s->n_jobs, (unsigned)server_running(s));
+			o->ready(o->arg, (unsigned)s->n_jobs, (unsigned)server_running(s), url);
+		else if (url)
+			log_line(o->log, LOG_INFO, "it answers on %s", url);
 		loop_run(s->loop);
 		if (s->gave_up)
 			rc = ERR(e, E_TIMEOUT, "not every job stopped in time: what was killed goes on from "

@@ -1,5 +1,5 @@
 /* server.h - `weir serve`: many jobs, each in a process of its own, under one durable catalogue,
- * behind HTTP on a Unix socket.
+ * behind HTTP on a Unix socket and, where it is asked for, on a TCP port.
  *
  *   socket -> api (routes) -> jobs (a life each: pure) -> clerk (files), children (processes)
  *
@@ -8,6 +8,7 @@
 #pragma once
 #include "base/env.h"
 #include "base/log.h"
+#include "server/door.h"
 
 #define SERVER_SOCKET "weir.sock"
 #define SERVER_JOBS_MAX 1000 /* processes at once */
@@ -21,7 +22,9 @@ struct server_options {
 	const char *version;
 	uint64_t started_us;     /* monotonic time the process began */
 	uint64_t stop_limit_us;  /* how long a SIGTERM waits for the jobs */
-	void (*ready)(void *arg, unsigned jobs, unsigned running); /* it answers from now on */
+	struct door_options door;
+	/* It answers from now on, at url too (NULL: on its socket only). */
+	void (*ready)(void *arg, unsigned jobs, unsigned running, const char *url);
 	void *arg;
 };
 

@@ -70,6 +70,7 @@ struct server {
 	struct catalogue *catalogue;
 	struct clerk *clerk;
 	struct http *http;
+	struct door *door;         /* NULL: closed */
 	struct log_tails tails;
 	char *config_text;         /* NULL: no configuration */
 	size_t config_len;
