@@ -1,7 +1,7 @@
 /* secret_file.h - a file that holds a secret: a token, a key, a password.
- * Why its own way in: whoever else may read or write it knows the secret too, or sets it; and nobody
- * looks at a mode by himself. So one that is open to others is refused, with the command that closes
- * it. The answer is looked for on the file that was opened, not on its name.
+ * Why its own way in: whoever else may read or write it knows the secret too, or sets it; and
+ * nobody looks at a mode by himself. So one that is open to others is refused, with the command
+ * that closes it. What counts is the file that was opened, not its name.
  * Threads: any. */
 #pragma once
 #include "base/bytes.h"

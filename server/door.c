@@ -33,8 +33,8 @@ static RC check_options(const struct door_options *o, const struct address *at, 
 {
 	static const char make[] = "(umask 077; head -c 24 /dev/urandom | base64 > FILE)";
 	if (!o->tls_cert != !o->tls_key)
-		return ERR(e, E_USAGE, "--tls-cert and --tls-key belong together: a certificate and its key, "
-			   "as PEM files");
+		return ERR(e, E_USAGE, "--tls-cert and --tls-key belong together: a certificate and its "
+			   "key, as PEM files");
 	if (!at->is_loopback && !(o->tls_cert && o->token_file))
 		return ERR(e, E_USAGE, "--http %s can be reached from other machines, which takes a token "
 			   "and TLS: say --token-file FILE, --tls-cert FILE and --tls-key FILE; or listen on "

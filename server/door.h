@@ -17,9 +17,9 @@ struct door_options {
 };
 
 struct door;
-/* Nothing listens yet. *d is NULL where no door is asked for. E_USAGE: an option is missing, or needs
- * another; E_INVALID: the token or the key is not fit; the text says the cure. The options are
- * borrowed until door_close. */
+/* Nothing listens yet. *d is NULL where no door is asked for. E_USAGE: an option is missing, or
+ * needs another; E_INVALID: the token or the key is not fit; the text says the cure. The options
+ * are borrowed until door_close. */
 RC door_open(struct door **d, const struct door_options *o, struct env *env, struct err *e);
 /* Listens; `c` says who answers: of it loop, mem, clock, handler, gone and arg are taken. Legal on
  * NULL. */

@@ -134,7 +134,8 @@ RC guard_token_check(const char *text, size_t size, size_t *len, struct err *e)
 	*len = n;
 	for (size_t i = 0; i < n; i++)
 		if (text[i] <= ' ' || text[i] > '~')
-			return ERR(e, E_INVALID, "a token is one line of visible ASCII, and byte %zu is not", i);
+			return ERR(e, E_INVALID, "a token is one line of visible ASCII, and byte %zu is none",
+				   i);
 	if (n < GUARD_TOKEN_LEAST || n > GUARD_TOKEN_MOST)
 		return ERR(e, E_INVALID, "a token has %d to %d bytes, and this one has %zu",
 			   GUARD_TOKEN_LEAST, GUARD_TOKEN_MOST, n);

@@ -281,8 +281,8 @@ static void on_complaint(void *arg, const char *format, va_list more)
 static RC cannot_start(const struct http *h, struct err *e)
 {
 	if (h->complaint[0])
-		return ERR(e, E_INVALID, "TLS cannot begin: a certificate and its key are expected, both as "
-			   "PEM (libmicrohttpd: %s)", h->complaint);
+		return ERR(e, E_INVALID, "TLS cannot begin: a certificate and its key are expected, both "
+			   "as PEM (libmicrohttpd: %s)", h->complaint);
 	return ERR(e, E_LIMIT, "HTTP: libmicrohttpd cannot start (descriptors, memory)");
 }
 

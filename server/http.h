@@ -41,8 +41,8 @@ struct http_config {
 	const char *dir, *name; /* the socket's folder and its name in it; the path may be longer than
 				 * the system's limit for sockets. An old socket there is replaced */
 	const struct http_tcp *tcp; /* instead of them; NULL: the Unix socket */
-	/* Looks at a request's header, before its body is taken. False: it has answered. NULL: everybody
-	 * who could connect may come in. */
+	/* Looks at a request's header, before its body is taken. False: it has answered. NULL:
+	 * everybody who could connect may come in. */
 	bool (*admit)(void *arg, struct http_request *r);
 	void *admit_arg;
 	/* Answers, streams, or keeps the request for later. */

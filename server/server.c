@@ -220,7 +220,8 @@ static RC open_catalogue(struct server *s, struct err *e)
 static RC server_open(struct server *s, struct err *e)
 {
 	raise_descriptors();
-	if (door_open(&s->door, &s->o.door, s->env, e) != OK || is_no_job(s, e) != OK || read_config(s, e) != OK ||
+	if (door_open(&s->door, &s->o.door, s->env, e) != OK || is_no_job(s, e) != OK ||
+	    read_config(s, e) != OK ||
 	    loop_open(&s->loop, s->mem, e) != OK || open_catalogue(s, e) != OK)
 		return e->code;
 	if (s->short_of_memory)

@@ -1,5 +1,5 @@
-"""`weir serve --http`: what it needs to begin, whom it lets in, with and without TLS; and what comes
-with every answer."""
+"""`weir serve --http`: what it needs to begin, whom it lets in, with and without TLS; and what
+comes with every answer."""
 
 import gzip
 import json
@@ -28,7 +28,8 @@ class Refusals(weir.Case):
             self.serve(2, words, "--http", address)
             self.serve(2, words, "--http", address, "--token-file", token)
         cert, key = tcp.certificate(self)
-        self.serve(2, ["--token-file FILE"], "--http", "[::]:0", "--tls-cert", cert, "--tls-key", key)
+        pair = ["--tls-cert", cert, "--tls-key", key]
+        self.serve(2, ["--token-file FILE"], "--http", "[::]:0", *pair)
         for option in ("--token-file", "--tls-cert", "--tls-key", "--allow-host"):
             self.serve(2, [option + " is for --http"], option, "x")
         both = ["--http", "0", "--token-file", token]

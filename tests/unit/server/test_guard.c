@@ -58,8 +58,10 @@ TEST(the_token_is_asked_for_by_everything_but_the_pages_own_files)
 		{"a path that begins alike", "GET", "/uix", "localhost", NULL, NULL, NULL, false, 401},
 		{"with the token", "GET", "/v1", "localhost", NULL, SHOWN, NULL, false, 0},
 		{"bearer in any case", "GET", "/v1", "localhost", NULL, "bEARER " TOKEN, NULL, false, 0},
-		{"a wrong token", "GET", "/v1", "localhost", NULL, "Bearer 0123456789abcdeF", NULL, false, 401},
-		{"its beginning", "GET", "/v1", "localhost", NULL, "Bearer 0123456789abcde", NULL, false, 401},
+		{"a wrong token", "GET", "/v1", "localhost", NULL,
+		 "Bearer 0123456789abcdeF", NULL, false, 401},
+		{"its beginning", "GET", "/v1", "localhost", NULL,
+		 "Bearer 0123456789abcde", NULL, false, 401},
 		{"twice", "GET", "/v1", "localhost", NULL, SHOWN TOKEN, NULL, false, 401},
 		{"none at all", "GET", "/v1", "localhost", NULL, "Bearer ", NULL, false, 401},
 		{"another kind", "GET", "/v1", "localhost", NULL, "Basic " TOKEN, NULL, false, 401},
@@ -96,8 +98,10 @@ TEST(a_request_must_name_this_server)
 		{"none", "GET", "/", NULL, NULL, NULL, NULL, false, 400},
 		{"an empty one", "GET", "/", "", NULL, NULL, NULL, false, 403},
 		{"a stranger's", "GET", "/", "evil.example", NULL, NULL, NULL, false, 403},
-		{"a stranger's, with the token", "GET", "/v1", "evil.example", NULL, SHOWN, NULL, false, 403},
-		{"one that begins alike", "GET", "/", "localhost.evil.example", NULL, NULL, NULL, false, 403},
+		{"a stranger's, with the token", "GET", "/v1", "evil.example", NULL,
+		 SHOWN, NULL, false, 403},
+		{"one that begins alike", "GET", "/", "localhost.evil.example", NULL,
+		 NULL, NULL, false, 403},
 		{"one that ends alike", "GET", "/", "evil-localhost", NULL, NULL, NULL, false, 403},
 		{"one that ends alike", "GET", "/", "x.weir.example.org", NULL, NULL, NULL, false, 403},
 		{"somebody at us", "GET", "/", "evil@localhost", NULL, NULL, NULL, false, 403},
@@ -128,10 +132,12 @@ TEST(what_changes_anything_comes_from_its_own_page_or_from_none)
 {
 	static const struct row rows[] = {
 		{"no page", "POST", "/v1/jobs", "localhost:8080", NULL, SHOWN, NULL, false, 0},
-		{"its own", "POST", "/v1/jobs", "localhost:8080", "http://localhost:8080", SHOWN, NULL, false, 0},
+		{"its own", "POST", "/v1/jobs", "localhost:8080", "http://localhost:8080",
+		 SHOWN, NULL, false, 0},
 		{"its own, before a proxy", "POST", "/v1/jobs", "localhost:8080", "https://localhost:8080",
 		 SHOWN, NULL, false, 0},
-		{"another's", "POST", "/v1/jobs", "localhost:8080", "http://evil.example", SHOWN, NULL, false, 403},
+		{"another's", "POST", "/v1/jobs", "localhost:8080", "http://evil.example",
+		 SHOWN, NULL, false, 403},
 		{"another port", "POST", "/v1/jobs", "localhost:8080", "http://localhost:8081", SHOWN, NULL,
 		 false, 403},
 		{"nobody's", "POST", "/v1/jobs", "localhost:8080", "null", SHOWN, NULL, false, 403},
@@ -144,7 +150,8 @@ TEST(what_changes_anything_comes_from_its_own_page_or_from_none)
 	};
 	expect_rows("8080", false, rows, ARRAY_LEN(rows));
 	static const struct row secure[] = {
-		{"its own", "POST", "/v1/jobs", "localhost:8080", "https://localhost:8080", SHOWN, NULL, false, 0},
+		{"its own", "POST", "/v1/jobs", "localhost:8080", "https://localhost:8080",
+		 SHOWN, NULL, false, 0},
 		{"not what anybody on the way may change", "POST", "/v1/jobs", "localhost:8080",
 		 "http://localhost:8080", SHOWN, NULL, false, 403},
 	};
@@ -156,7 +163,8 @@ TEST(a_body_is_json_and_nothing_asks_before)
 	static const char path[] = "/v1/jobs", at[] = "localhost";
 	static const struct row rows[] = {
 		{"json", "POST", path, at, NULL, SHOWN, "application/json", true, 0},
-		{"with a charset", "POST", path, at, NULL, SHOWN, "Application/JSON ; charset=utf-8", true, 0},
+		{"with a charset", "POST", path, at, NULL,
+		 SHOWN, "Application/JSON ; charset=utf-8", true, 0},
 		{"none said", "POST", path, at, NULL, SHOWN, NULL, true, 415},
 		{"a form", "POST", path, at, NULL, SHOWN, "application/x-www-form-urlencoded", true, 415},
 		{"a text", "POST", path, at, NULL, SHOWN, "text/plain", true, 415},
