@@ -15,6 +15,7 @@
 
 enum fs_open {
 	FS_READ,           /* an existing file of any kind (see fs_stat.kind); a pipe never hangs */
+	FS_READ_SECRET,    /* a regular file of our own that others cannot read, else E_PERMISSION */
 	FS_CREATE,         /* O_CREAT|O_EXCL|O_RDWR, mode 0644: E_EXISTS when the name is taken */
 	FS_CREATE_PRIVATE, /* the same with mode 0600 */
 	FS_WRITE,          /* an existing file, read and written in place: or E_NOT_FOUND */
@@ -122,7 +123,13 @@ RC fs_remove_all(struct fs *fs, const char *path, struct err *e);
 void fs_dirname(const char *path, char *to, size_t size);
 
 /* The real one. Nothing to close. All descriptors are close-on-exec. */
+struct roots;
 struct fs_real {
 	struct fs fs;
+	const struct roots *roots; /* NULL: not confined */
 };
 void fs_real_init(struct fs_real *r, struct mem *mem);
+/* From now on every path is resolved beneath one of these roots (roots.h), with E_PERMISSION for
+ * what lies in none or leads out of its own, and FS_READ opens regular files only (else E_INVALID).
+ * Handles go on. Borrows roots; before other threads use r. */
+void fs_real_confine(struct fs_real *r, const struct roots *roots);

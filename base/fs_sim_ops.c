@@ -29,7 +29,8 @@ static enum rc sim_open(struct fs *fs, const char *path, enum fs_open how, int *
 		}
 		/* Whoever is not told of a handle does not get one. */
 		if (o.rc == OK && op_is_told(&o))
-			*fd = sim_handle_add(s, f, path, how != FS_READ, false);
+			*fd = sim_handle_add(s, f, path, how != FS_READ && how != FS_READ_SECRET,
+					     false);
 	}
 	return op_end(&o);
 }

@@ -1,7 +1,8 @@
-/* test_fs.c - one set of claims, held against both file systems: POSIX's in a fresh directory under
- * /tmp, and the simulated disk. What holds for one holds for the other, or simulation proves
- * nothing. */
+/* test_fs.c - one set of claims, held against each file system: POSIX's in a fresh directory of
+ * /tmp, the same confined to that, and the simulated disk. What holds for one holds for all, or
+ * simulation proves nothing. */
 #include "base/fs_sim.h"
+#include "base/roots.h"
 #include "tests/lib/test.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@
 struct world {
 	struct mem mem;
 	struct fs_real real;
+	struct roots roots;
 	struct fs_sim *sim;
 	struct fs *fs;
 	char dir[64];
@@ -261,8 +263,9 @@ static void mkdir_all_makes_what_is_missing(struct world *w)
 	EXPECT_OK(fs_stat(w->fs, at(w, "p/q/r"), &st, &w->e), &w->e);
 	EXPECT(st.kind == FS_DIR);
 	EXPECT_OK(fs_mkdir_all(w->fs, at(w, "p/q/r"), &w->e), &w->e);
-	EXPECT_OK(fs_mkdir_all(w->fs, "/", &w->e), &w->e);
-	EXPECT_OK(fs_mkdir_all(w->fs, ".", &w->e), &w->e);
+	bool confined = w->roots.n;
+	EXPECT(fs_mkdir_all(w->fs, "/", NULL) == (confined ? E_PERMISSION : OK));
+	EXPECT(fs_mkdir_all(w->fs, ".", NULL) == (confined ? E_INVALID : OK));
 	EXPECT(fs_mkdir_all(w->fs, "", NULL) == E_INVALID);
 	put(w, "file", "");
 	const char *below = at(w, "file/below");
@@ -358,11 +361,14 @@ static void each_call_counts_once(struct world *w)
 	EXPECT(atomic_load(&w->fs->count) == n + 5);
 }
 
-static void world_begin(struct world *w, bool simulated)
+enum which { REAL, CONFINED, SIMULATED };
+
+static void world_begin(struct world *w, enum which which)
 {
 	memset(w, 0, sizeof *w);
 	mem_init(&w->mem, 0);
-	if (simulated) {
+	roots_init(&w->roots, &w->mem);
+	if (which == SIMULATED) {
 		EXPECT_OK(fs_sim_open(&w->sim, &w->mem, &w->e), &w->e);
 		w->fs = fs_sim_fs(w->sim);
 		strcpy(w->dir, "/tmp-weir");
@@ -373,6 +379,10 @@ static void world_begin(struct world *w, bool simulated)
 	EXPECT(mkdtemp(w->dir));
 	fs_real_init(&w->real, &w->mem);
 	w->fs = &w->real.fs;
+	if (which == CONFINED) {
+		EXPECT_OK(roots_add(&w->roots, w->dir, ROOT_READ | ROOT_WRITE, &w->e), &w->e);
+		fs_real_confine(&w->real, &w->roots);
+	}
 }
 
 /* rm -r, by the seam under test. */
@@ -396,8 +406,10 @@ static void remove_all(struct fs *fs, const char *path)
 
 static void world_end(struct world *w)
 {
+	fs_real_confine(&w->real, NULL); /* nothing removes its own root */
 	remove_all(w->fs, w->dir);
 	fs_sim_close(&w->sim);
+	roots_close(&w->roots);
 	EXPECT(atomic_load(&w->mem.used_bytes) == 0);
 }
 
@@ -420,28 +432,22 @@ static void world_end(struct world *w)
 	X(inv31_a_failing_allocation_leaks_nothing)                                                \
 	X(each_call_counts_once)
 
-#define X(claim)                                                                                   \
-	TEST(real_##claim)                                                                         \
+#define IN(which, claim)                                                                           \
+	TEST(which##_##claim)                                                                      \
 	{                                                                                          \
 		struct world w;                                                                    \
-		world_begin(&w, false);                                                            \
-		claim(&w);                                                                         \
-		world_end(&w);                                                                     \
-	}                                                                                          \
-	TEST(sim_##claim)                                                                          \
-	{                                                                                          \
-		struct world w;                                                                    \
-		world_begin(&w, true);                                                             \
+		world_begin(&w, which);                                                            \
 		claim(&w);                                                                         \
 		world_end(&w);                                                                     \
 	}
+#define X(claim) IN(REAL, claim) IN(CONFINED, claim) IN(SIMULATED, claim)
 CLAIMS(X)
 #undef X
 
 TEST(opening_a_pipe_nobody_writes_to_does_not_hang)
 {
 	struct world w;
-	world_begin(&w, false);
+	world_begin(&w, REAL);
 	int fd;
 	struct fs_stat st;
 	EXPECT(mkfifo(at(&w, "pipe"), 0600) == 0);
@@ -481,7 +487,7 @@ TEST(a_file_that_may_not_grow_is_a_lack_of_space_and_names_it)
 {
 	struct world w;
 	int status = 0;
-	world_begin(&w, false);
+	world_begin(&w, REAL);
 	pid_t child = fork();
 	if (!child)
 		_exit(write_beyond_the_limit(&w));
@@ -498,7 +504,7 @@ TEST(a_link_to_another_file_system_is_told_apart)
 {
 	struct world w;
 	struct fs_stat here, there;
-	world_begin(&w, false);
+	world_begin(&w, REAL);
 	put(&w, "a", "A");
 	bool other = fs_stat(w.fs, at(&w, "a"), &here, NULL) == OK &&
 		     fs_stat(w.fs, "/dev/shm", &there, NULL) == OK && here.device != there.device;
@@ -554,7 +560,7 @@ TEST(rename_new_works_where_the_flag_is_unknown)
 {
 	struct world w;
 	int status = 0;
-	world_begin(&w, false);
+	world_begin(&w, REAL);
 	put(&w, "a", "A");
 	put(&w, "b", "B");
 	pid_t child = fork();
@@ -569,32 +575,16 @@ TEST(rename_new_works_where_the_flag_is_unknown)
 		fail_msg("step %d", WEXITSTATUS(status));
 }
 
-TEST(dirname_is_the_folder_of_a_path)
-{
-	static const char *const pairs[][2] = {{"a/b", "a"},      {"b", "."},     {"/b", "/"},
-					       {"/a/b/c", "/a/b"}, {"a//b", "a"}, {"//b", "/"},
-					       {"/", "/"},         {"", "."}};
-	for (unsigned i = 0; i < 8; i++) {
-		char to[16];
-		fs_dirname(pairs[i][0], to, sizeof to);
-		EXPECT(!strcmp(to, pairs[i][1]));
-	}
-	char small[4];
-	fs_dirname("/abcdef/g", small, sizeof small);
-	EXPECT(!strcmp(small, "/ab"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define X(claim) T(real_##claim), T(sim_##claim),
+#define X(claim) T(REAL_##claim), T(CONFINED_##claim), T(SIMULATED_##claim),
 		CLAIMS(X)
 #undef X
 			T(opening_a_pipe_nobody_writes_to_does_not_hang),
 		T(a_file_that_may_not_grow_is_a_lack_of_space_and_names_it),
 		T(a_link_to_another_file_system_is_told_apart),
 		T(rename_new_works_where_the_flag_is_unknown),
-		T(dirname_is_the_folder_of_a_path),
 	};
 	return RUN(tests);
 }
