@@ -3,6 +3,8 @@
 
 #include "base/check.h"
 #include "base/library.h"
+#include "base/secret_file.h"
+#include "server/guard.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -39,7 +41,9 @@ struct curl {
 
 struct client {
 	struct mem *mem;
-	const char *dir, *server;
+	const char *dir, *server, *tls_ca;
+	struct bytes bearer; /* "Authorization: Bearer TOKEN"; empty: none */
+	bool secure;        /* https */
 	struct curl curl;
 	bool is_open;       /* libcurl is */
 	CURL *handle;
@@ -99,31 +103,82 @@ static enum rc socket_find(struct client *c, struct err *e)
 	return OK;
 }
 
+static bool is_secure(const char *url)
+{
+	return !strncmp(url, "https://", 8);
+}
+
+/* What stands behind "http://" or "https://"; NULL: neither does. */
+static const char *url_host(const char *url)
+{
+	size_t scheme = is_secure(url) ? 8 : 7;
+	return scheme == 8 || !strncmp(url, "http://", 7) ? url + scheme : NULL;
+}
+
 static enum rc url_check(const char *url, struct err *e)
 {
-	bool sound = !strncmp(url, "http://", 7) && url[7] && strlen(url) < 1024;
-	for (const char *p = url + 7; sound && *p; p++)
+	const char *host = url_host(url);
+	bool sound = host && *host && strlen(url) < 1024;
+	for (const char *p = host; sound && *p; p++)
 		sound = (unsigned char)*p > ' ' && *p != 0x7F && !strchr("/?#@%\\", *p);
 	if (!sound)
-		return ERR(e, E_USAGE, "--server takes http://HOST:PORT, not '%s'", url);
+		return ERR(e, E_USAGE, "--server takes http://HOST:PORT or https://HOST:PORT, not '%s'",
+			   url);
 	return OK;
 }
 
-RC client_open(struct client **to, const char *dir, const char *server, struct mem *mem,
-	       struct err *e)
+/* Who listens on the way would have the token. */
+static RC url_is_private(const char *url, struct err *e)
+{
+	const char *host = url_host(url);
+	size_t n = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+	if (is_secure(url) || address_is_loopback_name(host, n))
+		return OK;
+	return ERR(e, E_USAGE, "the token would go to %s for everybody on the way to read: ask "
+		   "https://%s, or come through a tunnel (ssh -L)", url, host);
+}
+
+static RC read_bearer(struct client *c, const char *path, struct err *e)
+{
+	static const char head[] = "Authorization: Bearer ";
+	size_t len;
+	bytes_put_text(&c->bearer, head);
+	if (secret_file_read(&c->bearer, path, "token file", GUARD_TOKEN_MOST + 2, e) != OK)
+		return e->code;
+	if (guard_token_check(bytes_text(&c->bearer) + sizeof head - 1,
+			      c->bearer.len - (sizeof head - 1), &len, e) != OK)
+		return err_in(e, "token file '%s'", path);
+	c->bearer.len = sizeof head - 1 + len;
+	return OK;
+}
+
+static RC find_server(struct client *c, const struct client_place *at, struct err *e)
+{
+	if (!at->server)
+		return socket_find(c, e);
+	snprintf(c->shown, sizeof c->shown, "%s", at->server);
+	c->secure = is_secure(at->server);
+	if (!at->token_file)
+		return OK;
+	if (url_is_private(at->server, e) != OK)
+		return e->code;
+	return read_bearer(c, at->token_file, e);
+}
+
+RC client_open(struct client **to, const struct client_place *at, struct mem *mem, struct err *e)
 {
 	*to = NULL;
-	if (server && url_check(server, e) != OK)
+	if (at->server && url_check(at->server, e) != OK)
 		return e->code;
-	if (!server && strlen(dir) > 4096)
-		return ERR(e, E_USAGE, "--dir takes a path, not %zu bytes", strlen(dir));
+	if (!at->server && strlen(at->dir) > 4096)
+		return ERR(e, E_USAGE, "--dir takes a path, not %zu bytes", strlen(at->dir));
 	struct client *c = mem_get(mem, sizeof *c);
 	if (!c)
 		return ERR(e, E_NO_MEMORY, "no memory for a client");
-	*c = (struct client){.mem = mem, .dir = dir, .server = server, .dir_fd = -1};
-	if (server)
-		snprintf(c->shown, sizeof c->shown, "%s", server);
-	else if (socket_find(c, e) != OK) {
+	*c = (struct client){.mem = mem, .dir = at->dir, .server = at->server, .tls_ca = at->tls_ca,
+			     .dir_fd = -1};
+	bytes_init(&c->bearer, mem);
+	if (find_server(c, at, e) != OK) {
 		client_close(c);
 		return e->code;
 	}
@@ -143,6 +198,9 @@ void client_close(struct client *c)
 		c->curl.global_cleanup();
 	if (c->dir_fd >= 0)
 		close(c->dir_fd);
+	if (c->bearer.data)
+		explicit_bzero(c->bearer.data, c->bearer.len);
+	bytes_close(&c->bearer);
 	mem_put(c->mem, c);
 }
 
@@ -170,7 +228,7 @@ static enum rc curl_begin(struct client *c, struct err *e)
 	};
 	if (library_open("libcurl.so.4", "libcurl4", symbols, ARRAY_LEN(symbols), e) != OK)
 		return e->code;
-	if (u->global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
+	if (u->global_init(c->secure ? CURL_GLOBAL_SSL : CURL_GLOBAL_NOTHING) != CURLE_OK)
 		return ERR(e, E_NO_MEMORY, "libcurl cannot begin");
 	c->is_open = true;
 	c->handle = u->easy_init();
@@ -198,6 +256,21 @@ static size_t on_body(char *data, size_t one, size_t len, void *arg)
 	return k->no_memory ? 0 : len;
 }
 
+/* Whose certificate it is cannot be told, or there is no TLS at the other end; else OK. */
+static enum rc insecure(const struct client *c, CURLcode code, const char *why, struct err *e)
+{
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		return ERR(e, E_UNREACHABLE, "the certificate of %s is not believed (%s); if it is your "
+			   "own: --tls-ca FILE", c->shown, why);
+	if (code == CURLE_SSL_CACERT_BADFILE)
+		return ERR(e, E_UNREACHABLE, "--tls-ca %s cannot be read as certificates: PEM is expected",
+			   c->tls_ca ? c->tls_ca : "(none)");
+	if (code == CURLE_SSL_CONNECT_ERROR)
+		return ERR(e, E_UNREACHABLE, "%s speaks no TLS that is understood (%s); does it listen for "
+			   "http://?", c->shown, why);
+	return OK;
+}
+
 static enum rc unreachable(struct call *k, CURLcode code, struct err *e)
 {
 	struct client *c = k->c;
@@ -205,6 +278,8 @@ static enum rc unreachable(struct call *k, CURLcode code, struct err *e)
 	struct stat st;
 	if (code == CURLE_OUT_OF_MEMORY)
 		return ERR(e, E_NO_MEMORY, "libcurl has no memory");
+	if (insecure(c, code, why, e) != OK)
+		return e->code;
 	if (k->r->status)
 		return ERR(e, E_UNREACHABLE, "the server on %s went away: %s", c->shown, why);
 	if (code == CURLE_OPERATION_TIMEDOUT)
@@ -274,7 +349,8 @@ static bool headers(struct client *c, const struct client_request *q, struct cur
 	char accept[128];
 	snprintf(accept, sizeof accept, "Accept: %s", q->accept ? q->accept : "*/*");
 	/* Without "Expect:" a long body would wait a second for leave to be sent. */
-	return header_add(c, l, accept) && header_add(c, l, "Expect:") &&
+	return (!c->bearer.len || header_add(c, l, bytes_text(&c->bearer))) &&
+	       header_add(c, l, accept) && header_add(c, l, "Expect:") &&
 	       (!q->body || header_add(c, l, "Content-Type: application/json"));
 }
 
@@ -289,7 +365,8 @@ static bool set_up(struct call *k, const char *url, struct curl_slist *h)
 	c->error[0] = '\0';
 	return !set(u, CURLOPT_URL, url) && !set(u, CURLOPT_ERRORBUFFER, c->error) &&
 	       !set(u, CURLOPT_NOSIGNAL, 1L) && !set(u, CURLOPT_PROXY, "") &&
-	       !set(u, CURLOPT_NOPROXY, "*") && !set(u, CURLOPT_PROTOCOLS_STR, "http") &&
+	       !set(u, CURLOPT_NOPROXY, "*") && !set(u, CURLOPT_PROTOCOLS_STR, "http,https") &&
+	       (!c->tls_ca || !set(u, CURLOPT_CAINFO, c->tls_ca)) &&
 	       !set(u, CURLOPT_PATH_AS_IS, 1L) && !set(u, CURLOPT_HTTPHEADER, h) &&
 	       !set(u, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) &&
 	       (c->server || !set(u, CURLOPT_UNIX_SOCKET_PATH, c->socket)) &&

@@ -2,7 +2,9 @@
  * TCP to a URL. The door of libcurl, which is opened when the first request is made.
  * Why libcurl: timeouts, chunks, kept connections and early answers to long bodies are right in
  * it.
- * No proxy, no redirect, no signal, no protocol but plain HTTP.
+ * No proxy, no redirect, no signal, no protocol but HTTP and HTTPS. The token of a port
+ * (OPERATING.md, "Opening the door") is never sent to another machine unless the way there is
+ * encrypted.
  * Threads: one owner. */
 #pragma once
 #include "base/bytes.h"
@@ -31,10 +33,17 @@ struct client_request {
 	int stop_fd;               /* gives up with E_STOPPED once this can be read; -1: none */
 };
 
-/* dir: of the server, or of a running `weir run`; server: a URL, "http://host:port", instead.
- * E_USAGE: not such a URL. Both are borrowed until client_close. */
-RC client_open(struct client **c, const char *dir, const char *server, struct mem *mem,
-	       struct err *e);
+/* Whom to ask. Borrowed until client_close. */
+struct client_place {
+	const char *dir;        /* of the server, or of a running `weir run` */
+	const char *server;     /* a URL, "http://host:port" or "https://...", instead; or NULL */
+	const char *token_file; /* of the URL's server; NULL: no token is shown */
+	const char *tls_ca;     /* PEM: whose certificates are believed; NULL: those of the system */
+};
+
+/* E_USAGE: not such a URL, or the token would be seen on the way. What else is wrong with the
+ * token's file as base/secret_file.h says it. */
+RC client_open(struct client **c, const struct client_place *at, struct mem *mem, struct err *e);
 void client_close(struct client *c); /* legal on NULL */
 /* OK: there is an answer, whatever its status. E_UNREACHABLE says who does not answer, and the
  * cure; when r->status is not 0, an answer had begun. E_STOPPED (with nothing in *e): stop_fd, or

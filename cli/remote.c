@@ -10,16 +10,22 @@
 static RC open_at(struct remote *r, struct cli *c, const struct args *a, const char *place_dir,
 		  struct err *e)
 {
-	const char *home = getenv("WEIR_DIR");
+	const char *home = getenv("WEIR_DIR"), *token = getenv("WEIR_TOKEN_FILE");
 	*r = (struct remote){.cli = c, .args = a, .json = args_has(a, "--json"),
 			     .server = args_text(a, "--server", NULL), .place_dir = place_dir,
 			     .dir = args_text(a, "--dir", home && *home ? home : REMOTE_DIR)};
 	bytes_init(&r->refusal, c->env->mem);
 	if (r->server && args_has(a, "--dir"))
 		return ERR(e, E_USAGE, "--dir and --server: one of them");
+	for (unsigned i = 0; i < 2 && !r->server; i++)
+		if (args_has(a, i ? "--tls-ca" : "--token-file"))
+			return ERR(e, E_USAGE, "%s is for --server URL", i ? "--tls-ca" : "--token-file");
 	if (place_dir)
 		r->dir = place_dir;
-	return client_open(&r->client, r->dir, r->server, c->env->mem, e);
+	const struct client_place at = {
+		.dir = r->dir, .server = r->server, .tls_ca = args_text(a, "--tls-ca", NULL),
+		.token_file = args_text(a, "--token-file", token && *token ? token : NULL)};
+	return client_open(&r->client, &at, c->env->mem, e);
 }
 
 RC remote_open(struct remote *r, struct cli *c, const struct args *a, struct err *e)

@@ -11,7 +11,9 @@
 #define REMOTE_OPTIONS                                                                             \
 	{"--dir", ARG_TEXT, "DIR", "the server's directory, or that of a `weir run`\n"              \
 	 "                         (default: $WEIR_DIR, else " REMOTE_DIR ")"},                      \
-	{"--server", ARG_TEXT, "URL", "http://HOST:PORT instead"},                                  \
+	{"--server", ARG_TEXT, "URL", "http://HOST:PORT or https://HOST:PORT instead"},             \
+	{"--token-file", ARG_TEXT, "FILE", "its token (default: $WEIR_TOKEN_FILE); mode 600"},      \
+	{"--tls-ca", ARG_TEXT, "FILE", "PEM: whose certificates to believe for https"},             \
 	{"--json", ARG_FLAG, NULL, "what the server says, as JSON on standard output"}
 
 struct remote {

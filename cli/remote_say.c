@@ -101,11 +101,14 @@ const char *remote_command(const struct remote *r, char to[REMOTE_COMMAND], cons
 			   const char *job)
 {
 	int n = snprintf(to, REMOTE_COMMAND, "weir %s%s%s", verb, job ? " " : "", job ? job : "");
-	const char *option = r->server ? "--server" : "--dir";
-	const char *where = r->place_dir ? r->place_dir : args_text(r->args, option, NULL);
-	if (where && n > 0 && n + 16 < REMOTE_COMMAND) {
-		n += snprintf(to + n, REMOTE_COMMAND - (size_t)n, " %s ", option);
-		quote(to + n, REMOTE_COMMAND - (size_t)n, where);
+	static const char *const url[] = {"--server", "--token-file", "--tls-ca", NULL};
+	static const char *const dir[] = {"--dir", NULL};
+	for (const char *const *option = r->server ? url : dir; *option; option++) {
+		const char *where = r->place_dir ? r->place_dir : args_text(r->args, *option, NULL);
+		if (!where || n <= 0 || n + 32 >= REMOTE_COMMAND)
+			continue;
+		n += snprintf(to + n, REMOTE_COMMAND - (size_t)n, " %s ", *option);
+		n += (int)quote(to + n, REMOTE_COMMAND - (size_t)n, where);
 	}
 	return to;
 }

@@ -56,7 +56,10 @@ class Unreachable(weir.Case):
     def test_a_url_is_checked_before_it_is_used(self):
         for url in (
             "localhost:80",
-            "https://h",
+            "https://",
+            "httpx://h",
+            "ftp://h",
+            "https://h/v1",
             "http://",
             "http://h/v1",
             "http://h:1@x",

@@ -135,8 +135,68 @@ class Open(served.Case):
             self.assertEqual(answer.status, status, str(answer))
 
 
+    # ---- weir's own verbs ----
+
+    def verb(self, *args, token="token"):
+        words = [*args, "--server", self.door.url]
+        if token:
+            words += ["--token-file", token]
+        if self.TLS:
+            words += ["--tls-ca", self.door.cert]
+        return self.weir(*words)
+
+    def test_the_verbs_ask_over_the_port_as_over_the_socket(self):
+        self.write("job.json", json.dumps(served.ticking()))
+        said = self.verb("submit", "job.json")
+        self.assertEqual(said.code, 0, str(said))
+        self.server.until_state("tick", "RUNNING")
+        self.assertIn("RUNNING", self.verb("list").out)
+        self.assertEqual(self.verb("show", "tick", "--json").json()["name"], "tick")
+        self.assertEqual(self.verb("checkpoint", "tick").code, 0)
+        self.assertEqual(self.verb("stop", "tick").code, 0)
+        os.environ["WEIR_TOKEN_FILE"] = "token"
+        self.addCleanup(os.environ.pop, "WEIR_TOKEN_FILE")
+        self.assertIn("STOPPED", self.verb("list", token=None).out)
+
+    def test_a_token_that_is_missing_wrong_or_open_to_others_is_said(self):
+        def denied(code, words, token):
+            said = self.verb("list", token=token)
+            self.assertEqual(said.code, code, str(said))
+            self.assertRegex(said.err, words)
+            self.assertNotIn(tcp.TOKEN, said.err)
+
+        denied(5, "a token is needed.*--token-file", None)
+        other = tcp.token_file(self, "other", "another-token-altogether")
+        denied(5, "this is not the token", other)
+        denied(2, "chmod 600", tcp.token_file(self, "wide", mode=0o644))
+        denied(4, "no-such", "no-such")
+
+
+class Plain(Open):
+    def test_the_token_is_not_sent_for_others_to_read(self):
+        tcp.token_file(self)
+        words = ["list", "--token-file", "token", "--server"]
+        self.refused(2, ["everybody on the way", "https://10.1.2.3:1"], *words, "http://10.1.2.3:1")
+        self.refused(2, ["everybody on the way"], *words, "http://localhost.evil.example:1")
+        self.refused(2, ["--token-file is for --server"], "list", "--token-file", "token")
+
+    def test_who_speaks_tls_to_it_is_told(self):
+        url = self.door.url.replace("http:", "https:")
+        self.refused(3, ["speaks no TLS"], "list", "--server", url)
+
+
 class Secure(Open):
     TLS = True
+
+    def test_a_certificate_that_is_not_believed_is_said_with_the_cure(self):
+        said = self.weir("list", "--server", self.door.url, "--token-file", "token")
+        self.assertEqual(said.code, 3, str(said))
+        self.assertRegex(said.err, "is not believed .*--tls-ca FILE")
+        said = self.weir("list", "--server", self.door.url, "--tls-ca", "token")
+        self.assertEqual(said.code, 3, str(said))
+        self.assertRegex(said.err, "--tls-ca token")
+        url = self.door.url.replace("https:", "http:")
+        self.refused(3, ["ended the connection"], "list", "--server", url)
 
     def test_what_is_older_than_tls_1_2_is_refused(self):
         with self.door.secure(newest=ssl.TLSVersion.TLSv1_2) as s:
@@ -144,6 +204,9 @@ class Secure(Open):
         with self.assertRaises(OSError):
             self.door.secure(newest=ssl.TLSVersion.TLSv1_1).close()
         self.assertEqual(self.door.ask("GET", "/v1").status, 200)
+
+
+del Open  # it is run as Plain and as Secure
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ static enum rc get(struct peer *p, struct client_request q, struct client_reply 
 	*r = (struct client_reply){0};
 	q.method = q.method ? q.method : "GET";
 	q.path = q.path ? q.path : "/v1/jobs";
-	if (client_open(&c, p->dir, NULL, mem, e) != OK)
+	if (client_open(&c, &(struct client_place){.dir = p->dir}, mem, e) != OK)
 		return e->code;
 	enum rc rc = client_call(c, &q, r, e);
 	client_close(c);
