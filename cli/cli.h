@@ -27,7 +27,7 @@ struct verb {
 };
 
 /* alone */
-extern const struct verb verb_serve, verb_job;
+extern const struct verb verb_serve, verb_job, verb_stepper;
 extern const struct verb verb_run, verb_validate, verb_explain, verb_checkpoints, verb_state,
 	verb_fsck, verb_audit, verb_pin, verb_unpin, verb_gc, verb_torture, verb_demo;
 /* at a server */

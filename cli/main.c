@@ -64,6 +64,8 @@ static const struct verb *verb_find(const char *name)
 {
 	if (!strcmp(name, verb_job.name)) /* for the server, not in the overview */
 		return &verb_job;
+	if (!strcmp(name, verb_stepper.name))
+		return &verb_stepper;
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		if (!strcmp(verbs[i]->name, name))
 			return verbs[i];

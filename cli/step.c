@@ -1,6 +1,7 @@
 /* step.c - `weir run --step JOB`: one event a key press, forwards and back.
  * Why: the text that explains Chandy-Lamport is the machine itself, slow enough to watch. */
 #include "cli/step.h"
+#include "cli/step_marks.h"
 #include "cli/step_text.h"
 #include "jobs/job_text.h"
 
@@ -10,7 +11,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define BARRIERS_MAX 4096 /* of more, the newest half */
 #define STEP_SEED 1 /* always the same, so that one can talk about event 47 */
 
 static const char keys[] = "  Enter or n  the next event           b  on to the next barrier\n"
@@ -36,8 +36,7 @@ struct step {
 	struct cli *cli;
 	struct stepper *s;
 	struct step_event last;
-	uint64_t barrier[BARRIERS_MAX]; /* events that had to do with one: where B goes back to */
-	size_t barriers;
+	struct step_marks marks;
 	bool terminal;
 	struct termios was;
 };
@@ -64,23 +63,6 @@ static void raw_end(struct step *x)
 
 /* ---- commands ---- */
 
-static void note_barrier(struct step *x, uint64_t n)
-{
-	if (x->barriers == BARRIERS_MAX) {
-		x->barriers /= 2;
-		memmove(x->barrier, x->barrier + x->barriers, x->barriers * sizeof *x->barrier);
-	}
-	x->barrier[x->barriers++] = n;
-}
-
-static uint64_t barrier_before(const struct step *x, uint64_t n)
-{
-	for (size_t i = x->barriers; i-- > 0;)
-		if (x->barrier[i] < n)
-			return x->barrier[i];
-	return 0;
-}
-
 static RC show(struct step *x, struct err *e)
 {
 	return step_print_state(&x->cli->out, x->s, x->cli->env->mem, e);
@@ -93,7 +75,7 @@ static RC forward(struct step *x, bool to_barrier, struct err *e)
 		more = stepper_next(x->s, &x->last);
 		step_print_event(&x->cli->out, &x->last);
 		if (more && x->last.barrier)
-			note_barrier(x, x->last.n);
+			step_marks_add(&x->marks, x->last.n);
 	} while (more && to_barrier && !x->last.barrier);
 	return show(x, e);
 }
@@ -101,8 +83,7 @@ static RC forward(struct step *x, bool to_barrier, struct err *e)
 static RC back_to(struct step *x, uint64_t n, struct err *e)
 {
 	memset(&x->last, 0, sizeof x->last);
-	while (x->barriers && x->barrier[x->barriers - 1] > n)
-		x->barriers--;
+	step_marks_back(&x->marks, n);
 	if (stepper_back(x->s, n, &x->last, e) != OK)
 		return e->code;
 	fprintf(x->cli->out.to, "back to event %" PRIu64 "\n", n);
@@ -136,7 +117,7 @@ static bool command(struct step *x, int key, struct err *e)
 	case 'u':
 		return back_to(x, n ? n - 1 : 0, e) == OK;
 	case 'B':
-		return back_to(x, barrier_before(x, n), e) == OK;
+		return back_to(x, step_marks_before(&x->marks, n), e) == OK;
 	case 's':
 		return show(x, e) == OK;
 	case 'p':

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/schema.h"
+#include "jobs/stepper.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -110,6 +111,23 @@ static RC take_restore(struct api_call *c, const struct http_request *r, struct 
 	return OK;
 }
 
+/* The one number that what is done in a step session may have. */
+static RC take_step(struct api_call *c, const struct http_request *r, struct err *e)
+{
+	unsigned n = 1;
+	enum step_do what = c->route->step;
+	if (c->what != API_STEP)
+		return OK;
+	if (what == STEP_DO_BACK && !http_query(r, "to", 0))
+		return ERR(e, E_USAGE, "back to which event? ?to=N");
+	if (take_number(r, "n", 1, API_STEP_MAX, &n, e) != OK ||
+	    take_number(r, "to", 0, STEP_EVENTS_MAX, &n, e) != OK ||
+	    take_number(r, "seed", 0, 1000000000, &n, e) != OK)
+		return e->code;
+	c->step_n = n;
+	return OK;
+}
+
 static RC take_query(struct api_call *c, const struct http_request *r, struct err *e)
 {
 	const char *name, *reads = c->route->query;
@@ -132,7 +150,8 @@ static RC take_query(struct api_call *c, const struct http_request *r, struct er
 	    take_flag(r, "with_savepoints", &c->with_savepoints, e) != OK ||
 	    take_sets(c, r, e) != OK ||
 	    take_restore(c, r, e) != OK ||
-	    take_ask(c, r, e) != OK)
+	    take_ask(c, r, e) != OK ||
+	    take_step(c, r, e) != OK)
 		return e->code;
 	if (c->what == API_ACT && c->kind == ACTION_RESCALE && !c->parallelism)
 		return ERR(e, E_USAGE, "rescale to what? ?parallelism=N");

@@ -15,6 +15,7 @@ static inline bool action_is_ask(enum action_kind k)
 }
 
 #define API_TAIL_MAX 1000000 /* lines */
+#define API_STEP_MAX 10000   /* events at a time: a second or so */
 
 struct api_call {
 	const struct route *route;
@@ -32,6 +33,7 @@ struct api_call {
 	bool replace, follow;
 	bool with_savepoints;     /* of a cancel and a removal: they may go with the directory */
 	unsigned parallelism, tail;
+	uint64_t step_n;          /* of a step session: how many events, to which one, or the seed */
 	const char *set[ENTRY_SETS_MAX];
 	unsigned n_sets;
 };

@@ -24,17 +24,24 @@ struct asker *asker_add(struct asker **list, struct http_request *r, struct mem 
 	return a;
 }
 
+bool asker_pop(struct asker **list, struct http_request **r, struct mem *mem)
+{
+	struct asker *a = *list;
+	if (!a)
+		return false;
+	*list = a->next;
+	*r = a->r;
+	mem_put(mem, a);
+	if (*r)
+		http_set_context(*r, NULL);
+	return true;
+}
+
 struct http_request *asker_take(struct asker **list, struct mem *mem)
 {
 	struct http_request *r = NULL;
-	while (!r && *list) {
-		struct asker *a = *list;
-		*list = a->next;
-		r = a->r;
-		mem_put(mem, a);
-	}
-	if (r)
-		http_set_context(r, NULL);
+	while (!r && asker_pop(list, &r, mem))
+		;
 	return r;
 }
 
@@ -349,6 +356,12 @@ void server_request(void *server, struct http_request *r)
 		return;
 	case API_SUBMIT:
 		server_submit(s, r, &c);
+		return;
+	case API_STEPS:
+		steps_list(s, r);
+		return;
+	case API_STEP:
+		steps_do(s, r, &c);
 		return;
 	case API_ACTION:
 		actions_answer(&s->actions, r, c.id);

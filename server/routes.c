@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define JOB "/v1/jobs/{name}"
+#define STEP "/v1/steps/{id}"
 
 static const struct route routes[] = {
 	{.method = "GET", .path = "/", .query = " ", .what = API_ABOUT, .says = "the same as /v1"},
@@ -53,6 +54,25 @@ static const struct route routes[] = {
 	 .says = "kills its process (SIGKILL), to see it recover"},
 	{.method = "GET", .path = "/v1/actions/{id}", .query = " ", .what = API_ACTION,
 	 .says = "how an action stands"},
+	{.method = "GET", .path = "/v1/steps", .query = " ", .what = API_STEPS,
+	 .says = "the step sessions that are open"},
+	{.method = "POST", .path = "/v1/steps", .query = " file set parallelism seed ",
+	 .what = API_STEP, .step = STEP_DO_OPEN,
+	 .says = "runs the job file that is the body step by step; without a body an example"},
+	{.method = "GET", .path = STEP, .query = " ", .what = API_STEP, .step = STEP_DO_LOOK,
+	 .says = "how everything stands in a step session"},
+	{.method = "DELETE", .path = STEP, .query = " ", .what = API_STEP, .step = STEP_DO_END,
+	 .says = "ends a step session"},
+	{.method = "POST", .path = STEP "/next", .query = " n ", .what = API_STEP,
+	 .step = STEP_DO_NEXT, .says = "on by n events"},
+	{.method = "POST", .path = STEP "/barrier", .query = " ", .what = API_STEP,
+	 .step = STEP_DO_BARRIER, .says = "on to the next event that has to do with a barrier"},
+	{.method = "POST", .path = STEP "/back", .query = " to ", .what = API_STEP,
+	 .step = STEP_DO_BACK, .says = "back to event `to`: all is played again"},
+	{.method = "POST", .path = STEP "/kill", .query = " ", .what = API_STEP,
+	 .step = STEP_DO_KILL, .says = "kills what is stepped; the next event is its new start"},
+	{.method = "POST", .path = STEP "/checkpoint", .query = " ", .what = API_STEP,
+	 .step = STEP_DO_CHECKPOINT, .says = "asks what is stepped for a checkpoint"},
 };
 
 const struct route *route_at(size_t i)
@@ -179,8 +199,8 @@ static RC no_path(const char *path, struct err *e)
 {
 	char some[700] = "";
 	if (strncmp(path, "/v1/jobs/", 9))
-		return ERR(e, E_NOT_FOUND, "no such path; there are /v1, /v1/jobs, /v1/jobs/{name} and "
-			   "/v1/actions/{id}");
+		return ERR(e, E_NOT_FOUND, "no such path; there are /v1, /v1/jobs, /v1/jobs/{name}, "
+			   "/v1/actions/{id} and /v1/steps");
 	say_of_jobs(some, sizeof some, "GET");
 	snprintf(some + strlen(some), sizeof some - strlen(some), " and ");
 	say_of_jobs(some, sizeof some, "POST");

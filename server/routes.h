@@ -17,6 +17,8 @@ enum api_what {
 	API_EVENTS,      /* GET /v1/jobs/{name}/events */
 	API_ACT,         /* POST /v1/jobs/{name}/{kind} */
 	API_ACTION,      /* GET /v1/actions/{id} */
+	API_STEPS,       /* GET /v1/steps */
+	API_STEP,        /* POST /v1/steps, and all of /v1/steps/{id} */
 };
 
 enum action_kind {
@@ -36,6 +38,19 @@ enum action_kind {
 	ACTION_SUBMIT, /* never asked for by name: a submit that replaces what runs */
 };
 
+/* What is done in a step session. */
+enum step_do {
+	STEP_DO_OPEN,
+	STEP_DO_LOOK,
+	STEP_DO_NEXT,
+	STEP_DO_BARRIER, /* on to the next event that has to do with one */
+	STEP_DO_BACK,
+	STEP_DO_KILL,
+	STEP_DO_CHECKPOINT,
+	STEP_DO_END, /* never asked of its process */
+	STEP_DOS,
+};
+
 #define ROUTE_STAGE_MAX 64 /* SPEC_NAME_MAX */
 #define ROUTE_FILE_MAX 64  /* of a file of the page: by feel */
 
@@ -46,6 +61,7 @@ struct route {
 	const char *query;  /* the parameters it reads, each between blanks; " ": none */
 	enum api_what what;
 	enum action_kind kind; /* of API_ACT */
+	enum step_do step;     /* of API_STEP */
 	const char *says;   /* what it answers, a line */
 };
 

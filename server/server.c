@@ -264,6 +264,7 @@ static void server_close(struct server *s)
 		submit_saved(s->job[i], &e);
 		managed_facts_came(s->job[i]);
 	}
+	steps_close(s, &e);
 	log_tails_close(&s->tails);
 	http_close(s->http);
 	door_close(s->door);

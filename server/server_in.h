@@ -13,6 +13,7 @@
 #include "server/life.h"
 #include "server/log_tail.h"
 #include "server/server.h"
+#include "server/steps.h"
 #include "server/wire.h"
 #include "server/words.h"
 
@@ -78,6 +79,7 @@ struct server {
 	struct managed **job;      /* by name */
 	size_t n_jobs, cap_jobs;
 	struct actions actions;
+	struct steps steps;
 	uint64_t event_id;
 	int64_t started_wall_us;
 	struct loop_timer *beat, *limit;
@@ -124,6 +126,7 @@ void process_close(struct managed *m); /* of a server that ends at once */
 /* Reads what a description says of a job's life, with the defaults. */
 RC server_digest(struct server *s, const struct entry *en, struct life_config *c, struct err *e);
 /* The sources of a job's text as job_text wants them; sets has room for ENTRY_SETS_MAX + 1. */
+struct job_text;
 struct job_text_source;
 void server_text_source(const struct server *s, const struct entry *en, const char **sets,
 			char parallelism[32], struct job_text_source *from);
@@ -134,12 +137,18 @@ void server_request_gone(void *server, struct http_request *r);
 /* Accepted: 202 and the action, or its stream. */
 void server_accepted(struct managed *m, struct http_request *r, const struct api_call *c,
 		     const struct action *a);
+/* Takes the oldest off the list; *r is NULL when that client went. False: the list is empty. */
+bool asker_pop(struct asker **list, struct http_request **r, struct mem *mem);
 struct asker *asker_add(struct asker **list, struct http_request *r, struct mem *mem);
 /* Takes the oldest off the list: its request, or NULL when the list is empty. Those whose client
  * went are passed over. */
 struct http_request *asker_take(struct asker **list, struct mem *mem);
 
 /* ---- submit.c ---- */
+/* As `weir validate` checks it. What *t holds is to be closed, whatever came; E_INVALID: its faults
+ * stand in it (submit_faults answers with them), unless *e says something else. */
+RC submit_check(struct server *s, const struct entry *en, struct job_text *t, struct err *e);
+void submit_faults(struct server *s, struct http_request *r, struct job_text *t);
 void server_submit(struct server *s, struct http_request *r, const struct api_call *c);
 void server_rescale(struct managed *m, struct http_request *r, const struct api_call *c,
 		    struct clerk_answer *read);

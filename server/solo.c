@@ -166,6 +166,11 @@ static void on_request(void *arg, struct http_request *r)
 		ERR(&e, E_REFUSED, "this is the one job of a `weir run`; jobs are submitted to a server: "
 		    "weir serve");
 		break;
+	case API_STEPS:
+	case API_STEP:
+		ERR(&e, E_REFUSED, "step sessions are a server's (weir serve); in a terminal: weir run "
+		    "--step JOB");
+		break;
 	default:
 		if (answer_job(s, r, &c, &e) == OK)
 			return;

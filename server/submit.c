@@ -30,7 +30,7 @@ static void put_at(const struct job_text *t, struct json_out *o)
 	jout_null(o);
 }
 
-static void answer_faults(struct server *s, struct http_request *r, struct job_text *t)
+void submit_faults(struct server *s, struct http_request *r, struct job_text *t)
 {
 	struct bytes body, text;
 	struct json_out o;
@@ -230,7 +230,7 @@ static RC submit_entry(struct server *s, struct http_request *r, const struct ap
 }
 
 /* Checks a description as it would be run. E_INVALID: the faults are in t. */
-static RC check(struct server *s, const struct entry *en, struct job_text *t, struct err *e)
+RC submit_check(struct server *s, const struct entry *en, struct job_text *t, struct err *e)
 {
 	const char *sets[ENTRY_SETS_MAX + 1];
 	char parallelism[32];
@@ -261,9 +261,9 @@ void server_submit(struct server *s, struct http_request *r, const struct api_ca
 		return;
 	}
 	/* What the texts point into must outlive their printing: t is closed last. */
-	enum rc rc = check(s, &asked, &t, &e);
+	enum rc rc = submit_check(s, &asked, &t, &e);
 	if (rc == E_INVALID && t.ds.errors)
-		answer_faults(s, r, &t);
+		submit_faults(s, r, &t);
 	else if (rc != OK || submit_entry(s, r, c, t.spec->name, &e) != OK)
 		api_fail(r, &e);
 	job_text_close(&t);
@@ -278,9 +278,9 @@ void server_rescale(struct managed *m, struct http_request *r, const struct api_
 	read->entry.parallelism = c->parallelism;
 	if (!m->entry.restore) /* done, while the entry was read */
 		entry_forget_restore(&read->entry);
-	enum rc rc = check(s, &read->entry, &t, &e);
+	enum rc rc = submit_check(s, &read->entry, &t, &e);
 	if (rc == E_INVALID && t.ds.errors) {
-		answer_faults(s, r, &t);
+		submit_faults(s, r, &t);
 	} else if (rc == OK && life_is_final(managed_state(m))) {
 		ERR(&e, E_REFUSED, "job '%s' is %s: only what runs is rescaled. Submit it again with "
 		    "--parallelism %u", m->entry.name, life_state_name(managed_state(m)),

@@ -22,6 +22,7 @@ enum wire_kind {
 	WIRE_REQUEST,    /* what is asked of the job, a stop too */
 	WIRE_ASK,        /* facts, once */
 	WIRE_WATCH,      /* on: facts each second, and records, until off */
+	WIRE_STEP,       /* of a step session's process, after its START: what is done */
 	/* to the server */
 	WIRE_UP,         /* it owns the job's directory, or runs again */
 	WIRE_RECOVERY,   /* lines: the recovery report */
@@ -29,7 +30,8 @@ enum wire_kind {
 	WIRE_ENDED,      /* its last word */
 	WIRE_FACTS,
 	WIRE_RECORD,     /* a checkpoint was completed or failed; some are left out */
-	WIRE_ANSWER,     /* to a WIRE_REQUEST; a stop's is WIRE_ENDED */
+	WIRE_ANSWER,     /* to a WIRE_REQUEST; a stop's is WIRE_ENDED. To a WIRE_STEP: an error */
+	WIRE_STEPPED,    /* to a WIRE_STEP: how everything stands */
 	WIRE_KINDS,
 };
 

@@ -149,6 +149,15 @@ void recovery_write(const char *lines, struct bytes *to)
 	jout_object_end(&o);
 }
 
+void step_write(const struct word_step *s, struct bytes *to)
+{
+	struct json_out o;
+	begin(&o, to);
+	jout_kv_uint(&o, "do", (uint64_t)s->what);
+	jout_kv_uint(&o, "n", s->n);
+	jout_object_end(&o);
+}
+
 /* ---- reading ---- */
 
 /* One body being read; the first thing that is wrong makes all of it wrong. */
@@ -376,4 +385,15 @@ RC ended_read(struct word_ended *d, const char *body, size_t len, struct mem *me
 	d->exit = (int)take_uint(&w, w.v, "exit");
 	take_error(&w, &d->error);
 	return word_close(&w, "ended", e);
+}
+
+RC step_read(struct word_step *s, const char *body, size_t len, struct mem *mem, struct err *e)
+{
+	struct word w;
+	word_open(&w, body, len, mem);
+	uint64_t what = take_uint(&w, w.v, "do");
+	s->n = take_uint(&w, w.v, "n");
+	w.bad |= what >= STEP_DO_END;
+	s->what = (enum step_do)what;
+	return word_close(&w, "step", e);
 }

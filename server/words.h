@@ -6,6 +6,7 @@
 #include "jobs/job.h"
 #include "server/entry.h"
 #include "server/life.h"
+#include "server/routes.h"
 #include "server/wire.h"
 
 /* WIRE_START */
@@ -59,6 +60,15 @@ struct word_ended {
 };
 void ended_write(const struct word_ended *w, struct bytes *to);
 RC ended_read(struct word_ended *w, const char *body, size_t len, struct mem *mem, struct err *e);
+
+/* WIRE_STEP. n: STEP_DO_OPEN: the seed; NEXT: how many; BACK: to which event. Its answer is a
+ * WIRE_STEPPED, for the client as it is, or a WIRE_ANSWER with the error. */
+struct word_step {
+	enum step_do what;           /* but STEP_DO_END */
+	uint64_t n;
+};
+void step_write(const struct word_step *s, struct bytes *to);
+RC step_read(struct word_step *s, const char *body, size_t len, struct mem *mem, struct err *e);
 
 /* WIRE_RECORD is report_checkpoint's object, WIRE_FACTS facts_write's. WIRE_RECOVERY: */
 void recovery_write(const char *lines, struct bytes *to);

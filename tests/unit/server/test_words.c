@@ -118,6 +118,25 @@ TEST(small_words_arrive)
 	close_fix(&f);
 }
 
+TEST(a_step_is_one_that_its_process_knows)
+{
+	struct fix f;
+	struct word_step got;
+	open_fix(&f);
+	for (unsigned i = 0; i < STEP_DOS; i++) {
+		struct word_step sent = {(enum step_do)i, UINT64_C(1) << i};
+		bytes_clear(&f.b);
+		step_write(&sent, &f.b);
+		enum rc rc = step_read(&got, body(&f), f.b.len, &f.mem, &f.e);
+		if (i == STEP_DO_END)
+			EXPECT(rc == E_INVALID);
+		else
+			EXPECT(rc == OK && got.what == sent.what && got.n == sent.n);
+		f.e = (struct err){0};
+	}
+	close_fix(&f);
+}
+
 static bool same_ask(const struct job_ask *a, const struct job_ask *b)
 {
 	return a->kind == b->kind && a->request == b->request && a->full == b->full &&
@@ -197,6 +216,7 @@ int main(void)
 		T(what_may_be_absent_stays_absent),
 		T(a_failure_and_an_end_carry_their_error_and_its_class),
 		T(small_words_arrive),
+		T(a_step_is_one_that_its_process_knows),
 		T(whatever_may_be_asked_arrives_as_it_was_asked),
 		T(a_name_longer_than_a_savepoint_has_is_no_word),
 		T(what_is_no_word_is_refused_as_a_whole),
