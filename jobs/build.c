@@ -110,6 +110,7 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 		.parallelism = st->parallelism, .max_parallelism = st->p.max_parallelism,
 		.ops = st->ops, .conf = st->p.conf, .in = st->p.n_in ? st->p.in[0] : NULL,
 		.out = &st->p.out, .record_limit_bytes = st->p.record_limit_bytes,
+		.batch_rows = p->spec->limits.batch_records,
 		.skip = st->p.skip, .exactly_once = !cp->at_least_once, .audit = cp->audit,
 		.sums = checks_sums(p->checks, stage) | when_sums(p->when, stage),
 		.wants_changed = cp->trigger.bytes || cp->trigger.when,
@@ -153,7 +154,8 @@ static void build_wakers(struct attempt *a)
 				c->edges[g].to[k]->pusher = task_waker(a->task[t]);
 	}
 	for (uint32_t i = 0; i < a->n_channels; i++)
-		if (a->channel[i].pusher == a->channel[i].popper)
+		if (a->channel[i].pusher == a->channel[i].popper &&
+		    a->channel[i].slots > CHANNEL_SLOTS_WITHIN)
 			a->channel[i].slots = CHANNEL_SLOTS_WITHIN;
 }
 
@@ -232,7 +234,8 @@ enum rc build_graph(struct attempt *a, struct err *e)
 	a->n_tasks = p->n_tasks;
 	a->channel = mem_get_aligned(a->mem, 64, (a->n_channels + 1) * sizeof *a->channel);
 	for (uint32_t i = 0; a->channel && i < a->n_channels; i++) /* closable from here on */
-		channel_init(&a->channel[i], CHANNEL_SLOTS, CHANNEL_BYTES, NULL, NULL);
+		channel_init(&a->channel[i], p->spec->limits.channel_batches, CHANNEL_BYTES, NULL,
+			     NULL);
 	a->ins = mem_get(a->mem, (a->n_channels + 1) * sizeof *a->ins);
 	a->edge_of = mem_get(a->mem, (a->n_channels + 1) * sizeof *a->edge_of);
 	a->outs = mem_get(a->mem, (a->n_channels + 1) * sizeof *a->outs);

@@ -101,6 +101,8 @@ struct spec {
 		uint64_t memory_bytes; /* 0: no limit */
 		uint64_t record_bytes, stop_us;
 		uint64_t merge_bytes, sweep_bytes; /* a second; 0: no limit */
+		uint32_t batch_records;   /* 1 to BATCH_ROWS */
+		uint32_t channel_batches; /* 1 to CHANNEL_SLOTS */
 	} limits;
 	struct spec_stage *stages; /* in the order of the file */
 	unsigned n_stages;

@@ -63,7 +63,7 @@ RC expr_filter(struct expr *x, const struct batch *b, struct pool *pool, uint16_
 	       uint32_t *bad_row, struct err *e);
 
 /* Lists: iterates over the elements of the selected rows of one batch, in order, filling columns of
- * up to BATCH_ROWS elements. Begin takes no ownership: b must stand until the end. */
+ * up to pool_rows elements. Begin takes no ownership: b must stand until the end. */
 struct expr_list {
 	struct expr *x;
 	const struct batch *b;
@@ -79,7 +79,7 @@ struct expr_list {
 RC expr_list_begin(struct expr_list *l, struct expr *x, const struct batch *b, bool parents,
 		   struct pool *pool, uint32_t *bad_row, struct err *e);
 /* Appends elements to *out (a T_STRING column from pool with rows set; created here), and to parent
- * (room for BATCH_ROWS) the column row each came from. Stops at BATCH_ROWS or the end of the batch
+ * (room for BATCH_ROWS) the column row each came from. Stops at pool_rows or the end of the batch
  * (then l->done). *out is NULL when there was nothing. */
 RC expr_list_next(struct expr_list *l, struct pool *pool, struct column **out, uint16_t *parent,
 		  uint32_t *bad_row, struct err *e);

@@ -1,4 +1,4 @@
-/* expr_list.c - split(): the elements of a batch's texts, as columns of up to BATCH_ROWS elements.
+/* expr_list.c - split(): the elements of a batch's texts, as columns of up to pool_rows elements.
  * Elements are views into the texts that are split; only words longer than a view whose case is
  * changed are copied, once a column, into a text of its own. */
 #include "operators/kernels.h"
@@ -65,10 +65,11 @@ static void words_parents(struct expr_list *l, uint32_t from, uint32_t n, const 
 }
 
 /* Words of the rows from l->next_sel on, and of those before it that were begun. */
-static void words_of(struct expr_list *l, uint32_t rows, struct column *out, uint16_t *parent)
+static void words_of(struct expr_list *l, uint32_t rows, uint32_t most, struct column *out,
+		     uint16_t *parent)
 {
 	struct text_span *s = &l->span;
-	while (out->rows < BATCH_ROWS) {
+	while (out->rows < most) {
 		if (s->at == s->len) {
 			while (l->next_sel < rows && column_is_null(l->arg, row_of(l, l->next_sel)))
 				l->next_sel++;
@@ -79,7 +80,7 @@ static void words_of(struct expr_list *l, uint32_t rows, struct column *out, uin
 		}
 		uint32_t from = s->at, n = out->rows;
 		out->rows = split_words(l->x->simd, s->p, s->len, &s->at, s->like, l->x->list_case,
-					out->str, n);
+					out->str, n, most);
 		if (out->rows > n)
 			words_parents(l, from, n, out, parent);
 	}
@@ -98,7 +99,8 @@ static const uint8_t *row_bytes(const struct expr_list *l, const struct strview 
 
 /* One row's pieces between separators, from l->next_off on: one more than there are separators;
  * true when the row is done. */
-static bool pieces_of(struct expr_list *l, uint32_t row, struct column *out, uint16_t *parent)
+static bool pieces_of(struct expr_list *l, uint32_t row, uint32_t most, struct column *out,
+		      uint16_t *parent)
 {
 	const struct val v = val_of_column(l->arg), *by = &l->x->list_by;
 	if (val_is_null(by, row))
@@ -108,10 +110,10 @@ static bool pieces_of(struct expr_list *l, uint32_t row, struct column *out, uin
 	if (sep->len == 1) {
 		uint8_t room[ROOM];
 		out->rows = split_byte(row_bytes(l, s, room), s->len, &l->next_off, *s, sep->inl[0],
-				       (uint16_t)row, out->str, parent, out->rows);
+				       (uint16_t)row, out->str, parent, out->rows, most);
 		return l->next_off == UINT32_MAX;
 	}
-	while (out->rows < BATCH_ROWS) {
+	while (out->rows < most) {
 		uint32_t from = l->next_off, left = s->len - from;
 		const uint8_t *at = sep->len && left >= sep->len
 					    ? memmem(p + from, left, sep_p, sep->len)
@@ -126,11 +128,12 @@ static bool pieces_of(struct expr_list *l, uint32_t row, struct column *out, uin
 	return false;
 }
 
-static void all_pieces(struct expr_list *l, uint32_t rows, struct column *out, uint16_t *parent)
+static void all_pieces(struct expr_list *l, uint32_t rows, uint32_t most, struct column *out,
+		       uint16_t *parent)
 {
-	for (; l->next_sel < rows && out->rows < BATCH_ROWS; l->next_sel++) {
+	for (; l->next_sel < rows && out->rows < most; l->next_sel++) {
 		uint32_t row = row_of(l, l->next_sel);
-		if (!column_is_null(l->arg, row) && !pieces_of(l, row, out, parent))
+		if (!column_is_null(l->arg, row) && !pieces_of(l, row, most, out, parent))
 			break; /* full within the row */
 		l->next_off = 0;
 	}
@@ -178,11 +181,11 @@ RC expr_list_next(struct expr_list *l, struct pool *pool, struct column **out, u
 	struct column *c = pool_column(pool, T_STRING);
 	if (!c)
 		return ERR(e, E_NO_MEMORY, "no memory for the elements of a list");
-	uint32_t rows = batch_count(l->b);
+	uint32_t rows = batch_count(l->b), most = pool_rows(pool);
 	if (l->x->list_sep)
-		all_pieces(l, rows, c, parent);
+		all_pieces(l, rows, most, c, parent);
 	else
-		words_of(l, rows, c, parent);
+		words_of(l, rows, most, c, parent);
 	uint64_t longs = l->x->list_case ? long_bytes(c) : 0;
 	if (longs && map_long(l, longs, pool, c, e) != OK) {
 		column_drop(c);

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "operators/skip.h"
 #include "runtime/batch.h"
+#include "runtime/pool.h"
 
 static const struct split_file *file_of(const struct file_source *s, uint32_t run)
 {
@@ -439,10 +440,12 @@ static bool run_is_over(const struct file_source *s)
 /* How many lines may go out now; 0: none before ctx->wake_at_us. */
 static uint32_t lines_room(struct file_source *s, struct op_ctx *ctx)
 {
+	uint32_t most = pool_rows(ctx->pool);
 	if (s->conf->rate <= 0)
-		return BATCH_ROWS;
+		return most;
 	double share = s->conf->rate / (s->left.sharers ? s->left.sharers : 1);
-	return pace_room(&s->pace, share, ctx->now_us, &ctx->wake_at_us);
+	uint32_t room = pace_room(&s->pace, share, ctx->now_us, &ctx->wake_at_us);
+	return room < most ? room : most;
 }
 
 /* ---- the step ---- */

@@ -289,7 +289,7 @@ fail:
 static enum op_result generator_produce(void *self, struct op_ctx *ctx)
 {
 	struct generator *g = self;
-	uint32_t room = BATCH_ROWS;
+	uint32_t room = pool_rows(ctx->pool);
 	if (g->split == g->left.n)
 		g->split = positions_lowest(&g->left);
 	if (g->split == g->left.n)
@@ -297,8 +297,10 @@ static enum op_result generator_produce(void *self, struct op_ctx *ctx)
 	uint64_t next = g->left.next[g->split];
 	if (next >= g->conf->rows)
 		return OP_DONE; /* it is the lowest */
-	if (g->conf->rate > 0)
-		room = pace_room(&g->pace, share_of(g), ctx->now_us, &ctx->wake_at_us);
+	if (g->conf->rate > 0) {
+		uint32_t due = pace_room(&g->pace, share_of(g), ctx->now_us, &ctx->wake_at_us);
+		room = due < room ? due : room;
+	}
 	if (!room)
 		return OP_WAIT;
 	uint64_t end = position_block_end(next);

@@ -39,17 +39,17 @@ kernel_fn kernel_split_part, kernel_replace, kernel_like;
 kernel_fn kernel_concat;
 
 /* --- kernels_split.c --- */
-/* The words of p[*from..len): what white space is not. View n and on of out, until BATCH_ROWS;
+/* The words of p[*from..len): what white space is not. View n and on of out, until most;
  * returns the new n. *from becomes len, or where to go on once out is full: behind the last word
  * that was cut. like.text and like.off say where p stands, for long words; how: -1 lower, 1 upper,
  * 0 as it is (long words are left as they are). Reads up to 4 bytes before p and 64 behind len. */
 uint32_t split_words(enum simd simd, const uint8_t *p, uint32_t len, uint32_t *from,
-		     struct strview like, int how, struct strview *out, uint32_t n);
+		     struct strview like, int how, struct strview *out, uint32_t n, uint32_t most);
 
 /* The same for the pieces of one row between bytes sep, empty ones too; *from becomes UINT32_MAX at
  * the end, since an empty last piece may be left at len. */
 uint32_t split_byte(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, char sep,
-		    uint16_t row, struct strview *out, uint16_t *parent, uint32_t n);
+		    uint16_t row, struct strview *out, uint16_t *parent, uint32_t n, uint32_t most);
 
 /* --- kernels_cast.c --- */
 /* NULL: there is no such cast. *flags gets its flags. */

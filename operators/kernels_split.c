@@ -133,7 +133,8 @@ INLINE void cut_word(struct level level, struct block *b, int how, struct strvie
 /* The words that begin and end in blocks of which 16 bytes are there; up to that many are read
  * behind the last. *from: where the first one begins that was not cut. */
 INLINE uint32_t cut_blocks(struct level level, const uint8_t *p, uint32_t len, uint32_t *from,
-			   struct strview like, int how, struct strview *out, uint32_t n)
+			   struct strview like, int how, struct strview *out, uint32_t n,
+			   uint32_t most)
 {
 	uint32_t at = *from;
 	while (at + 16 <= len) {
@@ -142,7 +143,7 @@ INLINE uint32_t cut_blocks(struct level level, const uint8_t *p, uint32_t len, u
 			white |= ~0ull << (len - at);
 		struct block b = {.p = p + at, .place = place_of(like, at),
 				  .begins = ~white & (white << 1 | 1), .ends = white & ~white << 1};
-		uint32_t count = (uint32_t)__builtin_popcountll(b.ends), room = BATCH_ROWS - n;
+		uint32_t count = (uint32_t)__builtin_popcountll(b.ends), room = most - n;
 		/* Either it is white at its end, or the last word there is goes on. */
 		uint32_t last = 63 - (uint32_t)__builtin_clzll(b.begins | 1);
 		uint32_t step = last + ((BLOCK - last) & -(uint32_t)(white >> 63));
@@ -197,11 +198,11 @@ static bool cut_one(const uint8_t *p, uint32_t len, uint32_t *from, struct strvi
 }
 
 INLINE uint32_t cut(struct level level, const uint8_t *p, uint32_t len, uint32_t *from,
-		    struct strview like, int how, struct strview *out, uint32_t n)
+		    struct strview like, int how, struct strview *out, uint32_t n, uint32_t most)
 {
-	while (*from < len && n < BATCH_ROWS) {
-		n = cut_blocks(level, p, len, from, like, how, out, n);
-		if (n < BATCH_ROWS) /* what is left is short, or longer than a block */
+	while (*from < len && n < most) {
+		n = cut_blocks(level, p, len, from, like, how, out, n, most);
+		if (n < most) /* what is left is short, or longer than a block */
 			n += cut_one(p, len, from, like, how, &out[n]);
 	}
 	return n;
@@ -209,13 +210,14 @@ INLINE uint32_t cut(struct level level, const uint8_t *p, uint32_t len, uint32_t
 
 #define CUT(name, target, level)                                                                   \
 	target static uint32_t name(const uint8_t *p, uint32_t len, uint32_t *from,                \
-				    struct strview like, int how, struct strview *out, uint32_t n) \
+				    struct strview like, int how, struct strview *out, uint32_t n, \
+				    uint32_t most)                                                 \
 	{                                                                                          \
 		if (how < 0)                                                                       \
-			return cut(level, p, len, from, like, -1, out, n);                         \
+			return cut(level, p, len, from, like, -1, out, n, most);                   \
 		if (how > 0)                                                                       \
-			return cut(level, p, len, from, like, 1, out, n);                          \
-		return cut(level, p, len, from, like, 0, out, n);                                  \
+			return cut(level, p, len, from, like, 1, out, n, most);                    \
+		return cut(level, p, len, from, like, 0, out, n, most);                            \
 	}
 CUT(split_base, , LEVEL_BASE)
 #ifdef __x86_64__
@@ -225,9 +227,9 @@ CUT(split_v3, TARGET_V3, LEVEL_V3)
 #endif
 
 uint32_t split_words(enum simd simd, const uint8_t *p, uint32_t len, uint32_t *from,
-		     struct strview like, int how, struct strview *out, uint32_t n)
+		     struct strview like, int how, struct strview *out, uint32_t n, uint32_t most)
 {
-	return (simd >= SIMD_V3 ? split_v3 : split_base)(p, len, from, like, how, out, n);
+	return (simd >= SIMD_V3 ? split_v3 : split_base)(p, len, from, like, how, out, n, most);
 }
 
 /* Bit i: p[i] is the separator; what lies beyond left is junk. */
@@ -241,7 +243,7 @@ INLINE uint64_t separators(const uint8_t *p, uint32_t left, __m128i sep)
 }
 
 uint32_t split_byte(const uint8_t *p, uint32_t len, uint32_t *from, struct strview like, char sep,
-		    uint16_t row, struct strview *out, uint16_t *parent, uint32_t n)
+		    uint16_t row, struct strview *out, uint16_t *parent, uint32_t n, uint32_t most)
 {
 	const __m128i seps = _mm_set1_epi8(sep);
 	uint32_t start = *from;
@@ -251,7 +253,7 @@ uint32_t split_byte(const uint8_t *p, uint32_t len, uint32_t *from, struct strvi
 			m = (m & ~(~0ull << (len - at))) | 1ull << (len - at);
 		for (; m; m &= m - 1) {
 			uint32_t end = at + (uint32_t)__builtin_ctzll(m);
-			if (__builtin_expect(n == BATCH_ROWS, 0)) {
+			if (__builtin_expect(n == most, 0)) {
 				*from = start;
 				return n;
 			}

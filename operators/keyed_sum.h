@@ -32,8 +32,9 @@ struct keyed_sum {
 	};
 };
 
-/* Up to a batch of a table's next entries into s->entry; 0: there are no more. */
-uint32_t keyed_sum_take(struct keyed_sum *s, const struct keyed *from, struct keyed_iter *at);
+/* Up to most of a table's next entries into s->entry; 0: there are no more. */
+uint32_t keyed_sum_take(struct keyed_sum *s, const struct keyed *from, struct keyed_iter *at,
+			uint32_t most);
 /* Sends s->entry[0..n-1] as a batch: OP_MORE, or OP_FAILED. */
 enum op_result keyed_sum_emit(struct keyed_sum *s, struct op_ctx *ctx, uint32_t n);
 

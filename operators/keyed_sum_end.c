@@ -6,10 +6,11 @@
 #include "base/planted.h"
 #include "runtime/keys_decode.h"
 
-uint32_t keyed_sum_take(struct keyed_sum *s, const struct keyed *from, struct keyed_iter *at)
+uint32_t keyed_sum_take(struct keyed_sum *s, const struct keyed *from, struct keyed_iter *at,
+			uint32_t most)
 {
 	struct keyed_iter before = *at;
-	uint32_t n = keyed_next(from, at, s->entry, BATCH_ROWS);
+	uint32_t n = keyed_next(from, at, s->entry, most);
 	uint32_t fit = n ? keys_decodable(s->entry, n) : 0;
 	if (fit < n) {
 		*at = before;
@@ -23,7 +24,7 @@ uint32_t keyed_sum_take(struct keyed_sum *s, const struct keyed *from, struct ke
 static uint32_t next_entries(struct keyed_sum *s, struct op_ctx *ctx)
 {
 	for (;;) {
-		uint32_t n = keyed_sum_take(s, ctx->state, &s->at), owed = 0;
+		uint32_t n = keyed_sum_take(s, ctx->state, &s->at, pool_rows(ctx->pool)), owed = 0;
 		if (!n || !s->ended.n)
 			return n;
 		for (uint32_t i = 0; i < n; i++) {

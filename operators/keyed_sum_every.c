@@ -53,7 +53,7 @@ enum op_result every_flush(struct keyed_sum *s, struct op_ctx *ctx)
 		ctx->tick_at_us = UINT64_MAX;
 		return OP_DONE;
 	}
-	uint32_t n = keyed_sum_take(s, s->pending, &s->pending_at);
+	uint32_t n = keyed_sum_take(s, s->pending, &s->pending_at, pool_rows(ctx->pool));
 	if (n)
 		return keyed_sum_emit(s, ctx, n);
 	keyed_close(s->pending);

@@ -18,6 +18,7 @@ struct shelf {
 
 struct pool {
 	struct mem *mem;
+	uint32_t rows;
 	struct shelf narrow, wide, texts, batches;
 };
 
@@ -61,7 +62,19 @@ RC pool_open(struct pool **p, struct mem *mem, struct err *e)
 		return ERR(e, E_NO_MEMORY, "no memory for a pool of batches");
 	memset(*p, 0, sizeof **p);
 	(*p)->mem = mem;
+	(*p)->rows = BATCH_ROWS;
 	return OK;
+}
+
+uint32_t pool_rows(const struct pool *p)
+{
+	return p->rows;
+}
+
+void pool_set_rows(struct pool *p, uint32_t rows)
+{
+	CHECK(rows > 0 && rows <= BATCH_ROWS);
+	p->rows = rows;
 }
 
 static uint64_t shelf_alive(const struct shelf *s)

@@ -15,6 +15,10 @@ struct pool;
 #define TEXT_BYTES (256u << 10) /* a standard text buffer: one read of a source */
 
 RC pool_open(struct pool **p, struct mem *mem, struct err *e);
+/* How many rows a batch that is made of its columns has at most: whoever cuts a stream into batches
+ * asks here. BATCH_ROWS, or what was set after opening (1 to BATCH_ROWS). */
+uint32_t pool_rows(const struct pool *p);
+void pool_set_rows(struct pool *p, uint32_t rows);
 /* CHECKs that everything came back. Legal on NULL. */
 void pool_close(struct pool *p);
 

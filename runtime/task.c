@@ -42,6 +42,9 @@ RC task_open(struct task **out, const struct task_config *c, struct err *e)
 	if (pool_open(&t->pool, c->mem, e) != OK ||
 	    outlet_open(&t->outlet, c->edges, c->n_edges, t->pool, c->mem, e) != OK)
 		goto fail;
+	if (c->batch_rows)
+		pool_set_rows(t->pool, c->batch_rows);
+	t->c.batch_rows = pool_rows(t->pool);
 	if (c->key) {
 		uint32_t first = group_first(c->subtask, c->parallelism, c->max_parallelism);
 		uint32_t end = group_first(c->subtask + 1, c->parallelism, c->max_parallelism);
@@ -173,7 +176,7 @@ static void task_tell_skipped(struct task *t)
 /* Rows, not records: a filter may have left few of a full one. */
 static void task_flows(struct task *t, const struct batch *b)
 {
-	if (b->rows >= BATCH_ROWS / 2)
+	if (b->rows * 2 >= t->c.batch_rows)
 		t->flowed_us = t->ctx.now_us;
 }
 

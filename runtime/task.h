@@ -72,6 +72,7 @@ struct task_config {
 	struct keyed_shape shape;    /* with key */
 	struct section section;      /* with key: header of its sections */
 	uint64_t record_limit_bytes;
+	uint32_t batch_rows;         /* the most a batch it makes has; 0: BATCH_ROWS */
 	bool skip;                   /* op_plan's */
 	bool exactly_once;           /* false: inputs are not held for a barrier */
 	bool audit;                  /* hashes of records are summed, too, at both ends of an edge */

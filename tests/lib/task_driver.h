@@ -42,6 +42,7 @@ struct drive {
 	struct channel *ins[DRIVE_TASKS][DRIVE_INPUTS], *outs[DRIVE_TASKS];
 	struct edge edge[DRIVE_TASKS];
 	uint32_t out_slots;         /* of each output channel; 0: as many as there are */
+	uint32_t batch_rows;        /* the most a batch it makes has; 0: BATCH_ROWS */
 	struct clock clock;         /* says now_us; behind the seam */
 	uint64_t now_us, wake_at_us;
 	uint64_t checkpoint;        /* the newest one */
@@ -242,6 +243,7 @@ ROWS_UNUSED static enum rc drive_task(struct drive *d, uint32_t i, const struct 
 		.in = &d->in[0], .out = &d->plan.out, .key = d->plan.keyed ? &d->plan.key : NULL,
 		.shape = {.form = d->plan.key.form, .value_bytes = d->plan.value_bytes},
 		.record_limit_bytes = 1 << 20, .exactly_once = true, .skip = d->plan.skip,
+		.batch_rows = d->batch_rows,
 		.epoch = 1, .attempt = 1,
 		.after_id = d->checkpoint,
 		.lineage = 1, .uuid = "the-uuid", .inputs = d->ins[i], .n_inputs = d->n_inputs,

@@ -1,7 +1,8 @@
 """Jobs and input drawn by seed against an oracle that is Python's standard library alone
-(tests/lib/random_job.py), and each against itself: at parallelism 1 to 8, chained or not, with
-checkpoints by time and by records, with its input cut into other files, killed with SIGKILL and
-restarted at other parallelism by each way to restore, and one checkpoint restored twice (inv 28,
+(tests/lib/random_job.py), and each against itself: at parallelism 1 to 8, chained or not, in
+batches of one record to 1,024, of which one to 16 stand between two tasks, with checkpoints by time
+and by records, with its input cut into other files, killed with SIGKILL and restarted at other
+parallelism and in other batches by each way to restore, and one checkpoint restored twice (inv 28,
 30, 40). A failure prints WEIR_SEED and WEIR_CASE, and keeps the job's folder."""
 
 import json
@@ -133,6 +134,19 @@ class Place:
                     str(lost.most_common(5))[:600], str(more.most_common(5))[:600]))
 
 
+def sizes(rng):
+    return {"batch_records": rng.choice((1, 7, 64, 1000, 1024)),
+            "channel_batches": rng.choice((1, 2, 4, 16))}
+
+
+def otherwise(rng):
+    """How a job goes on: at another parallelism, with other batches."""
+    args = ["--parallelism", 1 + rng.randrange(8)]
+    for name, n in sizes(rng).items():
+        args += ["--set", "limits.%s=%d" % (name, n)]
+    return args
+
+
 def settings(rng, parallelism):
     """Everything that output must not depend on."""
     checkpoint = {
@@ -145,7 +159,8 @@ def settings(rng, parallelism):
     if rng.random() < 0.5:
         checkpoint["trigger"] = {"records": rng.choice((1, 64, 500))}
     return {"parallelism": parallelism, "max_parallelism": rng.choice((8, 9, 128)),
-            "chaining": rng.choice(("auto", "none")), "checkpoint": checkpoint}
+            "chaining": rng.choice(("auto", "none")), "checkpoint": checkpoint,
+            "limits": sizes(rng)}
 
 
 def in_one_go(job, rng, top, right, parallelism, cut):
@@ -165,12 +180,12 @@ def killed(job, rng, top, right, kills):
     most = max(len(lines) for lines in job.lines)
     p.write_job(rate=max(200, most * 3), **settings(rng, 1 + rng.randrange(8)))
     for _ in range(kills):
-        p.kill("--parallelism", 1 + rng.randrange(8))
+        p.kill(*otherwise(rng))
     twin = Place(job, rng, top)
     shutil.rmtree(twin.dir)
     shutil.copytree(p.dir, twin.dir, ignore=shutil.ignore_patterns("*.sock"))
     for one in (p, twin):
-        one.run("--parallelism", 1 + rng.randrange(8))
+        one.run(*otherwise(rng))
         one.compare(right)
     p.runs += twin.runs
     return p

@@ -108,8 +108,24 @@ static void look_aside(struct run *r)
 			   r->committed_rows);
 }
 
+/* No channel has more places than the job says. */
+static void look_at_channels(struct world *w)
+{
+	uint32_t queued, room;
+	for (uint32_t i = 0; w->job && i < w->plan->n_edges; i++) {
+		const struct plan_edge *g = &w->plan->edge[i];
+		uint32_t from = w->plan->stage[g->from].parallelism,
+			 to = w->plan->stage[g->to].parallelism,
+			 channels = g->kind == EDGE_FORWARD ? from : from * to;
+		job_edge_fill(w->job, i, &queued, &room);
+		WORLD_CHECK(w, queued <= room);
+		WORLD_CHECK(w, room <= channels * w->spec->limits.channel_batches);
+	}
+}
+
 static void look(struct run *r)
 {
+	look_at_channels(&r->w);
 	fs_sim_aside(r->w.disk, true);
 	look_aside(r);
 	fs_sim_aside(r->w.disk, false);
@@ -229,6 +245,23 @@ static uint64_t some_checkpoint(struct run *r)
 	return n ? c[below(r, n)].id : 1 + below(r, 20);
 }
 
+/* What a server does to cancel it (server/life.h): its processes are killed, and are not started
+ * again before somebody asks for it, a day later. What it had committed stands, and it goes on
+ * there. (on_cancel: delete is the server's own: proof_server.) */
+static void cancel(struct run *r)
+{
+	struct world *w = &r->w;
+	uint32_t host = w->host;
+	for (uint32_t i = 0; i < WORLD_HOSTS; i++) {
+		world_host(w, i);
+		if (r->runs[i])
+			crash(r, false);
+	}
+	world_host(w, host);
+	w->clock.now_us += (uint64_t)86400 * 1000000;
+	look(r);
+}
+
 /* Its successor is on another host; it stands still in between, and its steps are mixed with the
  * successor's. */
 static void second_owner(struct run *r)
@@ -249,6 +282,9 @@ static void happen(struct run *r)
 	case HAPPENS_KILL:
 	case HAPPENS_POWER_CUT:
 		crash(r, h == HAPPENS_POWER_CUT);
+		break;
+	case HAPPENS_CANCEL:
+		cancel(r);
 		break;
 	case HAPPENS_STOP:
 		world_stop(w);

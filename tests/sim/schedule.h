@@ -1,9 +1,9 @@
 /* schedule.h - a job's whole life under one seed: a job of one of many shapes, which is killed, cut
- * from power, stopped, asked for checkpoints and savepoints, paused and taken over, started again
- * at another parallelism, on a disk that fails now and then and under clocks that jump, with
- * letters that come late or twice. After each operation the rules hold (rules.h); its output,
- * whenever somebody looks, is what the input that was read makes (inv 29), and at the end the
- * oracle's (inv 28).
+ * from power, cancelled, stopped, asked for checkpoints and savepoints, paused and taken over,
+ * started again at another parallelism, on a disk that fails now and then and under clocks that
+ * jump, with letters that come late or twice. After each operation the rules hold (rules.h); its
+ * output, whenever somebody looks, is what the input that was read makes (inv 29), and at the end
+ * the oracle's (inv 28).
  * Everything is drawn from the seed, so a seed is a whole repetition (inv 38). */
 #pragma once
 #include "tests/sim/post.h"
@@ -12,10 +12,10 @@
 
 /* The order of the names in schedule_totals.c. */
 enum happening {
-	HAPPENS_KILL, HAPPENS_POWER_CUT, HAPPENS_STOP, HAPPENS_CHECKPOINT, HAPPENS_SAVEPOINT,
-	HAPPENS_STOP_WITH_SAVEPOINT, HAPPENS_PIN, HAPPENS_GC, HAPPENS_OTHER_CLOCK, HAPPENS_FREEZE,
-	HAPPENS_DISK_ERROR, HAPPENS_LOST_ANSWER, HAPPENS_DISK_FULL, HAPPENS_SECOND_OWNER,
-	HAPPENS_LOOK,
+	HAPPENS_KILL, HAPPENS_POWER_CUT, HAPPENS_CANCEL, HAPPENS_STOP, HAPPENS_CHECKPOINT,
+	HAPPENS_SAVEPOINT, HAPPENS_STOP_WITH_SAVEPOINT, HAPPENS_PIN, HAPPENS_GC,
+	HAPPENS_OTHER_CLOCK, HAPPENS_FREEZE, HAPPENS_DISK_ERROR, HAPPENS_LOST_ANSWER,
+	HAPPENS_DISK_FULL, HAPPENS_SECOND_OWNER, HAPPENS_LOOK,
 	HAPPENINGS,
 };
 const char *happening_name(enum happening h);

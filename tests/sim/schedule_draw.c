@@ -42,6 +42,19 @@ static void draw_checkpoints(struct scenario *s, struct rng *r)
 		scenario_checkpoint(s, "\"trigger\":{\"records\":7}");
 }
 
+/* Batches of another size, fewer between two tasks: other interleavings of the same. */
+static void draw_sizes(struct scenario *s, struct rng *r)
+{
+	static const int rows[] = {1, 2, 7, 64, 1024}, slots[] = {1, 2, 4, 16};
+	char text[100];
+	if (!one_in(r, 3))
+		return;
+	snprintf(text, sizeof text,
+		 "\"limits\":{\"batch_records\":%d,\"channel_batches\":%d},\"pipeline\":",
+		 rows[rng_below(r, 5)], slots[rng_below(r, 4)]);
+	scenario_replace(s, "\"pipeline\":", text);
+}
+
 static struct post_options draw_letters(struct rng *r)
 {
 	struct post_options o = {.steps = 1 + (uint32_t)rng_below(r, 300)};
@@ -68,6 +81,7 @@ void schedule_draw(struct schedule_job *j, struct rng *r)
 					      .rows = 3000};
 	scenario_open(&j->s, kind, r, size);
 	draw_checkpoints(&j->s, r);
+	draw_sizes(&j->s, r);
 	j->exact = kind == SCENARIO_WORDS_END || kind == SCENARIO_ONE_FILE || !one_in(r, 12);
 	j->updates = kind != SCENARIO_WORDS_END && kind != SCENARIO_ONE_FILE;
 	if (!j->exact)

@@ -8,7 +8,7 @@
 const char *happening_name(enum happening h)
 {
 	static const char *const names[] = {
-		"kills", "power cuts", "stops", "checkpoints asked for", "savepoints",
+		"kills", "power cuts", "cancels", "stops", "checkpoints asked for", "savepoints",
 		"stops with a savepoint", "pins", "gcs", "clock jumps", "freezes", "disk errors",
 		"lost answers", "full disks", "second owners", "looks"};
 	return names[h];

@@ -202,6 +202,7 @@ TEST(what_is_not_said_has_its_default)
 	EXPECT(!s->checkpoint.retain_age_us && s->checkpoint.restore == SPEC_RESTORE_AUTO);
 	EXPECT(!s->checkpoint.on_complete && !s->checkpoint.on_abort && !s->checkpoint.on_restore);
 	EXPECT(!s->limits.merge_bytes && !s->limits.sweep_bytes);
+	EXPECT(s->limits.batch_records == 1024 && s->limits.channel_batches == 16);
 	EXPECT(s->restart.strategy == RESTART_EXPONENTIAL && s->restart.attempts == 3);
 	EXPECT(s->restart.initial_us == 1000000 && s->restart.max_us == 60000000);
 	EXPECT(s->restart.multiplier == 1.5 && s->restart.reset_after_us == 3600000000);
@@ -223,7 +224,8 @@ TEST(every_key_of_checkpoints_is_read)
 		"\"on_violation\":\"job\",\"retain\":{\"count\":5,\"age\":\"1h\"},"
 		"\"restore\":\"parallel\",\"on_complete\":\"tell.sh\","
 		"\"on_abort\":[\"/bin/tell\",\"-x\"],\"on_restore\":[\"tell.sh\"]},"
-		"\"limits\":{\"merge\":\"50MB\",\"sweep\":\"60MB\"}," STAGES "}";
+		"\"limits\":{\"merge\":\"50MB\",\"sweep\":\"60MB\",\"batch_records\":7,"
+		"\"channel_batches\":1}," STAGES "}";
 	parse(&p, text);
 	EXPECT(p.spec != NULL);
 	const struct spec_checkpoint *c = &p.spec->checkpoint;
@@ -236,6 +238,7 @@ TEST(every_key_of_checkpoints_is_read)
 	EXPECT(c->restore == SPEC_RESTORE_PARALLEL && json_kind(c->on_complete) == JSON_STRING);
 	EXPECT(json_count(c->on_abort) == 2 && json_count(c->on_restore) == 1);
 	EXPECT(p.spec->limits.merge_bytes == 50000000 && p.spec->limits.sweep_bytes == 60000000);
+	EXPECT(p.spec->limits.batch_records == 7 && p.spec->limits.channel_batches == 1);
 	parse_close(&p);
 	parse(&p, "{\"name\":\"j\",\"checkpoint\":{\"retain\":{\"age\":\"1h\"},"
 		  "\"compression\":\"lz4hc\",\"mode\":\"at_least_once\"}," STAGES "}");

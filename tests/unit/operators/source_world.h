@@ -133,7 +133,8 @@ void op_driver_emit(struct op_ctx *ctx, struct batch **b)
 static inline void source_emitted(struct op_driver *d, const struct batch *b)
 {
 	struct gots *g = d->user;
-	EXPECT(!b->selected && b->n_cols == 1 && b->rows > 0 && b->rows <= BATCH_ROWS);
+	EXPECT(!b->selected && b->n_cols == 1 && b->rows > 0);
+	EXPECT(b->rows <= pool_rows(d->ctx.pool));
 	EXPECT(b->col[0]->rows == b->rows && b->col[0]->type == T_STRING && !b->col[0]->has_valid);
 	EXPECT(b->origin.at && b->origin.at->rows == b->rows);
 	EXPECT(b->origin.first == (uint64_t)b->origin.at->i64[0]);
@@ -179,6 +180,7 @@ static inline void attempt_close(struct world *w, struct attempt *a)
 static inline enum rc attempt_open(struct world *w, struct attempt *a, uint32_t parallelism,
 				   struct err *e)
 {
+	static const uint32_t batch_rows[] = {1, 2, 7, BATCH_ROWS};
 	struct bytes fresh[SUBTASKS_MAX];
 	*a = (struct attempt){0};
 	for (uint32_t i = 0; i < parallelism; i++)
@@ -189,6 +191,8 @@ static inline enum rc attempt_open(struct world *w, struct attempt *a, uint32_t 
 	for (uint32_t i = 0; i < parallelism && rc == OK; i++) {
 		struct op_driver *d = &a->d[a->n++];
 		driver_init(d, &small_file_source_ops, w->plan.plan.conf, a->io, &w->mem);
+		if (d->ctx.pool)
+			pool_set_rows(d->ctx.pool, batch_rows[rng_below(&w->rng, 4)]);
 		d->ctx.subtask = i;
 		d->ctx.parallelism = parallelism;
 		d->ctx.record_limit_bytes = w->record_limit;
