@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""proof_table.py [--publish] - the table of what was enumerated, from what the last run printed.
+"""proof_table.py [--publish | --check | --parts] - what was enumerated, from what the last run said.
 
 Reads build/Testing/Temporary/LastTest.log, where ctest keeps what each test wrote, for its lines
-"proof: WHAT: DONE of ALL (seed S)". --publish writes the table into docs/TESTING.md."""
+"proof: WHAT, PART: DONE of ALL (seed S)", and prints a table with the parts of each kind added up
+(--parts: each alone). --publish writes it into docs/TESTING.md: that of `make test` or that of
+`make proof`, whichever ran last. --check: whether a `make proof` has done what it must at least."""
 
 import os
 import re
@@ -10,11 +12,43 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LOG = os.path.join(ROOT, "build", "Testing", "Temporary", "LastTest.log")
+BUILD = os.path.join(ROOT, "build")
+LOG = os.path.join(BUILD, "Testing", "Temporary", "LastTest.log")
+WHICH = os.path.join(BUILD, "proof")  # scripts/test.sh: "sample" or "all"
 PAGE = os.path.join(ROOT, "docs", "TESTING.md")
-BEGIN, END = "<!-- proof: scripts/proof_table.py --publish -->", "<!-- end of proof -->"
+BEGIN = "<!-- proof, %s: scripts/proof_table.py --publish -->"
+END = "<!-- end of proof, %s -->"
 TEST = re.compile(r"\d+/\d+ Testing: (?P<test>\S+)")
 LINE = re.compile(r"proof: (?P<what>.+): (?P<done>\d+) of (?P<all>\d+) \(seed (?P<seed>\d+)\)$")
+
+# What a whole proof does at least, in the release build. Each part asserts its own number, too.
+LEAST = (
+    ("a crash", 15000),
+    ("a second crash", 37000),
+    ("states of the disk after a power cut", 1000000),
+    ("I/O faults", 10000),
+    ("flipped bits", 10000000),
+    ("schedules", 10000),
+)
+
+
+class Kind:
+    """Parts of one kind, in the builds without and with the sanitizers."""
+
+    def __init__(self):
+        self.parts = set()
+        self.done = {False: 0, True: 0}
+        self.all = {False: 0, True: 0}
+
+    def add(self, test, what, done, of):
+        sanitized = test.startswith("asan/")
+        self.parts.add(what)
+        self.done[sanitized] += done
+        self.all[sanitized] += of
+
+    def cells(self):
+        of = max(self.all.values())
+        return [len(self.parts), *(self.done[s] if self.all[s] else None for s in (False, True)), of]
 
 
 def rows():
@@ -28,34 +62,69 @@ def rows():
                 yield test, found["what"], int(found["done"]), int(found["all"]), found["seed"]
 
 
+def kinds():
+    found = {}
+    for test, what, done, of, _ in rows():
+        found.setdefault(what.split(", ")[0], Kind()).add(test, what, done, of)
+    return found
+
+
+def number(n):
+    return "" if n is None else f"{n:,}"
+
+
 def table():
-    lines = ["| what | done | of | seed | by |", "|---|---|---|---|---|"]
-    for test, what, done, of, seed in sorted(rows(), key=lambda r: (r[1], r[0])):
-        lines.append("| %s | %s | %s | %s | `%s` |" % (what, f"{done:,}", f"{of:,}", seed, test))
+    lines = ["| what | parts | done | under ASan | of |", "|---|---|---|---|---|"]
+    for what, kind in sorted(kinds().items()):
+        lines.append("| %s | %s |" % (what, " | ".join(map(number, kind.cells()))))
     return lines
 
 
-def main():
-    lines = table()
-    if len(lines) == 2:
-        sys.exit("proof_table: no line of a proof in %s; run `make test` or `make proof`" % LOG)
-    if "--publish" not in sys.argv[1:]:
-        print("\n".join(lines))
-        return
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
+def parts():
+    lines = ["| what | done | of | seed | by |", "|---|---|---|---|---|"]
+    for test, what, done, of, seed in sorted(rows(), key=lambda r: (r[1], r[0])):
+        lines.append("| %s | %s | %s | %s | `%s` |" % (what, number(done), number(of), seed, test))
+    return lines
+
+
+def check():
+    done = {}
+    for what, kind in kinds().items():
+        done[what] = done.get(what, 0) + kind.done[False]
+    wrong = ["%s: %s, and %s are wanted" % (what, number(done.get(what, 0)), number(least))
+             for what, least in LEAST if done.get(what, 0) < least]
+    for what, least in LEAST:
+        print("%s: %s (at least %s)" % (what, number(done.get(what, 0)), number(least)))
+    if wrong:
+        sys.exit("proof_table: too few:\n  " + "\n  ".join(wrong))
+
+
+def publish(lines):
+    with open(WHICH, encoding="utf-8") as f:
+        which = f.read().strip()
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT,
+                            capture_output=True, text=True).stdout.strip()
+    seeds = ", ".join(sorted({seed for *_, seed in rows()}))
     with open(PAGE, encoding="utf-8") as f:
         page = f.read()
-    before, rest = page.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    results = "\nCommit %s.\n\n" % commit + "\n".join(lines) + "\n"
+    before, rest = page.split(BEGIN % which, 1)
+    after = rest.split(END % which, 1)[1]
+    results = "\nCommit %s, seed %s.\n\n%s\n" % (commit, seeds, "\n".join(lines))
     with open(PAGE, "w", encoding="utf-8") as f:
-        f.write(before + BEGIN + results + END + after)
+        f.write(before + BEGIN % which + results + END % which + after)
+
+
+def main(args):
+    lines = parts() if "--parts" in args else table()
+    if len(lines) == 2:
+        sys.exit("proof_table: no line of a proof in %s; run `make test` or `make proof`" % LOG)
+    if "--check" in args:
+        check()
+    elif "--publish" in args:
+        publish(lines)
+    else:
+        print("\n".join(lines))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

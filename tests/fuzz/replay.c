@@ -190,7 +190,7 @@ static int play(const struct target *t, struct trying *now)
 	for (size_t i = 0; i < all.n; i++)
 		run(t, now, all.v[i].data, all.v[i].size);
 	printf("%s: %zu files, %zu former crashers\n", t->name, corpus, all.n - corpus);
-	mutate(t, now, &all, proof_many(FUZZ_MUTATIONS, 50 * FUZZ_MUTATIONS));
+	mutate(t, now, &all, proof_many(FUZZ_MUTATIONS, 2 * FUZZ_MUTATIONS, 50 * FUZZ_MUTATIONS));
 	for (size_t i = 0; i < all.n; i++)
 		free(all.v[i].data);
 	free(all.v);

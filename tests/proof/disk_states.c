@@ -370,8 +370,14 @@ static void open_run(struct disk_states *x, const struct disk_part *part)
 	const char *name = part->shape->name, *only = getenv("WEIR_CASE");
 	x->part = part;
 	x->seed = splitmix64(proof_seed() ^ hash_bytes(name, strlen(name)));
-	x->one_in = proof_all() ? 1 : part->much.one_in;
-	x->at_most = proof_all() ? part->much.at_most_of_all : part->much.at_most;
+	const struct disk_states_size *much = &part->much;
+	uint64_t times = proof_times();
+	x->one_in = proof_all() ? much->proof_one_in : much->one_in;
+	x->at_most = much->at_most;
+	if (proof_all() && times != 1) { /* more disks first, then more states */
+		x->one_in = times ? 1 + (x->one_in - 1) / times : 1;
+		x->at_most = proof_cap(much->at_most, much->at_most_of_all);
+	}
 	if (only)
 		sscanf(only, "%" SCNu64 ":%" SCNu64 ":%" SCNu64, &x->only_life, &x->only_op,
 		       &x->only_state);
@@ -395,12 +401,15 @@ void disk_states_run(const struct disk_part *part)
 	struct disk_states *x = calloc(1, sizeof *x);
 	CHECK(x);
 	open_run(x, part);
-	uint32_t lives = proof_all() ? part->much.lives_of_all : part->much.lives;
+	bool endless = proof_all() && !proof_times();
+	uint32_t lives = endless ? part->much.lives_of_all : part->much.lives;
 	for (x->life = 0; x->life < lives; x->life++)
 		one_life(x);
 	say(x);
-	if (!x->only_op) /* by feel: or the lives do hardly anything */
+	if (!x->only_op) { /* by feel: or the lives do hardly anything */
 		EXPECT(x->cuts_n > 40 && x->judged > x->seen_n / (2 * x->one_in));
+		EXPECT(x->one_in > 1 || x->done == x->made);
+	}
 	fs_sim_close(&x->disk);
 	CHECK(x->mem.used_bytes == 0);
 	free(x->seen);

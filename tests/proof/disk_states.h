@@ -34,10 +34,11 @@ struct verdict {
 	uint32_t n_files;
 };
 
-/* How much: of the distinct disks one in one_in is judged (all of them in proof); of one cut at
- * most so many states are made; so many lives are lived. */
+/* How much: of the distinct disks one in one_in is judged, in a proof one in proof_one_in; of one
+ * cut at most so many states are made; so many lives are lived. What is *_of_all holds for a proof
+ * without bounds, which judges every disk. */
 struct disk_states_size {
-	uint64_t one_in, at_most, at_most_of_all;
+	uint64_t one_in, proof_one_in, at_most, at_most_of_all;
 	uint32_t lives, lives_of_all; /* numbered in life.note, for what comes before */
 };
 

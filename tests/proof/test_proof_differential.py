@@ -20,7 +20,9 @@ import weir
 
 ALL = os.environ.get("WEIR_PROOF") == "all"
 SEED = int(os.environ.get("WEIR_SEED") or os.environ.get("WEIR_PROOF_SEED") or 1)
-JOBS = int(os.environ.get("WEIR_SEEDS") or (600 if ALL else 40))
+CAP = os.environ.get("WEIR_PROOF_CAP") or "1"
+STATED = 600 if CAP == "none" else min(600, 100 * int(CAP))  # in a proof
+JOBS = int(os.environ.get("WEIR_SEEDS") or (STATED if ALL else 40))
 
 
 class Differs(Exception):

@@ -16,14 +16,15 @@
 
 #define LINES {.lines = 12, .lines_a_second = 450}
 
-/* A savepoint after the second checkpoint, a pin of the newest after the fourth, and not before the
- * savepoint is there: what is being made one is not pinned. */
+/* A savepoint after the first checkpoint, a pin of the newest after the third, and not before the
+ * savepoint is there: what is being made one is not pinned. Nor is anything once the final checkpoint
+ * is being taken, so that the life has to be long enough. */
 static void ask(struct life *l)
 {
 	struct err e = {0};
 	struct world *w = &l->w;
 	struct job_ask a = {.kind = ASK_SAVEPOINT, .request = 1, .name = "keep"};
-	if (l->phase == 2 || w->completed < 2 * (l->phase + 1))
+	if (l->phase == 2 || w->completed < 1 + 2 * l->phase)
 		return;
 	if (l->phase == 1 && !w->answers)
 		return;
@@ -65,7 +66,7 @@ static const struct shape
 	at_the_end = {.name = "end", .kind = SCENARIO_WORDS_END, .size = LINES},
 	one_file = {.name = "one_file", .kind = SCENARIO_ONE_FILE, .size = LINES},
 	requests = {.name = "requests", .kind = SCENARIO_KEYS, .process = asks_on_the_way,
-		    .size = {.rows = 300, .lines_a_second = 100}},
+		    .size = {.rows = 300, .lines_a_second = 75}},
 	killed = {.name = "killed", .kind = SCENARIO_WORDS, .size = LINES,
 		  .before = killed_somewhere},
 	killed_one_file = {.name = "killed_one_file", .kind = SCENARIO_ONE_FILE, .size = LINES,
@@ -75,9 +76,10 @@ static const struct shape
 
 #define ONE_LIFE .lives = 1, .lives_of_all = 1
 /* Of a longer life there are more cuts, and of each as many states. */
-#define MUCH {8, 2000, 20000, ONE_LIFE}
-#define LESS {16, 700, 4000, ONE_LIFE}
-#define LEAST {64, 300, 1000, ONE_LIFE} /* larger states, and recoveries */
+#define MUCH {8, 1, 2000, 20000, ONE_LIFE}
+#define LESS {16, 2, 700, 4000, ONE_LIFE}
+#define LEAST {64, 16, 300, 1000, ONE_LIFE} /* larger states, and recoveries */
+#define LIVES {16, 1, 200, 2000, .lives = 6, .lives_of_all = 60}
 
 static const struct disk_part parts[] = {
 	{&words, MUCH},
@@ -85,8 +87,8 @@ static const struct disk_part parts[] = {
 	{&at_the_end, MUCH},
 	{&one_file, MUCH},
 	{&requests, LESS, .asks = true},
-	{&killed, {16, 200, 2000, .lives = 6, .lives_of_all = 60}},
-	{&killed_one_file, {16, 200, 2000, .lives = 6, .lives_of_all = 60}},
+	{&killed, LIVES},
+	{&killed_one_file, LIVES},
 };
 
 /* Those of the crashes, too. */
@@ -100,7 +102,7 @@ static const struct {
 	{"rewind", LEAST, true},
 	{"taken_over", LESS, false},
 	{"rescale", LEAST, false},
-	{"merges", {64, 100, 300, ONE_LIFE}, false},
+	{"merges", {64, 16, 100, 300, ONE_LIFE}, false},
 	{"attempts", LESS, false},
 };
 
@@ -157,7 +159,7 @@ TEST(each_sync_that_is_left_out_is_found_and_nothing_else)
 	EXPECT(finds("no_dir_fsync_after_the_link"));
 	struct shape same = words;
 	same.name = "nothing planted";
-	disk_states_run(&(struct disk_part){&same, {200, 2000, 2000, ONE_LIFE}});
+	disk_states_run(&(struct disk_part){&same, {200, 100, 2000, 2000, ONE_LIFE}});
 }
 
 int main(int argc, char **argv)

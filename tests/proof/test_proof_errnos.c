@@ -18,8 +18,10 @@
 #define SEED 4343
 #ifdef __SANITIZE_ADDRESS__
 #define ONE_IN 40
+#define PROOF_ONE_IN 8
 #else
 #define ONE_IN 6
+#define PROOF_ONE_IN 1
 #endif
 #define AGAIN (CALL_OPEN | CALL_READ | CALL_WRITE | CALL_CUT | CALL_STAT | CALL_LOCK)
 #define ANY 0xffffu
@@ -179,7 +181,7 @@ static void each_call(enum scenario_kind scenario)
 	world_exit(&f->w);
 	close_fix(f);
 	snprintf(name, sizeof name, "errnos of the kernel, %s", name_of(scenario));
-	proof_open(&p, name, ONE_IN);
+	proof_open_large(&p, name, ONE_IN, PROOF_ONE_IN);
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
 		struct outcomes c = {0};
 		for (uint64_t n = 1; n <= calls; n++)

@@ -11,8 +11,10 @@
 
 #ifdef __SANITIZE_ADDRESS__
 #define IS_SLOW 1
+#define PROOF_ONE_IN 8
 #else
 #define IS_SLOW 0
+#define PROOF_ONE_IN 1
 #endif
 
 /* Of the cases, one in so many is tried unless all are; of the short shapes all are. */
@@ -102,7 +104,7 @@ static void each_fault(const struct shape *shape)
 	struct run r = look(shape);
 	struct shape_outcomes all = {0};
 	snprintf(name, sizeof name, "I/O faults, %s", shape->name);
-	proof_open(&p, name, one_in(r.last - r.first));
+	proof_open_large(&p, name, one_in(r.last - r.first), PROOF_ONE_IN);
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
 		struct shape_outcomes c = {0};
 		for (uint64_t n = r.first; n <= r.last; n++)

@@ -15,7 +15,9 @@
 /* Directories, each of another seed: as many as ten million bits take. */
 #define SEEDS 96
 #define ONE_IN 8
-#define ONE_IN_DIRECTORY 100 /* of its bits: the whole of it is read for each */
+/* Of the bits of a directory, in a sample and in a proof: the whole of it is read for each. */
+#define ONE_IN_DIRECTORY 100
+#define PROOF_ONE_IN_DIRECTORY 16
 
 typedef enum rc reader(struct flip_set *s, const struct flip_file *f, struct err *e);
 
@@ -216,7 +218,8 @@ static void each_bit_of_a_directory(struct proof *p, uint64_t seed)
 TEST(inv33_bits_of_all_files_are_seen_by_who_looks_at_the_directory)
 {
 	struct proof p;
-	proof_open(&p, "flipped bits, all of a directory", ONE_IN_DIRECTORY);
+	proof_open_large(&p, "flipped bits, all of a directory", ONE_IN_DIRECTORY,
+			 PROOF_ONE_IN_DIRECTORY);
 	for (uint64_t seed = 1; seed <= 2; seed++)
 		each_bit_of_a_directory(&p, seed);
 	proof_close(&p);

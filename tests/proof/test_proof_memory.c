@@ -19,8 +19,10 @@
 /* Cases of a shape in a sample, about. */
 #ifdef __SANITIZE_ADDRESS__
 #define SAMPLE 40
+#define PROOF_ONE_IN 8
 #else
 #define SAMPLE 80
+#define PROOF_ONE_IN 1
 #endif
 #define NEVER (UINT64_C(1) << 60)
 
@@ -68,7 +70,7 @@ static void each_allocation(const struct shape *shape)
 	struct shape_outcomes c = {0};
 	uint64_t calls = allocations(shape);
 	snprintf(name, sizeof name, "failed allocations, %s", shape->name);
-	proof_open(&p, name, calls / SAMPLE + 1);
+	proof_open_large(&p, name, calls / SAMPLE + 1, PROOF_ONE_IN);
 	for (uint64_t k = 1; k <= calls; k++)
 		if (proof_takes(&p))
 			try(shape, k, &c);

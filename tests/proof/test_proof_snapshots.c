@@ -71,7 +71,7 @@ TEST(inv04_what_changes_during_a_snapshot_is_saved_as_it_was)
 {
 	const char *one = getenv("SIM_SEED");
 	uint64_t first = one ? strtoull(one, NULL, 10) : proof_seed() % 100000;
-	uint64_t n = one ? 1 : proof_many(16, 400);
+	uint64_t n = one ? 1 : proof_many(16, 100, 400);
 	struct totals t = {0};
 	for (uint64_t seed = first; seed < first + n; seed++)
 		run_seed(seed, &t);

@@ -56,7 +56,7 @@ static void jump(uint64_t seed)
 
 TEST(inv23_a_wall_clock_that_jumps_by_ten_days_changes_nothing)
 {
-	uint64_t n = proof_many(24, 1000);
+	uint64_t n = proof_many(24, 300, 1000);
 	each(n, jump);
 	proof_line("runs with a wall clock that jumps", n, n);
 }
@@ -124,7 +124,7 @@ static void every_with_crashes(uint64_t seed)
 
 TEST(inv28_a_crash_loses_nothing_that_every_holds_back)
 {
-	uint64_t n = proof_many(40, 1000);
+	uint64_t n = proof_many(40, 300, 1000);
 	each(n, every_with_crashes);
 	proof_line("runs with sums that are held back, killed", n, n);
 }
@@ -182,7 +182,7 @@ static void every_in_time(uint64_t seed)
 
 TEST(inv22_what_every_holds_back_comes_out_in_time)
 {
-	uint64_t n = proof_many(12, 200);
+	uint64_t n = proof_many(12, 100, 200);
 	each(n, every_in_time);
 	proof_line("runs in which only a stage's own timer wakes it", n, n);
 }

@@ -15,14 +15,18 @@
 #include "tests/lib/proof.h"
 #include "tests/lib/test.h"
 
-/* In a sample one case in so many. */
+/* In a sample one case in so many, and in a proof. */
 #ifdef __SANITIZE_ADDRESS__
 #define ONE_IN_READERS 6
+#define PROOF_SLOWER 4
 #else
 #define ONE_IN_READERS 24
+#define PROOF_SLOWER 1
 #endif
 #define ONE_IN_DIRECTORIES 200
 #define ONE_IN_STARTS 400
+#define PROOF_ONE_IN_DIRECTORIES (20 * PROOF_SLOWER)
+#define PROOF_ONE_IN_STARTS (40 * PROOF_SLOWER)
 #define SEEDS 12
 /* No file here has a block of more than some KiB; one that says so may have 32 MiB (inv 34). */
 #define BUDGET_BYTES (96u << 20)
@@ -143,7 +147,8 @@ static void read_damaged(struct run *run, struct flip_file *f)
 TEST(inv33_inv34_readers_of_what_no_checksum_guards_are_safe)
 {
 	struct run run = {.s = malloc(sizeof *run.s)};
-	proof_open(&run.p, "damage that no checksum finds, readers", ONE_IN_READERS);
+	proof_open_large(&run.p, "damage that no checksum finds, readers", ONE_IN_READERS,
+			 PROOF_SLOWER);
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		flips_make(run.s, seed);
 		run.s->mem.limit_bytes = BUDGET_BYTES;
@@ -237,7 +242,8 @@ TEST(inv33_inv34_who_looks_at_a_directory_that_no_checksum_guards_is_safe)
 {
 	struct ends c = {0};
 	struct proof p;
-	proof_open(&p, "damage that no checksum finds, directories", ONE_IN_DIRECTORIES);
+	proof_open_large(&p, "damage that no checksum finds, directories", ONE_IN_DIRECTORIES,
+			 PROOF_ONE_IN_DIRECTORIES);
 	each_of_a_directory(&p, false, &c);
 	proof_close(&p);
 	printf("%" PRIu64 " with faults, %" PRIu64 " without\n", c.of[WORLD_FAILED],
@@ -249,7 +255,8 @@ TEST(inv33_inv34_a_start_from_what_no_checksum_guards_ends)
 {
 	struct ends c = {0};
 	struct proof p;
-	proof_open(&p, "damage that no checksum finds, starts", ONE_IN_STARTS);
+	proof_open_large(&p, "damage that no checksum finds, starts", ONE_IN_STARTS,
+			 PROOF_ONE_IN_STARTS);
 	each_of_a_directory(&p, true, &c);
 	proof_close(&p);
 	printf("%" PRIu64 " finished, %" PRIu64 " failed or were refused, %" PRIu64 " halted\n",
