@@ -296,11 +296,20 @@ static void removed(struct rules *r, const char *path, bool renamed)
 	name_gone(r, path);
 }
 
+/* inv 32: the cache may have dropped what the failed sync was to write, and the next one succeeds. */
+static void no_failed_sync_is_trusted(const struct rules *r, const char *path)
+{
+	if (fs_sim_trusted_doubtful(r->w->disk))
+		world_fail(r->w, "inv 32: '%s', or a file just before it, was synced again or named "
+			   "though its sync or close had failed", path);
+}
+
 static void on_change(void *arg, const struct fs_sim_change *c)
 {
 	struct rules *r = arg;
 	r->seen.changes++;
 	r->host[c->host].changes++;
+	no_failed_sync_is_trusted(r, c->path);
 	switch (c->did) {
 	case FS_SIM_MADE:
 		made(r, NULL, c->path, c->ino);

@@ -16,6 +16,7 @@
  *  13  no fence is unlinked; nor a slot that is kept
  *  26  each slot's epoch is that of the newest fence
  *  27  who found its next slot taken, and halts as fenced, changes nothing after that
+ *  32  no file whose sync or close failed is synced again, linked or renamed
  *      final files never change, move or go
  * The manifests are read with the product's reader; what they name is looked at on the disk.
  * Owns: its model. Threads: one. Not for rewinds, imports and exports, which have tests of their

@@ -236,6 +236,21 @@ static void who_was_fenced_goes_on(struct fix *f)
 	rules_halted(f->rules, 0);
 }
 
+static void a_sync_that_failed_is_tried_again(struct fix *f)
+{
+	struct err e = {0};
+	struct fs_sim_fault fault = {.at = 1, .code = E_IO, .on = FS_SIM_SYNCS, .persistent = true};
+	int fd;
+	if (fs_open(f->w.fs, WORLD_DIR "/parts/0-9-9-9.part", FS_CREATE, &fd, &e) != OK ||
+	    fs_pwrite(f->w.fs, fd, "x", 1, 0, &e) != OK)
+		_exit(2);
+	fs_sim_fault(f->w.disk, &fault);
+	if (fs_sync(f->w.fs, fd, &e) != E_IO)
+		_exit(2);
+	fs_sim_fault_at(f->w.disk, 0, OK, false);
+	(void)!fs_sync(f->w.fs, fd, &e);
+}
+
 /* The rule it names; "": it noticed nothing. */
 static void said_by(enum scenario_kind k, void (*what)(struct fix *f), char said[512])
 {
@@ -291,6 +306,7 @@ TEST(each_rule_notices_what_it_forbids)
 		WHAT(what_is_still_to_be_committed_is_unlinked, "inv 12"),
 		WHAT(what_never_stood_is_called_complete, "inv 1"),
 		WHAT(who_was_fenced_goes_on, "inv 27"),
+		WHAT(a_sync_that_failed_is_tried_again, "inv 32"),
 		{"a_single_file_grows_by_nobodys_leave", "inv 1",
 		 a_single_file_grows_by_nobodys_leave, true},
 	};
