@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""proof_table.py [--publish | --check | --parts] - what was enumerated, from what the last run said.
+"""proof_table.py [--publish | --check | --parts] - what was enumerated, as the last run printed it.
 
 Reads build/Testing/Temporary/LastTest.log, where ctest keeps what each test wrote, for its lines
 "proof: WHAT, PART: DONE of ALL (seed S)", and prints a table with the parts of each kind added up
@@ -48,7 +48,8 @@ class Kind:
 
     def cells(self):
         of = max(self.all.values())
-        return [len(self.parts), *(self.done[s] if self.all[s] else None for s in (False, True)), of]
+        done = [self.done[s] if self.all[s] else None for s in (False, True)]
+        return [len(self.parts), *done, of]
 
 
 def rows():

@@ -39,7 +39,7 @@ build tsan "$tsan"
 build planted "$planted"
 [ "$what" = proof ] || ln -sfn build/release/weir weir
 
-# Long ones first, so that no processor waits for the last: what ctest knows after a run, known before.
+# Long ones first, so that no processor waits for the last: what ctest knows after a run.
 last=build/Testing/Temporary
 mkdir -p $last
 [ -e $last/CTestCostData.txt ] || cp "tests/costs/$proof.txt" $last/CTestCostData.txt

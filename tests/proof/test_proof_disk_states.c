@@ -17,8 +17,8 @@
 #define LINES {.lines = 12, .lines_a_second = 450}
 
 /* A savepoint after the first checkpoint, a pin of the newest after the third, and not before the
- * savepoint is there: what is being made one is not pinned. Nor is anything once the final checkpoint
- * is being taken, so that the life has to be long enough. */
+ * savepoint is there: what is being made one is not pinned. Nor is anything once the final
+ * checkpoint is being taken, so that the life has to be long enough. */
 static void ask(struct life *l)
 {
 	struct err e = {0};

@@ -296,7 +296,7 @@ static void removed(struct rules *r, const char *path, bool renamed)
 	name_gone(r, path);
 }
 
-/* inv 32: the cache may have dropped what the failed sync was to write, and the next one succeeds. */
+/* inv 32: the cache may have dropped what a failed sync was to write; the next one succeeds. */
 static void no_failed_sync_is_trusted(const struct rules *r, const char *path)
 {
 	if (fs_sim_trusted_doubtful(r->w->disk))
