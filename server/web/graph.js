@@ -3,7 +3,7 @@
 // how full its queue is. On a narrow screen the same picture runs from top to bottom.
 import {s, put, attr, rate, bytes, count, percent} from './dom.js';
 
-const W = 196, H = 104, GAP = 24, ALONG = 96, PAD = 6;
+const W = 180, H = 104, GAP = 24, PAD = 6, DOWN = 58;
 const cut = (text, n) => text.length > n ? text.slice(0, n - 1) + '…' : text;
 
 export const inputsOf = st => st.input || st.inputs || [];
@@ -27,14 +27,15 @@ function columns(stages) {
 
 function layout(stages, width) {
 	const {of, depth, at} = columns(stages), most = Math.max(...of.map(l => l.length));
-	const wide = of.length * W + (of.length - 1) * ALONG, high = most * (W + GAP) - GAP;
+	const gaps = of.length - 1, room = gaps ? (width - 2 * PAD - of.length * W) / gaps : 0;
+	const along = Math.max(66, Math.min(130, room)); /* between columns: labels stand there */
+	const wide = of.length * W + gaps * along, high = most * (W + GAP) - GAP;
 	const down = wide > width * 1.45 && high <= wide;
-	const size = down ? [high, of.length * H + (of.length - 1) * ALONG * .6]
-		: [wide, most * (H + GAP) - GAP];
+	const size = down ? [high, of.length * H + gaps * DOWN] : [wide, most * (H + GAP) - GAP];
 	const place = stages.map((_, i) => down
-		? {x: PAD + size[0] / 2 + at[i] * (W + GAP) - W / 2, y: PAD + depth[i] * (H + ALONG * .6)}
-		: {x: PAD + depth[i] * (W + ALONG), y: PAD + size[1] / 2 + at[i] * (H + GAP) - H / 2});
-	return {place, down, depth, width: size[0] + 2 * PAD, height: size[1] + 2 * PAD};
+		? {x: PAD + size[0] / 2 + at[i] * (W + GAP) - W / 2, y: PAD + depth[i] * (H + DOWN)}
+		: {x: PAD + depth[i] * (W + along), y: PAD + size[1] / 2 + at[i] * (H + GAP) - H / 2});
+	return {place, down, depth, along, width: size[0] + 2 * PAD, height: size[1] + 2 * PAD};
 }
 
 function edgesOf(facts) {
@@ -52,7 +53,7 @@ function drawEdge(edge, l) {
 		: `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1} ${y1}`;
 	/* Long ones carry their figures where they begin: further on a stage may stand before them. */
 	const near = l.depth[edge.to] - l.depth[edge.from] > 1;
-	const part = near ? .5 * (l.down ? ALONG * .6 / (y1 - y0) : ALONG / (x1 - x0)) : .5;
+	const part = near ? .5 * (l.down ? DOWN / (y1 - y0) : l.along / (x1 - x0)) : .5;
 	const x = x0 + (x1 - x0) * (near ? part : .5), y = y0 + (y1 - y0) * (near ? part : .5);
 	const line = s('path', {class: 'edge', d}), label = s('text', {class: 'on-edge', x: l.down ? x + 8 : x,
 		y: l.down ? y + 1 : y - 8, 'text-anchor': l.down ? 'start' : 'middle'});
@@ -75,7 +76,7 @@ function drawStage(st, i, place, pick) {
 		role: 'button', onclick: () => pick(i),
 		onkeydown: e => { if (e.key === 'Enter' || e.key === ' ') { e.preventDefault(); pick(i); } }},
 	s('title', null, `${st.id}: ${kind}`), s('rect', {class: 'box', width: W, height: H, rx: 9}),
-	text(12, 21, 'id', cut(st.id, 22)), text(12, 37, 'type', cut(kind, 27)), part, right,
+	text(12, 21, 'id', cut(st.id, 20)), text(12, 37, 'type', cut(kind, 25)), part, right,
 	s('rect', {class: 'idle', x: 12, y: 66, width: W - 24, height: 7}), bar, below);
 	return {node, bar, below, right, part};
 }
@@ -120,7 +121,7 @@ export class Graph {
 			put(at.right, r ? rate(source ? r.out : r.in) : '');
 			put(at.part, st.keyed ? count(st.keys) + ' keys' : '');
 			put(at.below, !r || !r.known ? '' : 'busy ' + percent(r.busy) +
-				(r.back >= .005 ? ' · backpressured ' + percent(r.back) : '') +
+				(r.back >= .005 ? ' · backpr. ' + percent(r.back) : '') +
 				(st.keyed && r.back < .005 ? ' · ' + bytes(st.state_bytes) : ''));
 			attr(at.node, 'class', 'stage' + (i === chosen ? ' chosen' : '') +
 				(r && r.known && r.busy > .8 ? ' hot' : ''));
