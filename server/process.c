@@ -85,6 +85,7 @@ static RC pass_on(struct managed *m, enum wire_kind kind, const char *body, size
 			m->checkpoint = (uint64_t)json_int(id);
 		mem_put(m->s->mem, m->facts);
 		m->facts = mem_string(m->s->mem, bytes_text(&line));
+		m->facts_us = clock_mono_us(m->s->env->clock);
 	}
 	bytes_close(&line);
 	json_close(doc);
@@ -145,6 +146,7 @@ static void on_frame(void *arg, enum wire_kind kind, const char *body, size_t le
 	struct managed *m = arg;
 	struct err e = {0};
 	enum rc rc = OK;
+	m->facts_us = 0;
 	switch (kind) {
 	case WIRE_UP:
 		m->up = true;

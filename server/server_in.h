@@ -19,6 +19,9 @@
 
 #define SERVER_PATH_MAX 4096
 #define SERVER_FACTS_WAIT_US 500000 /* a `show` waits this long for fresh facts; by feel */
+/* Facts that are this young are fresh, unless its process has said anything since: however often a
+ * job is shown, its process is asked fifty times a second at most. No person can tell. */
+#define SERVER_FACTS_FRESH_US 20000
 
 /* A client's request that waits for something of a job. */
 struct asker {
@@ -58,6 +61,7 @@ struct managed {
 	int exit;                  /* what its last process said to exit with */
 	uint64_t checkpoint;       /* the newest one heard of */
 	char *facts;               /* the newest, as JSON; NULL: none of this process */
+	uint64_t facts_us;         /* when they came; 0: its process has said something since */
 	struct asker *showers;     /* wait for facts */
 	struct loop_timer *show_timer;
 	struct feed feed;

@@ -137,9 +137,19 @@ static void on_show_timer(void *arg)
 	answer_showers(arg); /* a process that is busy restoring: what is known */
 }
 
+static bool has_fresh_facts(const struct managed *m)
+{
+	return m->facts && m->facts_us && m->wire &&
+	       clock_mono_us(m->s->env->clock) - m->facts_us < SERVER_FACTS_FRESH_US;
+}
+
 void server_show(struct managed *m, struct http_request *r)
 {
 	struct err e = {0};
+	if (has_fresh_facts(m)) {
+		answer_show(m, r);
+		return;
+	}
 	struct bytes ask;
 	bool is_asked = m->showers != NULL;
 	bool can_wait = m->wire && m->up &&
