@@ -42,7 +42,12 @@ ROWS = {
 }
 TWICE = ("w1", "w2")  # unless --rounds says otherwise; W5 and W6 run one round more than asked
 ROUNDS = "W1, W2, W5, W6 twice, others once"
-PARTS = {"state": "state.py", "server": "serve.py", "profile": "nanoseconds.py"}  # for themselves
+PARTS = {  # for themselves
+    "state": "state.py",
+    "server": "serve.py",
+    "asked": "asked.py",
+    "profile": "nanoseconds.py",
+}
 PEER_ROWS = ("w1", "w2", "w3", "w5", "w6")
 
 
