@@ -29,10 +29,10 @@
 #define SECOND_EVERY_ALL (8 * SLOWER)
 #define ORDERS (12 / SLOWER)
 
-#define STEPS_MAX 10
+#define SCRIPT_STEPS_MAX 10
 static const struct script {
 	const char *name;
-	struct step step[STEPS_MAX];
+	struct step step[SCRIPT_STEPS_MAX];
 } scripts[] = {
 	{"submit", {{SUBMIT}, {FLOWS}}},
 	{"submit, stop", {{SUBMIT}, {FLOWS}, {STOP}}},
