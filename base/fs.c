@@ -106,6 +106,11 @@ enum rc fs_lock(struct fs *fs, const char *path, int *fd, struct err *e)
 	return count(fs)->lock(fs, path, fd, e);
 }
 
+uint64_t fs_room(struct fs *fs, const char *path)
+{
+	return fs->ops->room ? fs->ops->room(fs, path) : 0;
+}
+
 /* Closes on a way out that has its own result: an error of close counts only if it is the first. */
 static enum rc close_after(struct fs *fs, int *fd, enum rc rc, struct err *e)
 {

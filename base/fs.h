@@ -62,6 +62,7 @@ struct fs_ops {
 	RC (*sync_dir)(struct fs *fs, const char *path, struct err *e);
 	RC (*list)(struct fs *fs, const char *path, struct fs_names *l, struct err *e);
 	RC (*lock)(struct fs *fs, const char *path, int *fd, struct err *e);
+	uint64_t (*room)(struct fs *fs, const char *path); /* NULL: nobody knows */
 };
 
 struct fs {
@@ -102,6 +103,11 @@ RC fs_list(struct fs *fs, const char *path, struct fs_names *l, struct err *e);
  * E_REFUSED when another holds it. The handle reads and writes; what the file held stays. Never the
  * proof of ownership, only a convenience on one host. */
 RC fs_lock(struct fs *fs, const char *path, int *fd, struct err *e);
+
+/* Bytes that may still be written where this directory is, as the file system says; 0: none, or
+ * nobody knows. It may wait as long as the file system does. It changes nothing and nothing goes by
+ * it but words, so it is no operation that is counted. */
+uint64_t fs_room(struct fs *fs, const char *path);
 
 /* Built on the above. */
 

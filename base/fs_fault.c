@@ -191,6 +191,11 @@ static enum rc fault_lock(struct fs *fs, const char *path, int *fd, struct err *
 	OPERATION(FS_OP_LOCK, path, e, fs_lock(f->behind, path, fd, e));
 }
 
+static uint64_t fault_room(struct fs *fs, const char *path)
+{
+	return fs_room(self(fs)->behind, path);
+}
+
 static const struct fs_ops fault_ops = {
 	.name = "fault",
 	.open = fault_open,
@@ -209,6 +214,7 @@ static const struct fs_ops fault_ops = {
 	.sync_dir = fault_sync_dir,
 	.list = fault_list,
 	.lock = fault_lock,
+	.room = fault_room,
 };
 
 void fs_fault_init(struct fs_fault *f, struct fs *behind, const struct fs_fault_plan *plan,

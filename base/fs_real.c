@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define AGAIN(result, call)                                                                        \
@@ -444,6 +445,13 @@ static enum rc real_lock(struct fs *fs, const char *path, int *fd, struct err *e
 	return err_errno(e, errnum, "lock '%s'", path);
 }
 
+static uint64_t real_room(struct fs *fs, const char *path)
+{
+	struct statvfs st;
+	(void)fs;
+	return statvfs(path, &st) ? 0 : (uint64_t)st.f_bavail * st.f_frsize;
+}
+
 static const struct fs_ops real_ops = {
 	.name = "real",
 	.open = real_open,
@@ -462,6 +470,7 @@ static const struct fs_ops real_ops = {
 	.sync_dir = real_sync_dir,
 	.list = real_list,
 	.lock = real_lock,
+	.room = real_room,
 };
 
 void fs_real_init(struct fs_real *r, struct mem *mem)

@@ -10,7 +10,7 @@
  * Pure: facts and a width in, text out; ASCII but for what comes from elsewhere; colours only as
  * the paint says. No line is longer than the width: fields are dropped from the right. */
 #pragma once
-#include "cli/pace.h"
+#include "jobs/pace.h"
 #include "cli/paint.h"
 
 struct picture {

@@ -55,4 +55,6 @@ void assemble_record(struct attempt *a, const struct pending *p, struct checkpoi
 	r->align_us = m->figures.align_us;
 	r->sync_us_max = m->figures.sync_us_max;
 	r->async_us = m->figures.async_us;
+	r->memory_bytes = atomic_load_explicit(&a->mem->used_bytes, memory_order_relaxed);
+	r->room_bytes = p->room_bytes;
 }

@@ -33,6 +33,8 @@ struct checkpoint_record {
 	int64_t wall_us;
 	uint64_t bytes_written, state_bytes, keys, keys_changed;
 	uint64_t align_us, sync_us_max, async_us, total_us;
+	uint64_t memory_bytes;     /* of the job's budget, in use when it was complete */
+	uint64_t room_bytes;       /* on its disk then; 0: not known */
 };
 
 /* Why one was taken, as manifests and reports say it: "start", "interval", "stop", "end", ... */

@@ -54,6 +54,7 @@ struct pending {
 	/* when, on the monotonic clock; 0: not yet */
 	int64_t wall_us;
 	uint64_t acked_us, packed_us, sealed_us, linked_us;
+	uint64_t room_bytes;       /* on the disk, once it is published; 0: not known */
 };
 
 /* A merge on its way, or done and waiting for the next manifest. */
@@ -172,7 +173,7 @@ void note_decision(struct attempt *a, const char *what, const char *why);
 /* What a letter of the above says; closes the job. */
 struct publish_outcome {
 	uint64_t id;
-	uint64_t sealed_us;
+	uint64_t sealed_us, room_bytes;
 	uint64_t freed_bytes; /* of a sweep; more: it is to go on */
 	bool more;
 	enum rc rc;

@@ -69,6 +69,7 @@ static void letter_published(struct attempt *a, struct mail *m)
 	CHECK(p && p->publishing);
 	p->publishing = false;
 	p->sealed_us = o.sealed_us;
+	p->room_bytes = o.room_bytes;
 	p->linked_us = a->now_us;
 	if (p->decided)
 		pending_close(a, p);

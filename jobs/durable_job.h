@@ -21,6 +21,7 @@ struct durable_job {
 	char *line;
 	size_t len;
 	uint64_t sealed_us;         /* publish: when the part was durable */
+	uint64_t room_bytes;        /* publish: fs_room, after it */
 	struct job_ask ask;         /* of what was asked (attempt_keep.c); request 0: nothing was */
 	bool news;                  /* pin: the newest manifest does not say so yet */
 	struct gone gone;           /* gc: what went */

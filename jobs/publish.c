@@ -69,6 +69,7 @@ static bool publish_step(struct io_job *job, struct fs *fs)
 	job->rc = store_publish(d->a->c.store, m, &job->error);
 	if (job->rc == OK && m->name)
 		(void)!store_exporting(d->a->c.store, m->slot, true, &ignored);
+	d->room_bytes = fs_room(fs, d->a->c.parts_dir);
 	return true;
 }
 
@@ -259,7 +260,7 @@ void publish_outcome(struct attempt *a, struct mail *m, struct publish_outcome *
 	struct durable_job *d = CONTAINER_OF(CONTAINER_OF(m, struct io_job, mail), struct durable_job,
 					     job);
 	*o = (struct publish_outcome){.id = d->id, .sealed_us = d->sealed_us, .rc = d->job.rc,
-				      .more = d->more, .freed_bytes = d->job.bytes,
+				      .room_bytes = d->room_bytes, .more = d->more, .freed_bytes = d->job.bytes,
 				      .error = d->job.error};
 	intent_work_close(a->c.env->fs, &d->work); /* a queue that was halted left it in the middle */
 	part_share_drop(d->part);

@@ -1,5 +1,5 @@
 /* pace.c - see pace.h. */
-#include "cli/pace.h"
+#include "jobs/pace.h"
 
 #include <math.h>
 

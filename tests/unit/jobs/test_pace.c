@@ -1,5 +1,5 @@
 /* test_pace.c - what two facts say of a job's pace. */
-#include "cli/pace.h"
+#include "jobs/pace.h"
 
 #include "tests/lib/test.h"
 
