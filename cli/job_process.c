@@ -173,6 +173,7 @@ static int job_process(struct cli *c, const struct args *a)
 	if (!p)
 		return 1;
 	*p = (struct process){.cli = c, .mem = c->env->mem};
+	pace_init(&p->pace, p->mem);
 	struct wire_config wc = {.mem = p->mem, .fd = SERVED_WIRE, .frame = talk_frame,
 				 .closed = talk_closed, .arg = p};
 	if (loop_open(&p->loop, p->mem, &e) != OK)

@@ -4,6 +4,7 @@
 #include "cli/restore_arg.h"
 #include "cli/screen.h"
 #include "cli/served.h"
+#include "jobs/outlook.h"
 
 struct process {
 	struct cli *cli;
@@ -21,6 +22,7 @@ struct process {
 	bool screen_is_open;
 	struct job *job;
 	struct drive *drive;
+	struct pace pace;           /* of the facts that were said */
 	uint64_t said_us;           /* when a checkpoint was last told of */
 	uint64_t said_id;           /* the newest completed one that was */
 	bool watched, stop_asked;

@@ -3,7 +3,6 @@
 #include "cli/job_process.h"
 
 #include "cli/log_file.h"
-#include "jobs/facts.h"
 #include "jobs/report.h"
 
 #include <unistd.h>
@@ -35,12 +34,20 @@ static void say_facts(struct process *p)
 	struct bytes body;
 	struct json_out o;
 	struct facts f;
+	struct outlook look;
 	struct err e = {0};
 	bytes_init(&body, p->mem);
 	if (facts_take(&f, p->job, p->cli->started_us, p->cli->env->clock, p->mem, &e) != OK) {
 		log_line(&p->log, LOG_WARN, "facts: %s", e.text);
 		return;
 	}
+	outlook_take(&look, &p->pace, &f, p->job, p->mem);
+	jout_begin(&o, &body, false);
+	jout_object(&o);
+	outlook_write(&look, &o);
+	jout_object_end(&o);
+	say(p, WIRE_OUTLOOK, &body);
+	bytes_init(&body, p->mem);
 	jout_begin(&o, &body, false);
 	facts_write(&f, &o);
 	facts_close(&f);

@@ -53,6 +53,7 @@ RC job_view_read(struct job_view *v, const struct json *job, struct err *e)
 		.exit = number_of(job, "exit", -1),
 		.facts = facts && json_kind(facts) == JSON_OBJECT ? facts : NULL,
 	};
+	outlook_read(&v->outlook, job);
 	if (!*v->name || !*v->state)
 		return ERR(e, E_INVALID, "the server's answer is no job: it has no name, or no state");
 	return OK;

@@ -1,7 +1,7 @@
 /* job_view.h - a job as a server tells of it (docs/REST.md): its members, whatever is missing.
  * Pure. Texts are borrowed from the document. */
 #pragma once
-#include "base/json.h"
+#include "jobs/outlook.h"
 
 struct job_view {
 	const char *name, *state;              /* never NULL */
@@ -11,6 +11,7 @@ struct job_view {
 	int64_t parallelism, checkpoint;       /* 0: none */
 	int64_t exit;                          /* -1: it is not over */
 	const struct json *facts;              /* NULL: none */
+	struct outlook outlook;                /* beside them */
 };
 /* E_INVALID: it is no job. */
 RC job_view_read(struct job_view *v, const struct json *job, struct err *e);

@@ -1,7 +1,6 @@
 /* run_socket.c - see run_socket.h. */
 #include "cli/run_socket.h"
 
-#include "jobs/facts.h"
 #include "server/solo.h"
 
 #include <stdlib.h>
@@ -15,6 +14,7 @@ struct run_socket {
 	char *file;
 	struct solo *solo;
 	struct loop_timer *tick;
+	struct pace pace;          /* of the facts that were told */
 	bool stopping;
 };
 
@@ -38,15 +38,13 @@ static uint32_t attempt(void *arg)
 	return job_attempt_number(s->job);
 }
 
-static bool facts(void *arg, struct json_out *o)
+static bool facts(void *arg, struct facts *f, struct outlook *look)
 {
-	const struct run_socket *s = arg;
-	struct facts f;
+	struct run_socket *s = arg;
 	struct err e = {0};
-	if (facts_take(&f, s->job, s->cli->started_us, s->cli->env->clock, s->cli->env->mem, &e) != OK)
+	if (facts_take(f, s->job, s->cli->started_us, s->cli->env->clock, s->cli->env->mem, &e) != OK)
 		return false;
-	facts_write(&f, o);
-	facts_close(&f);
+	outlook_take(look, &s->pace, f, s->job, s->cli->env->mem);
 	return true;
 }
 
@@ -85,6 +83,8 @@ struct run_socket *run_socket_open(struct cli *c, struct log *log, struct loop *
 		s->file = path ? mem_string(c->env->mem, path) : NULL;
 	}
 	free(path);
+	if (s)
+		pace_init(&s->pace, c->env->mem);
 	if (s && begin(s, l, dir, &e) == OK)
 		return s;
 	log_line(log, LOG_WARN, "nobody can ask this run how it goes: %s", s ? e.text : "no memory");
@@ -139,6 +139,7 @@ void run_socket_close(struct run_socket *s)
 		return;
 	loop_timer_close(&s->tick);
 	solo_close(s->solo);
+	pace_close(&s->pace);
 	mem_put(s->cli->env->mem, s->file);
 	mem_put(s->cli->env->mem, s);
 }

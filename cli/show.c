@@ -227,6 +227,14 @@ static void put_latencies(struct bytes *to, const struct paint *p, const struct 
 	}
 }
 
+/* What it is held up by, and what is to be expected. */
+static void put_outlook(struct bytes *to, const struct paint *p, const struct outlook *o)
+{
+	put_text(to, p, "bottleneck", o->bottleneck);
+	for (uint32_t i = 0; i < o->n_forecasts; i++)
+		put_text(to, p, i ? "" : "outlook", o->forecast[i]);
+}
+
 /* What a person does next. */
 static void put_cure(struct bytes *to, const struct remote *r, const struct job_view *j)
 {
@@ -260,6 +268,7 @@ static enum rc print(struct remote *r, const struct look *was, const struct look
 		put_stages(&text, p, was, is);
 	if (is->has_facts)
 		put_latencies(&text, p, &is->facts);
+	put_outlook(&text, p, &is->job.outlook);
 	put_cure(&text, r, &is->job);
 	enum rc rc = OK;
 	if (bytes_ok(&text))

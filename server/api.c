@@ -147,6 +147,7 @@ static RC take_query(struct api_call *c, const struct http_request *r, struct er
 	    take_number(r, "tail", 0, API_TAIL_MAX, &c->tail, e) != OK ||
 	    take_flag(r, "replace", &c->replace, e) != OK ||
 	    take_flag(r, "follow", &c->follow, e) != OK ||
+	    take_flag(r, "facts", &c->facts, e) != OK ||
 	    take_flag(r, "with_savepoints", &c->with_savepoints, e) != OK ||
 	    take_sets(c, r, e) != OK ||
 	    take_restore(c, r, e) != OK ||

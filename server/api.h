@@ -31,6 +31,7 @@ struct api_call {
 	bool rewind, claim;
 	struct job_ask ask;       /* of an ask, and of a stop; without its request */
 	bool replace, follow;
+	bool facts;               /* of the list: with the facts of those that run */
 	bool with_savepoints;     /* of a cancel and a removal: they may go with the directory */
 	unsigned parallelism, tail;
 	uint64_t step_n;          /* of a step session: how many events, to which one, or the seed */

@@ -79,6 +79,7 @@ void managed_free(struct managed *m)
 		mem_put(mem, m->next);
 	}
 	mem_put(mem, m->facts);
+	mem_put(mem, m->outlook);
 	while (asker_take(&m->submitter, mem) || asker_take(&m->showers, mem))
 		;
 	mem_put(mem, m);

@@ -77,6 +77,10 @@ static RC pass_on(struct managed *m, enum wire_kind kind, const char *body, size
 	} else if (kind == WIRE_RECORD) {
 		note_checkpoint(m, json_root(doc));
 		feed_tell(&m->feed, "checkpoint", &line);
+	} else if (kind == WIRE_OUTLOOK) {
+		m->outlook = m->outlook ? m->outlook : mem_get(m->s->mem, sizeof *m->outlook);
+		if (m->outlook)
+			outlook_read(m->outlook, json_root(doc));
 	} else {
 		const struct json *last = json_get(json_root(doc), "last");
 		bool is = last && json_kind(last) == JSON_OBJECT;
@@ -163,6 +167,7 @@ static void on_frame(void *arg, enum wire_kind kind, const char *body, size_t le
 	case WIRE_ANSWER:
 		rc = heard_answer(m, body, len, &e);
 		break;
+	case WIRE_OUTLOOK:
 	case WIRE_FACTS:
 	case WIRE_RECORD:
 	case WIRE_RECOVERY:
@@ -212,7 +217,9 @@ static void on_gone(void *arg, int status, int number)
 	loop_child_close(&m->child);
 	m->up = false;
 	mem_put(m->s->mem, m->facts);
+	mem_put(m->s->mem, m->outlook);
 	m->facts = NULL;
+	m->outlook = NULL;
 	fail_asks(m);
 	managed_facts_came(m); /* who waited for them gets what there is */
 	answer_kills(m);

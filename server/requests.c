@@ -351,8 +351,14 @@ void server_request(void *server, struct http_request *r)
 	case API_ABOUT:
 		server_about(s, r);
 		return;
+	case API_METRICS:
+		server_round(s, &s->scrapers, r);
+		return;
 	case API_LIST:
-		server_list(s, r);
+		if (c.facts)
+			server_round(s, &s->listers, r);
+		else
+			server_list(s, r, false);
 		return;
 	case API_SUBMIT:
 		server_submit(s, r, &c);

@@ -265,6 +265,7 @@ static void server_close(struct server *s)
 		managed_facts_came(s->job[i]);
 	}
 	steps_close(s, &e);
+	round_close(s);
 	log_tails_close(&s->tails);
 	http_close(s->http);
 	door_close(s->door);

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "jobs/config.h"
 #include "jobs/loop.h"
+#include "jobs/outlook.h"
 #include "server/actions.h"
 #include "server/api.h"
 #include "server/clerk.h"
@@ -62,8 +63,10 @@ struct managed {
 	uint64_t checkpoint;       /* the newest one heard of */
 	char *facts;               /* the newest, as JSON; NULL: none of this process */
 	uint64_t facts_us;         /* when they came; 0: its process has said something since */
+	struct outlook *outlook;   /* what they mean; NULL likewise */
 	struct asker *showers;     /* wait for facts */
 	struct loop_timer *show_timer;
+	bool in_round;             /* the round under way waits for its facts */
 	struct feed feed;
 };
 
@@ -87,6 +90,10 @@ struct server {
 	uint64_t event_id;
 	int64_t started_wall_us;
 	struct loop_timer *beat, *limit;
+	/* all running jobs are asked for their facts (round.c): who waits, for how many of them */
+	struct asker *scrapers, *listers;
+	size_t round_waits;
+	struct loop_timer *round_timer;
 	struct loop_signal *sigint, *sigterm;
 	bool stopping, short_of_memory;
 	uint64_t signalled_us;     /* the first of them */
@@ -164,8 +171,17 @@ void managed_write(const struct managed *m, bool facts, struct json_out *o);
 /* The `job` event, to all who watch. */
 void managed_tell(struct managed *m);
 void managed_tell_newest(struct managed *m);
-void server_list(struct server *s, struct http_request *r);
+int64_t managed_since(const struct managed *m); /* wall clock, when its state began */
+/* facts: of those that run, as they are known. */
+void server_list(struct server *s, struct http_request *r, bool facts);
 void server_about(struct server *s, struct http_request *r);
 void server_show(struct managed *m, struct http_request *r);
 void managed_facts_came(struct managed *m); /* those who waited for them are answered */
 void server_checkpoints(struct managed *m, struct http_request *r);
+
+/* ---- round.c ---- */
+/* r is answered once every running job has told its facts: with metrics (list: scrapers), or with
+ * the jobs and their facts (listers). */
+void server_round(struct server *s, struct asker **list, struct http_request *r);
+void round_heard(struct managed *m); /* its facts came, or will not */
+void round_close(struct server *s);  /* who waits is answered */

@@ -48,7 +48,7 @@ static int exit_of(const struct managed *m)
 	}
 }
 
-static int64_t since_of(const struct managed *m)
+int64_t managed_since(const struct managed *m)
 {
 	if (!m->life || !life_since_us(m->life)) /* 0: it has not changed yet */
 		return m->entry.since_wall_us;
@@ -65,7 +65,7 @@ void managed_write(const struct managed *m, bool facts, struct json_out *o)
 	struct shown_job shown = {
 		.name = name, .state = life_state_name(managed_state(m)),
 		.attempt = m->life ? life_attempts(m->life) : 0,
-		.pid = m->child ? (uint64_t)loop_child_pid(m->child) : 0, .since_wall_us = since_of(m),
+		.pid = m->child ? (uint64_t)loop_child_pid(m->child) : 0, .since_wall_us = managed_since(m),
 		.submitted_wall_us = m->entry.submitted_wall_us, .file = m->entry.file,
 		.dir = has_dir ? job_dir : NULL, .log = has_log ? log : NULL,
 		.parallelism = m->entry.parallelism, .checkpoint = m->checkpoint, .error = error_of(m),
@@ -74,6 +74,8 @@ void managed_write(const struct managed *m, bool facts, struct json_out *o)
 	if (facts && m->facts) {
 		jout_key(o, "facts");
 		jout_raw(o, m->facts, strlen(m->facts));
+		if (m->outlook)
+			outlook_write(m->outlook, o);
 	}
 	jout_object_end(o);
 }
@@ -130,6 +132,7 @@ void managed_facts_came(struct managed *m)
 {
 	answer_showers(m);
 	managed_tell(m);
+	round_heard(m);
 }
 
 static void on_show_timer(void *arg)
@@ -170,7 +173,7 @@ void server_show(struct managed *m, struct http_request *r)
 
 /* ---- all ---- */
 
-void server_list(struct server *s, struct http_request *r)
+void server_list(struct server *s, struct http_request *r, bool facts)
 {
 	struct bytes body;
 	struct json_out o;
@@ -180,7 +183,7 @@ void server_list(struct server *s, struct http_request *r)
 	jout_key(&o, "jobs");
 	jout_array(&o);
 	for (size_t i = 0; i < s->n_jobs; i++)
-		managed_write(s->job[i], false, &o);
+		managed_write(s->job[i], facts, &o);
 	jout_array_end(&o);
 	jout_object_end(&o);
 	api_answer(r, 200, &body);

@@ -4,6 +4,7 @@
 #include "jobs/report.h"
 #include "server/actions.h"
 #include "server/history.h"
+#include "server/metrics.h"
 #include "server/shown_job.h"
 
 #include <string.h>
@@ -29,6 +30,19 @@ struct solo {
 
 /* ---- the job ---- */
 
+static void put_facts(struct solo *s, struct json_out *o)
+{
+	struct facts f;
+	struct outlook look;
+	if (!s->c.facts(s->c.arg, &f, &look)) {
+		jout_null(o);
+		return;
+	}
+	facts_write(&f, o);
+	outlook_write(&look, o);
+	facts_close(&f);
+}
+
 static void put_job(struct solo *s, bool facts, struct json_out *o)
 {
 	struct shown_job shown = {
@@ -39,8 +53,7 @@ static void put_job(struct solo *s, bool facts, struct json_out *o)
 	shown_job_begin(&shown, o);
 	if (facts) {
 		jout_key(o, "facts");
-		if (!s->c.facts(s->c.arg, o))
-			jout_null(o);
+		put_facts(s, o);
 	}
 	jout_object_end(o);
 }
@@ -60,7 +73,42 @@ static void tell_job(struct solo *s, void (*to)(struct feed *, const char *, con
 
 /* ---- requests ---- */
 
-static void answer_one(struct solo *s, struct http_request *r, bool list)
+static void put_metrics(struct solo *s, struct metrics *m)
+{
+	struct facts f;
+	struct outlook look;
+	const char *state = s->c.state(s->c.arg);
+	struct http_counts counts = http_counts(s->http);
+	bool has = s->c.facts(s->c.arg, &f, &look);
+	metrics_host(m, &(struct metrics_host){
+		.version = s->c.version, .started_wall_us = s->opened_wall_us,
+		.connections = counts.connections, .requests = counts.requests,
+		.refused = counts.refused, .state = &state, .in_state = &(uint64_t){1}, .n_states = 1});
+	metrics_job(m, &(struct metrics_job){
+		.name = s->c.name, .state = state, .since_wall_us = s->since_wall_us,
+		.now_wall_us = clock_wall_us(s->c.env->clock), .attempts = s->c.attempt(s->c.arg),
+		.checkpoint = s->checkpoint, .facts = has ? &f : NULL, .outlook = has ? &look : NULL});
+	if (has)
+		facts_close(&f);
+}
+
+static void answer_metrics(struct solo *s, struct http_request *r)
+{
+	struct metrics m;
+	struct bytes text;
+	struct err e = {0};
+	if (metrics_begin(&m, s->mem, &e) != OK) {
+		api_fail(r, &e);
+		return;
+	}
+	put_metrics(s, &m);
+	bytes_init(&text, s->mem);
+	metrics_end(&m, &text);
+	metrics_answer(r, &text);
+	bytes_close(&text);
+}
+
+static void answer_one(struct solo *s, struct http_request *r, bool list, bool facts)
 {
 	struct bytes body;
 	struct json_out o;
@@ -71,7 +119,7 @@ static void answer_one(struct solo *s, struct http_request *r, bool list)
 		jout_key(&o, "jobs");
 		jout_array(&o);
 	}
-	put_job(s, !list, &o);
+	put_job(s, facts, &o);
 	if (list) {
 		jout_array_end(&o);
 		jout_object_end(&o);
@@ -128,7 +176,7 @@ static RC answer_job(struct solo *s, struct http_request *r, const struct api_ca
 		return ERR(e, E_NOT_FOUND, "the one job here is '%s'", s->c.name);
 	switch (c->what) {
 	case API_SHOW:
-		answer_one(s, r, false);
+		answer_one(s, r, false, true);
 		return OK;
 	case API_CHECKPOINTS:
 		history_answer(r, s->c.env, s->c.dir);
@@ -157,7 +205,10 @@ static void on_request(void *arg, struct http_request *r)
 		answer_about(s, r);
 		return;
 	case API_LIST:
-		answer_one(s, r, true);
+		answer_one(s, r, true, c.facts);
+		return;
+	case API_METRICS:
+		answer_metrics(s, r);
 		return;
 	case API_ACTION:
 		actions_answer(&s->actions, r, c.id);

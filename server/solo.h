@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "jobs/job.h"
 #include "jobs/loop.h"
+#include "jobs/outlook.h"
 
 #define SOLO_SOCKET "weir.sock"
 
@@ -18,7 +19,8 @@ struct solo_config {
 	/* The job as it is now. */
 	const char *(*state)(void *arg);      /* as REST.md names states */
 	uint32_t (*attempt)(void *arg);
-	bool (*facts)(void *arg, struct json_out *o); /* one value; false: none now, nothing written */
+	/* The caller closes *f. False: none now. */
+	bool (*facts)(void *arg, struct facts *f, struct outlook *look);
 	RC (*ask)(void *arg, const struct job_ask *a, struct err *e);
 	void *arg;
 };

@@ -28,6 +28,7 @@ enum wire_kind {
 	WIRE_RECOVERY,   /* lines: the recovery report */
 	WIRE_FAILED,     /* an attempt failed, another follows */
 	WIRE_ENDED,      /* its last word */
+	WIRE_OUTLOOK,    /* what the facts mean; goes before them */
 	WIRE_FACTS,
 	WIRE_RECORD,     /* a checkpoint was completed or failed; some are left out */
 	WIRE_ANSWER,     /* to a WIRE_REQUEST; a stop's is WIRE_ENDED. To a WIRE_STEP: an error */
