@@ -38,6 +38,19 @@ function(weir_program name layer)
   install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
 
+# What several test programs share, beside their own file: compiled once for all of them.
+function(weir_helpers target)
+  foreach(file ${ARGN})
+    get_filename_component(path ${file} ABSOLUTE)
+    file(RELATIVE_PATH name ${CMAKE_SOURCE_DIR} ${path})
+    string(MAKE_C_IDENTIFIER ${name} name)
+    if(NOT TARGET ${name})
+      add_library(${name} OBJECT EXCLUDE_FROM_ALL ${path})
+    endif()
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${name}>)
+  endforeach()
+endfunction()
+
 # A test by the name of `test`. The planted build has the programs only: planted.py runs them.
 function(weir_program_test target test seconds)
   if(WEIR_PLANTED)

@@ -45,7 +45,8 @@ mkdir -p $last
 [ -e $last/CTestCostData.txt ] || cp "tests/costs/$proof.txt" $last/CTestCostData.txt
 echo "$proof" >build/proof
 
-# One ctest over the builds, so that there is one closing line.
+# One ctest over the builds, so that there is one closing line. Half as many more at once as there
+# are processors: the end-to-end tests wait a third of their time, for a paced source or a process.
 echo "== testing"
-ctest --test-dir build --output-on-failure -j "$jobs"
+ctest --test-dir build --output-on-failure -j $((jobs + jobs / 2))
 [ "$what" != proof ] || scripts/proof_table.py --check
