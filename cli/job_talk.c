@@ -152,7 +152,9 @@ void talk_began(void *arg)
 	bytes_init(&lines, p->mem);
 	bytes_init(&body, p->mem);
 	screen_recovery(&p->screen, &plain, &lines);
-	recovery_write(bytes_text(&lines), &body);
+	struct word_recovery w;
+	recovery_take(&w, p->job, p->cli->env->clock, bytes_text(&lines));
+	recovery_write(&w, &body);
 	bytes_close(&lines);
 	say(p, WIRE_RECOVERY, &body);
 }

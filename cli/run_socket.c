@@ -65,7 +65,7 @@ static RC begin(struct run_socket *s, struct loop *l, const char *dir, struct er
 	const struct solo_config c = {
 		.loop = l, .env = s->cli->env, .dir = dir, .name = job_plan(s->job)->spec->name,
 		.version = WEIR_VERSION, .file = s->file, .state = state, .attempt = attempt,
-		.facts = facts, .ask = ask, .arg = s};
+		.plan = job_plan(s->job), .facts = facts, .ask = ask, .arg = s};
 	if (solo_open(&s->solo, &c, e) != OK || loop_timer_open(&s->tick, l, on_tick, s, e) != OK)
 		return e->code;
 	loop_timer_every(s->tick, TELL_EVERY_US);
@@ -106,8 +106,11 @@ void run_socket_failed(struct run_socket *s, const struct err *e)
 
 void run_socket_recovered(struct run_socket *s, const char *lines)
 {
-	if (s)
-		solo_recovered(s->solo, lines);
+	struct word_recovery w;
+	if (!s)
+		return;
+	recovery_take(&w, s->job, s->cli->env->clock, lines);
+	solo_recovered(s->solo, &w);
 }
 
 void run_socket_answered(struct run_socket *s, uint64_t request, const struct checkpoint_record *r,

@@ -1,7 +1,7 @@
 /* state_rows.c - the words of `weir state` that give rows: get, scan, export, diff. */
 #include "cli/job_dir.h"
 #include "cli/state.h"
-#include "cli/state_lines.h"
+#include "operators/state_lines.h"
 
 #include "operators/keys_text.h"
 

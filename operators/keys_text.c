@@ -135,3 +135,28 @@ RC key_from_text(const struct schema *key, const char *text, struct bytes *to, s
 	bytes_close(&t.text);
 	return rc;
 }
+
+RC key_from_texts(const struct schema *key, const char *const *text, unsigned n, struct bytes *to,
+		  struct err *e)
+{
+	struct typed t;
+	char fields[256];
+	if (n == 1)
+		return key_from_text(key, text[0], to, e);
+	schema_text(key, fields, sizeof fields);
+	if (n != key->n)
+		return ERR(e, E_USAGE, "%u texts for a key of %u field%s: (%s)", n, key->n,
+			   key->n == 1 ? "" : "s", fields);
+	bytes_init(&t.text, to->mem);
+	enum rc rc = OK;
+	for (uint32_t f = 0; f < key->n && rc == OK; f++) {
+		bytes_clear(&t.text);
+		bytes_put_text(&t.text, text[f]);
+		t.quoted = key->field[f].type == T_STRING;
+		rc = put_field(&key->field[f], &t, true, to, e);
+	}
+	if (rc == OK && !(bytes_ok(to) && bytes_ok(&t.text)))
+		rc = ERR(e, E_NO_MEMORY, "no memory for a key");
+	bytes_close(&t.text);
+	return rc;
+}

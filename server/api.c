@@ -128,6 +128,30 @@ static RC take_step(struct api_call *c, const struct http_request *r, struct err
 	return OK;
 }
 
+/* at= of nothing is none: a form sends it so. */
+static RC take_state(struct api_call *c, const struct http_request *r, struct err *e)
+{
+	const char *key, *at = http_query(r, "at", 0);
+	struct err why = {0};
+	c->limit = 100;
+	if (c->what != API_STATE)
+		return OK;
+	while ((key = http_query(r, "key", c->n_keys))) {
+		if (c->n_keys == API_KEYS_MAX)
+			return ERR(e, E_USAGE, "more than %d of key=", API_KEYS_MAX);
+		c->key[c->n_keys++] = key;
+	}
+	if (c->n_keys && http_query(r, "limit", 0))
+		return ERR(e, E_USAGE, "limit= is for a list, key= asks for one key");
+	if (at && at[strspn(at, "0123456789")] && ask_name_check(at, &why) != OK)
+		return ERR(e, E_USAGE, "at=%.40s: a checkpoint's number or a savepoint's name is expected",
+			   at);
+	if (at && strlen(at) > ASK_NAME_MAX)
+		return ERR(e, E_USAGE, "at=: no checkpoint has so long a number");
+	c->at = at && *at ? at : NULL;
+	return take_number(r, "limit", 1, API_ROWS_MAX, &c->limit, e);
+}
+
 static RC take_query(struct api_call *c, const struct http_request *r, struct err *e)
 {
 	const char *name, *reads = c->route->query;
@@ -151,6 +175,7 @@ static RC take_query(struct api_call *c, const struct http_request *r, struct er
 	    take_flag(r, "with_savepoints", &c->with_savepoints, e) != OK ||
 	    take_sets(c, r, e) != OK ||
 	    take_restore(c, r, e) != OK ||
+	    take_state(c, r, e) != OK ||
 	    take_ask(c, r, e) != OK ||
 	    take_step(c, r, e) != OK)
 		return e->code;

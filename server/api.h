@@ -16,6 +16,8 @@ static inline bool action_is_ask(enum action_kind k)
 
 #define API_TAIL_MAX 1000000 /* lines */
 #define API_STEP_MAX 10000   /* events at a time: a second or so */
+#define API_KEYS_MAX 16      /* KEY_FIELDS_MAX */
+#define API_ROWS_MAX 1000
 
 struct api_call {
 	const struct route *route;
@@ -37,6 +39,9 @@ struct api_call {
 	uint64_t step_n;          /* of a step session: how many events, to which one, or the seed */
 	const char *set[ENTRY_SETS_MAX];
 	unsigned n_sets;
+	const char *key[API_KEYS_MAX]; /* of a look at the state: one a field, or one for all */
+	unsigned n_keys, limit;
+	const char *at;           /* a checkpoint's id or a savepoint's name; NULL: as it is now */
 };
 
 /* False: there is no such path, method or parameter, and r was answered. */

@@ -44,17 +44,49 @@ static void history_write(const char *text, size_t len, struct json_out *o, stru
 	jout_array_end(o);
 }
 
-void history_answer(struct http_request *r, struct env *env, const char *dir)
+/* An absent file is empty. The text is mem's. */
+static RC history_read(struct env *env, const char *dir, uint8_t **text, size_t *len,
+		       struct err *e)
 {
 	char path[PATH_BYTES];
-	uint8_t *text = NULL;
-	size_t len = 0;
+	struct err why = {0};
+	*text = NULL;
+	*len = 0;
+	snprintf(path, sizeof path, "%s/history.jsonl", dir);
+	enum rc rc = fs_read_all(env->fs, path, HISTORY_BYTES, text, len, &why);
+	return rc == OK || rc == E_NOT_FOUND ? OK : ERR(e, rc, "%s", why.text);
+}
+
+RC history_find(struct env *env, const char *dir, uint64_t id, struct bytes *to, struct err *e)
+{
+	char begin[40];
+	uint8_t *text;
+	size_t len;
+	if (history_read(env, dir, &text, &len, e) != OK)
+		return e->code;
+	size_t n = (size_t)snprintf(begin, sizeof begin, "{\"id\":%llu,", (unsigned long long)id);
+	/* From the newest on; what no line feed ends is being written. */
+	for (size_t end = len; end && !to->len; end--) {
+		size_t from = end - 1;
+		while (from && text[from - 1] != '\n')
+			from--;
+		if (text[end - 1] == '\n' && end - 1 - from > n && !memcmp(text + from, begin, n) &&
+		    is_json((const char *)text + from, end - 1 - from, env->mem))
+			bytes_put(to, text + from, end - 1 - from);
+		end = from + 1;
+	}
+	mem_put(env->mem, text);
+	return bytes_ok(to) ? OK : ERR(e, E_NO_MEMORY, "no memory for a checkpoint's line");
+}
+
+void history_answer(struct http_request *r, struct env *env, const char *dir)
+{
+	uint8_t *text;
+	size_t len;
 	struct err e = {0};
 	struct bytes body;
 	struct json_out o;
-	snprintf(path, sizeof path, "%s/history.jsonl", dir);
-	enum rc rc = fs_read_all(env->fs, path, HISTORY_BYTES, &text, &len, &e);
-	if (rc != OK && rc != E_NOT_FOUND) {
+	if (history_read(env, dir, &text, &len, &e) != OK) {
 		api_fail(r, &e);
 		return;
 	}

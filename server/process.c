@@ -70,9 +70,15 @@ static RC pass_on(struct managed *m, enum wire_kind kind, const char *body, size
 	struct bytes line;
 	if (json_parse(&doc, body, len, m->s->mem, NULL, e) != OK)
 		return e->code;
+	if (kind == WIRE_RECOVERY && (len < 2 || memcmp(body, "{\"", 2) != 0)) {
+		json_close(doc);
+		return ERR(e, E_INVALID, "a recovery that is none");
+	}
 	bytes_init(&line, m->s->mem);
-	bytes_put(&line, body, len);
+	if (kind != WIRE_RECOVERY)
+		bytes_put(&line, body, len);
 	if (kind == WIRE_RECOVERY) {
+		recoveries_add(&m->recoveries, body, len, managed_error(m), m->s->mem, &line);
 		feed_tell(&m->feed, "recovery", &line);
 	} else if (kind == WIRE_RECORD) {
 		note_checkpoint(m, json_root(doc));

@@ -9,50 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* ---- askers ---- */
-
-struct asker *asker_add(struct asker **list, struct http_request *r, struct mem *mem)
-{
-	struct asker *a = mem_get(mem, sizeof *a), **at = list;
-	if (!a)
-		return NULL;
-	a->r = r;
-	while (*at)
-		at = &(*at)->next;
-	*at = a;
-	http_set_context(r, a);
-	return a;
-}
-
-bool asker_pop(struct asker **list, struct http_request **r, struct mem *mem)
-{
-	struct asker *a = *list;
-	if (!a)
-		return false;
-	*list = a->next;
-	*r = a->r;
-	mem_put(mem, a);
-	if (*r)
-		http_set_context(*r, NULL);
-	return true;
-}
-
-struct http_request *asker_take(struct asker **list, struct mem *mem)
-{
-	struct http_request *r = NULL;
-	while (!r && asker_pop(list, &r, mem))
-		;
-	return r;
-}
-
-void server_request_gone(void *server, struct http_request *r)
-{
-	(void)server;
-	struct asker *a = http_context(r);
-	if (a)
-		a->r = NULL;
-}
-
 /* The answer to who asked; a stream begins with the job as it is. */
 void server_accepted(struct managed *m, struct http_request *r, const struct api_call *c,
 		     const struct action *a)
@@ -329,6 +285,18 @@ static void do_job(struct server *s, struct http_request *r, const struct api_ca
 		return;
 	case API_CHECKPOINTS:
 		server_checkpoints(m, r);
+		return;
+	case API_CHECKPOINT:
+	case API_SAVEPOINTS:
+	case API_STATE:
+		server_read(m, r, c);
+		return;
+	case API_RECOVERIES:
+		server_recoveries(m, r);
+		return;
+	case API_PLAN:
+	case API_CONFIG:
+		server_describe(m, r, c->what);
 		return;
 	case API_LOG:
 		do_log(m, r, c);

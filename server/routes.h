@@ -14,6 +14,12 @@ enum api_what {
 	API_SUBMIT,      /* POST /v1/jobs */
 	API_SHOW,        /* GET /v1/jobs/{name} */
 	API_CHECKPOINTS, /* GET /v1/jobs/{name}/checkpoints */
+	API_CHECKPOINT,  /* GET /v1/jobs/{name}/checkpoints/{id} */
+	API_SAVEPOINTS,  /* GET /v1/jobs/{name}/savepoints */
+	API_RECOVERIES,  /* GET /v1/jobs/{name}/recoveries */
+	API_PLAN,        /* GET /v1/jobs/{name}/plan */
+	API_CONFIG,      /* GET /v1/jobs/{name}/config */
+	API_STATE,       /* GET /v1/jobs/{name}/state/{stage} */
 	API_LOG,         /* GET /v1/jobs/{name}/log */
 	API_EVENTS,      /* GET /v1/jobs/{name}/events */
 	API_ACT,         /* POST /v1/jobs/{name}/{kind} */

@@ -227,10 +227,11 @@ static RC server_open(struct server *s, struct err *e)
 	if (s->short_of_memory)
 		return ERR(e, E_NO_MEMORY, "no memory for the catalogue's jobs");
 	tell_foreign(s);
+	s->reads = (struct reads){.loop = s->loop, .env = s->env};
 	s->tails = (struct log_tails){.loop = s->loop, .mem = s->mem};
 	struct http_config h = {.loop = s->loop, .mem = s->mem, .clock = s->env->clock, .dir = s->o.dir,
 				.name = SERVER_SOCKET, .handler = server_request,
-				.gone = server_request_gone, .arg = s};
+				.gone = asker_gone, .arg = s};
 	if (clerk_open(&s->clerk, s->catalogue, s->loop, s->mem, e) != OK ||
 	    http_open(&s->http, &h, e) != OK || door_listen(s->door, &h, e) != OK ||
 	    loop_timer_open(&s->beat, s->loop, on_beat, s, e) != OK ||
@@ -266,6 +267,7 @@ static void server_close(struct server *s)
 	}
 	steps_close(s, &e);
 	round_close(s);
+	reads_close(&s->reads);
 	log_tails_close(&s->tails);
 	http_close(s->http);
 	door_close(s->door);

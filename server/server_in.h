@@ -8,11 +8,14 @@
 #include "jobs/outlook.h"
 #include "server/actions.h"
 #include "server/api.h"
+#include "server/asker.h"
 #include "server/clerk.h"
 #include "server/feed.h"
 #include "server/http.h"
 #include "server/life.h"
 #include "server/log_tail.h"
+#include "server/reads.h"
+#include "server/recoveries.h"
 #include "server/server.h"
 #include "server/steps.h"
 #include "server/wire.h"
@@ -23,12 +26,6 @@
 /* Facts that are this young are fresh, unless its process has said anything since: however often a
  * job is shown, its process is asked fifty times a second at most. No person can tell. */
 #define SERVER_FACTS_FRESH_US 20000
-
-/* A client's request that waits for something of a job. */
-struct asker {
-	struct asker *next;
-	struct http_request *r; /* NULL: the client went */
-};
 
 struct managed {
 	struct server *s;
@@ -68,6 +65,7 @@ struct managed {
 	struct loop_timer *show_timer;
 	bool in_round;             /* the round under way waits for its facts */
 	struct feed feed;
+	struct recoveries recoveries; /* that this server has heard of */
 };
 
 struct server {
@@ -80,6 +78,7 @@ struct server {
 	struct http *http;
 	struct door *door;         /* NULL: closed */
 	struct log_tails tails;
+	struct reads reads;
 	char *config_text;         /* NULL: no configuration */
 	size_t config_len;
 	struct config *config;
@@ -144,16 +143,13 @@ void server_text_source(const struct server *s, const struct entry *en, const ch
 
 /* ---- requests.c ---- */
 void server_request(void *server, struct http_request *r);
-void server_request_gone(void *server, struct http_request *r);
 /* Accepted: 202 and the action, or its stream. */
 void server_accepted(struct managed *m, struct http_request *r, const struct api_call *c,
 		     const struct action *a);
-/* Takes the oldest off the list; *r is NULL when that client went. False: the list is empty. */
-bool asker_pop(struct asker **list, struct http_request **r, struct mem *mem);
-struct asker *asker_add(struct asker **list, struct http_request *r, struct mem *mem);
-/* Takes the oldest off the list: its request, or NULL when the list is empty. Those whose client
- * went are passed over. */
-struct http_request *asker_take(struct asker **list, struct mem *mem);
+
+/* ---- described.c ---- */
+/* API_PLAN, API_CONFIG. */
+void server_describe(struct managed *m, struct http_request *r, enum api_what what);
 
 /* ---- submit.c ---- */
 /* As `weir validate` checks it. What *t holds is to be closed, whatever came; E_INVALID: its faults
@@ -178,6 +174,11 @@ void server_about(struct server *s, struct http_request *r);
 void server_show(struct managed *m, struct http_request *r);
 void managed_facts_came(struct managed *m); /* those who waited for them are answered */
 void server_checkpoints(struct managed *m, struct http_request *r);
+/* What reads.h answers. */
+void server_read(struct managed *m, struct http_request *r, const struct api_call *c);
+void server_recoveries(struct managed *m, struct http_request *r);
+/* The last failure, of the life if there is one; NULL or "": none. */
+const char *managed_error(const struct managed *m);
 
 /* ---- round.c ---- */
 /* r is answered once every running job has told its facts: with metrics (list: scrapers), or with

@@ -10,8 +10,8 @@
 
 /* ---- one job ---- */
 
-/* The last failure, of the life if there is one: a standing is saved a moment later. */
-static const char *error_of(const struct managed *m)
+/* A standing is saved a moment later. */
+const char *managed_error(const struct managed *m)
 {
 	const struct err *e = m->life ? life_error(m->life) : NULL;
 	if (e)
@@ -68,7 +68,7 @@ void managed_write(const struct managed *m, bool facts, struct json_out *o)
 		.pid = m->child ? (uint64_t)loop_child_pid(m->child) : 0, .since_wall_us = managed_since(m),
 		.submitted_wall_us = m->entry.submitted_wall_us, .file = m->entry.file,
 		.dir = has_dir ? job_dir : NULL, .log = has_log ? log : NULL,
-		.parallelism = m->entry.parallelism, .checkpoint = m->checkpoint, .error = error_of(m),
+		.parallelism = m->entry.parallelism, .checkpoint = m->checkpoint, .error = managed_error(m),
 		.exit = exit_of(m)};
 	shown_job_begin(&shown, o);
 	if (facts && m->facts) {
@@ -220,4 +220,27 @@ void server_checkpoints(struct managed *m, struct http_request *r)
 	}
 	ERR(&e, E_INVALID, "the path of '%s' is too long", m->entry.name);
 	api_fail(r, &e);
+}
+
+void server_read(struct managed *m, struct http_request *r, const struct api_call *c)
+{
+	char dir[SERVER_PATH_MAX];
+	struct err e = {0};
+	if (catalogue_job_dir(m->s->o.dir, m->entry.name, dir, sizeof dir)) {
+		reads_answer(&m->s->reads, r, c, dir, NULL);
+		return;
+	}
+	ERR(&e, E_INVALID, "the path of '%s' is too long", m->entry.name);
+	api_fail(r, &e);
+}
+
+void server_recoveries(struct managed *m, struct http_request *r)
+{
+	struct bytes body;
+	struct json_out o;
+	bytes_init(&body, m->s->mem);
+	jout_begin(&o, &body, false);
+	recoveries_write(&m->recoveries, &o);
+	api_answer(r, 200, &body);
+	bytes_close(&body);
 }

@@ -1,10 +1,14 @@
 /* solo.c - see solo.h. */
 #include "server/solo.h"
 
+#include "jobs/explain.h"
 #include "jobs/report.h"
 #include "server/actions.h"
+#include "server/asker.h"
 #include "server/history.h"
 #include "server/metrics.h"
+#include "server/reads.h"
+#include "server/recoveries.h"
 #include "server/shown_job.h"
 
 #include <string.h>
@@ -20,6 +24,8 @@ struct solo {
 	struct feed feed;
 	struct loop_timer *beat;
 	struct actions actions;
+	struct reads reads;
+	struct recoveries recoveries;
 	uint64_t event_id;
 	uint64_t checkpoint;
 	int64_t opened_wall_us, since_wall_us;
@@ -145,6 +151,20 @@ static void answer_about(struct solo *s, struct http_request *r)
 	bytes_close(&body);
 }
 
+static void answer_known(struct solo *s, struct http_request *r, enum api_what what)
+{
+	struct bytes body;
+	struct json_out o;
+	bytes_init(&body, s->mem);
+	jout_begin(&o, &body, false);
+	if (what == API_PLAN)
+		explain_json(s->c.plan, &body);
+	else
+		recoveries_write(&s->recoveries, &o);
+	api_answer(r, 200, &body);
+	bytes_close(&body);
+}
+
 static RC act(struct solo *s, struct http_request *r, const struct api_call *c, struct err *e)
 {
 	if (!action_is_ask(c->kind) && c->kind != ACTION_STOP)
@@ -186,6 +206,18 @@ static RC answer_job(struct solo *s, struct http_request *r, const struct api_ca
 			tell_job(s, feed_tell_newest);
 		err_clear(e);
 		return OK;
+	case API_CHECKPOINT:
+	case API_SAVEPOINTS:
+	case API_STATE:
+		reads_answer(&s->reads, r, c, s->c.dir, NULL);
+		return OK;
+	case API_RECOVERIES:
+	case API_PLAN:
+		answer_known(s, r, c->what);
+		return OK;
+	case API_CONFIG:
+		return ERR(e, E_REFUSED, "`weir run` keeps no description of its own: it runs the file "
+			   "'%s'", s->c.file ? s->c.file : "?");
 	case API_LOG:
 		return ERR(e, E_REFUSED, "`weir run` writes its log to its standard error, not to a file");
 	default:
@@ -247,9 +279,10 @@ RC solo_open(struct solo **out, const struct solo_config *c, struct err *e)
 	s->exit = -1;
 	s->since_wall_us = s->opened_wall_us = clock_wall_us(c->env->clock);
 	s->actions.mem = s->mem;
+	s->reads = (struct reads){.loop = c->loop, .env = c->env};
 	s->feed = (struct feed){.mem = s->mem, .event_id = &s->event_id};
 	struct http_config h = {.loop = c->loop, .mem = s->mem, .clock = c->env->clock, .dir = c->dir,
-				.name = SOLO_SOCKET, .handler = on_request, .arg = s,
+				.name = SOLO_SOCKET, .handler = on_request, .gone = asker_gone, .arg = s,
 				/* Most runs are never asked anything. */
 				.late = true};
 	if (http_open(&s->http, &h, e) != OK ||
@@ -292,17 +325,19 @@ void solo_record(struct solo *s, const struct checkpoint_record *r)
 	bytes_close(&data);
 }
 
-void solo_recovered(struct solo *s, const char *lines)
+/* What had failed in this process is known; how one before it ended is not. */
+void solo_recovered(struct solo *s, const struct word_recovery *w)
 {
-	struct bytes data;
-	struct json_out o;
-	bytes_init(&data, s->mem);
-	jout_begin(&o, &data, false);
-	jout_object(&o);
-	jout_kv_string(&o, "lines", lines);
-	jout_object_end(&o);
-	feed_tell(&s->feed, "recovery", &data);
-	bytes_close(&data);
+	struct bytes body, line;
+	bytes_init(&body, s->mem);
+	bytes_init(&line, s->mem);
+	recovery_write(w, &body);
+	if (bytes_ok(&body))
+		recoveries_add(&s->recoveries, bytes_text(&body), body.len, s->error, s->mem, &line);
+	if (bytes_ok(&body) && bytes_ok(&line))
+		feed_tell(&s->feed, "recovery", &line);
+	bytes_close(&body);
+	bytes_close(&line);
 }
 
 void solo_answered(struct solo *s, uint64_t request, const struct checkpoint_record *r,
@@ -354,8 +389,10 @@ void solo_close(struct solo *s)
 {
 	if (!s)
 		return;
+	reads_close(&s->reads);
 	http_close(s->http);
 	loop_timer_close(&s->beat);
+	recoveries_close(&s->recoveries, s->mem);
 	actions_close(&s->actions);
 	mem_put(s->mem, s);
 }

@@ -1,6 +1,6 @@
 /* solo.h - the one job of `weir run` behind the protocol of a server (docs/REST.md), on a socket in
- * its directory: show, events, checkpoints, and what a job itself is asked (jobs/ask.h); whatever
- * needs a server is refused and says so.
+ * its directory: show, events, plan, what its directory tells (reads.h), and what a job itself is
+ * asked (jobs/ask.h); whatever needs a server is refused and says so.
  * Threads: the loop's. */
 #pragma once
 #include "base/env.h"
@@ -8,6 +8,7 @@
 #include "jobs/job.h"
 #include "jobs/loop.h"
 #include "jobs/outlook.h"
+#include "server/words.h"
 
 #define SOLO_SOCKET "weir.sock"
 
@@ -16,6 +17,7 @@ struct solo_config {
 	struct env *env;
 	const char *dir, *name, *version;
 	const char *file;                     /* absolute path of the job file, or NULL */
+	const struct plan *plan;
 	/* The job as it is now. */
 	const char *(*state)(void *arg);      /* as REST.md names states */
 	uint32_t (*attempt)(void *arg);
@@ -32,7 +34,7 @@ RC solo_open(struct solo **s, const struct solo_config *c, struct err *e);
 void solo_changed(struct solo *s);            /* state, or a second has passed */
 void solo_failed(struct solo *s, const struct err *e);
 void solo_record(struct solo *s, const struct checkpoint_record *r);
-void solo_recovered(struct solo *s, const char *lines);
+void solo_recovered(struct solo *s, const struct word_recovery *w);
 void solo_answered(struct solo *s, uint64_t request, const struct checkpoint_record *r,
 		   const char *found, const struct err *why);
 /* The job is over: those who asked for a stop are told (error code OK: done), and what was said is

@@ -141,11 +141,36 @@ void ended_write(const struct word_ended *w, struct bytes *to)
 	jout_object_end(&o);
 }
 
-void recovery_write(const char *lines, struct bytes *to)
+void recovery_take(struct word_recovery *w, const struct job *j, struct clock *clock,
+		   const char *lines)
+{
+	const struct job_recovery *r = job_recovery(j);
+	uint64_t now_us = clock_mono_us(clock);
+	*w = (struct word_recovery){
+		.lines = lines, .wall_us = clock_wall_us(clock), .attempt = job_attempt_number(j),
+		.checkpoint = r->checkpoint, .checkpoint_wall_us = r->checkpoint_wall_us,
+		.recovery_us = job_recovery_us(j), .keys = r->keys, .bytes_read = r->bytes_read,
+		.fell_back = r->fell_back, .rewound = r->rewound};
+	int64_t began = w->wall_us - (int64_t)(now_us - r->began_us);
+	if (w->attempt == 1 && r->last_sign_wall_us && began > r->last_sign_wall_us)
+		w->gone_us = (uint64_t)(began - r->last_sign_wall_us);
+}
+
+void recovery_write(const struct word_recovery *w, struct bytes *to)
 {
 	struct json_out o;
 	begin(&o, to);
-	jout_kv_string(&o, "lines", lines);
+	jout_kv_int(&o, "wall_us", w->wall_us);
+	jout_kv_uint(&o, "attempt", w->attempt);
+	jout_kv_uint(&o, "checkpoint", w->checkpoint);
+	jout_kv_int(&o, "checkpoint_wall_us", w->checkpoint_wall_us);
+	jout_kv_uint(&o, "recovery_us", w->recovery_us);
+	jout_kv_uint(&o, "gone_us", w->gone_us);
+	jout_kv_uint(&o, "keys", w->keys);
+	jout_kv_uint(&o, "bytes_read", w->bytes_read);
+	jout_kv_bool(&o, "fell_back", w->fell_back);
+	jout_kv_bool(&o, "rewound", w->rewound);
+	jout_kv_string(&o, "lines", w->lines);
 	jout_object_end(&o);
 }
 

@@ -71,4 +71,20 @@ void step_write(const struct word_step *s, struct bytes *to);
 RC step_read(struct word_step *s, const char *body, size_t len, struct mem *mem, struct err *e);
 
 /* WIRE_RECORD is report_checkpoint's object, WIRE_FACTS facts_write's. WIRE_RECOVERY: */
-void recovery_write(const char *lines, struct bytes *to);
+struct word_recovery {
+	const char *lines;          /* the recovery report as text; borrowed */
+	int64_t wall_us;            /* when it was there again */
+	uint32_t attempt;           /* of its process */
+	uint64_t checkpoint;        /* that it went on from */
+	int64_t checkpoint_wall_us;
+	uint64_t recovery_us;       /* from the start, or the failure, to the first new record; 0: it
+				     * ended without one */
+	uint64_t gone_us;           /* from the last sign of life of the process before to this one's
+				     * beginning; 0: not known, or the same process */
+	uint64_t keys, bytes_read;
+	bool fell_back, rewound;
+};
+/* Of a job that restored. */
+void recovery_take(struct word_recovery *w, const struct job *j, struct clock *clock,
+		   const char *lines);
+void recovery_write(const struct word_recovery *w, struct bytes *to);

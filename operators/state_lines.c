@@ -1,6 +1,6 @@
 /* state_lines.c - see state_lines.h. Rows become a batch of columns, and the batch lines: the same
  * way a job's records take, so that they look alike. */
-#include "cli/state_lines.h"
+#include "operators/state_lines.h"
 
 #include "base/check.h"
 #include "runtime/keys_decode.h"

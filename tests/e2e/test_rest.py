@@ -1,0 +1,211 @@
+"""What a server tells of a running job over REST: each route is asked by hand, on a word count
+whose words have all been read while a slow second source keeps it running. What is right comes from
+the oracle, from `weir state get` and from `weir explain`."""
+
+import json
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import oracle
+import serve
+import served
+import weir
+
+JOB = "/v1/jobs/words"
+
+
+def words_job(text, slow):
+    """Counts the words of a file and, forever, those of a slow generator."""
+    return {
+        "name": "words",
+        "checkpoint": {"interval": "100ms", "retain": 20},
+        "pipeline": [
+            {"id": "text", "type": "file_source", "path": text},
+            {"id": "slow", "type": "generator_source", "rate": slow,
+             "fields": {"line": "'zz-slow'"}},
+            {"id": "lines", "type": "union", "inputs": ["text", "slow"]},
+            {"id": "split", "type": "flat_map", "expr": "split(lower(line))", "as": "word"},
+            {"id": "count", "type": "keyed_sum", "key": "word", "value": "1", "as": "n",
+             "parallelism": 2},
+            {"id": "out", "type": "blackhole_sink"},
+        ],
+    }
+
+
+class Rest(served.Case):
+    def setUp(self):
+        super().setUp()
+        self.counts = oracle.word_count(self.path("in.txt"))
+        self.server = self.serve()
+        self.job = words_job(self.path("in.txt"), 5)
+        self.server.submit(self.job)
+        self.server.until_state("words", "RUNNING")
+        self.dir = self.server.folder("words")
+
+    def get(self, rest, **query):
+        return self.server.get(JOB + rest, **query)
+
+    def denied(self, status, rest, **query):
+        """Refused in the one shape; its message."""
+        answer = self.server.call("GET", JOB + rest, **query)
+        self.assertEqual(answer.status, status, str(answer))
+        self.assertEqual(set(answer.json()), {"code", "message", "at"})
+        return answer.json()["message"]
+
+    def until_counted(self):
+        """Until a checkpoint holds every word of the text; its id."""
+        last = sum(self.counts.values())
+
+        def there():
+            facts = self.get("")["facts"]
+            said = {s["id"]: s for s in facts["stages"]}
+            return said["split"]["records_out"] >= last and facts["completed"] > 0
+
+        weir.until("all words to be counted", there)
+        before = self.server.newest("words")
+        return self.until_checkpoint("words", before + 1)
+
+    def savepoint(self, name):
+        """One that is asked for now; the id of its checkpoint."""
+        begun = self.server.ask("POST", JOB + "/savepoint", 202, name=name)
+        action = self.server.act_end(begun)
+        self.assertEqual(action["state"], "done", str(action))
+        return action["checkpoint"]
+
+    def value_of(self, key, at):
+        """The sum as `weir state get` reads it."""
+        said = self.weir("state", "get", self.dir, key, "--at", str(at), "--json")
+        self.assertEqual(said.code, 0, str(said))
+        return json.loads(said.out)["sum"]
+
+    # ---- facts ----
+
+    def test_facts_tell_of_each_subtask_and_each_edge(self):
+        self.until_counted()
+        facts = self.get("")["facts"]
+        stages = {s["id"]: s for s in facts["stages"]}
+        names = [s["id"] for s in facts["stages"]]
+        for stage in facts["stages"]:
+            self.assertEqual(len(stage["subtasks"]), stage["parallelism"])
+            for key in ("records_in", "records_out", "keys", "state_bytes", "busy_us"):
+                self.assertEqual(sum(t[key] for t in stage["subtasks"]), stage[key], key)
+        self.assertEqual(len(stages["count"]["subtasks"]), 2)
+        edges = {(names[g["from"]], names[g["to"]]): g for g in facts["edges"]}
+        self.assertEqual(
+            set(edges),
+            {("text", "lines"), ("slow", "lines"), ("lines", "split"), ("split", "count"),
+             ("count", "out")},
+        )
+        for (sender, _), edge in edges.items():
+            self.assertEqual(edge["records"], stages[sender]["records_out"])
+            self.assertLessEqual(edge["queued"], edge["room"])
+            self.assertGreater(edge["room"], 0)
+
+    # ---- what was submitted ----
+
+    def test_plan_and_config_say_what_was_submitted(self):
+        said = self.get("/config")
+        self.assertEqual(said["description"], self.job)
+        self.assertEqual((said["set"], said["defaults"]), ([], None))
+        file = self.write("words.json", self.job)
+        drawn = self.weir("explain", file, "--json")
+        self.assertEqual(self.get("/plan"), json.loads(drawn.out))
+
+    # ---- checkpoints ----
+
+    def test_a_checkpoint_is_told_with_its_timeline_and_where_the_time_went(self):
+        at = self.until_counted()
+        weir.until("its timeline", lambda: self.get("/checkpoints/%d" % at).get("timeline"))
+        said = self.get("/checkpoints/%d" % at)
+        self.assertEqual(said["checkpoint"]["id"], at)
+        self.assertEqual(said["checkpoint"]["state"], "completed")
+        tasks = {(t["stage"], t["subtask"]) for t in said["timeline"]["tasks"]}
+        self.assertEqual(len(tasks), 7)
+        self.assertIn(("count", 1), tasks)
+        spans = said["path"]
+        self.assertEqual(spans[0]["from_us"], 0)
+        for before, after in zip(spans, spans[1:]):
+            self.assertEqual(before["to_us"], after["from_us"])
+        longest = max(spans, key=lambda s: s["to_us"] - s["from_us"])
+        self.assertIn(longest["says"], said["sentence"])
+        self.assertIn("999999", self.denied(404, "/checkpoints/999999"))
+        self.denied(404, "/checkpoints/first")
+
+    def test_savepoints_are_listed_when_they_are_whole(self):
+        self.assertEqual(self.get("/savepoints"), {"savepoints": []})
+        self.until_counted()
+        at = self.savepoint("before")
+        (one,) = self.get("/savepoints")["savepoints"]
+        self.assertEqual((one["name"], one["checkpoint"]), ("before", at))
+        self.assertTrue(os.path.isdir(one["dir"]))
+        self.assertGreater(one["bytes"], 0)
+
+    def test_a_recovery_is_told_with_its_cause_and_its_checkpoint(self):
+        at = self.until_counted()
+        self.assertEqual(self.get("/recoveries"), {"recoveries": []})
+        serve.kill(self.server.pid("words"))
+        weir.until("a recovery", lambda: self.get("/recoveries")["recoveries"])
+        (one,) = self.get("/recoveries")["recoveries"]
+        self.assertGreaterEqual(one["checkpoint"], at)
+        self.assertIn("signal", one["cause"].lower())
+        self.assertIn("RECOVERED words", one["lines"])
+        self.assertGreater(one["gone_us"], 0)
+        self.assertGreater(one["keys"], 0)
+
+    # ---- the state ----
+
+    def test_the_state_at_a_checkpoint_is_what_the_oracle_and_the_verb_say(self):
+        self.until_counted()
+        at = self.savepoint("counted")
+        for word in ("the", "fox", "0", "399"):
+            said = self.get("/state/count", key=word, at="counted")
+            self.assertEqual(said["rows"], [{"word": word, "sum": self.counts[word]}])
+            self.assertEqual((said["at"], said["live"], said["more"]), (at, False, False))
+        self.assertEqual(self.counts["the"], self.value_of("the", "counted"))
+        self.denied(404, "/state/count", key="no such word", at="counted")
+        said = self.get("/state/count", at="counted", limit=1000)
+        found = {row["word"]: row["sum"] for row in said["rows"]}
+        self.assertEqual((len(found), said["more"]), (len(said["rows"]), False))
+        found.pop("zz-slow")
+        self.assertEqual(found, dict(self.counts))
+        said = self.get("/state/count", at="counted", limit=7)
+        self.assertEqual((len(said["rows"]), said["more"]), (7, True))
+        self.assertTrue(self.get("/state/count", key="the")["at"] >= at)
+
+    def test_what_cannot_be_looked_up_is_refused_with_the_cure(self):
+        self.until_counted()
+        self.assertIn("count", self.denied(404, "/state/split", limit=1))
+        self.denied(404, "/state/nothing", limit=1)
+        self.denied(404, "/state/count", at=999999, limit=1)
+        self.denied(404, "/state/count", at="no-such-savepoint", limit=1)
+        self.denied(400, "/state/count", at="../../etc", limit=1)
+        self.denied(400, "/state/count", limit=0)
+        self.denied(400, "/state/count", limit=1001)
+        self.denied(400, "/state/count", key=["a", "b"], at=self.server.newest("words"))
+        self.denied(400, "/state/count", key="a", limit=3)
+
+
+class AtARun(served.Case):
+    def test_a_run_tells_the_same_of_its_directory(self):
+        job = words_job(self.path("in.txt"), 5)
+        file = self.write("words.json", job)
+        process = self.start("run", file, "--dir", "d")
+        weir.Case.until_checkpoint(self, process, self.path("d"), 3)
+        solo = serve.Server(self)
+        solo.socket = self.path("d/weir.sock")
+        drawn = self.weir("explain", file, "--json")
+        self.assertEqual(solo.get(JOB + "/plan"), json.loads(drawn.out))
+        self.assertEqual(solo.get(JOB + "/recoveries"), {"recoveries": []})
+        self.assertEqual(solo.get(JOB + "/savepoints"), {"savepoints": []})
+        said = solo.get(JOB + "/state/count", limit=1000)
+        self.assertEqual(len({row["word"] for row in said["rows"]}), len(said["rows"]))
+        self.assertGreaterEqual(said["at"], 3)
+        self.assertEqual(solo.get(JOB + "/checkpoints/2")["checkpoint"]["id"], 2)
+        answer = solo.call("GET", JOB + "/config")
+        self.assertEqual((answer.status, answer.json()["code"]), (409, "E_REFUSED"))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
