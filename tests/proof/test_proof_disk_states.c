@@ -86,7 +86,7 @@ static const struct disk_part parts[] = {
 	{&in_two, MUCH},
 	{&at_the_end, MUCH},
 	{&one_file, MUCH},
-	{&requests, LESS, .asks = true},
+	{&requests, {16, 6, 700, 4000, ONE_LIFE}, .asks = true}, /* its recoveries are the longest */
 	{&killed, LIVES},
 	{&killed_one_file, LIVES},
 };
