@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/schema.h"
+#include "server/openapi.h"
 #include "jobs/stepper.h"
 
 #include <inttypes.h>
@@ -225,6 +226,17 @@ void api_answer(struct http_request *r, unsigned status, struct bytes *json)
 		http_answer(r, status, "application/json", (const char *)json->data, json->len);
 	else
 		http_answer(r, 503, "application/json", short_of_memory, sizeof short_of_memory - 1);
+}
+
+void api_describe(struct http_request *r, const char *version)
+{
+	struct bytes body;
+	struct json_out o;
+	bytes_init(&body, http_mem(r));
+	jout_begin(&o, &body, false);
+	openapi_write(version, &o);
+	api_answer(r, 200, &body);
+	bytes_close(&body);
 }
 
 unsigned api_status(enum rc code)

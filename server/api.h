@@ -48,6 +48,8 @@ struct api_call {
 bool api_take(struct api_call *c, struct http_request *r);
 
 void api_answer(struct http_request *r, unsigned status, struct bytes *json);
+/* GET /openapi.json; version: weir's. */
+void api_describe(struct http_request *r, const char *version);
 /* {"code", "message", "at": null}. */
 void api_error(struct bytes *to, const struct err *e);
 /* That, under the status that REST.md gives the code. */

@@ -319,6 +319,9 @@ void server_request(void *server, struct http_request *r)
 	case API_ABOUT:
 		server_about(s, r);
 		return;
+	case API_OPENAPI:
+		api_describe(r, s->o.version);
+		return;
 	case API_METRICS:
 		server_round(s, &s->scrapers, r);
 		return;

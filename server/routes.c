@@ -15,6 +15,8 @@ static const struct route routes[] = {
 	{.method = "GET", .path = "/", .query = " ", .what = API_ABOUT, .says = "the same as /v1"},
 	{.method = "GET", .path = "/v1", .query = " ", .what = API_ABOUT,
 	 .says = "which weir this is, and how many jobs it has"},
+	{.method = "GET", .path = "/openapi.json", .query = " ", .what = API_OPENAPI,
+	 .says = "this interface as an OpenAPI document"},
 	{.method = "GET", .path = "/metrics", .query = " ", .what = API_METRICS,
 	 .says = "everything that is measured, as OpenMetrics text"},
 	{.method = "GET", .path = "/v1/jobs", .query = " facts ", .what = API_LIST,

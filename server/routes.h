@@ -9,6 +9,7 @@
 
 enum api_what {
 	API_ABOUT,       /* GET /v1 */
+	API_OPENAPI,     /* GET /openapi.json */
 	API_METRICS,     /* GET /metrics */
 	API_LIST,        /* GET /v1/jobs */
 	API_SUBMIT,      /* POST /v1/jobs */

@@ -236,6 +236,9 @@ static void on_request(void *arg, struct http_request *r)
 	case API_ABOUT:
 		answer_about(s, r);
 		return;
+	case API_OPENAPI:
+		api_describe(r, s->c.version);
+		return;
 	case API_LIST:
 		answer_one(s, r, true, c.facts);
 		return;

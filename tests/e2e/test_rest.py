@@ -113,6 +113,43 @@ class Rest(served.Case):
         drawn = self.weir("explain", file, "--json")
         self.assertEqual(self.get("/plan"), json.loads(drawn.out))
 
+    def test_every_reading_route_answers_in_the_shape_that_is_described(self):
+        at = self.until_counted()
+        self.savepoint("one")
+        said = self.server.get("/openapi.json")
+        self.assertEqual(said["openapi"], "3.1.0")
+        values = {"name": "words", "stage": "count", "id": at}
+        asked = 0
+        for path, methods in said["paths"].items():
+            if "get" not in methods or "/steps/" in path or "/actions/" in path:
+                continue
+            answers = methods["get"]["responses"]["200"]["content"]
+            ((kind, content),) = answers.items()
+            if kind == "text/event-stream":
+                continue
+            answer = self.server.call("GET", path.format(**values))
+            self.assertEqual(answer.status, 200, str(answer))
+            self.assertTrue(answer.headers["Content-Type"].startswith(kind), str(answer))
+            if "$ref" in content["schema"]:
+                shape = content["schema"]["$ref"].rsplit("/", 1)[1]
+                self.fits(said["components"]["schemas"], shape, answer.json(), path)
+            asked += 1
+        self.assertGreater(asked, 12)
+
+    def fits(self, shapes, name, value, where):
+        """The members that must be there are, and no others, down to the last shape."""
+        shape = shapes[name]
+        known = shape["properties"]
+        self.assertLessEqual(set(shape["required"]), set(value), where)
+        if name not in ("anything", "plan"):
+            self.assertLessEqual(set(value), set(known), where)
+        for key, one in known.items():
+            items = one.get("items", {})
+            ref = one.get("$ref") or items.get("$ref") or one.get("anyOf", [{}])[0].get("$ref")
+            if ref and value.get(key) is not None:
+                for part in value[key] if items else [value[key]]:
+                    self.fits(shapes, ref.rsplit("/", 1)[1], part, where + " " + key)
+
     # ---- checkpoints ----
 
     def test_a_checkpoint_is_told_with_its_timeline_and_where_the_time_went(self):
