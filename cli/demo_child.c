@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -143,6 +144,15 @@ static void hear(struct demo_child *c, const struct json *v, uint64_t now_us)
 		snprintf(c->trouble, sizeof c->trouble, "%s", error);
 }
 
+/* " page: http://127.0.0.1:4711/", among what a server says as it begins. */
+static void hear_page(struct demo_child *c, const char *line, size_t len)
+{
+	static const char begin[] = " page: ";
+	size_t n = sizeof begin - 1;
+	if (len > n && !memcmp(line, begin, n))
+		snprintf(c->page, sizeof c->page, "%.*s", (int)(len - n), line + n);
+}
+
 static void hear_line(struct demo_child *c, const char *line, size_t len, uint64_t now_us)
 {
 	struct json_doc *doc = NULL;
@@ -152,6 +162,7 @@ static void hear_line(struct demo_child *c, const char *line, size_t len, uint64
 		hear(c, json_root(doc), now_us);
 	else
 		snprintf(c->trouble, sizeof c->trouble, "%.*s", (int)(len < 1000 ? len : 1000), line);
+	hear_page(c, line, len);
 	json_close(doc);
 }
 

@@ -24,6 +24,7 @@ struct demo_child {
 	bool finished_before; /* it had nothing to do */
 	char recovery[2048];  /* the recovery report */
 	char trouble[1024];   /* the newest error it told */
+	char page[128];       /* of a server: where its page is; "": not told yet */
 };
 
 void demo_child_init(struct demo_child *c, struct mem *mem);

@@ -113,7 +113,7 @@ static RC start_all(struct demo *d, struct err *e)
 	if (!d->fresh.pid && demo_child_weir(&d->fresh, fresh, false, DEMO_DIR "/control.csv", e) != OK)
 		return e->code;
 	if (!d->lossy.pid && demo_child_lossy(&d->lossy, &d->text, d->env, DEMO_DIR "/position",
-					      DEMO_DIR "/lossy.txt", DEMO_SECONDS, e) != OK)
+					      DEMO_DIR "/lossy.txt", d->seconds, e) != OK)
 		return e->code;
 	d->starts++;
 	return OK;

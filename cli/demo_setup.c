@@ -28,7 +28,8 @@ static RC empty(struct err *e)
 		DEMO_DIR "/job.json",      DEMO_DIR "/control.json", DEMO_DIR "/text.txt",
 		DEMO_DIR "/counts",        DEMO_DIR "/state",        DEMO_DIR "/control-state",
 		DEMO_DIR "/control.csv",   DEMO_DIR "/position",     DEMO_DIR "/lossy.txt",
-		DEMO_DIR "/plain.txt",     DEMO_DIR "/" MARKER};
+		DEMO_DIR "/plain.txt",     DEMO_DIR "/server",       DEMO_DIR "/token",
+		DEMO_DIR "/" MARKER};
 	for (size_t i = 0; i < ARRAY_LEN(made); i++)
 		if (nftw(made[i], remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
 			return err_errno(e, errno, "remove '%s' of an earlier demo", made[i]);
@@ -83,12 +84,13 @@ static void put_path(struct bytes *to, const char *path)
 static RC write_job(struct demo *d, const char *path, const char *name, const char *sink,
 		    struct err *e)
 {
-	uint64_t rate = (uint64_t)((double)d->text.lines / DEMO_SECONDS);
+	uint64_t rate = (uint64_t)((double)d->text.lines / d->seconds);
 	struct bytes to;
 	bytes_init(&to, d->env->mem);
 	bytes_printf(&to,
 		     "{ \"name\": \"%s\",\n"
 		     "  \"checkpoint\": { \"interval\": \"100ms\" },\n"
+		     "  \"restart\": { \"initial\": \"100ms\", \"max\": \"400ms\" },\n"
 		     "  \"pipeline\": [\n"
 		     "    { \"id\": \"lines\", \"type\": \"file_source\", \"rate\": %llu,\n"
 		     "      \"path\": ",

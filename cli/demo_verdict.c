@@ -112,8 +112,8 @@ static void show_end(struct demo *d, bool identical, bool right, bool control)
 	else
 		fprintf(p->to,
 			"%sEvery word was counted exactly once.%s Next: look at " DEMO_DIR "/job.json; weir "
-			"checkpoints " DEMO_DIR "/state\n",
-			paint_on(p, PAINT_GREEN), paint_off(p));
+			"checkpoints %s\n",
+			paint_on(p, PAINT_GREEN), paint_off(p), d->state);
 }
 
 static void json_verdict(struct demo *d, bool identical, bool right)
@@ -168,5 +168,27 @@ RC demo_verdict(struct demo *d, bool *right, struct err *e)
 	show_table(d);
 	show_top(d);
 	show_end(d, identical, counts, control);
+	return OK;
+}
+
+RC demo_verdict_live(struct demo *d, unsigned kills, bool *right, struct err *e)
+{
+	bool identical = false;
+	char killed[PAINT_TEXT], after[PAINT_TEXT + 16];
+	const struct paint *p = d->paint;
+	if (run_command(d, &identical, e) != OK ||
+	    read_into(d, DEMO_DIR "/plain.txt", DEMO_PLAIN, false, false, e) != OK ||
+	    read_committed(d, e) != OK)
+		return err_in(e, "the demo's results");
+	struct demo_verdict c = demo_words_compare(&d->words, DEMO_WEIR);
+	*right = identical && !c.lost && !c.doubled && !c.broken && c.words > 0;
+	snprintf(after, sizeof after, "weir, after %s", text_many(kills, "kill", killed));
+	fprintf(p->to, "\n%s  %-44s %11s %9s %9s%s\n", paint_on(p, PAINT_BOLD), "", "words", "lost",
+		"doubled", paint_off(p));
+	show_row(d, "tr | sort | uniq -c, never killed", DEMO_PLAIN, false);
+	show_row(d, after, DEMO_WEIR, !*right);
+	show_end(d, identical, *right, true);
+	if (!kills)
+		fprintf(p->to, "Nobody killed it: next time press k, as often as you like.\n");
 	return OK;
 }

@@ -1,5 +1,6 @@
 /* step.c - `weir run --step JOB`: one event a key press, forwards and back.
  * Why: the text that explains Chandy-Lamport is the machine itself, slow enough to watch. */
+#include "cli/key_press.h"
 #include "cli/step.h"
 #include "cli/step_marks.h"
 #include "cli/step_text.h"
@@ -8,16 +9,15 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
 
 #define STEP_SEED 1 /* always the same, so that one can talk about event 47 */
 
-static const char keys[] = "  Enter or n  the next event           b  on to the next barrier\n"
-			   "  c  ask for a checkpoint              k  kill -9; then comes a new start\n"
-			   "  u  back one event                    B  back to the barrier before\n"
-			   "  s  show how everything stands        p  what print_sink wrote\n"
-			   "  ?  these keys                        q  quit\n";
+static const char key_help[] =
+	"  Enter or n  the next event           b  on to the next barrier\n"
+	"  c  ask for a checkpoint              k  kill -9; then comes a new start\n"
+	"  u  back one event                    B  back to the barrier before\n"
+	"  s  show how everything stands        p  what print_sink wrote\n"
+	"  ?  these keys                        q  quit\n";
 
 /* What there is to be seen: Chandy and Lamport 1985, as streams use it. */
 static const char story[] =
@@ -37,29 +37,8 @@ struct step {
 	struct stepper *s;
 	struct step_event last;
 	struct step_marks marks;
-	bool terminal;
-	struct termios was;
+	struct key_press keys;
 };
-
-/* ---- keys ---- */
-
-/* One at a time, without Enter and without an echo, from a terminal; a byte of anything else. */
-static void raw_begin(struct step *x)
-{
-	struct termios t;
-	x->terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &x->was) == 0;
-	if (!x->terminal)
-		return;
-	t = x->was;
-	t.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-	(void)tcsetattr(STDIN_FILENO, TCSANOW, &t);
-}
-
-static void raw_end(struct step *x)
-{
-	if (x->terminal)
-		(void)tcsetattr(STDIN_FILENO, TCSANOW, &x->was);
-}
 
 /* ---- commands ---- */
 
@@ -127,7 +106,7 @@ static bool command(struct step *x, int key, struct err *e)
 		return true;
 	case '?':
 	case 'h':
-		fputs(keys, to);
+		fputs(key_help, to);
 		return true;
 	case 'q':
 	case EOF:
@@ -142,14 +121,14 @@ static bool command(struct step *x, int key, struct err *e)
 static int step_run(struct step *x)
 {
 	struct err e = {0};
-	fprintf(x->cli->out.to, "%s\nKeys\n%s", story, keys);
+	fprintf(x->cli->out.to, "%s\nKeys\n%s", story, key_help);
 	bool on = show(x, &e) == OK;
-	raw_begin(x);
+	key_press_begin(&x->keys, true);
 	while (on) {
 		fflush(x->cli->out.to);
 		on = command(x, getchar(), &e);
 	}
-	raw_end(x);
+	key_press_end(&x->keys);
 	return e.code == OK ? 0 : cli_fail(x->cli, &e);
 }
 
