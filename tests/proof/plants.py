@@ -128,7 +128,7 @@ plant("shared_file_deleted_early", "a file goes with the first manifest that nam
 plant("fence_is_swept", "a fence's slot is swept", "checkpoint_test_store_takeover",
       "checkpoint_test_store")
 plant("files_go_before_their_slot", "files go before their manifest's end is durable (inv 13)",
-      "proof_crashes words")
+      "proof_crashes merges")
 plant("quarantined_slot_is_swept", "the evidence of damage is swept (inv 16)",
       "checkpoint_test_retention")
 plant("pin_is_forgotten", "retention drops a pinned checkpoint (inv 12)", "sim_test_requests",

@@ -157,7 +157,7 @@ TEST(inv15_a_read_error_is_never_a_fresh_start)
 
 /* A file system that has everything but hard links. */
 struct linkless {
-	struct fs fs;
+	struct fs_real real;
 	struct fs_ops ops;
 };
 static enum rc no_link(struct fs *fs, const char *from, const char *to, struct err *e)
@@ -171,19 +171,18 @@ TEST(a_file_system_without_hard_links_is_refused_with_a_cure)
 {
 	struct mem mem;
 	struct err e = {OK};
-	struct fs_real real;
 	struct linkless l;
 	char dir[64] = "/tmp/weir-test-XXXXXX";
 	mem_init(&mem, 0);
-	fs_real_init(&real, &mem);
-	l.ops = *real.fs.ops;
+	fs_real_init(&l.real, &mem);
+	l.ops = *l.real.fs.ops;
 	l.ops.link = no_link;
-	l.fs = (struct fs){.ops = &l.ops, .mem = &mem};
+	l.real.fs.ops = &l.ops;
 	EXPECT(mkdtemp(dir));
 	struct store_options so = store_options_of(dir);
 	struct store *s;
 	struct store_start start;
-	EXPECT_OK(store_open(&s, &l.fs, &mem, &so, &start, &e), &e);
+	EXPECT_OK(store_open(&s, &l.real.fs, &mem, &so, &start, &e), &e);
 	EXPECT(store_own(s, &start, &e) == E_REFUSED);
 	EXPECT(strstr(e.text, "hard links") && strstr(e.text, "--dir") && strstr(e.text, dir));
 	store_close(s);
