@@ -112,10 +112,29 @@ static bool is_too_long(const char *content_length)
 	return errno || n > HTTP_BODY_MAX;
 }
 
-/* Two lengths, or a length and pieces: who else reads this request may see another end of it. */
-static bool has_two_lengths(const struct http_request *r)
+struct header_look {
+	unsigned lengths;
+	bool odd;
+};
+
+static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const char *name,
+				      const char *value)
 {
-	return http_header_count(r, "Content-Length") + http_header_count(r, "Transfer-Encoding") > 1;
+	struct header_look *l = arg;
+	(void)kind;
+	l->lengths += !strcasecmp(name, "Content-Length") || !strcasecmp(name, "Transfer-Encoding");
+	l->odd |= !http_is_token(name) || (value && strpbrk(value, "\r\n"));
+	return MHD_YES;
+}
+
+/* Who else reads this request, a proxy, may see another end of it; NULL: it is as it should be. */
+static const char *header_fault(const struct http_request *r)
+{
+	struct header_look l = {0};
+	r->http->mhd.values(r->conn->mhd, MHD_HEADER_KIND, look_at_header, &l);
+	if (l.odd)
+		return "the header has a field whose name or value is none";
+	return l.lengths > 1 ? "the header gives the body two lengths" : NULL;
 }
 
 static void on_header(struct http_request *r, const char *method, const char *version)
@@ -125,6 +144,7 @@ static void on_header(struct http_request *r, const char *method, const char *ve
 	r->head = strcmp(method, "HEAD") == 0;
 	r->method = r->head ? "GET" : method;
 	r->old = strcmp(version, "HTTP/1.0") == 0;
+	const char *odd = header_fault(r);
 	const char *encoding = http_header(r, "Transfer-Encoding");
 	const char *length = http_header(r, "Content-Length");
 	if (r->fault != http_target_no_memory && has_nul(r, method, version))
@@ -136,8 +156,8 @@ static void on_header(struct http_request *r, const char *method, const char *ve
 		http_answer_error(r, 431, "E_LIMIT", "the header has over 16 KiB");
 	} else if (r->fault == http_target_no_memory) {
 		http_answer_error(r, 503, "E_LIMIT", r->fault);
-	} else if (has_two_lengths(r)) {
-		http_turn_away(r, 400, "E_USAGE", "the header gives the body two lengths", 0);
+	} else if (odd) {
+		http_turn_away(r, 400, "E_USAGE", odd, 0);
 	} else if (encoding && strcasecmp(encoding, "chunked") != 0) {
 		http_answer_error(r, 400, "E_USAGE", "of transfer encodings only 'chunked' is known");
 	} else if (!encoding && length && is_too_long(length)) {

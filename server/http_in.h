@@ -53,6 +53,8 @@ struct http_target {
 const char *http_target_parse(struct http_target *t, const char *raw, struct mem *mem);
 void http_target_close(struct http_target *t, struct mem *mem); /* legal on the empty value */
 extern const char http_target_no_memory[];
+/* Whether it can be the name of a header's field (RFC 9110, 5.6.2): no blank, no colon. */
+bool http_is_token(const char *name);
 
 /* --- http_accept.c --- */
 

@@ -96,3 +96,10 @@ void http_target_close(struct http_target *t, struct mem *mem)
 	mem_put(mem, t->params);
 	*t = (struct http_target){0};
 }
+
+bool http_is_token(const char *name)
+{
+	size_t n = strspn(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+			  "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	return n && !name[n];
+}

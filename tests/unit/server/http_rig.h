@@ -120,11 +120,11 @@ static inline void rig_turns(struct rig *g, unsigned ticks)
 	EXPECT(rig_wait(g, rig_count_down, &ticks));
 }
 
-/* With `late` its library is opened for the first client. */
-static inline void rig_open_as(struct rig *g, const char *below, uint64_t header_us,
-			       uint64_t body_us, bool late)
+/* `more` says what the rig does not: deadlines, late, tcp, admit. */
+static inline void rig_open_with(struct rig *g, const char *below, const struct http_config *more)
 {
 	struct err e = {0};
+	struct http_config c = *more;
 	memset(g, 0, sizeof *g);
 	mem_init(&g->mem, 0);
 	snprintf(g->root, sizeof g->root, "/tmp/weir-http-XXXXXX");
@@ -134,12 +134,24 @@ static inline void rig_open_as(struct rig *g, const char *below, uint64_t header
 	EXPECT_OK(loop_open(&g->loop, &g->mem, &e), &e);
 	EXPECT_OK(loop_timer_open(&g->tick, g->loop, rig_tick, g, &e), &e);
 	loop_timer_every(g->tick, 1000);
-	const struct http_config c = {.loop = g->loop, .mem = &g->mem, .clock = clock_real(),
-				      .dir = g->dir, .name = "weir.sock", .handler = rig_handle,
-				      .gone = rig_gone, .arg = g, .late = late,
-				      .header_deadline_us = header_us,
-				      .body_deadline_us = body_us};
+	c.loop = g->loop;
+	c.mem = &g->mem;
+	c.clock = clock_real();
+	c.dir = g->dir;
+	c.name = "weir.sock";
+	c.handler = rig_handle;
+	c.gone = rig_gone;
+	c.arg = c.admit_arg = g;
 	EXPECT_OK(http_open(&g->http, &c, &e), &e);
+}
+
+/* With `late` its library is opened for the first client. */
+static inline void rig_open_as(struct rig *g, const char *below, uint64_t header_us,
+			       uint64_t body_us, bool late)
+{
+	const struct http_config more = {.late = late, .header_deadline_us = header_us,
+					 .body_deadline_us = body_us};
+	rig_open_with(g, below, &more);
 }
 
 static inline void rig_open_at(struct rig *g, const char *below, uint64_t header_us,
@@ -170,8 +182,22 @@ static inline void rig_close(struct rig *g)
 
 /* ---- the clients' side ---- */
 
+static inline int rig_connect_tcp(uint16_t port)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connect(fd, (struct sockaddr *)&at, sizeof at) || fcntl(fd, F_SETFL, O_NONBLOCK)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 static inline int rig_connect(struct rig *g)
 {
+	if (http_port(g->http))
+		return rig_connect_tcp(http_port(g->http));
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int dir = open(g->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
