@@ -1,18 +1,21 @@
 // recoveries.js - each time the job came back: what had happened, where it went on from, how long that
 // took and what was read again.
-import {h, show, num, span, count, time, nothing} from './dom.js';
+import {h, show, num, span, bytes, count, time, nothing} from './dom.js';
 
 function sentence(r) {
-	const took = num(r.recovery_us) ? ` in ${span(r.recovery_us)}` : '';
+	const took = num(r.recovery_us) ? ` in ${span(r.recovery_us)}` : ' (it ended before the first new record)';
+	const why = r.cause ? r.cause[0].toUpperCase() + r.cause.slice(1) : 'It was interrupted';
 	const from = num(r.checkpoint) ? `restored checkpoint ${count(r.checkpoint)}${took}` : `began anew${took}`;
-	const again = r.replayed === undefined || r.replayed === null ? ''
-		: `, replayed ${count(r.replayed)} records`;
-	return `${r.cause || 'Killed'}, ${from}${again}`;
+	return `${why}: ${from}` + (num(r.keys) ? `, ${count(r.keys)} keys` : '') +
+		(r.fell_back ? '; a newer checkpoint could not be read' : '') + (r.rewound ? '; rewound on purpose' : '');
 }
 
 const card = r => h('div', {class: 'card recovery'}, h('div', {class: 'row'}, h('b', null, sentence(r)),
 	h('span', {class: 'grow'}), h('span', {class: 'quiet small'}, time(r.wall_us))),
-num(r.gone_us) ? h('p', {class: 'quiet small'}, `the process before was gone for ${span(r.gone_us)}`) : null,
+h('p', {class: 'quiet small'}, [num(r.gone_us) && `no process for ${span(r.gone_us)}`,
+	r.checkpoint_wall_us && num(r.checkpoint) && `the checkpoint was of ${time(r.checkpoint_wall_us)}`,
+	num(r.bytes_read) && `${bytes(r.bytes_read)} read`, r.attempt > 1 && `attempt ${r.attempt}`]
+	.filter(Boolean).join(' · ')),
 r.lines && h('pre', null, r.lines));
 
 export async function panel(root, job, ctx) {

@@ -1,6 +1,6 @@
-// state.js - the keyed state of a stage: look a key up or list some, as it is now or as it was in a
-// checkpoint.
-import {h, show, count, fault, nothing} from './dom.js';
+// state.js - the keyed state of a stage: look a key up or list some, as the newest checkpoint has it, or
+// an older one; read from its files while the job runs.
+import {h, show, count, time, fault, nothing} from './dom.js';
 
 const LISTED = 50;
 
@@ -30,17 +30,17 @@ export async function panel(root, job, ctx) {
 	const key = h('input', {name: 'key', autocomplete: 'off', spellcheck: 'false', placeholder: 'a key; of two fields: a,b'});
 	const stage = h('select', {name: 'stage'}, stages.map(id => h('option', {value: id}, id)));
 	const kept = history.checkpoints.filter(c => c.state !== 'failed').slice(-20).reverse();
-	const at = h('select', {name: 'at'}, job.state === 'RUNNING' && h('option', {value: ''}, 'live'),
+	const at = h('select', {name: 'at'}, h('option', {value: ''}, 'the newest checkpoint'),
 		kept.map(c => h('option', {value: c.id}, 'checkpoint ' + c.id)));
 	const result = h('div', {class: 'scroll'});
 	const ask = async query => {
 		try {
 			const said = await ctx.api(ctx.path('/state/' + encodeURIComponent(stage.value)),
 				{query: {...query, at: at.value}});
-			const rows = said.rows || (said.row ? [said.row] : Array.isArray(said) ? said : [said]);
-			const from = said.checkpoint ? `as of checkpoint ${count(said.checkpoint)}` : 'as it is now';
-			show(result, rows.length ? rowTable(rows) : nothing('No such key.'),
-				h('p', {class: 'quiet small'}, `${count(rows.length)} row${rows.length === 1 ? '' : 's'}, ${from}`));
+			const rows = said.rows, from = said.live ? 'as it is now'
+				: `as of checkpoint ${count(said.at)}, ${time(said.wall_us)}`;
+			show(result, rows.length ? rowTable(rows) : nothing('No key yet.'), h('p', {class: 'quiet small'},
+				`${count(rows.length)} row${rows.length === 1 ? '' : 's'}, ${from}` + (said.more ? '; there are more' : '')));
 		} catch (e) {
 			if (e.name !== 'AbortError')
 				show(result, e.status === 404 ? nothing(e.message) : fault(e));

@@ -100,7 +100,7 @@ export async function panel(root, job, ctx) {
 		show(root, h('p', null, h('a', {href: ctx.base + '/checkpoints'}, 'All checkpoints')), fault(e));
 		return null;
 	}
-	const record = said.checkpoint || said.record || said, t = said.timeline, path = said.path || [];
+	const record = said.checkpoint || {}, t = said.timeline, path = said.path || [];
 	const us = record.total_us !== undefined ? num(record.total_us)
 		: record.total_ms !== undefined ? num(record.total_ms) * 1000 : t && total(t);
 	const place = h('div', {class: 'scroll'});
@@ -122,7 +122,8 @@ export async function panel(root, job, ctx) {
 		h('a', {href: to(id + 1), class: 'button'}, (id + 1) + ' ›')),
 	h('div', {class: 'row'}, h('h1', null, `Checkpoint ${ctx.id}`), pill(record.state ||
 		(t && !t.completed ? 'failed' : 'completed')), h('span', {class: 'quiet'},
-		[record.kind, record.trigger && 'by ' + record.trigger, time(record.wall_us)].filter(Boolean).join(' · '))),
+		[record.kind || t && t.kind, (record.trigger || t && t.trigger) && 'by ' + (record.trigger || t.trigger),
+			time(record.wall_us || t && t.wall_us)].filter(Boolean).join(' · '))),
 	record.error && h('div', {class: 'fault'}, record.error),
 	figures([['Took', span(us)], ['Written', bytes(record.bytes_written)],
 		['Keys changed', record.keys_changed === undefined ? DASH : count(record.keys_changed)],

@@ -27,6 +27,7 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's key of an elem
 ARGS = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
         "--no-first-run", "--disable-extensions", "--disable-background-networking",
         "--disable-component-update", "--disable-sync", "--mute-audio"]
+START_S = 300  # a loaded machine: a minute and more was seen
 KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "Tab": "\ue004"}
 
 
@@ -91,7 +92,7 @@ class Browser:
         return bool(found)
 
     def call(self, method, path, body=None):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=weir.TIMEOUT)
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_S)
         try:
             text = None if method in ("GET", "DELETE") else json.dumps(body or {})
             c.request(method, path, text, {"Content-Type": "application/json"})
