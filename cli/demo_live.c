@@ -266,7 +266,7 @@ static RC play(struct live *v, struct err *e)
 	introduce(v);
 	if (board_open(&v->board, &o, e) != OK)
 		return e->code;
-	key_press_begin(&v->keys, false);
+	key_press_begin(&v->keys);
 	enum rc rc = watch(v, e);
 	board_close(v->board);
 	v->board = NULL;

@@ -3,14 +3,14 @@
 
 #include <unistd.h>
 
-void key_press_begin(struct key_press *k, bool signals)
+void key_press_begin(struct key_press *k)
 {
 	struct termios t;
 	k->terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &k->was) == 0;
 	if (!k->terminal)
 		return;
 	t = k->was;
-	t.c_lflag &= ~(tcflag_t)(ICANON | ECHO | (signals ? 0 : ISIG));
+	t.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ISIG);
 	(void)tcsetattr(STDIN_FILENO, TCSANOW, &t);
 }
 

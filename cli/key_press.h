@@ -4,13 +4,12 @@
 #include <stdbool.h>
 #include <termios.h>
 
-#define KEY_INTERRUPT 3 /* Ctrl-C, where it is a key like others */
+#define KEY_INTERRUPT 3 /* Ctrl-C: a key like others, so that the terminal is put right again */
 
 struct key_press {
 	bool terminal; /* standard input is one; else nothing was changed */
 	struct termios was;
 };
 
-/* signals: Ctrl-C and its like go on to end the process (and leave the terminal as it is). */
-void key_press_begin(struct key_press *k, bool signals);
+void key_press_begin(struct key_press *k);
 void key_press_end(struct key_press *k); /* once more is legal */

@@ -110,6 +110,7 @@ static bool command(struct step *x, int key, struct err *e)
 		return true;
 	case 'q':
 	case EOF:
+	case KEY_INTERRUPT:
 	case 4:
 		return false;
 	default:
@@ -123,7 +124,7 @@ static int step_run(struct step *x)
 	struct err e = {0};
 	fprintf(x->cli->out.to, "%s\nKeys\n%s", story, key_help);
 	bool on = show(x, &e) == OK;
-	key_press_begin(&x->keys, true);
+	key_press_begin(&x->keys);
 	while (on) {
 		fflush(x->cli->out.to);
 		on = command(x, getchar(), &e);

@@ -71,14 +71,17 @@ static const struct openapi_answer answers[] = {
 	{API_ACT, 202, JSON, "action"},
 	{API_ACTION, 200, JSON, "action"},
 	{API_STEPS, 200, JSON, "steps"},
-	{API_STEP, 200, JSON, "anything"},
+	{API_STEP, 200, JSON, "picture"},
 };
 
 const struct openapi_answer *openapi_answer(const struct route *r)
 {
-	static const struct openapi_answer opened = {API_STEP, 201, JSON, "anything"};
+	static const struct openapi_answer opened = {API_STEP, 201, JSON, "picture"},
+					   ended = {API_STEP, 200, JSON, "step_ended"};
 	if (r->what == API_STEP && r->step == STEP_DO_OPEN)
 		return &opened;
+	if (r->what == API_STEP && r->step == STEP_DO_END)
+		return &ended;
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++)
 		if (answers[i].what == r->what)
 			return &answers[i];
@@ -123,7 +126,18 @@ static const struct openapi_shape shapes[] = {
 	{"config", "file:s? description:o set:s* parallelism:i? defaults:o?"},
 	{"state", "stage:s live:b at:i? wall_us:i rows:o* more:b ~note:s"},
 	{"action", "id:i job:s kind:s state:s error:s? code:s? checkpoint:i? ~gone:o"},
-	{"steps", "steps:o*"},
+	{"steps", "steps:#step_session*"},
+	{"step_session", "id:i job:s"},
+	{"step_ended", "id:i ended:b"},
+	{"picture", "id:i seed:i job:s state:s? events:i at_us:i published:i? pending:i? over:b "
+		    "barrier_before:i last:#step_event? passed:#step_event* printed:s "
+		    "stages:#step_stage* tasks:#step_task* lanes:#step_lane*"},
+	{"step_event", "n:i at_us:i who:s what:s barrier:b"},
+	{"step_stage", "id:s type:s parallelism:i inputs:i*"},
+	{"step_task", "name:s stage:i subtask:i phase:s records_in:i records_out:i in_hand:i "
+		      "aligning:i? passed:i? preparing:b slicing:b keys:i? changed:i? part:s"},
+	{"step_lane", "from:i? to:i held:s? ended:b items_all:i items:#step_item*"},
+	{"step_item", "~rows:i ~barrier:i ~given_up:i ~mark:s"},
 };
 
 const struct openapi_shape *openapi_shape(size_t i)
