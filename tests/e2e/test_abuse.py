@@ -225,12 +225,14 @@ class Requests(Abuse):
             with open("/proc/%d/status" % self.job) as f:
                 return int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", f.read()).group(1))
 
-        before = switches()
+        before, began = switches(), time.monotonic()
         request = b"GET /v1/jobs/tick HTTP/1.1\r\n" + KEPT
         many = (request + b"\r\n") * 2999 + request + b"Connection: close" + END
         self.assertEqual(statuses(self.door.raw(many, timeout=LATE_S)), [200] * 3000)
-        print("the job woke up %d times" % (switches() - before), file=sys.stderr)
-        self.assertLess(switches() - before, 1500)
+        woke, took = switches() - before, time.monotonic() - began
+        print("the job woke up %d times in %.1f s" % (woke, took), file=sys.stderr)
+        # Its own checkpoints, and who asks fifty times a second; not 3,000 questions.
+        self.assertLess(woke, 500 + 400 * took)
 
 
 class Large(Abuse):
