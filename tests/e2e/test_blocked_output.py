@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -56,17 +55,7 @@ class BlockedOutput(weir.Case):
             lambda: not process.running() or process.result().err.count("failed") > 60,
         )
         self.assertTrue(process.running(), str(process.result()))
-        os.set_blocking(reader, False)
-        found = b""
-        while process.running():
-            try:
-                found += os.read(reader, 65536)
-            except BlockingIOError:
-                time.sleep(0.002)
-        try:
-            found += os.read(reader, 1 << 20)
-        except BlockingIOError:
-            pass
+        found = weir.read_while_it_runs(process, reader)
         result = process.wait()
         self.assert_sound(result)
         self.assertEqual(result.code, 0, str(result))
@@ -144,13 +133,7 @@ class BlockedOutput(weir.Case):
         self.assertEqual(sorted(result.out.splitlines()), lines)
         reader, writer = self.pipe()
         process = self.start("run", job, "--dir", self.path("d2"), stdout=writer)
-        os.set_blocking(reader, False)
-        found = b""
-        while process.running() or len(found) < len(result.out):
-            try:
-                found += os.read(reader, 50000)
-            except BlockingIOError:
-                time.sleep(0.001)
+        found = weir.read_while_it_runs(process, reader)
         self.assertEqual(process.wait().code, 0, str(process.result()))
         self.assertEqual(sorted(found.decode().splitlines()), lines)
 

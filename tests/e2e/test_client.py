@@ -439,7 +439,7 @@ class Submit(Client):
                 events(
                     ("job", job("word-count")),
                     lambda: p.signal(number),
-                    lambda: time.sleep(weir.TIMEOUT),
+                    lambda: weir.pause(weir.TIMEOUT),
                 ),
             )
             p = self.start("submit", self.job, "--wait", "--dir", "data")

@@ -6,7 +6,6 @@ import os
 import random
 import resource
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -106,7 +105,7 @@ class Weather(weir.Case):
         self.prepare(sink, folder, 2000)
         process = self.start(*self.args)
         self.until_checkpoint(process, folder, 4)
-        time.sleep(random.Random(weir.seed()).random() * 0.1)
+        weir.some_moment(random.Random(weir.seed()), 0.1)
         small_disk.read_only(self.small)
         # No restart makes it writable: at once.
         self.failed(process.wait(), "Read-only file system")

@@ -53,9 +53,9 @@ class Kill(weir.Case):
             more = ["--parallelism", rng.randint(1, 3)] if not parallelism else []
             more += ["--set", rng.choice(("chaining=auto", "chaining=none"))]
             process = self.start(*args, *more)
-            time.sleep(moment * rng.random())
+            weir.some_moment(rng, moment)
             watch.look()
-            time.sleep(max(0, process.started + moment - time.monotonic()))
+            weir.pause(max(0, process.started + moment - time.monotonic()))
             alive = process.kill9()
             if not alive:
                 self.assertEqual(process.result().code, 0, str(process.result()))

@@ -9,7 +9,6 @@ WEIR_KILLS: how many kills a way and job (4); WEIR_SEED: which moments.
 import os
 import random
 import sys
-import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -62,11 +61,11 @@ class KillWorkloads(weir.Case):
             # So many checkpoints of its own, then a moment between two; or within its start. The
             # first one counts, whatever the seed: it is within the work.
             after = self.newest(folder) + (rng.choice((0, 1, 1, 2, 3)) if kill else 2)
-            end = time.monotonic() + weir.TIMEOUT
-            while process.running() and self.newest(folder) < after:
-                self.assertLess(time.monotonic(), end, "no checkpoint %d" % after)
-                time.sleep(0.001)
-            time.sleep(0.03 * rng.random())
+            weir.until(
+                "checkpoint %d" % after,
+                lambda: not process.running() or self.newest(folder) >= after,
+            )
+            weir.some_moment(rng, 0.03)
             if not process.kill9():
                 self.assertEqual(process.result().code, 0, str(process.result()))
                 break
@@ -168,7 +167,7 @@ class KillWorkloads(weir.Case):
         for i in range(KILLS):
             folder = self.path("e%d" % i)
             process = self.start("run", path, "--dir", folder)
-            time.sleep(rng.uniform(0, 0.015))
+            weir.some_moment(rng, 0.015)
             process.kill9()
             self.ok("run", path, "--dir", folder)
 

@@ -103,7 +103,7 @@ class Listeners(weir.Case):
         args = ["run", self.job(emit={"every": "20ms"}), "--dir", self.path("d")]
         for _ in range(5):
             process = self.start(*args, "--parallelism", rng.randint(1, 3))
-            time.sleep(rng.uniform(0.05, 0.3))
+            weir.some_moment(rng, 0.3, 0.05)
             process.kill9()
         self.ok(*args)
         last, right = {}, oracle.word_count(self.path("in.txt"))

@@ -4,7 +4,6 @@ exact, and so is what stood there at each kill. Seeds say when the kills come.""
 import os
 import random
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -34,7 +33,7 @@ class Rescale(weir.Case):
             "a checkpoint after %d" % before,
             lambda: not process.running() or self.newest(self.path("d")) > before,
         )
-        time.sleep(rng.random() * 0.15 * SLOWER)
+        weir.some_moment(rng, 0.15 * SLOWER)
         return process.kill9()
 
     def one(self, rng, emit):

@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -97,7 +96,7 @@ class Savepoint(weir.Case):
         for n in range(6):
             name = "s%d" % n
             asker = self.start("savepoint", "d", "--name", name)
-            time.sleep(rng.random() * (0.4 if weir.SANITIZED else 0.05))
+            weir.some_moment(rng, 0.4 if weir.SANITIZED else 0.05)
             self.process.kill9()
             said = asker.wait().code == 0
             there = os.path.isdir(os.path.join(self.savepoint(name), "manifest")) and any(

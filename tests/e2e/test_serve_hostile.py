@@ -36,7 +36,7 @@ class Hostile(served.Case):
                 lambda: served.descriptors(self.pid) <= self.descriptors + 3 * self.running(),
             )
             before = self.cpu_s()
-            time.sleep(0.3)  # in which there is nothing to do
+            weir.pause(0.3)  # in which there is nothing to do
             self.assertLess(self.cpu_s() - before, 0.15, "it turns in circles")
         super().tearDown()
 
@@ -334,7 +334,7 @@ class Slow(Hostile):
                 s.sendall(header[at : at + 1])
             at += 1
             self.answers_at_once()
-            time.sleep(0.05)
+            weir.pause(0.05)
         ends = [self.rest(s) for s in slow]
         took = time.monotonic() - begin
         self.assertLess(took, 20)

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -158,7 +157,7 @@ class Skip(weir.Case):
             enough = self.newest(self.path("d")) + rng.randint(1, 4)
             there = lambda: not process.running() or self.newest(self.path("d")) >= enough
             weir.until("checkpoint %d" % enough, there)
-            time.sleep(0.03 * rng.random())
+            weir.some_moment(rng, 0.03)
             alive = process.kill9()
             watch.look()
             for user, sums in by_user(read_jsonl(self.path("out"))).items():

@@ -6,10 +6,10 @@ import json
 import os
 import re
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import serve
 import weir
 
 
@@ -230,7 +230,7 @@ class Triggers(weir.Case):
         process = self.start("run", self.job({"interval": "1h"}, rows=10**9),
                              "--dir", self.path("d"))
         weir.until("a start", lambda: self.newest(self.path("d")) >= 1)
-        time.sleep(0.3)
+        weir.until("records", lambda: serve.records_out(self.path("d"), "t", "rows") > 0)
         for full in (False, True):
             args = ["--full"] if full else []
             self.ok("checkpoint", self.path("d"), *args)

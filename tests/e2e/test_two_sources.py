@@ -4,7 +4,6 @@ kill -9 (inv 28, 30)."""
 import os
 import random
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -52,7 +51,7 @@ class TwoSources(weir.Case):
                 watches = [weir.Watch(self.path("out")), weir.Watch(self.path("also"))]
                 for _ in range(5):
                     process = self.start(*args)
-                    time.sleep(rng.uniform(0, 0.25))
+                    weir.some_moment(rng, 0.25)
                     process.kill9()
                     for watch in watches:
                         watch.look()

@@ -50,6 +50,19 @@ class Connection(http.client.HTTPConnection):
         self.sock = s
 
 
+def records_out(folder, job, stage):
+    """Of a stage of a job that `weir run` drives in folder; 0: nobody answers there yet."""
+    connection = Connection(os.path.join(folder, "weir.sock"))
+    try:
+        connection.request("GET", "/v1/jobs/" + job)
+        facts = json.loads(connection.getresponse().read()).get("facts") or {}
+    except Gone:
+        return 0
+    finally:
+        connection.close()
+    return sum(s["records_out"] for s in facts.get("stages", []) if s["id"] == stage)
+
+
 # What a call raises when there is no server, or it died before it had answered.
 Gone = (OSError, http.client.HTTPException)
 

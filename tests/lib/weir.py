@@ -14,6 +14,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -101,9 +102,9 @@ class Process:
 
     def result(self):
         texts = []
-        for f in (self.out, self.err):
-            f.seek(0)
-            texts.append(f.read().decode("latin-1"))
+        for f in (self.out, self.err):  # it may be writing: the place in the file is its own
+            size = os.fstat(f.fileno()).st_size
+            texts.append(os.pread(f.fileno(), size, 0).decode("latin-1"))
         return Result(self.args, self.popen.returncode, *texts)
 
 
@@ -207,6 +208,30 @@ def until(what, condition, timeout=TIMEOUT):
         if time.monotonic() > end:
             raise AssertionError("waited %d s for %s" % (timeout, what))
         time.sleep(0.003)
+
+
+def some_moment(rng, most, least=0):
+    """A random time passes, so that a kill comes at any moment: nothing is waited for by it, and
+    what is tested holds whatever happens meanwhile. Seconds."""
+    time.sleep(rng.uniform(least, most))
+
+
+def pause(seconds):
+    """Where time is what is tested: an attacker who is slow, a process with nothing to do."""
+    time.sleep(seconds)
+
+
+def read_while_it_runs(process, fd):
+    """What a process writes into a pipe until it has ended."""
+    found, end = b"", time.monotonic() + TIMEOUT
+    while process.running():
+        if select.select([fd], [], [], 0.05)[0]:
+            found += os.read(fd, 65536)
+        if time.monotonic() > end:
+            raise AssertionError("still running after %d s: %s" % (TIMEOUT, process.result()))
+    while select.select([fd], [], [], 0)[0] and (more := os.read(fd, 65536)):
+        found += more
+    return found
 
 
 def text(rng, path, words, per_line=8, vocabulary=300):

@@ -11,7 +11,6 @@ import random
 import shutil
 import sys
 import tempfile
-import time
 from collections import Counter
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -102,10 +101,11 @@ class Place:
         """SIGKILL once it has taken a checkpoint more, or some time later."""
         before = self.newest()
         process = self.start(*args)
-        end = time.monotonic() + weir.TIMEOUT
-        while process.running() and self.newest() <= before and time.monotonic() < end:
-            time.sleep(0.002)
-        time.sleep(self.rng.random() * 0.06)
+        weir.until(
+            "a checkpoint after %d" % before,
+            lambda: not process.running() or self.newest() > before,
+        )
+        weir.some_moment(self.rng, 0.06)
         self.kills += process.kill9()
         code = process.popen.returncode
         said = process.result()

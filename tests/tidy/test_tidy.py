@@ -164,6 +164,16 @@ def mutable_globals(names):
                     yield "%s:1: mutable global %s" % (source, m.group(2))
 
 
+def sleeps(names):
+    """A test waits for a condition (weir.until), or says what else it is (some_moment, pause)."""
+    for name in code(names, ".py", ".c", ".h"):
+        if not re.match(r"tests/(e2e|fuzz|model|proof|sim|unit)/", name):
+            continue
+        for n, line in enumerate(text(name).split("\n"), 1):
+            if re.search(r"\btime\.sleep\(|\b(u|nano)?sleep\(", line):
+                yield "%s:%d: sleeps; a test waits for something: weir.until" % (name, n)
+
+
 def valid_json(names):
     for name in code(names, ".json"):
         try:
@@ -181,6 +191,7 @@ CHECKS = [
     first_lines,
     headers_alone,
     mutable_globals,
+    sleeps,
     valid_json,
 ]
 
