@@ -27,6 +27,8 @@ enum {
 	OPT_STRINGS = 1 << 6,  /* an object, not empty, of OPT_STRING: name -> expression */
 	OPT_DURATION = 1 << 7, /* "10s", in [min, max] microseconds */
 	OPT_SIZE = 1 << 8,     /* "64MB", in [min, max] bytes */
+	OPT_SECRET = 1 << 9,   /* a reference (secret.h): a literal is refused, and not repeated */
+	OPT_SECRETS = 1 << 10, /* an object, not empty, of OPT_SECRET, by names for the environment */
 	OPT_PATH = 1 << 13,    /* OPT_STRING: a path; see opt_report.no_relative */
 	OPT_EMPTY = 1 << 14,   /* OPT_STRING: "" is allowed; OPT_LIST, OPT_STRINGS: [] or {} */
 	OPT_LATER = 1 << 15,   /* the whole option comes with a later version */
@@ -58,6 +60,7 @@ struct opt_report {
 	/* There is no folder that relative paths could be relative to: they are errors with this
 	 * hint. NULL: there is one. */
 	const char *no_relative;
+	bool secret;       /* what is at fault may be a secret: its place is told, not its text */
 };
 
 /* Reports a fault of value v as a whole. hint may be NULL: what stands behind the caret. */

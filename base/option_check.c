@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/option.h"
 #include "base/schema.h"
+#include "base/secret.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -65,6 +66,8 @@ static const char *kinds_text(const struct opt_def *d, char *to, size_t size)
 		{OPT_STRINGS, "an object of strings"},
 		{OPT_DURATION, "a duration such as \"10s\""},
 		{OPT_SIZE, "a size such as \"64MB\""},
+		{OPT_SECRET, "\"env:NAME\" or \"file:/PATH\""},
+		{OPT_SECRETS, "an object of \"env:NAME\" or \"file:/PATH\""},
 	};
 	size_t at = 0;
 	to[0] = '\0';
@@ -225,20 +228,51 @@ static bool check_many(const struct opt_def *d, const struct json *v, struct opt
 	return ok;
 }
 
+static bool check_secret(const char *name, const struct json *v, struct opt_report *r)
+{
+	struct secret_ref ref;
+	if (!secret_ref_parse(&ref, v)) {
+		opt_error(r, v, "\"env:NAME\" or \"file:/PATH\": where it stands, never what it is",
+			  "'%.64s' is no reference to a secret", name);
+		return false;
+	}
+	if (ref.by == SECRET_FILE && r->no_relative && ref.where[0] != '/') {
+		opt_error(r, v, r->no_relative, "'%.64s' is a relative path", name);
+		return false;
+	}
+	return true;
+}
+
+static bool check_secrets(const struct opt_def *d, const struct json *v, struct opt_report *r)
+{
+	bool ok = json_count(v) && json_count(v) <= SECRETS_MAX;
+	if (!ok)
+		opt_error(r, v, d->help, "'%s' holds from 1 to %d", d->name, SECRETS_MAX);
+	for (size_t i = 0; i < json_count(v); i++) {
+		const char *name = json_key(v, i);
+		bool named = secret_name_ok(name);
+		if (!named)
+			opt_error_key(r, v, i, "letters, digits and '_', no digit first",
+				      "'%.64s' is no name for the environment", name);
+		ok &= named & check_secret(name, json_value(v, i), r);
+	}
+	return ok;
+}
+
 static unsigned kinds_of(const struct json *v)
 {
 	static const unsigned kinds[] = {
 		[JSON_BOOL] = OPT_BOOL,
 		[JSON_INT] = OPT_INT | OPT_REAL,
 		[JSON_REAL] = OPT_REAL,
-		[JSON_STRING] = OPT_STRING | OPT_DURATION | OPT_SIZE,
+		[JSON_STRING] = OPT_STRING | OPT_DURATION | OPT_SIZE | OPT_SECRET,
 		[JSON_ARRAY] = OPT_LIST,
-		[JSON_OBJECT] = OPT_OBJECT | OPT_STRINGS,
+		[JSON_OBJECT] = OPT_OBJECT | OPT_STRINGS | OPT_SECRETS,
 	};
 	return kinds[json_kind(v)];
 }
 
-static bool check_value(const struct opt_def *d, const struct json *v, struct opt_report *r)
+static bool check_kinds(const struct opt_def *d, const struct json *v, struct opt_report *r)
 {
 	unsigned may = kinds_of(v);
 	if (json_kind(v) == JSON_STRING && word_in(d->later, json_string(v, NULL)))
@@ -254,17 +288,27 @@ static bool check_value(const struct opt_def *d, const struct json *v, struct op
 	}
 	switch (json_kind(v)) {
 	case JSON_STRING:
-		return check_string(d, v, r);
+		return d->kinds & OPT_SECRET ? check_secret(d->name, v, r) : check_string(d, v, r);
 	case JSON_INT:
 	case JSON_REAL:
 		return in_bounds(d, json_real(v)) || out_of_bounds(d, v, OPT_REAL, r);
 	case JSON_ARRAY:
 		return check_many(d, v, r);
 	case JSON_OBJECT:
-		return d->kinds & OPT_OBJECT || check_many(d, v, r);
+		return d->kinds & OPT_SECRETS ? check_secrets(d, v, r)
+					      : d->kinds & OPT_OBJECT || check_many(d, v, r);
 	default:
 		return true;
 	}
+}
+
+static bool check_value(const struct opt_def *d, const struct json *v, struct opt_report *r)
+{
+	bool before = r->secret;
+	r->secret |= d->kinds & (OPT_SECRET | OPT_SECRETS);
+	bool ok = check_kinds(d, v, r);
+	r->secret = before;
+	return ok;
 }
 
 static const struct opt_def *find(const struct opt_def *defs, const char *name)

@@ -12,6 +12,7 @@
 
 struct cli {
 	struct env *env;
+	struct fs_real *files; /* what env->fs ends in */
 	uint64_t started_us; /* monotonic time the process began */
 	struct paint out, err; /* standard output and standard error */
 };

@@ -112,8 +112,14 @@ static RC make_token(struct live *v, struct err *e)
 
 static RC begin_server(struct live *v, struct err *e)
 {
-	static char *const argv[] = {"weir", "serve", "--dir", SERVER, "--http", "127.0.0.1:0",
-				     "--token-file", DEMO_DIR "/token", NULL};
+	const struct demo_text *text = &v->d->text; /* where it stands, unless it was copied */
+	char read[4096];
+	char *const argv[] = {"weir", "serve", "--dir", SERVER, "--http", "127.0.0.1:0", "--token-file",
+			      DEMO_DIR "/token", "--allow-write", DEMO_DIR, "--allow-read", read, NULL};
+	if (text->folder)
+		snprintf(read, sizeof read, "%s", text->path);
+	else
+		fs_dirname(text->path, read, sizeof read);
 	struct client_place at = {.dir = SERVER};
 	struct clock *clock = v->d->env->clock;
 	uint64_t until_us = clock_mono_us(clock) + BEGIN_US;

@@ -157,7 +157,7 @@ int main(int argc, char **argv)
 	struct fs_real fs;
 	struct rng rng;
 	struct env env = {.clock = clock_real(), .fs = &fs.fs, .mem = &mem, .rng = &rng};
-	struct cli c = {.env = &env, .started_us = clock_mono_us(env.clock)};
+	struct cli c = {.env = &env, .files = &fs, .started_us = clock_mono_us(env.clock)};
 	mem_init(&mem, 0);
 	fs_real_init(&fs, &mem);
 	rng_seed_system(&rng);

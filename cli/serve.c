@@ -1,6 +1,7 @@
 /* serve.c - `weir serve`: the runtime that stays. */
 #include "cli/cli.h"
 #include "cli/remote.h"
+#include "jobs/allow.h"
 #include "server/server.h"
 
 #include <stdlib.h>
@@ -10,13 +11,20 @@
 static const struct arg_def options[] = {
 	{"--dir", ARG_TEXT, "DIR", "the data directory (default: $WEIR_DIR, else weir-server)"},
 	{"--config", ARG_TEXT, "FILE",
-	 "JSON with defaults that jobs inherit: checkpoint, restart, limits"},
+	 "JSON with defaults that jobs inherit (checkpoint, restart, limits), and allow"},
 	{"--http", ARG_TEXT, "[ADDR:]PORT",
 	 "answers there too: the page, and REST; PORT alone is on 127.0.0.1"},
 	{"--token-file", ARG_TEXT, "FILE", "what all but the page's own files ask for; mode 600"},
 	{"--tls-cert", ARG_TEXT, "FILE", "PEM: https, which any address but loopback takes"},
 	{"--tls-key", ARG_TEXT, "FILE", "its key, PEM; mode 600"},
 	{"--allow-host", ARG_TEXTS, "NAME", "one more name under which it may be asked"},
+	{"--allow-read", ARG_TEXTS, "DIR", "jobs may read there; with one of these, or --http, "
+	 "they may touch nothing else"},
+	{"--allow-write", ARG_TEXTS, "DIR", "jobs may write there, and read"},
+	{"--allow-run", ARG_TEXTS, "DIR", "jobs may run programs of it: on_complete, ..."},
+	{"--allow-secrets", ARG_TEXTS, "DIR", "jobs may take secrets from its files"},
+	{"--allow-env", ARG_TEXTS, "NAME", "jobs may ask for that of the server's environment"},
+	{"--no-landlock", ARG_FLAG, NULL, "the kernel is not asked to hold jobs to that as well"},
 	{"--json", ARG_FLAG, NULL, "its log as JSON, one object a line"},
 	{0},
 };
@@ -56,6 +64,28 @@ static char *absolute(struct mem *mem, const char *path)
 	return full;
 }
 
+/* The options --allow-...; E_LIMIT, E_INVALID. */
+static RC read_allow(struct allow *allow, struct mem *mem, const struct args *a, struct err *e)
+{
+	const char *text[ARGS_MAX];
+	char option[32];
+	allow_init(allow, mem);
+	allow->landlock = !args_has(a, "--no-landlock");
+	for (unsigned k = 0; k < ALLOW_KINDS; k++) {
+		snprintf(option, sizeof option, "--allow-%s", allow_kind_name(k));
+		size_t n = args_texts(a, option, text, ARGS_MAX);
+		for (size_t i = 0; i < n && e->code == OK; i++) {
+			char *full = k == ALLOW_ENV ? mem_string(mem, text[i]) : absolute(mem, text[i]);
+			enum rc rc = full ? allow_add(allow, k, full, e)
+					  : ERR(e, E_NO_MEMORY, "no memory for a path");
+			mem_put(mem, full);
+			if (rc != OK)
+				return err_in(e, "%s", option);
+		}
+	}
+	return e->code;
+}
+
 static int serve(struct cli *c, const struct args *a)
 {
 	struct err e = {0};
@@ -80,7 +110,12 @@ static int serve(struct cli *c, const struct args *a)
 	o.door.n_hosts = (unsigned)(hosts < DOOR_HOSTS_MAX ? hosts : DOOR_HOSTS_MAX);
 	for (size_t n = full ? strlen(full) : 0; n > 1 && full[n - 1] == '/'; n--)
 		full[n - 1] = '\0';
-	enum rc rc = full ? server_run(&o, &e) : ERR(&e, E_NO_MEMORY, "no memory for a path");
+	struct allow allow;
+	o.allow = &allow;
+	enum rc rc = read_allow(&allow, mem, a, &e);
+	if (rc == OK)
+		rc = full ? server_run(&o, &e) : ERR(&e, E_NO_MEMORY, "no memory for a path");
+	allow_close(&allow);
 	mem_put(mem, full);
 	return rc == OK ? 0 : cli_fail(c, &e);
 }

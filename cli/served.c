@@ -39,6 +39,34 @@ RC served_begin(struct err *e)
 	return OK;
 }
 
+/* ---- what it may touch ---- */
+
+/* From here on its files are those its server allows, and the job's own. The folders stay open till
+ * the process ends. */
+static RC confine(struct cli *c, const struct word_start *start, struct err *e)
+{
+	struct mem *mem = c->env->mem;
+	if (!start->allow.confines || c->files->roots)
+		return OK;
+	struct roots *roots = mem_get(mem, sizeof *roots);
+	if (!roots)
+		return ERR(e, E_NO_MEMORY, "no memory for the folders it may touch");
+	roots_init(roots, mem);
+	const char *dir = start->dir[0] ? start->dir : NULL; /* a step session has none */
+	if ((dir && fs_mkdir_all(c->env->fs, dir, e) != OK) ||
+	    allow_roots(&start->allow, dir, roots, e) != OK) {
+		roots_close(roots);
+		mem_put(mem, roots);
+		return e->code;
+	}
+	fs_real_confine(c->files, roots);
+	char logs[ROOT_PATH_MAX];
+	fs_dirname(start->log, logs, sizeof logs);
+	const char *own[] = {dir, logs, NULL}; /* the log is renamed by who writes it */
+	bool is_on;
+	return start->allow.landlock ? allow_landlock(&start->allow, own, &is_on, e) : OK;
+}
+
 /* ---- its job ---- */
 
 static RC read_config(struct served_text *t, struct cli *c, const struct word_start *start,
@@ -70,7 +98,7 @@ RC served_text_open(struct served_text *t, struct cli *c, const struct word_star
 	const struct entry *en = &start->entry;
 	size_t n = 0;
 	memset(t, 0, sizeof *t);
-	if (read_config(t, c, start, e) != OK)
+	if (confine(c, start, e) != OK || read_config(t, c, start, e) != OK)
 		return e->code;
 	for (; n < en->n_sets; n++)
 		t->sets[n] = en->set[n];
@@ -82,7 +110,7 @@ RC served_text_open(struct served_text *t, struct cli *c, const struct word_star
 		t->sets[n++] = set;
 	struct job_text_source from = {.file = en->file, .text = en->job, .len = en->job_len,
 				       .sets = t->sets, .n_sets = n, .defaults = t->config,
-				       .env = cli_env};
+				       .allow = &start->allow, .env = cli_env};
 	enum rc rc = job_text_parse(&t->file, c->env, &from, e);
 	if (t->file.ds.n)
 		tell_faults(t, c);

@@ -1,6 +1,7 @@
 /* config.c - see config.h. */
 #include "jobs/config.h"
 
+#include "jobs/allow.h"
 #include "jobs/spec_parts.h"
 
 struct config {
@@ -13,12 +14,13 @@ static const struct opt_def config_opts[] = {
 	{"checkpoint", OPT_OBJECT, .help = "when checkpoints are taken, and how"},
 	{"restart", OPT_OBJECT, .help = "what follows a failed attempt"},
 	{"limits", OPT_OBJECT, .help = "what a job may use"},
+	{"allow", OPT_OBJECT, .help = "what jobs may touch beside their own directory"},
 	{0},
 };
 
 /* Keys of a job file that say which job it is: the same for all would be wrong for all. */
 static const char *const of_a_job[] = {"name", "pipeline", "version", "parallelism",
-				       "max_parallelism", "chaining", NULL};
+				       "max_parallelism", "chaining", "secrets", NULL};
 
 static void refuse_a_jobs_own(const struct json *root, struct diags *ds)
 {
@@ -39,6 +41,15 @@ static void refuse_a_jobs_own(const struct json *root, struct diags *ds)
 				      "'dir' is no default for jobs");
 }
 
+/* A folder of the server's, wherever it was started. */
+static void check_allow(const struct json *root, struct diags *ds)
+{
+	const char *before = ds->no_relative;
+	ds->no_relative = "write it from the root: /srv/in";
+	(void)spec_block(root, "allow", allow_opts, NULL, ds);
+	ds->no_relative = before;
+}
+
 /* The same readers as a job's, over a job that has nothing else. */
 static void check(const struct json *root, struct diags *ds)
 {
@@ -52,6 +63,7 @@ static void check(const struct json *root, struct diags *ds)
 	struct spec none = {0};
 	opt_check(config_opts, root, of_a_job, NULL, r);
 	spec_read_blocks(&none, root, ds);
+	check_allow(root, ds);
 	refuse_a_jobs_own(root, ds);
 }
 
@@ -139,10 +151,15 @@ static bool inherit_block(const struct config *c, struct json_doc *job, size_t i
 	return true;
 }
 
+const struct json *config_allow(const struct config *c)
+{
+	return opt_json(json_root(c->doc), "allow");
+}
+
 bool config_inherit(const struct config *c, struct json_doc *job)
 {
 	for (size_t i = 0; i < json_count(json_root(c->doc)); i++)
-		if (!inherit_block(c, job, i))
+		if (strcmp(json_key(json_root(c->doc), i), "allow") != 0 && !inherit_block(c, job, i))
 			return false;
 	return true;
 }

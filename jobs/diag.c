@@ -39,9 +39,10 @@ static bool is_same(const struct diag *a, const struct diag *b)
 }
 
 static void add(struct diags *ds, enum diag_level level, const struct json_text *in,
-		struct json_at at, const char *hint, const char *text)
+		struct json_at at, bool secret, const char *hint, const char *text)
 {
-	struct diag d = {.level = level, .at = at, .in = in && in->name ? *in : ds->source};
+	struct diag d = {.level = level, .at = at, .secret = secret,
+			 .in = in && in->name ? *in : ds->source};
 	d.text = ds->n < DIAG_MAX ? mem_string(ds->mem, text) : NULL;
 	d.hint = d.text ? mem_string(ds->mem, hint ? hint : "") : NULL;
 	bool keep = d.text && d.hint;
@@ -75,7 +76,7 @@ static void addv(struct diags *ds, enum diag_level level, const struct json_text
 {
 	char text[ERR_TEXT_MAX];
 	vsnprintf(text, sizeof text, fmt, ap);
-	add(ds, level, in, at, hint, text);
+	add(ds, level, in, at, false, hint, text);
 }
 
 void diag_add(struct diags *ds, enum diag_level level, const struct json_text *in,
@@ -99,7 +100,7 @@ static void report(struct opt_report *r, const struct json *v, struct json_at at
 		   const char *hint)
 {
 	struct diag_report *to = CONTAINER_OF(r, struct diag_report, r);
-	add(to->to, to->level, json_text_of(v), at, hint, text);
+	add(to->to, to->level, json_text_of(v), at, r->secret, hint, text);
 }
 
 struct opt_report *diag_report(struct diag_report *r, struct diags *to, const char *who_fmt, ...)
@@ -240,11 +241,20 @@ static void put_where(const struct diags *ds, const struct diag *d, struct bytes
 		bytes_printf(to, ":%u:%u", d->at.line, d->at.column);
 }
 
+/* Whether something in its line is not to be shown, of this fault or of another. */
+static bool is_secret(const struct diags *ds, const struct diag *d)
+{
+	for (unsigned i = 0; i < ds->n; i++)
+		if (ds->d[i].secret && ds->d[i].at.line == d->at.line && ds->d[i].in.text == d->in.text)
+			return true;
+	return false;
+}
+
 static void put_diag(const struct diags *ds, const struct diag *d, struct bytes *to)
 {
 	put_where(ds, d, to);
 	bytes_printf(to, "  %s: %s\n", level_name(d->level), d->text);
-	if (d->at.line)
+	if (d->at.line && !is_secret(ds, d))
 		put_source(d, to);
 	else if (d->hint[0])
 		bytes_printf(to, "     | %s\n", d->hint);

@@ -15,6 +15,7 @@ struct diag {
 	enum diag_level level;
 	struct json_text in; /* name NULL: the file; is_file: another file; else an argument */
 	struct json_at at;   /* line 0: of the file as a whole */
+	bool secret;         /* its line is not shown */
 	char *text, *hint;   /* hint "" when there is none */
 };
 

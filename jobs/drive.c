@@ -346,7 +346,7 @@ static RC listen_open(struct drive *d, struct err *e)
 {
 	struct listener_options o = {
 		.loop = d->o.loop, .spec = job_plan(d->job)->spec, .dir = job_dir(d->job),
-		.log = job_log(d->job), .mem = d->mem, .limit_us = d->o.stop_limit_us,
+		.log = job_log(d->job), .mem = d->mem, .fs = job_fs(d->job), .limit_us = d->o.stop_limit_us,
 		.idle = on_heard_all, .arg = d};
 	if (listener_open(&d->listener, &o, e) != OK)
 		return e->code;

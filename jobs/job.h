@@ -143,6 +143,7 @@ const struct store_start *job_start(const struct job *j);
 uint32_t job_attempt_number(const struct job *j);
 const char *job_dir(const struct job *j);
 struct log *job_log(const struct job *j); /* NULL: none */
+struct fs *job_fs(const struct job *j);
 /* Records of this process's checkpoints, oldest first; *n of them. Borrowed until the next step. */
 const struct checkpoint_record *job_history(const struct job *j, size_t *n);
 uint64_t job_completed(const struct job *j);

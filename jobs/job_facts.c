@@ -62,6 +62,11 @@ struct log *job_log(const struct job *j)
 	return j->o.log;
 }
 
+struct fs *job_fs(const struct job *j)
+{
+	return j->o.env->fs;
+}
+
 const char *job_dir(const struct job *j)
 {
 	return j->o.dir;

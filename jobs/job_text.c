@@ -2,6 +2,7 @@
 #include "jobs/job_text.h"
 
 #include "base/waker.h"
+#include "jobs/allow.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -41,6 +42,15 @@ static RC copy_text(struct job_text *t, const struct job_text_source *from, stru
 	return OK;
 }
 
+/* ${NAME}, if the job may ask for it: what it says ends up in files and on pages. */
+static const char *allowed_env(void *arg, const char *name)
+{
+	const struct job_text_source *from = arg;
+	if (!from->env || (from->allow && !allow_has_env(from->allow, name)))
+		return NULL;
+	return from->env(from->env_arg, name);
+}
+
 /* t->text is there. */
 static RC read_spec(struct job_text *t, const struct job_text_source *from, const char *cwd,
 		    struct err *e)
@@ -53,10 +63,17 @@ static RC read_spec(struct job_text *t, const struct job_text_source *from, cons
 		return ERR(e, E_NO_MEMORY, "no memory to read '%s'", name);
 	struct spec_source source = {.file = from->file, .cwd = cwd, .text = t->text, .len = t->len,
 				     .sets = from->sets, .n_sets = from->n_sets,
-				     .defaults = from->defaults, .env = from->env,
-				     .env_arg = from->env_arg, .types = t->types,
+				     .defaults = from->defaults, .env = allowed_env,
+				     .env_arg = (void *)from, .types = t->types,
 				     .cores = thread_cores()};
-	return spec_parse(&t->spec, &source, &t->ds, t->mem, e);
+	enum rc rc = spec_parse(&t->spec, &source, &t->ds, t->mem, e);
+	if (!t->spec || !from->allow)
+		return rc;
+	unsigned before = t->ds.errors;
+	allow_check(from->allow, t->spec, &t->ds);
+	return rc == OK && t->ds.errors > before
+		       ? ERR(e, E_INVALID, "%s: it may not touch what it names", name)
+		       : rc;
 }
 
 static RC make_plan(struct job_text *t, enum rc parsed, struct err *e)

@@ -18,6 +18,7 @@ struct job_text_source {
 	const char *const *sets; /* "checkpoint.interval=100ms" */
 	size_t n_sets;
 	const struct config *defaults; /* for keys the job does not say; NULL: none */
+	const struct allow *allow;     /* what it may touch; NULL: everything */
 	const char *(*env)(void *arg, const char *name); /* ${NAME}; NULL: not set */
 	void *env_arg;
 };

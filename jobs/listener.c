@@ -2,6 +2,7 @@
 #include "jobs/listener.h"
 
 #include "base/check.h"
+#include "jobs/secrets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,7 @@ struct listener {
 	enum listen_kind running;
 	bool killed;
 	struct loop_timer *timer;   /* its limit; then the next one's turn */
+	struct secrets secrets;
 };
 
 static const char *const key[] = {"on_complete", "on_abort", "on_restore"};
@@ -112,7 +114,8 @@ static RC start(struct listener *l, const struct facts *f, struct err *e)
 	int fds[] = {in, log, log};
 	l->running = f->kind;
 	l->killed = false;
-	enum rc rc = loop_child_start(&l->child, l->o.loop, path, argv, fds, 3, on_gone, l, e);
+	enum rc rc = loop_child_start(&l->child, l->o.loop, path, argv, l->secrets.envp, fds, 3,
+				      on_gone, l, e);
 	close(in);
 	if (rc == OK)
 		loop_timer_set(l->timer, l->o.limit_us);
@@ -271,7 +274,9 @@ RC listener_open(struct listener **out, const struct listener_options *o, struct
 	l->who[LISTEN_COMPLETE] = c->on_complete;
 	l->who[LISTEN_ABORT] = c->on_abort;
 	l->who[LISTEN_RESTORE] = c->on_restore;
-	if (loop_timer_open(&l->timer, o->loop, on_timer, l, e) != OK) {
+	if (secrets_open(&l->secrets, o->spec, o->fs, o->mem, e) != OK ||
+	    loop_timer_open(&l->timer, o->loop, on_timer, l, e) != OK) {
+		secrets_close(&l->secrets);
 		mem_put(o->mem, l);
 		return e->code;
 	}
@@ -291,5 +296,6 @@ void listener_close(struct listener *l)
 	for (uint32_t i = 0; i < l->n; i++)
 		mem_put(l->o.mem, l->queue[i].text);
 	loop_timer_close(&l->timer);
+	secrets_close(&l->secrets);
 	mem_put(l->o.mem, l);
 }

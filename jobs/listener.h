@@ -1,7 +1,8 @@
 /* listener.h - the programs that a job names to be told of its checkpoints: on_complete, on_abort,
  * on_restore (COORDINATOR 21).
  * Each is started with the facts as one JSON object on its standard input, which then ends; what it
- * prints goes where the log goes; it has no other descriptor of ours. One runs at a time, off the
+ * prints goes where the log goes; it has no other descriptor of ours. Its environment is ours, and
+ * the job's secrets (secrets.h). One runs at a time, off the
  * hot path: facts wait in a short queue, and one that does not end within limits.stop is killed.
  * That it fails, or cannot be started, is a warning and nothing else: a checkpoint is complete
  * whoever heard of it. Best effort: what waited when the process died is told to nobody.
@@ -21,6 +22,7 @@ struct listener_options {
 	const char *dir;         /* the job's, for the facts; borrowed */
 	struct log *log;         /* may be NULL */
 	struct mem *mem;
+	struct fs *fs;           /* where the job's secrets are read */
 	uint64_t limit_us;       /* of one run */
 	void (*idle)(void *arg); /* nothing runs or waits any more */
 	void *arg;

@@ -371,7 +371,7 @@ static void on_exit(uv_process_t *uv, int64_t status, int signal)
 }
 
 RC loop_child_start(struct loop_child **out, struct loop *l, const char *file, char *const argv[],
-		    const int *fd, unsigned n_fds,
+		    char *const envp[], const int *fd, unsigned n_fds,
 		    void (*gone)(void *arg, int status, int signal), void *arg, struct err *e)
 {
 	uv_stdio_container_t io[CHILD_DESCRIPTORS];
@@ -388,8 +388,8 @@ RC loop_child_start(struct loop_child **out, struct loop *l, const char *file, c
 					       .data.fd = fd[i] < 0 ? null : fd[i]};
 	/* What we opened is close-on-exec anyhow; what we were started with need not be. */
 	(void)!close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
-	uv_process_options_t o = {.file = file, .args = (char **)argv, .stdio = io,
-				  .stdio_count = (int)n_fds, .exit_cb = on_exit};
+	uv_process_options_t o = {.file = file, .args = (char **)argv,
+				  .env = (char **)envp, .stdio = io, .stdio_count = (int)n_fds, .exit_cb = on_exit};
 	if (failed) {
 		mem_put(l->mem, c);
 	} else {

@@ -56,11 +56,11 @@ RC loop_signal_open(struct loop_signal **s, struct loop *l, int number,
 void loop_signal_close(struct loop_signal **s);
 
 struct loop_child;
-/* Starts file (a path) with argv and this process's environment; fd[i] becomes its descriptor i,
- * -1: /dev/null; all others are closed in it. gone is called once, when it has ended: the exit
- * status, or 0 and the signal that killed it. */
+/* Starts file (a path) with argv and envp (NULL: this process's environment); fd[i] becomes its
+ * descriptor i, -1: /dev/null; all others are closed in it. gone is called once, when it has
+ * ended: the exit status, or 0 and the signal that killed it. */
 RC loop_child_start(struct loop_child **c, struct loop *l, const char *file, char *const argv[],
-		    const int *fd, unsigned n_fds,
+		    char *const envp[], const int *fd, unsigned n_fds,
 		    void (*gone)(void *arg, int status, int signal), void *arg, struct err *e);
 pid_t loop_child_pid(const struct loop_child *c);
 void loop_child_kill(struct loop_child *c, int number);

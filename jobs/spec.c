@@ -20,6 +20,8 @@ static const struct opt_def job_opts[] = {
 	{"checkpoint", OPT_OBJECT, .help = "when checkpoints are taken, where and how"},
 	{"restart", OPT_OBJECT, .help = "what follows a failed attempt"},
 	{"limits", OPT_OBJECT, .help = "what the job may use"},
+	{"secrets", OPT_SECRETS, .help = "what its programs find in their environment: name to "
+					 "reference"},
 	{0},
 };
 
@@ -112,6 +114,8 @@ static void read_job(struct spec *s, const struct json *root, struct diags *ds)
 	s->max_parallelism = spec_clamped(most, 1, SPEC_MAX_PARALLELISM);
 	s->parallelism = spec_clamped(spec_parallelism(s, root, 1), 1, SPEC_MAX_PARALLELISM);
 	s->chaining = opt_is(root, "chaining", "auto");
+	const struct json *secrets = opt_json(root, "secrets");
+	s->secrets = secrets && json_kind(secrets) == JSON_OBJECT ? secrets : NULL; /* else told */
 	if (is_one_pipeline(s, root))
 		s->parallelism = 1;
 	if (s->parallelism > s->max_parallelism) {

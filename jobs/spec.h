@@ -104,6 +104,7 @@ struct spec {
 		uint32_t batch_records;   /* 1 to BATCH_ROWS */
 		uint32_t channel_batches; /* 1 to CHANNEL_SLOTS */
 	} limits;
+	const struct json *secrets; /* an object, name to reference (secrets.h); NULL: none */
 	struct spec_stage *stages; /* in the order of the file */
 	unsigned n_stages;
 	unsigned *order; /* stage indexes, each after all it reads; valid if has_order */

@@ -35,6 +35,7 @@ void server_text_source(const struct server *s, const struct entry *en, const ch
 	}
 	*from = (struct job_text_source){.file = en->file, .text = en->job, .len = en->job_len,
 					 .sets = sets, .n_sets = n, .defaults = s->config,
+					 .allow = &s->allow,
 					 .env = server_env};
 }
 
@@ -254,6 +255,7 @@ static RC send_start(struct managed *m, const struct entry *en, uint64_t lock_wa
 	struct bytes body;
 	struct word_start start = {.entry = *en, .dir = dir, .log = log,
 				   .config_file = (char *)s->o.config, .config = s->config_text,
+				   .allow = s->allow, /* shown, not owned */
 				   .restarts = m->spawn->restarts, .lock_wait_us = lock_wait_us};
 	bytes_init(&body, s->mem);
 	start_write(&start, &body);
@@ -287,8 +289,8 @@ static RC spawn(struct managed *m, const char *log, struct err *e)
 				.closed = on_closed, .arg = m};
 	enum rc rc = wire_open(&m->wire, &c, e);
 	if (rc == OK)
-		rc = loop_child_start(&m->child, s->loop, s->o.program, argv, fds, ARRAY_LEN(fds), on_gone,
-				      m, e);
+		rc = loop_child_start(&m->child, s->loop, s->o.program, argv, NULL, fds,
+				      ARRAY_LEN(fds), on_gone, m, e);
 	if (rc != OK)
 		wire_close(&m->wire);
 	close(log_fd);

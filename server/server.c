@@ -46,6 +46,45 @@ static RC read_config(struct server *s, struct err *e)
 	return rc;
 }
 
+/* Whoever comes over the network is no user of this machine: what it submits is confined. */
+static RC read_allow(struct server *s, struct err *e)
+{
+	const struct json *said = s->config ? config_allow(s->config) : NULL;
+	const struct allow *o = s->o.allow;
+	struct roots roots;
+	allow_init(&s->allow, s->mem);
+	s->allow.confines = s->o.door.http;
+	s->allow.landlock = !o || o->landlock;
+	for (unsigned k = 0; o && k < ALLOW_KINDS; k++)
+		for (unsigned i = 0; i < o->n[k]; i++)
+			if (allow_add(&s->allow, k, o->item[k][i], e) != OK)
+				return e->code;
+	if (said && allow_read(&s->allow, said, e) != OK)
+		return err_in(e, "%s", s->o.config);
+	if (!s->allow.confines)
+		return OK;
+	roots_init(&roots, s->mem); /* each job's process opens its own: here for what cannot be */
+	enum rc rc = allow_roots(&s->allow, NULL, &roots, e);
+	roots_close(&roots);
+	return rc;
+}
+
+/* Before there is another thread: it holds for those that come. */
+static RC enter_landlock(struct server *s, struct err *e)
+{
+	const char *own[] = {s->o.dir, NULL};
+	bool is_on = false;
+	if (!s->allow.confines)
+		return OK;
+	if (s->allow.landlock && allow_landlock(&s->allow, own, &is_on, e) != OK)
+		return e->code;
+	log_line(s->o.log, LOG_INFO, "jobs touch what is allowed to them and their own directories; %s",
+		 is_on ? "Landlock holds them, and the server, to it too"
+		 : s->allow.landlock ? "this kernel has no Landlock that would hold them to it too"
+				     : "Landlock is off");
+	return OK;
+}
+
 /* limits.stop of a job that says nothing. */
 static uint64_t stop_limit(struct server *s)
 {
@@ -221,8 +260,9 @@ static RC server_open(struct server *s, struct err *e)
 {
 	raise_descriptors();
 	if (door_open(&s->door, &s->o.door, s->env, e) != OK || is_no_job(s, e) != OK ||
-	    read_config(s, e) != OK ||
-	    loop_open(&s->loop, s->mem, e) != OK || open_catalogue(s, e) != OK)
+	    read_config(s, e) != OK || read_allow(s, e) != OK ||
+	    loop_open(&s->loop, s->mem, e) != OK || open_catalogue(s, e) != OK ||
+	    enter_landlock(s, e) != OK)
 		return e->code;
 	if (s->short_of_memory)
 		return ERR(e, E_NO_MEMORY, "no memory for the catalogue's jobs");
@@ -277,6 +317,7 @@ static void server_close(struct server *s)
 	actions_close(&s->actions);
 	catalogue_close(s->catalogue);
 	config_close(s->config);
+	allow_close(&s->allow);
 	mem_put(s->mem, s->config_text);
 	loop_timer_close(&s->beat);
 	loop_timer_close(&s->limit);

@@ -13,6 +13,8 @@
 #define SERVER_SOCKET "weir.sock"
 #define SERVER_JOBS_MAX 1000 /* processes at once */
 
+struct allow;
+
 struct server_options {
 	struct env *env;
 	struct log *log;
@@ -23,6 +25,8 @@ struct server_options {
 	uint64_t started_us;     /* monotonic time the process began */
 	uint64_t stop_limit_us;  /* how long a SIGTERM waits for the jobs */
 	struct door_options door;
+	const struct allow *allow; /* what jobs may touch, beside what the configuration says; with a
+	                            * door they may touch nothing else. Borrowed. NULL: nothing said */
 	/* It answers from now on, at url too (NULL: on its socket only). */
 	void (*ready)(void *arg, unsigned jobs, unsigned running, const char *url);
 	void *arg;

@@ -3,6 +3,7 @@
  * submit.c (what clients ask), show.c (how a job is shown) only. */
 #pragma once
 #include "base/check.h"
+#include "jobs/allow.h"
 #include "jobs/config.h"
 #include "jobs/loop.h"
 #include "jobs/outlook.h"
@@ -82,6 +83,7 @@ struct server {
 	char *config_text;         /* NULL: no configuration */
 	size_t config_len;
 	struct config *config;
+	struct allow allow;        /* what jobs may touch: the options and the configuration */
 	struct managed **job;      /* by name */
 	size_t n_jobs, cap_jobs;
 	struct actions actions;

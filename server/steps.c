@@ -176,8 +176,8 @@ static RC session_spawn(struct step_session *x, struct err *e)
 				.closed = on_closed, .arg = x};
 	enum rc rc = wire_open(&x->wire, &c, e);
 	if (rc == OK)
-		rc = loop_child_start(&x->child, s->loop, s->o.program, argv, fds, ARRAY_LEN(fds), on_gone,
-				      x, e);
+		rc = loop_child_start(&x->child, s->loop, s->o.program, argv, NULL, fds,
+				      ARRAY_LEN(fds), on_gone, x, e);
 	close(pair[1]);
 	return rc;
 }
@@ -188,7 +188,8 @@ static RC session_start(struct step_session *x, const struct entry *en, uint64_t
 	struct server *s = x->s;
 	struct bytes body;
 	struct word_start start = {.entry = *en, .dir = "", .log = "",
-				   .config_file = (char *)s->o.config, .config = s->config_text};
+				   .config_file = (char *)s->o.config, .config = s->config_text,
+				   .allow = s->allow}; /* shown, not owned */
 	if (session_spawn(x, e) != OK)
 		return e->code;
 	bytes_init(&body, s->mem);

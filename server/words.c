@@ -62,6 +62,10 @@ void start_write(const struct word_start *s, struct bytes *to)
 	jout_kv_string(&o, "log", s->log);
 	put_optional(&o, "config_file", s->config_file);
 	put_optional(&o, "config", s->config);
+	if (s->allow.confines) {
+		jout_key(&o, "allow");
+		allow_write(&s->allow, &o);
+	}
 	put_restarts(&o, &s->restarts);
 	jout_kv_uint(&o, "lock_wait_us", s->lock_wait_us);
 	jout_object_end(&o);
@@ -281,6 +285,15 @@ static void take_sets(struct word *w, struct entry *en)
 	}
 }
 
+static void take_allow(struct word *w, struct allow *a)
+{
+	struct err ignored = {0};
+	const struct json *v = member(w->v, "allow", JSON_OBJECT);
+	allow_init(a, w->mem);
+	if (v)
+		w->bad |= allow_read(a, v, &ignored) != OK;
+}
+
 RC start_read(struct word_start *s, const char *body, size_t len, struct mem *mem, struct err *e)
 {
 	struct word w;
@@ -300,6 +313,7 @@ RC start_read(struct word_start *s, const char *body, size_t len, struct mem *me
 	s->log = copy_text(&w, "log", false);
 	s->config_file = copy_text(&w, "config_file", true);
 	s->config = copy_text(&w, "config", true);
+	take_allow(&w, &s->allow);
 	take_restarts(&w, &s->restarts);
 	s->lock_wait_us = take_uint(&w, w.v, "lock_wait_us");
 	return word_close(&w, "start", e);
@@ -313,6 +327,7 @@ void start_close(struct word_start *s, struct mem *mem)
 	mem_put(mem, s->log);
 	mem_put(mem, s->config_file);
 	mem_put(mem, s->config);
+	allow_close(&s->allow);
 	memset(s, 0, sizeof *s);
 }
 

@@ -3,6 +3,7 @@
  * Pure. */
 #pragma once
 #include "base/json.h"
+#include "jobs/allow.h"
 #include "jobs/job.h"
 #include "server/entry.h"
 #include "server/life.h"
@@ -15,6 +16,7 @@ struct word_start {
 	char *dir;                   /* of the job */
 	char *log;                   /* the process's standard output and error; it rotates the file */
 	char *config_file, *config;  /* defaults, as text; NULL: none */
+	struct allow allow;          /* what the job may touch */
 	struct restart_state restarts;
 	uint64_t lock_wait_us;       /* how long the process before may take to let go of dir */
 };

@@ -40,6 +40,7 @@ def certificate(case):
 
 def options(case, tls=False, address="0"):
     words = ["--http", address, "--token-file", token_file(case)]
+    words += ["--allow-read", case.dir, "--allow-write", case.dir]
     if tls:
         cert, key = certificate(case)
         words += ["--tls-cert", cert, "--tls-key", key]

@@ -345,7 +345,7 @@ static void start_shell(struct world *w, const char *script, const int *fd, unsi
 {
 	struct err e = {0};
 	char *argv[] = {"sh", "-c", (char *)script, NULL};
-	EXPECT_OK(loop_child_start(&w->child, w->l, "/bin/sh", argv, fd, n, on_gone, w, &e), &e);
+	EXPECT_OK(loop_child_start(&w->child, w->l, "/bin/sh", argv, NULL, fd, n, on_gone, w, &e), &e);
 	EXPECT(loop_child_pid(w->child) > 0);
 }
 
@@ -371,7 +371,8 @@ TEST(how_a_child_ended_is_told)
 	loop_child_kill(w.child, SIGTERM);
 	loop_run(w.l);
 	EXPECT(w.status == 0 && w.number == SIGTERM);
-	EXPECT(loop_child_start(&w.child, w.l, "/nowhere/nobody", argv, NULL, 0, on_gone, &w, &e) ==
+	EXPECT(loop_child_start(&w.child, w.l, "/nowhere/nobody", argv, NULL, NULL, 0, on_gone, &w,
+				&e) ==
 	       E_NOT_FOUND);
 	EXPECT(!w.child && no_child_is_left());
 	world_close(&w);
@@ -414,7 +415,7 @@ TEST(a_child_begins_with_no_signal_blocked_or_ignored)
 	int fd[] = {-1, w.fd[1]};
 	char *argv[] = {"grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status", NULL};
 	struct err e = {0};
-	EXPECT_OK(loop_child_start(&w.child, w.l, "/bin/grep", argv, fd, 2, on_gone, &w, &e), &e);
+	EXPECT_OK(loop_child_start(&w.child, w.l, "/bin/grep", argv, NULL, fd, 2, on_gone, &w, &e), &e);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	loop_run(w.l);
 	ssize_t n = read(w.fd[0], got, sizeof got - 1);
@@ -469,7 +470,7 @@ TEST(each_open_survives_a_lack_of_memory)
 	EXPECT(loop_watch_open(&w.watch, w.l, w.fd[0], on_watch, &w, &e) == E_NO_MEMORY && !w.watch);
 	EXPECT(loop_waker_open(&w.waker, w.l, on_call, &w, &e) == E_NO_MEMORY && !w.waker);
 	EXPECT(loop_signal_open(&w.signal, w.l, SIGUSR1, on_signal, &w, &e) == E_NO_MEMORY);
-	EXPECT(loop_child_start(&w.child, w.l, "/bin/true", argv, fd, 1, on_gone, &w, &e) ==
+	EXPECT(loop_child_start(&w.child, w.l, "/bin/true", argv, NULL, fd, 1, on_gone, &w, &e) ==
 	       E_NO_MEMORY);
 	EXPECT(!w.signal && !w.child);
 	struct loop *another;

@@ -177,7 +177,7 @@ TEST(every_fault_is_told_at_once_with_place_and_cure)
 		fclose(f);
 	bytes_close(&out);
 	free(golden);
-	EXPECT(!failed && cases >= 76);
+	EXPECT(!failed && cases >= 77);
 }
 
 #define STAGES                                                                                     \

@@ -48,6 +48,9 @@ TEST(a_start_arrives_as_it_was_sent)
 					    .set = {"checkpoint.interval=1s", "x=\n"}, .n_sets = 2},
 				  .dir = "/data/jobs/a", .log = "/data/logs/a.log",
 				  .config_file = "c.json", .config = "{}",
+				  .allow = {.confines = true, .n[ALLOW_WRITE] = 2, .n[ALLOW_ENV] = 1,
+					    .item[ALLOW_WRITE] = {"/w/1", "/w/\"2"},
+					    .item[ALLOW_ENV] = {"HOME"}},
 				  .restarts = some_restarts(), .lock_wait_us = 30000000};
 	open_fix(&f);
 	start_write(&sent, &f.b);
@@ -59,6 +62,9 @@ TEST(a_start_arrives_as_it_was_sent)
 	EXPECT(!strcmp(got.log, sent.log) && !strcmp(got.config, "{}"));
 	EXPECT(!memcmp(&got.restarts, &sent.restarts, sizeof sent.restarts));
 	EXPECT(got.lock_wait_us == 30000000);
+	EXPECT(got.allow.confines && !got.allow.landlock);
+	EXPECT(got.allow.n[ALLOW_WRITE] == 2 && !strcmp(got.allow.item[ALLOW_WRITE][1], "/w/\"2"));
+	EXPECT(got.allow.n[ALLOW_ENV] == 1 && !got.allow.n[ALLOW_READ]);
 	start_close(&got, &f.mem);
 	close_fix(&f);
 }
@@ -72,6 +78,19 @@ TEST(what_may_be_absent_stays_absent)
 	start_write(&sent, &f.b);
 	EXPECT_OK(start_read(&got, body(&f), f.b.len, &f.mem, &f.e), &f.e);
 	EXPECT(!got.entry.file && !got.config && !got.config_file && !got.entry.n_sets);
+	start_close(&got, &f.mem);
+	close_fix(&f);
+}
+
+TEST(a_start_that_says_nothing_of_folders_confines_nobody)
+{
+	struct fix f;
+	struct word_start got, sent = {.entry = {.name = "a", .job = "{}", .job_len = 2}, .dir = "/d",
+				       .log = "/l"};
+	open_fix(&f);
+	start_write(&sent, &f.b);
+	EXPECT_OK(start_read(&got, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+	EXPECT(!got.allow.confines);
 	start_close(&got, &f.mem);
 	close_fix(&f);
 }
@@ -213,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_start_arrives_as_it_was_sent),
+		T(a_start_that_says_nothing_of_folders_confines_nobody),
 		T(what_may_be_absent_stays_absent),
 		T(a_failure_and_an_end_carry_their_error_and_its_class),
 		T(small_words_arrive),
