@@ -18,6 +18,7 @@ struct step_session {
 	struct asker *asked;      /* in the order of the process's answers */
 	unsigned n_asked;
 	bool opened;              /* it answered that it can */
+	bool gone;                /* its last words are being heard */
 };
 
 /* What is stepped when nobody says: two sources of different pace meet, so that inputs are held. */
@@ -79,6 +80,7 @@ static void on_gone(void *arg, int status, int number)
 {
 	struct step_session *x = arg;
 	struct err e = {0};
+	x->gone = true;
 	if (x->wire)
 		wire_drain(x->wire); /* its last words came before its end */
 	ERR(&e, E_IO, "the step session's process ended (%s %d)", number ? "signal" : "status",
@@ -137,16 +139,17 @@ static void on_refused(struct step_session *x, const char *body, size_t len)
 {
 	struct word_answer a;
 	struct err e = {0};
-	if (answer_read(&a, body, len, x->s->mem, &e) != OK) {
+	struct mem *mem = x->s->mem;
+	if (answer_read(&a, body, len, mem, &e) != OK) {
 		on_closed(x);
 		return;
 	}
 	struct http_request *r = session_answers(x);
 	if (r)
 		api_fail(r, &a.error);
-	if (!x->opened)
+	if (!x->opened && !x->gone)
 		session_end(x, &a.error);
-	answer_close(&a, x->s->mem);
+	answer_close(&a, mem);
 }
 
 static void on_frame(void *arg, enum wire_kind kind, const char *body, size_t len)
