@@ -149,6 +149,10 @@ const struct verb verb_serve = {
 		"    weir serve --http 0.0.0.0:8443 --token-file token \\\n"
 		"               --tls-cert cert.pem --tls-key key.pem --allow-host weir.example.org\n"
 		"\n"
+		"Then jobs have their own directory, and of all else what is allowed to them:\n"
+		"\n"
+		"    weir serve --http 8080 --token-file token --allow-read in --allow-write out\n"
+		"\n"
 		"Exit codes: 0 stopped in order, 2 a wrong configuration or a door that is not safe,\n"
 		"5 another server has the directory, or another process the port.",
 	.least = 0,
