@@ -1,6 +1,6 @@
 /* openapi.h - the interface described for programs: an OpenAPI 3.1 document, made from the table of
- * routes, so that it cannot tell of a path or a parameter that is not there, nor keep one back. What
- * parameters and answers look like stands in openapi_words.c. Pure. */
+ * routes, so that it cannot tell of a path or a parameter that is not there, nor keep one back.
+ * What parameters and answers look like stands in openapi_words.c. Pure. */
 #pragma once
 #include "base/json.h"
 
