@@ -10,6 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import serve
+import tcp
 import weir
 
 SECRET = "correct-horse-battery-staple"
@@ -95,6 +96,23 @@ class Files(Allow):
         said = self.fault(s, dict(self.job(), parallelism="${HOME}"))
         self.assertIn("'HOME' is not set", said)
         self.assertEqual(sorted(s.jobs()), ["fine"])
+        s.stop()
+
+    def test_behind_an_open_door_nothing_is_allowed_unless_it_is_said(self):
+        token = tcp.token_file(self)
+        s = serve.Server(self, "data", "--http", "127.0.0.1:0", "--token-file", token)
+        s.start()
+        said = self.fault(s, self.job())
+        self.assertIn("start it with weir serve --allow-read DIR", said)
+        self.assertIn("start it with weir serve --allow-write DIR", said)
+        rows = {"id": "rows", "type": "generator_source", "rows": 1000, "fields": {"n": "i"}}
+        sink = {"id": "out", "type": "blackhole_sink"}
+        s.submit({"name": "own", "pipeline": [rows, sink]})
+        self.ends(s, "own", "FINISHED")
+        # A directory it would go on from is a file like others; its own savepoints are its own.
+        os.mkdir(self.path("away/state"))
+        s.submit({"name": "other", "pipeline": [rows, sink]}, restore=self.path("away/state"))
+        self.assertIn("--allow-read DIR", self.ends(s, "other", "FAILED")["error"])
         s.stop()
 
     def test_the_block_of_the_configuration_says_the_same(self):
