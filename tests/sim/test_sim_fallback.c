@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "checkpoint/slots.h"
+#include "tests/lib/proof.h"
 #include "tests/lib/test.h"
 
 #include <inttypes.h>
@@ -189,6 +190,8 @@ TEST(inv16_a_damaged_newest_checkpoint_is_gone_back_behind_or_refused_at_every_c
 	printf("%" PRIu64 " damaged starts: %" PRIu64 " fell back, %" PRIu64
 	       " were refused and mended; %" PRIu64 " crashed inside\n",
 	       t.runs, t.fell_back, t.refused, t.second);
+	proof_line("a crash, and the newest checkpoint damaged", t.runs - t.second, t.runs - t.second);
+	proof_line("a second crash, on the way back behind it", t.second, t.second);
 	EXPECT(t.fell_back > 20 && t.refused > 5 && t.second > 20); /* by feel: or it does nothing */
 }
 
@@ -289,6 +292,7 @@ TEST(inv12_a_rewind_that_is_killed_anywhere_ends_with_exact_output)
 	}
 	free(f);
 	printf("%" PRIu64 " rewinds killed, %" PRIu64 " had moved something\n", runs, moved);
+	proof_line("a crash, a rewind that is allowed", runs, runs);
 	EXPECT(runs > 20 && moved > 10 && moved < runs);
 }
 

@@ -6,6 +6,7 @@
 
 #include "checkpoint/slots.h"
 #include "base/check.h"
+#include "tests/lib/proof.h"
 #include "tests/lib/test.h"
 
 #include <inttypes.h>
@@ -199,6 +200,10 @@ static void killed_at_each_operation(bool claim, bool is_far)
 	free(f);
 	printf("%" PRIu64 " imports killed, %" PRIu64 " done again, %" PRIu64
 	       " of sources with output to commit\n", runs, redone, pending);
+	proof_line(claim    ? "a crash, an import that claims"
+		   : is_far ? "a crash, an import by copies"
+			    : "a crash, an import",
+		   runs, runs);
 	/* By feel: or it does nothing. */
 	EXPECT(runs > 20 && redone > 5 && redone < runs && pending > 2);
 }

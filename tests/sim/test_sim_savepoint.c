@@ -7,6 +7,7 @@
 #include "checkpoint/slots.h"
 #include "checkpoint/verify.h"
 #include "jobs/export.h"
+#include "tests/lib/proof.h"
 #include "tests/lib/test.h"
 
 #include <inttypes.h>
@@ -132,6 +133,7 @@ static void killed_at_each_operation(bool stops)
 	free(f);
 	printf("%" PRIu64 " crashes: %" PRIu64 " before it was taken, %" PRIu64 " owed, %" PRIu64
 	       " made\n", t.runs, t.before, t.owed, t.done);
+	proof_line(stops ? "a crash, a stop with a savepoint" : "a crash, a savepoint", t.runs, t.runs);
 	EXPECT(t.before > 3 && t.owed > 10 && t.done); /* by feel: or it does nothing */
 }
 
