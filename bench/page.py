@@ -1,4 +1,4 @@
-"""page.py - what the page costs: its first paint, the server that carries it, and a job that is watched.
+"""page.py - what the page costs: its first paint, its server, and a job that is watched.
 
 Prints each figure beside what is asked for (docs/TESTING.md); figures are never judged. Needs
 chromium and its driver.
@@ -108,7 +108,8 @@ def main():
                   "(medians of %d; asked for: under 1)"
                   % (100 * statistics.median(alone), 100 * statistics.median(watched),
                      100 * (statistics.median(watched) - statistics.median(alone)), a.rounds))
-            print("server, watched         %6.1f MB resident" % (resident(server.process.pid) / 1e6))
+            print("server, watched         %6.1f MB resident"
+                  % (resident(server.process.pid) / 1e6))
         server.stop()
     finally:
         case.tearDown()

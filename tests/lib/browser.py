@@ -17,9 +17,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
-import time
 
 import weir
 
@@ -58,10 +58,7 @@ class Browser:
                            "--user-data-dir=" + os.path.join(self.folder, "profile")]
             if os.geteuid() == 0:
                 args.append("--no-sandbox")
-            said = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
-                "browserName": "chrome", "goog:chromeOptions": {"args": args},
-                "goog:loggingPrefs": {"browser": "ALL"}}}})
-            self.session = "/session/" + said["sessionId"]
+            self.session = "/session/" + self.begin(args)["sessionId"]
         except BaseException:
             self.close()
             raise
@@ -80,8 +77,31 @@ class Browser:
                 pass
         self.driver.terminate()
         self.driver.wait()
+        self.end_browsers()
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def begin(self, args):
+        """A session; the driver gives a browser a minute to start, which may be too little."""
+        for left in (2, 1, 0):
+            try:
+                return self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
+                    "browserName": "chrome", "goog:chromeOptions": {"args": args},
+                    "goog:loggingPrefs": {"browser": "ALL"}}}})
+            except Failed:
+                self.end_browsers()
+                if not left:
+                    raise
+
+    def end_browsers(self):
+        """Whatever runs on this browser's own folder: a driver may leave it behind."""
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                with open(path, "rb") as f:
+                    if ("--user-data-dir=" + self.folder).encode() in f.read():
+                        os.kill(int(path.split("/")[2]), signal.SIGKILL)
+            except OSError:  # gone meanwhile
+                pass
 
     def find_port(self):
         if self.driver.poll() is not None:
