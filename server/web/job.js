@@ -7,7 +7,7 @@ import {actions, ended} from './actions.js';
 import {Rates} from './rates.js';
 
 const tabs = [['', 'Overview', 'overview'], ['checkpoints', 'Checkpoints', 'checkpoints'],
-	['recoveries', 'Recoveries', 'recoveries'], ['state', 'State', 'state'], ['tail', 'Tail', 'tail'],
+	['recoveries', 'Recoveries', 'recoveries'], ['state', 'State', 'state'],
 	['log', 'Log', 'log'], ['config', 'Configuration', 'config']];
 
 // Rates outlive a change of tabs: the last minute is still there when one comes back.
