@@ -267,8 +267,11 @@ static void take_restarts(struct word *w, struct restart_state *s)
 	s->running_since_us = take_uint(w, v, "running_since_us");
 	s->n_failed = (uint32_t)take_uint(w, v, "n_failed");
 	w->bad |= !list || json_count(list) > RESTART_FAILURES_MAX;
-	for (size_t i = 0; !w->bad && i < json_count(list); i++)
-		s->failed_us[i] = (uint64_t)json_int(json_item(list, i));
+	for (size_t i = 0; !w->bad && i < json_count(list); i++) {
+		const struct json *at = json_item(list, i);
+		w->bad |= json_kind(at) != JSON_INT || json_int(at) < 0;
+		s->failed_us[i] = w->bad ? 0 : (uint64_t)json_int(at);
+	}
 }
 
 static void take_sets(struct word *w, struct entry *en)
