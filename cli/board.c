@@ -1,26 +1,16 @@
-/* board.c - see board.h.
- *
- * The block is the last thing on the screen and the cursor stands at the beginning of the line
- * below it. To draw again: up by as many rows as it takes now (the terminal may be narrower than it
- * was then, and have wrapped it), each line anew with what was right of it cleared, and all below
- * cleared. What is told goes where the block began, and the block is drawn below it. */
+/* board.c - see board.h. How a block is drawn in place: canvas.h. What is told goes where the block
+ * began, and the block is drawn below it. */
 #include "cli/board.h"
 
+#include "cli/canvas.h"
 #include "cli/picture.h"
 #include "cli/row.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#define UP "\033[%uA"
-#define CLEAR_RIGHT "\033[K"
-#define CLEAR_BELOW "\033[J"
-
-#define COLUMNS 80 /* of a terminal that does not say */
-#define ROWS 24
 /* Not drawn for as long, and much longer than usual: it was stopped, others wrote meanwhile. */
 #define AWAY_US 5000000
 
@@ -31,22 +21,13 @@ struct board {
 	struct pace pace;
 	struct facts f;         /* the newest: a copy of our own */
 	bool has_facts;
-	struct bytes drawn;     /* the block as it stands on the screen, without escapes */
-	struct bytes out;       /* what is written next, at once */
+	struct canvas canvas;
 	struct bytes line;      /* told, but not yet a whole line */
 	uint64_t drawn_us, usual_us; /* the last time, and how long after the one before */
 	uint64_t said_us;
 };
 
 /* ---- the terminal ---- */
-
-static void size_of(const struct board *b, unsigned *columns, unsigned *rows)
-{
-	struct winsize w = {0};
-	bool known = !ioctl(fileno(b->o.paint->to), TIOCGWINSZ, &w);
-	*columns = known && w.ws_col ? w.ws_col : COLUMNS;
-	*rows = known && w.ws_row ? w.ws_row : ROWS;
-}
 
 /* A shell whose job we are in the background owns the screen. */
 static bool in_background(const struct board *b)
@@ -62,83 +43,37 @@ static bool may_draw(const struct board *b)
 	return !in_background(b) && poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
 }
 
-/* Rows the drawn block takes on a screen of so many columns. */
-static unsigned rows_drawn(const struct board *b, unsigned columns)
-{
-	unsigned rows = 0, at = 0;
-	for (size_t i = 0; i < b->drawn.len; i++) {
-		if (b->drawn.data[i] != '\n') {
-			at++;
-			continue;
-		}
-		rows += at > columns ? (at + columns - 1) / columns : 1;
-		at = 0;
-	}
-	return rows;
-}
-
-static void flush(struct board *b)
-{
-	FILE *to = b->o.paint->to;
-	if (bytes_ok(&b->out)) {
-		fwrite(b->out.data, 1, b->out.len, to);
-		fflush(to);
-	}
-	bytes_close(&b->out);
-	bytes_init(&b->out, b->o.mem);
-}
-
-/* To where the block begins; clear: nothing of it is left. */
-static void go_up(struct board *b, unsigned columns, bool clear)
-{
-	unsigned rows = rows_drawn(b, columns);
-	if (rows)
-		bytes_printf(&b->out, UP, rows);
-	bytes_put_text(&b->out, clear ? "\r" CLEAR_BELOW : "\r");
-}
-
 /* ---- drawing ---- */
 
-static void put_line(struct board *b, const char *line, size_t len)
-{
-	bytes_put(&b->out, line, len);
-	bytes_put_text(&b->out, CLEAR_RIGHT "\n");
-}
-
-/* The block with colours to the screen, the same without to `drawn`: its lines' lengths are what
- * they take of the screen. */
-static void put_block(struct board *b, unsigned columns, unsigned rows)
+static void put_block(struct board *b)
 {
 	struct paint plain = {0};
-	/* The last column stays free: what is cleared behind a full line would be its end. */
+	struct bytes text, bare;
+	unsigned columns, rows;
+	canvas_size(&b->canvas, &columns, &rows);
 	struct picture v = {.f = &b->f, .pace = &b->pace, .paint = b->o.paint,
 			    .columns = columns > 1 ? columns - 1 : 1, .rows = rows > 1 ? rows - 1 : 1};
-	struct bytes text;
 	bytes_init(&text, b->o.mem);
+	bytes_init(&bare, b->o.mem);
 	picture_block(&v, &text);
-	const char *line = bytes_text(&text);
-	for (const char *end; (end = strchr(line, '\n')); line = end + 1)
-		put_line(b, line, (size_t)(end - line));
-	bytes_put_text(&b->out, CLEAR_BELOW);
-	bytes_close(&text);
 	v.paint = &plain;
-	bytes_clear(&b->drawn);
-	picture_block(&v, &b->drawn);
+	picture_block(&v, &bare);
+	canvas_put(&b->canvas, bytes_text(&text), bytes_text(&bare));
+	bytes_close(&text);
+	bytes_close(&bare);
 }
 
 static void draw(struct board *b)
 {
-	unsigned columns, rows;
 	uint64_t now_us = clock_mono_us(b->o.clock);
 	uint64_t since_us = now_us - b->drawn_us;
 	if (!may_draw(b))
 		return;
 	if (b->usual_us && since_us > AWAY_US && since_us > 4 * b->usual_us)
-		bytes_clear(&b->drawn);
-	size_of(b, &columns, &rows);
-	go_up(b, columns, false);
-	put_block(b, columns, rows);
-	flush(b);
+		canvas_forget(&b->canvas);
+	canvas_up(&b->canvas, false);
+	put_block(b);
+	canvas_flush(&b->canvas);
 	b->usual_us = b->drawn_us ? since_us : 0;
 	b->drawn_us = now_us;
 }
@@ -149,8 +84,8 @@ static void say(struct board *b)
 	uint64_t now_us = clock_mono_us(b->o.clock);
 	if (b->said_us && now_us - b->said_us < b->o.line_every_us)
 		return;
-	picture_line(&v, &b->out);
-	flush(b);
+	picture_line(&v, &b->canvas.out);
+	canvas_flush(&b->canvas);
 	b->said_us = now_us;
 }
 
@@ -159,15 +94,13 @@ static void say(struct board *b)
 /* Whole lines. */
 static void tell(struct board *b, const char *text, size_t len)
 {
-	unsigned columns, rows;
-	size_of(b, &columns, &rows);
-	if (b->drawn.len && !in_background(b))
-		go_up(b, columns, true);
-	bytes_clear(&b->drawn);
-	bytes_put(&b->out, text, len);
+	if (b->canvas.drawn.len && !in_background(b))
+		canvas_up(&b->canvas, true);
+	canvas_forget(&b->canvas);
+	bytes_put(&b->canvas.out, text, len);
 	if (b->has_facts && !in_background(b))
-		put_block(b, columns, rows);
-	flush(b);
+		put_block(b);
+	canvas_flush(&b->canvas);
 }
 
 static ssize_t told(void *board, const char *text, size_t len)
@@ -210,8 +143,7 @@ RC board_open(struct board **to, const struct board_options *o, struct err *e)
 	b->paint = *o->paint;
 	b->redraws = o->paint->colour && !o->shared;
 	pace_init(&b->pace, o->mem);
-	bytes_init(&b->drawn, o->mem);
-	bytes_init(&b->out, o->mem);
+	canvas_init(&b->canvas, o->paint->to, o->mem);
 	bytes_init(&b->line, o->mem);
 	if (b->redraws && open_stream(b, e) != OK) {
 		b->redraws = false;
@@ -264,8 +196,7 @@ void board_close(struct board *b)
 		fclose(b->paint.to);
 	pace_close(&b->pace);
 	facts_close(&b->f);
-	bytes_close(&b->drawn);
-	bytes_close(&b->out);
+	canvas_close(&b->canvas);
 	bytes_close(&b->line);
 	mem_put(b->o.mem, b);
 }

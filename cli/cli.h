@@ -33,8 +33,8 @@ extern const struct verb verb_run, verb_validate, verb_explain, verb_checkpoints
 	verb_fsck, verb_audit, verb_pin, verb_unpin, verb_gc, verb_torture, verb_demo;
 /* at a server */
 extern const struct verb verb_savepoint;
-extern const struct verb verb_submit, verb_list, verb_show, verb_logs, verb_checkpoint, verb_stop,
-	verb_cancel, verb_kill, verb_restart, verb_rescale, verb_remove;
+extern const struct verb verb_submit, verb_list, verb_top, verb_show, verb_logs, verb_checkpoint,
+	verb_stop, verb_cancel, verb_kill, verb_restart, verb_rescale, verb_remove;
 
 /* "weir: text", and the exit code of e. */
 int cli_fail(struct cli *c, const struct err *e);

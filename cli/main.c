@@ -17,7 +17,7 @@ static const struct verb *const verbs[] = {
 	&verb_fsck,   &verb_audit,      &verb_pin,     &verb_unpin,       &verb_gc,
 	&verb_torture,
 	&verb_demo,
-	&verb_serve,  &verb_submit,     &verb_list,    &verb_show,        &verb_logs,
+	&verb_serve,  &verb_submit,     &verb_list,    &verb_top,     &verb_show,        &verb_logs,
 	&verb_checkpoint, &verb_savepoint, &verb_stop, &verb_cancel,      &verb_kill,
 	&verb_restart, &verb_rescale, &verb_remove,
 };

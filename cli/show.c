@@ -230,7 +230,7 @@ static void put_latencies(struct bytes *to, const struct paint *p, const struct 
 /* What it is held up by, and what is to be expected. */
 static void put_outlook(struct bytes *to, const struct paint *p, const struct outlook *o)
 {
-	put_text(to, p, "bottleneck", o->bottleneck);
+	put_text(to, p, "speed", o->bottleneck);
 	for (uint32_t i = 0; i < o->n_forecasts; i++)
 		put_text(to, p, i ? "" : "outlook", o->forecast[i]);
 }
