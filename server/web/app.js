@@ -149,7 +149,7 @@ function step(by) {
 function up() {
 	const parts = location.hash.split('/');
 	if (parts.length > 2)
-		go(parts.length === 4 ? '#/jobs' : parts.slice(0, -1).join('/'));
+		go(parts.slice(0, -1).join('/'));
 }
 
 let after = '';
