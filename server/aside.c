@@ -31,7 +31,7 @@ static bool next_of(struct aside *a, struct aside_do *o, bool *closing)
 static void aside_main(void *arg)
 {
 	struct aside *a = arg;
-	struct aside_do o;
+	struct aside_do o = {0};
 	bool closing;
 	for (;;) {
 		waker_prepare(&a->waker);
