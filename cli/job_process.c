@@ -86,7 +86,8 @@ static RC prepare(struct process *p, struct err *e)
 	const struct manifest *m = job_start(p->job)->chosen;
 	p->screen.resumed = m && m->kind == CHECKPOINT_STOP;
 	if (loop_timer_open(&p->tick, p->loop, talk_tick, p, e) != OK ||
-	    loop_timer_open(&p->back, p->loop, talk_back, p, e) != OK)
+	    loop_timer_open(&p->back, p->loop, talk_back, p, e) != OK ||
+	    loop_timer_open(&p->tail_look, p->loop, talk_tail, p, e) != OK)
 		return e->code;
 	talk_watch(p);
 	return OK;
@@ -98,7 +99,8 @@ static RC drive(struct process *p, enum drive_end *end, struct err *e)
 		.job = p->job, .loop = p->loop, .clock = p->cli->env->clock, .mem = p->mem,
 		.waker = &p->waker, .out_fd = STDOUT_FILENO,
 		.stop_limit_us = p->text.file.spec->limits.stop_us, .status_every_us = STATUS_EVERY_US,
-		.status = talk_status, .began = talk_began, .printed = talk_printed, .arg = p};
+		.status = talk_status, .began = talk_began, .printed = talk_printed,
+		.text = talk_text, .arg = p};
 	p->screen.ops->opened(&p->screen);
 	if (drive_open(&p->drive, &o, e) != OK) /* not up yet: the server tries again */
 		return e->code;

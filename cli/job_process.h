@@ -5,13 +5,14 @@
 #include "cli/screen.h"
 #include "cli/served.h"
 #include "jobs/outlook.h"
+#include "server/tail.h"
 
 struct process {
 	struct cli *cli;
 	struct mem *mem;
 	struct loop *loop;
 	struct wire *wire;
-	struct loop_timer *tick, *back;
+	struct loop_timer *tick, *back, *tail_look;
 	struct word_start start;
 	struct restore_arg restore;
 	bool started;
@@ -25,7 +26,8 @@ struct process {
 	struct pace pace;           /* of the facts that were said */
 	uint64_t said_us;           /* when a checkpoint was last told of */
 	uint64_t said_id;           /* the newest completed one that was */
-	bool watched, stop_asked;
+	struct tail tail;           /* of print_sinks, while somebody reads it */
+	bool watched, tailed, stop_asked;
 	struct err stop_error;      /* why a stop is only a plain one */
 };
 
@@ -38,10 +40,13 @@ void talk_answered(void *arg, uint64_t request, const struct checkpoint_record *
 void talk_began(void *arg);
 void talk_status(void *arg);
 void talk_printed(void *arg);
+void talk_text(void *arg, const struct print_letter *l);
+/* Of p->tail_look: the newest lines, to who reads them. */
+void talk_tail(void *arg);
 /* Of p->tick: facts for who watches; of p->back: whether the next attempt runs. */
 void talk_tick(void *arg);
 void talk_back(void *arg);
-/* Begins or ends p->tick, as p->watched says. */
+/* Begins or ends p->tick and p->tail_look, as p->watched and p->tailed say. */
 void talk_watch(struct process *p);
 /* What the server tells, and that it is gone: of the wire. */
 void talk_frame(void *arg, enum wire_kind kind, const char *body, size_t len);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define FACTS_EVERY_US 1000000
+#define TAIL_EVERY_US 100000
 #define RECORD_EVERY_US 1000000 /* while nobody watches */
 #define BACK_LOOK_US 20000
 #define LAST_WORDS_MS 1000
@@ -172,8 +173,32 @@ void talk_printed(void *arg)
 	log_file_check(p->start.log);
 }
 
+/* While nobody reads, a letter costs one look at a flag. */
+void talk_text(void *arg, const struct print_letter *l)
+{
+	struct process *p = arg;
+	if (p->tailed)
+		tail_put(&p->tail, l->stage, l->data, l->len);
+}
+
+void talk_tail(void *arg)
+{
+	struct process *p = arg;
+	struct bytes body;
+	bytes_init(&body, p->mem);
+	while (wire_is_idle(p->wire) && tail_take(&p->tail, &body)) {
+		say(p, WIRE_ROWS, &body);
+		bytes_init(&body, p->mem);
+	}
+	bytes_close(&body);
+}
+
 void talk_watch(struct process *p)
 {
+	if (p->tailed)
+		loop_timer_every(p->tail_look, TAIL_EVERY_US);
+	else
+		loop_timer_off(p->tail_look);
 	if (p->watched)
 		loop_timer_every(p->tick, FACTS_EVERY_US);
 	else
@@ -217,6 +242,18 @@ static void on_request(struct process *p, const char *body, size_t len)
 	say_answer(p, a.request, 0, NULL, &e);
 }
 
+static void on_tail(struct process *p, const char *body, size_t len)
+{
+	struct err e = {0};
+	bool was = p->tailed;
+	if (watch_read(&p->tailed, body, len, p->mem, &e) != OK || p->tailed == was)
+		return;
+	tail_close(&p->tail);
+	tail_open(&p->tail, p->mem);
+	if (p->tick)
+		talk_watch(p);
+}
+
 static void on_watch(struct process *p, const char *body, size_t len)
 {
 	struct err e = {0};
@@ -241,6 +278,9 @@ void talk_frame(void *arg, enum wire_kind kind, const char *body, size_t len)
 	case WIRE_ASK:
 		if (p->job)
 			say_facts(p);
+		break;
+	case WIRE_TAIL:
+		on_tail(p, body, len);
 		break;
 	case WIRE_WATCH:
 		on_watch(p, body, len);

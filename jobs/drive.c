@@ -359,6 +359,8 @@ static RC listen_open(struct drive *d, struct err *e)
 static void on_print(void *arg, struct print_letter *l)
 {
 	struct drive *d = arg;
+	if (d->o.text)
+		d->o.text(d->o.arg, l);
 	out_print(d->out, l);
 }
 

@@ -24,6 +24,8 @@ struct drive_options {
 	                                * drive_stop; after that by a first signal too. May be NULL */
 	void (*printed)(void *arg);    /* something was written to out_fd: logs rotate here. May be
 	                                * NULL */
+	void (*text)(void *arg, const struct print_letter *l); /* a print_sink's, on its way to out_fd:
+	                                * only to be looked at. May be NULL */
 	void *arg;
 };
 

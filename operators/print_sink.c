@@ -87,7 +87,8 @@ static RC print_open(void *self, struct op_ctx *ctx, const void *state, size_t l
 	rows_init(&s->rows, s->conf->format, &s->conf->names, s->conf->prefix, ctx->mem);
 	for (int i = 0; i < BUFFERS; i++) {
 		s->buffer[i].letter = (struct print_letter){
-			.mail.kind = LETTER_PRINT, .reply = ctx->mail, .reply_kind = OP_LETTER + i};
+			.mail.kind = LETTER_PRINT, .reply = ctx->mail, .reply_kind = OP_LETTER + i,
+			.stage = ctx->stage};
 		s->buffer[i].data = mem_get_aligned(ctx->mem, 64, BUFFER_BYTES);
 		if (!s->buffer[i].data)
 			return ERR(e, E_NO_MEMORY, "no memory to print");

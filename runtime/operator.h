@@ -221,6 +221,7 @@ struct print_letter {
 	struct mail mail;
 	struct mailbox *reply;
 	int reply_kind;
+	const char *stage;              /* whose text it is; borrowed likewise */
 	const uint8_t *data;            /* borrowed until the letter is back */
 	size_t len;
 	int error;                      /* back: why it could not be written (errno); 0: it was */

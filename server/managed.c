@@ -81,6 +81,7 @@ void managed_free(struct managed *m)
 	mem_put(mem, m->facts);
 	mem_put(mem, m->outlook);
 	recoveries_close(&m->recoveries, mem);
+	tailing_close(&m->tailings, mem);
 	while (asker_take(&m->submitter, mem) || asker_take(&m->showers, mem))
 		;
 	mem_put(mem, m);

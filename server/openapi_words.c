@@ -66,6 +66,7 @@ static const struct openapi_answer answers[] = {
 	{API_PLAN, 200, JSON, "plan"},
 	{API_CONFIG, 200, JSON, "config"},
 	{API_STATE, 200, JSON, "state"},
+	{API_TAIL, 200, "text/event-stream", NULL},
 	{API_LOG, 200, "text/plain", NULL},
 	{API_EVENTS, 200, "text/event-stream", NULL},
 	{API_ACT, 202, JSON, "action"},

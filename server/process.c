@@ -174,6 +174,9 @@ static void on_frame(void *arg, enum wire_kind kind, const char *body, size_t le
 	case WIRE_ANSWER:
 		rc = heard_answer(m, body, len, &e);
 		break;
+	case WIRE_ROWS:
+		rc = tailing_heard(m, body, len, &e);
+		break;
 	case WIRE_OUTLOOK:
 	case WIRE_FACTS:
 	case WIRE_RECORD:
@@ -269,6 +272,8 @@ static RC send_start(struct managed *m, const struct entry *en, uint64_t lock_wa
 		send_stop(m);
 	if (rc == OK && feed_is_watched(&m->feed))
 		m->feed.watched(m->feed.arg, true);
+	if (rc == OK && m->tailings)
+		tailing_ask(m, true);
 	return rc;
 }
 

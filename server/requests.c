@@ -291,6 +291,9 @@ static void do_job(struct server *s, struct http_request *r, const struct api_ca
 	case API_STATE:
 		server_read(m, r, c);
 		return;
+	case API_TAIL:
+		tailing_add(m, r, c->stage);
+		return;
 	case API_RECOVERIES:
 		server_recoveries(m, r);
 		return;

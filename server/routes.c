@@ -42,6 +42,8 @@ static const struct route routes[] = {
 	 .says = "its description as it was submitted, and what it inherits"},
 	{.method = "GET", .path = JOB "/state/{stage}", .query = " key at limit ", .what = API_STATE,
 	 .says = "a key of a keyed stage, or the first of them"},
+	{.method = "GET", .path = JOB "/tail/{stage}", .query = " ", .what = API_TAIL,
+	 .says = "what a print_sink writes, as it writes it"},
 	{.method = "GET", .path = JOB "/log", .query = " tail follow ", .what = API_LOG,
 	 .says = "the end of its log"},
 	{.method = "GET", .path = JOB "/events", .query = " ", .what = API_EVENTS,

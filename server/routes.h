@@ -21,6 +21,7 @@ enum api_what {
 	API_PLAN,        /* GET /v1/jobs/{name}/plan */
 	API_CONFIG,      /* GET /v1/jobs/{name}/config */
 	API_STATE,       /* GET /v1/jobs/{name}/state/{stage} */
+	API_TAIL,        /* GET /v1/jobs/{name}/tail/{stage} */
 	API_LOG,         /* GET /v1/jobs/{name}/log */
 	API_EVENTS,      /* GET /v1/jobs/{name}/events */
 	API_ACT,         /* POST /v1/jobs/{name}/{kind} */

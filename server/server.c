@@ -166,8 +166,10 @@ static void on_signal(void *arg, int number)
 static void on_beat(void *arg)
 {
 	struct server *s = arg;
-	for (size_t i = 0; i < s->n_jobs; i++)
+	for (size_t i = 0; i < s->n_jobs; i++) {
 		feed_beat(&s->job[i]->feed);
+		tailing_beat(s->job[i]);
+	}
 }
 
 /* ---- the beginning ---- */

@@ -19,6 +19,7 @@
 #include "server/recoveries.h"
 #include "server/server.h"
 #include "server/steps.h"
+#include "server/tailing.h"
 #include "server/wire.h"
 #include "server/words.h"
 
@@ -67,6 +68,7 @@ struct managed {
 	bool in_round;             /* the round under way waits for its facts */
 	struct feed feed;
 	struct recoveries recoveries; /* that this server has heard of */
+	struct tailing *tailings;  /* whose print_sinks somebody reads */
 };
 
 struct server {

@@ -131,6 +131,7 @@ static void answer_showers(struct managed *m)
 void managed_facts_came(struct managed *m)
 {
 	answer_showers(m);
+	tailing_facts(m);
 	managed_tell(m);
 	round_heard(m);
 }

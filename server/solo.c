@@ -218,6 +218,8 @@ static RC answer_job(struct solo *s, struct http_request *r, const struct api_ca
 	case API_CONFIG:
 		return ERR(e, E_REFUSED, "`weir run` keeps no description of its own: it runs the file "
 			   "'%s'", s->c.file ? s->c.file : "?");
+	case API_TAIL:
+		return ERR(e, E_REFUSED, "`weir run` prints to its standard output: read it there");
 	case API_LOG:
 		return ERR(e, E_REFUSED, "`weir run` writes its log to its standard error, not to a file");
 	default:

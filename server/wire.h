@@ -23,6 +23,7 @@ enum wire_kind {
 	WIRE_ASK,        /* facts, once */
 	WIRE_WATCH,      /* on: facts each second, and records, until off */
 	WIRE_STEP,       /* of a step session's process, after its START: what is done */
+	WIRE_TAIL,       /* on: what print_sinks write, until off; some of it is left out */
 	/* to the server */
 	WIRE_UP,         /* it owns the job's directory, or runs again */
 	WIRE_RECOVERY,   /* lines: the recovery report */
@@ -30,6 +31,7 @@ enum wire_kind {
 	WIRE_ENDED,      /* its last word */
 	WIRE_OUTLOOK,    /* what the facts mean; goes before them */
 	WIRE_FACTS,
+	WIRE_ROWS,       /* lines of a print_sink (tail.h) */
 	WIRE_RECORD,     /* a checkpoint was completed or failed; some are left out */
 	WIRE_ANSWER,     /* to a WIRE_REQUEST; a stop's is WIRE_ENDED. To a WIRE_STEP: an error */
 	WIRE_STEPPED,    /* to a WIRE_STEP: how everything stands */

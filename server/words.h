@@ -40,7 +40,7 @@ void answer_write(const struct word_answer *a, struct bytes *to);
 RC answer_read(struct word_answer *a, const char *body, size_t len, struct mem *mem, struct err *e);
 void answer_close(struct word_answer *a, struct mem *mem); /* what answer_read made */
 
-/* WIRE_WATCH */
+/* WIRE_WATCH, WIRE_TAIL */
 void watch_write(bool on, struct bytes *to);
 RC watch_read(bool *on, const char *body, size_t len, struct mem *mem, struct err *e);
 

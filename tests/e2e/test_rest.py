@@ -224,6 +224,49 @@ class Rest(served.Case):
         self.denied(400, "/state/count", key="a", limit=3)
 
 
+class Tail(served.Case):
+    def test_what_a_print_sink_writes_is_read_while_it_is_written(self):
+        job = served.ticking("tick", rate=500)
+        job["pipeline"][0]["fields"] = {"line": "'row ' || i"}
+        job["pipeline"][1] = {"id": "out", "type": "print_sink", "format": "text"}
+        server = self.serve()
+        server.submit(job)
+        server.until_state("tick", "RUNNING")
+        connection = serve.Connection(server.socket)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/v1/jobs/tick/tail/out")
+        response = connection.getresponse()
+        self.assertEqual(response.status, 200)
+        rows = []
+        for _, event, data in serve.Stream(connection, response):
+            self.assertEqual((event, data["stage"], data["dropped"]), ("rows", "out", 0))
+            rows += [int(line.partition("row ")[2]) for line in data["lines"]]
+            if len(rows) > 200:
+                break
+        self.assertEqual(rows, list(range(rows[0], rows[0] + len(rows))))
+        for stage, status in (("rows", 409), ("nothing", 404)):
+            server.job("tick")  # its facts say which stages there are
+            answer = server.call("GET", "/v1/jobs/tick/tail/" + stage)
+            self.assertEqual(answer.status, status, str(answer))
+        server.act("tick", "stop")
+        answer = server.call("GET", "/v1/jobs/tick/tail/out")
+        self.assertEqual((answer.status, answer.json()["code"]), (409, "E_REFUSED"))
+
+
+    def test_a_stage_that_is_none_is_told_of_before_anything_is_known_of_the_job(self):
+        server = self.serve()
+        server.submit(served.ticking("tick"))
+        server.until_state("tick", "RUNNING")
+        connection = serve.Connection(server.socket)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/v1/jobs/tick/tail/nothing")
+        response = connection.getresponse()
+        self.assertEqual(response.status, 200)
+        events = list(serve.Stream(connection, response))
+        self.assertEqual([event for _, event, _ in events], ["error"])
+        self.assertEqual(events[0][2]["code"], "E_NOT_FOUND")
+
+
 class AtARun(served.Case):
     def test_a_run_tells_the_same_of_its_directory(self):
         job = words_job(self.path("in.txt"), 5)
