@@ -1,6 +1,6 @@
 // checkpoints.js - what the checkpoints cost: duration, bytes and keys changed, one bar each, and the
 // same as a table. A bar or a row opens that checkpoint's timeline.
-import {h, s, show, num, span, bytes, count, short, time, pill, nothing} from './dom.js';
+import {h, s, show, put, attr, keep, num, span, bytes, count, short, time, pill, nothing} from './dom.js';
 
 const BARS = 120, ROWS = 60, W = 1000, H = 74;
 
@@ -12,23 +12,31 @@ const charts = [['Duration', took, span, 'c1'], ['Bytes written', c => num(c.byt
 
 const failed = c => c.state === 'failed';
 
-function chart([name, of, say, color], list, base) {
-	const most = Math.max(...list.map(of), 1), step = W / Math.max(list.length, 30);
-	const ordered = list.map(of).sort((a, b) => a - b);
-	const middle = ordered[ordered.length >> 1];
-	return h('div', {class: 'chart'}, h('div', {class: 'row'}, h('h2', null, name), h('span', {class: 'grow'}),
-		h('span', {class: 'quiet small'}, `newest ${say(of(list[list.length - 1]))} · median ${say(middle)} · most ${say(most)}`)),
-	s('svg', {viewBox: `0 0 ${W} ${H}`, preserveAspectRatio: 'none', class: 'bars', role: 'img',
-		'aria-label': `${name} of the last ${list.length} checkpoints`},
-	list.map((c, i) => {
-		const high = Math.max(1.5, of(c) / most * (H - 2));
-		const title = s('title', null, `checkpoint ${c.id}, ${time(c.wall_us)}: ${say(of(c))}` +
-			(c.full ? ', full' : '') + (failed(c) ? `, failed: ${c.error || ''}` : ''));
-		const [y, tall, cls] = failed(c) ? [0, H, 'failed'] : [H - high, high, color];
-		return s('a', {href: `${base}/checkpoints/${c.id}`, tabindex: -1},
-			s('rect', {class: 'hit', x: i * step, y: 0, width: step, height: H}),
-			s('rect', {class: cls, x: i * step + step * .1, y, width: step * .8, height: tall}), title);
-	})));
+// One that failed may be followed by a second try of the same number.
+const key = c => c.id + ' ' + c.state;
+
+function chart([name, of, say, color], base) {
+	const says = h('span', {class: 'quiet small'});
+	const bars = s('svg', {viewBox: `0 0 ${W} ${H}`, preserveAspectRatio: 'none', class: 'bars', role: 'img'});
+	const node = h('div', {class: 'chart'}, h('div', {class: 'row'}, h('h2', null, name),
+		h('span', {class: 'grow'}), says), bars);
+	node.update = list => {
+		const most = Math.max(...list.map(of), 1), step = W / Math.max(list.length, 30);
+		const ordered = list.map(of).sort((a, b) => a - b), middle = ordered[ordered.length >> 1];
+		put(says, `newest ${say(of(list[list.length - 1]))} · median ${say(middle)} · most ` +
+			say(ordered[ordered.length - 1]));
+		attr(bars, 'aria-label', `${name} of the last ${list.length} checkpoints`);
+		keep(bars, list, key, (c, i) => {
+			const high = Math.max(1.5, of(c) / most * (H - 2));
+			const title = s('title', null, `checkpoint ${c.id}, ${time(c.wall_us)}: ${say(of(c))}` +
+				(c.full ? ', full' : '') + (failed(c) ? `, failed: ${c.error || ''}` : ''));
+			const [y, tall, cls] = failed(c) ? [0, H, 'failed'] : [H - high, high, color];
+			return s('a', {href: `${base}/checkpoints/${c.id}`, tabindex: -1},
+				s('rect', {class: 'hit', x: i * step, y: 0, width: step, height: H}),
+				s('rect', {class: cls, x: i * step + step * .1, y, width: step * .8, height: tall}), title);
+		});
+	};
+	return node;
 }
 
 const heads = [['No.', 'n'], ['When', ''], ['Kind', 'wide'], ['Took', 'n'], ['Written', 'n'],
@@ -47,7 +55,8 @@ function row(c, base) {
 
 export async function panel(root, job, ctx) {
 	let list = (await ctx.api(ctx.path('/checkpoints'))).checkpoints;
-	const body = h('tbody'), place = h('div', {class: 'card'}), table = h('table', {class: 'list'},
+	const body = h('tbody'), all = charts.map(c => chart(c, ctx.base));
+	const place = h('div', {class: 'card'}, all), table = h('table', {class: 'list'},
 		h('thead', null, h('tr', null, heads.map(([name, cls]) => h('th', {scope: 'col', class: cls}, name)))), body);
 	const draw = () => {
 		if (!list.length) {
@@ -56,18 +65,23 @@ export async function panel(root, job, ctx) {
 		}
 		if (!place.parentNode)
 			show(root, place, table);
-		show(place, charts.map(c => chart(c, list.slice(-BARS), ctx.base)));
-		const at = document.activeElement && document.activeElement.closest('tr[data-href]');
-		const href = at && body.contains(at) && at.dataset.href;
-		show(body, list.slice(-ROWS).reverse().map(c => row(c, ctx.base)));
-		if (href)
-			[...body.children].find(r => r.dataset.href === href)?.focus();
+		all.forEach(one => one.update(list.slice(-BARS)));
+		keep(body, list.slice(-ROWS).reverse(), key, c => row(c, ctx.base));
 	};
 	draw();
-	return {onEvent: (event, c) => {
-		if (event !== 'checkpoint' || list.some(old => num(old.id) === num(c.id) && old.state === c.state))
-			return;
-		list = [...list, {wall_us: Date.now() * 1000, ...c}].slice(-1000);
+	const join = (some, more) => {
+		const known = new Set(some.map(key));
+		list = [...some, ...more.filter(c => !known.has(key(c)))].slice(-1000);
 		draw();
+	};
+	// What came between the history and the stream, or while there was no connection, is asked for.
+	const missed = async () => join((await ctx.api(ctx.path('/checkpoints'))).checkpoints, list);
+	return {onEvent: (event, c) => {
+		if (event !== 'checkpoint')
+			return;
+		const gap = num(c.id) > num(list.length && list[list.length - 1].id) + 1;
+		join(list, [{wall_us: Date.now() * 1000, ...c}]);
+		if (gap)
+			missed().catch(e => e.name === 'AbortError' || ctx.say(e.message, true));
 	}};
 }

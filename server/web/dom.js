@@ -48,6 +48,30 @@ export function attr(node, key, value) {
 		node.setAttribute(key, value);
 }
 
+// The list as the children of parent. A node stays as long as its key is in the list, so that one with
+// the focus, or one that is being clicked, is not swapped for another; make(one, i) says how it looks.
+export function keep(parent, list, key, make) {
+	const old = new Map([...parent.children].map(node => [node.dataset.key, node]));
+	const nodes = list.map((one, i) => {
+		const now = make(one, i), name = now.dataset.key = String(key(one)), node = old.get(name);
+		old.delete(name);
+		if (node && !node.isEqualNode(now)) {
+			for (const {name: which, value} of now.attributes)
+				attr(node, which, value);
+			node.replaceChildren(...now.childNodes);
+		}
+		return node || now;
+	});
+	const stay = new Set(nodes);
+	for (const node of [...parent.children])
+		if (!stay.has(node))
+			node.remove();
+	nodes.forEach((node, i) => {
+		if (parent.children[i] !== node)
+			parent.insertBefore(node, parent.children[i] || null);
+	});
+}
+
 // ---- numbers ----
 
 const whole = new Intl.NumberFormat('en-US', {maximumFractionDigits: 0});
