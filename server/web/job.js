@@ -1,7 +1,7 @@
 // job.js - one job: its name, state and actions above, one of its tabs below. The tabs are modules
 // with `async function panel(root, job, ctx)` that returns {onJob, onEvent, close}, each optional;
 // the job and its events come from one stream, whichever tab is open.
-import {h, show, put, repill, pill, ago, count, fault, nothing} from './dom.js';
+import {h, show, put, attr, repill, pill, ago, count, fault, nothing} from './dom.js';
 import {jobPath} from './api.js';
 import {actions, ended} from './actions.js';
 import {Rates} from './rates.js';
@@ -29,9 +29,8 @@ export async function view(root, {name, tab = '', id}, ctx) {
 		show(root, nothing('There is no such tab. ', h('a', {href: base}, 'The job')));
 		return null;
 	}
-	const first = ctx.api(jobPath(name));
-	const module = await import(id && tab === 'checkpoints' ? './timeline.js' : `./${found[2]}.js`);
-	let job = await first;
+	let [job, module] = await Promise.all([ctx.api(jobPath(name)),
+		import(id && tab === 'checkpoints' ? './timeline.js' : `./${found[2]}.js`)]);
 	const rates = ratesOf(name), state = pill(job.state), about = h('p', {class: 'quiet small'});
 	const lost = h('span', {class: 'pill waiting', hidden: true}, 'no connection');
 	const error = h('div', {class: 'fault', hidden: true, role: 'alert'}), buttons = actions(ctx);
@@ -47,7 +46,8 @@ export async function view(root, {name, tab = '', id}, ctx) {
 		repill(state, job.state);
 		put(about, meta(job));
 		error.hidden = !job.error;
-		put(error, job.error || '');
+		attr(error, 'class', job.state === 'RUNNING' ? 'sentence' : 'fault');
+		put(error, (job.state === 'RUNNING' ? 'Its last failure: ' : '') + job.error);
 		buttons.update(job);
 		if (job.facts)
 			rates.take(job.facts);

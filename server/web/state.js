@@ -11,7 +11,7 @@ export function rowTable(rows) {
 	const names = [...new Set(rows.flatMap(r => r && typeof r === 'object' ? Object.keys(r) : ['']))];
 	const value = (r, name) => r && typeof r === 'object' ? r[name] : r;
 	const number = name => rows.every(r => ['number', 'undefined'].includes(typeof value(r, name)));
-	return h('table', null, h('thead', null, h('tr', null, names.map(n =>
+	return h('table', {class: 'narrow'}, h('thead', null, h('tr', null, names.map(n =>
 		h('th', {scope: 'col', class: number(n) ? 'n' : ''}, n)))),
 	h('tbody', null, rows.map(r => h('tr', null, names.map(n =>
 		h('td', {class: 'mono' + (number(n) ? ' n' : '')}, shownValue(value(r, n))))))));

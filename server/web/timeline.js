@@ -116,14 +116,15 @@ export async function panel(root, job, ctx) {
 		zoom.textContent = close ? 'The whole' : 'Closer: until all have told';
 		draw();
 	}}, 'Closer: until all have told');
+	const kind = record.kind || t && t.kind, why = record.trigger || t && t.trigger;
 	const id = num(ctx.id), to = n => `${ctx.base}/checkpoints/${n}`;
 	show(root, h('div', {class: 'row'}, h('a', {href: ctx.base + '/checkpoints'}, 'All checkpoints'),
 		h('span', {class: 'grow'}), id > 1 && h('a', {href: to(id - 1), class: 'button'}, '‹ ' + (id - 1)),
 		h('a', {href: to(id + 1), class: 'button'}, (id + 1) + ' ›')),
 	h('div', {class: 'row'}, h('h1', null, `Checkpoint ${ctx.id}`), pill(record.state ||
 		(t && !t.completed ? 'failed' : 'completed')), h('span', {class: 'quiet'},
-		[record.kind || t && t.kind, (record.trigger || t && t.trigger) && 'by ' + (record.trigger || t.trigger),
-			time(record.wall_us || t && t.wall_us)].filter(Boolean).join(' · '))),
+		[kind, why && why !== kind && 'by ' + why, time(record.wall_us || t && t.wall_us)]
+			.filter(Boolean).join(' · '))),
 	record.error && h('div', {class: 'fault'}, record.error),
 	figures([['Took', span(us)], ['Written', bytes(record.bytes_written)],
 		['Keys changed', record.keys_changed === undefined ? DASH : count(record.keys_changed)],
