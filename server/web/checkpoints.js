@@ -54,7 +54,9 @@ function row(c, base) {
 }
 
 export async function panel(root, job, ctx) {
-	let list = (await ctx.api(ctx.path('/checkpoints'))).checkpoints;
+	// The history also tells of checkpoints that were put off: these have no number.
+	const history = async () => (await ctx.api(ctx.path('/checkpoints'))).checkpoints.filter(c => c.id);
+	let list = await history();
 	const body = h('tbody'), all = charts.map(c => chart(c, ctx.base));
 	const place = h('div', {class: 'card'}, all), table = h('table', {class: 'list'},
 		h('thead', null, h('tr', null, heads.map(([name, cls]) => h('th', {scope: 'col', class: cls}, name)))), body);
@@ -75,7 +77,7 @@ export async function panel(root, job, ctx) {
 		draw();
 	};
 	// What came between the history and the stream, or while there was no connection, is asked for.
-	const missed = async () => join((await ctx.api(ctx.path('/checkpoints'))).checkpoints, list);
+	const missed = async () => join(await history(), list);
 	return {onEvent: (event, c) => {
 		if (event !== 'checkpoint')
 			return;

@@ -29,7 +29,7 @@ export async function panel(root, job, ctx) {
 	}
 	const key = h('input', {name: 'key', autocomplete: 'off', spellcheck: 'false', placeholder: 'a key; of two fields: a,b'});
 	const stage = h('select', {name: 'stage'}, stages.map(id => h('option', {value: id}, id)));
-	const kept = history.checkpoints.filter(c => c.state !== 'failed').slice(-20).reverse();
+	const kept = history.checkpoints.filter(c => c.id && c.state !== 'failed').slice(-20).reverse();
 	const at = h('select', {name: 'at'}, h('option', {value: ''}, 'the newest checkpoint'),
 		kept.map(c => h('option', {value: c.id}, 'checkpoint ' + c.id)));
 	const result = h('div', {class: 'scroll'});
