@@ -125,7 +125,7 @@ function theme(next) {
 // ---- keys ----
 
 const keys = [['j, k', 'the next row, the one before'], ['Enter', 'open it'],
-	['1 to 6', 'the tabs of a job'], ['g j', 'all jobs'], ['g s', 'submit a job'],
+	['1 to 7', 'the tabs of a job'], ['g j', 'all jobs'], ['g s', 'submit a job'],
 	['g t', 'the step view'], ['t', 'dark or light'], ['/', 'the field to search in'],
 	['u', 'up: from a checkpoint to its job, from a job to all'], ['Esc', 'close a dialog'],
 	['?', 'this list']];

@@ -7,7 +7,7 @@ import {actions, ended} from './actions.js';
 import {Rates} from './rates.js';
 
 const tabs = [['', 'Overview', 'overview'], ['checkpoints', 'Checkpoints', 'checkpoints'],
-	['recoveries', 'Recoveries', 'recoveries'], ['state', 'State', 'state'],
+	['recoveries', 'Recoveries', 'recoveries'], ['state', 'State', 'state'], ['tail', 'Tail', 'tail'],
 	['log', 'Log', 'log'], ['config', 'Configuration', 'config']];
 
 // Rates outlive a change of tabs: the last minute is still there when one comes back.

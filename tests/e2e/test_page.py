@@ -21,7 +21,7 @@ import weir
 
 PICTURES = os.environ.get("WEIR_PICTURES")
 PAGE_BYTES = 60000  # all of it, as it is served
-VIEWS = ["", "/checkpoints", "/recoveries", "/state", "/log", "/config"]
+VIEWS = ["", "/checkpoints", "/recoveries", "/state", "/tail", "/log", "/config"]
 HOSTILE = "<img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>&amp;'"
 
 
@@ -212,8 +212,12 @@ class Page(served.Case):
         self.begin(job, path="#/jobs/hostile/config")
         self.b.until_text(re.escape("<script>window.pwned=1</script>"), ".view pre")
         self.picture("config")
-        self.go("#/jobs/hostile/log")
-        self.b.until_text(re.escape(HOSTILE.replace('"', '""')) + r"\d", ".view pre")
+        for tab in ("tail", "log"):  # a row as CSV
+            self.go("#/jobs/hostile/" + tab)
+            self.b.until("the view of " + tab, "return !!document.querySelector("
+                         "'.tabs a[aria-current][href$=\"/%s\"]')" % tab)
+            self.b.until_text(re.escape(HOSTILE.replace('"', '""')) + r"\d", ".view pre")
+            self.picture(tab)
         self.go("#/jobs/%3Cimg%20src=x%20onerror=alert(1)%3E")
         self.b.until_text("no job can have this name", "main")
         self.assertIsNone(self.b.run("return window.pwned || null"))
