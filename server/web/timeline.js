@@ -72,7 +72,7 @@ function picture(t, width, whole) {
 	return s('svg', {class: 'timeline', viewBox: `0 0 ${width} ${high}`, width, height: high, role: 'img',
 		'aria-label': `the checkpoint's ${t.tasks.length} subtasks over ${span(whole)}`},
 	ticks(whole, inner).map(us => s('g', {class: 'tick'}, s('path', {d: `M${x(us)} ${TOP - 4}V${high}`}),
-		s('text', {x: x(us), y: 12, 'text-anchor': us ? 'middle' : 'start'}, span(us)))),
+		s('text', {x: x(us), y: 12, 'text-anchor': !us ? 'start' : x(us) > width - 30 ? 'end' : 'middle'}, span(us)))),
 	rows, s('text', {x: left - 8, y: y + 16, 'text-anchor': 'end', class: 'strong'}, 'all'),
 	ends.map(([phase, , from, to]) => num(t[to]) && bar(phase, num(t[from]), num(t[to]), y, 'all')), links);
 }
