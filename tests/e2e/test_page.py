@@ -77,7 +77,11 @@ class Page(served.Case):
         if PICTURES:
             self.b.until("nothing said any more",
                          "return !document.getElementById('says').childElementCount")
+            if name != "phone":
+                self.b.size(1000, 680)
             self.b.screenshot(os.path.join(PICTURES, name + ".png"))
+            if name != "phone":
+                self.b.size(1280, 860)
 
     def quiet(self):
         self.assertEqual(self.b.complaints(), [])

@@ -21,6 +21,7 @@ import signal
 import subprocess
 import tempfile
 
+import png
 import weir
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's key of an element
@@ -197,5 +198,6 @@ class Browser:
                 if c["level"] in ("SEVERE", "WARNING")]
 
     def screenshot(self, path):
+        said = self.call("GET", self.session + "/screenshot")
         with open(path, "wb") as f:
-            f.write(base64.b64decode(self.call("GET", self.session + "/screenshot")))
+            f.write(png.fewer_colours(base64.b64decode(said)))
