@@ -7,7 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { LINE_MAX_BYTES = 4096 }; /* by feel: an error's text is at most 1,024 */
+/* By feel: an error's text is at most 1,024, a job's name 64. */
+enum { LINE_MAX_BYTES = 4096, JOB_MAX_BYTES = 100 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -49,17 +50,22 @@ static void escape(const char *text, char *to, size_t size)
 	to[n] = '\0';
 }
 
-static void put_line(struct log *l, enum log_level level, const char *text)
+/* job: NULL: none. */
+static void put_line(struct log *l, enum log_level level, const char *job, const char *text)
 {
 	char when[32];
 	format_time(l->clock, when);
 	if (l->format == LOG_JSON) {
 		char inside[2 * LINE_MAX_BYTES];
 		escape(text, inside, l->never_waits ? LOG_SHORT_MAX : sizeof inside);
-		fprintf(l->to, "{\"time\":\"%s\",\"level\":\"%s\",\"text\":\"%s\"}\n", when,
-			level_names[level], inside);
+		char name[JOB_MAX_BYTES] = "";
+		if (job)
+			escape(job, name, sizeof name);
+		fprintf(l->to, "{\"time\":\"%s\",\"level\":\"%s\",%s%s%s\"text\":\"%s\"}\n", when,
+			level_names[level], job ? "\"job\":\"" : "", name, job ? "\"," : "", inside);
 	} else {
-		fprintf(l->to, "%s %-5s %s\n", when, level_names[level], text);
+		fprintf(l->to, "%s %-5s %s%s%s\n", when, level_names[level], job ? job : "",
+			job ? ": " : "", text);
 	}
 	fflush(l->to);
 }
@@ -78,18 +84,14 @@ static void tell_left_out(struct log *l)
 	char text[80];
 	snprintf(text, sizeof text, "(%u lines were left out: nobody read them)", l->left_out);
 	l->left_out = 0;
-	put_line(l, LOG_WARN, text);
+	put_line(l, LOG_WARN, l->format == LOG_JSON ? l->job : NULL, text);
 }
 
-void log_line(struct log *l, enum log_level level, const char *fmt, ...)
+static void put_entry(struct log *l, enum log_level level, const char *job, const char *fmt,
+		      va_list ap)
 {
-	if (!l->to || level < l->least)
-		return;
 	char text[LINE_MAX_BYTES];
-	va_list ap;
-	va_start(ap, fmt);
 	vsnprintf(text, l->never_waits ? LOG_SHORT_MAX : sizeof text, fmt, ap);
-	va_end(ap);
 	/* A text with several lines (a validation report) stays one entry. */
 	for (char *c = text; l->format == LOG_TEXT && *c; c++)
 		if ((unsigned char)*c < 0x20 && *c != '\n' && *c != '\t')
@@ -97,7 +99,32 @@ void log_line(struct log *l, enum log_level level, const char *fmt, ...)
 	if (l->left_out && has_room(l))
 		tell_left_out(l);
 	if (has_room(l))
-		put_line(l, level, text);
+		put_line(l, level, job, text);
 	else
 		l->left_out++;
+}
+
+static bool is_wanted(const struct log *l, enum log_level level)
+{
+	return l->to && level >= l->least;
+}
+
+void log_line(struct log *l, enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+	if (!is_wanted(l, level))
+		return;
+	va_start(ap, fmt);
+	put_entry(l, level, l->format == LOG_JSON ? l->job : NULL, fmt, ap);
+	va_end(ap);
+}
+
+void log_job(struct log *l, enum log_level level, const char *job, const char *fmt, ...)
+{
+	va_list ap;
+	if (!is_wanted(l, level))
+		return;
+	va_start(ap, fmt);
+	put_entry(l, level, job, fmt, ap);
+	va_end(ap);
 }

@@ -72,11 +72,25 @@ static RC open_job(struct process *p, struct err *e)
 	return job_open(&p->job, &o, e);
 }
 
-static RC prepare(struct process *p, struct err *e)
+/* In JSON all that the process says goes through p->log. The stream stays open till it ends. */
+static RC open_log(struct process *p, struct err *e)
 {
 	p->log = (struct log){.to = p->cli->err.to, .least = LOG_INFO, .clock = p->cli->env->clock};
+	if (!p->start.log_json)
+		return OK;
+	p->log.format = LOG_JSON;
+	p->log.job = p->start.entry.name;
+	FILE *to = log_stream_open(&p->lines, &p->log);
+	if (!to)
+		return ERR(e, E_NO_MEMORY, "no memory for its log");
+	p->cli->err = (struct paint){.to = to};
+	return OK;
+}
+
+static RC prepare(struct process *p, struct err *e)
+{
 	waker_init(&p->waker);
-	if (served_text_open(&p->text, p->cli, &p->start, NULL, e) != OK ||
+	if (open_log(p, e) != OK || served_text_open(&p->text, p->cli, &p->start, NULL, e) != OK ||
 	    screen_open(&p->screen, p->cli, false, &p->log, p->text.file.plan, p->start.dir, e) != OK)
 		return e->code;
 	p->screen_is_open = true;
@@ -139,7 +153,10 @@ static void how_it_ended(struct process *p, enum drive_end end, struct word_ende
 static void end_with(struct process *p, const struct err *e)
 {
 	struct word_ended w = {.ended = LIFE_ENDED_FAILED, .exit = err_exit_code(e->code), .error = *e};
-	fprintf(p->cli->err.to, "%s: %s\n", p->start.entry.name, e->text);
+	if (p->log.format == LOG_JSON)
+		log_line(&p->log, LOG_ERROR, "%s", e->text);
+	else
+		fprintf(p->cli->err.to, "%s: %s\n", p->start.entry.name, e->text);
 	talk_ended(p, &w);
 }
 

@@ -1,6 +1,7 @@
 /* job_process.h - the inside of a job's process under `weir serve`: shared by job_process.c (from
  * its start to its end) and job_talk.c (what passes over its wire, either way) only. */
 #pragma once
+#include "cli/log_stream.h"
 #include "cli/restore_arg.h"
 #include "cli/screen.h"
 #include "cli/served.h"
@@ -18,6 +19,7 @@ struct process {
 	bool started;
 	struct served_text text;
 	struct log log;
+	struct log_stream lines;    /* of a log in JSON: what is written for people */
 	struct waker waker;
 	struct screen screen;
 	bool screen_is_open;

@@ -57,7 +57,8 @@ const struct verb verb_logs = {
 		"    weir logs word-count --dir data\n"
 		"    weir logs word-count -f -n 5 --dir data\n"
 		"\n"
-		"The lines are text; with --json only an error is JSON.",
+		"The lines are as they were written: text, or JSON where the server was started with\n"
+		"--log-format json. With --json only an error is JSON.",
 	.most = 1,
 	.options = options,
 	.run = logs,

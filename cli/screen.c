@@ -29,7 +29,8 @@ RC screen_open(struct screen *s, struct cli *c, bool json, struct log *log, cons
 	if (board_open(&s->board, &o, e) != OK)
 		return e->code;
 	c->err = *board_paint(s->board);
-	log->to = c->err.to;
+	if (log->to == s->err.to)
+		log->to = c->err.to;
 	return OK;
 }
 
@@ -37,10 +38,11 @@ void screen_leave(struct screen *s)
 {
 	if (!s->board)
 		return;
+	if (s->log->to == s->cli->err.to)
+		s->log->to = s->err.to;
+	s->cli->err = s->err;
 	board_close(s->board);
 	s->board = NULL;
-	s->cli->err = s->err;
-	s->log->to = s->err.to;
 }
 
 void screen_close(struct screen *s)

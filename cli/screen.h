@@ -48,8 +48,9 @@ struct screen_ops {
 };
 extern const struct screen_ops screen_text, screen_json;
 
-/* log is borrowed; everything else is set by the caller. Until screen_leave, what c->err and log
- * write goes where it does not disturb the status. E_NO_MEMORY. */
+/* log is borrowed; everything else is set by the caller. Until screen_leave, what c->err writes,
+ * and log if it writes to the same stream, goes where it does not disturb the status.
+ * E_NO_MEMORY. */
 RC screen_open(struct screen *s, struct cli *c, bool json, struct log *log, const struct plan *plan,
 	       const char *dir, struct err *e);
 /* The status is left as it stands; what is printed from now on stands below it. Any number of

@@ -230,6 +230,11 @@ static void text_ended(struct screen *s, enum drive_end end)
 		return;
 	}
 	bool fenced = job_error(s->job)->code == E_FENCED;
+	if (s->log->format == LOG_JSON) { /* of what is read by programs the level says it */
+		log_line(s->log, LOG_ERROR, "%s: %s", fenced ? "FENCED" : job_state_name(state),
+			 job_error(s->job)->text);
+		return;
+	}
 	fprintf(p->to, "%s%s%s %s: %s\n", paint_on(p, PAINT_RED),
 		fenced ? "FENCED" : job_state_name(state), paint_off(p), s->plan->spec->name,
 		job_error(s->job)->text);

@@ -25,19 +25,32 @@ static const struct arg_def options[] = {
 	{"--allow-secrets", ARG_TEXTS, "DIR", "jobs may take secrets from its files"},
 	{"--allow-env", ARG_TEXTS, "NAME", "jobs may ask for that of the server's environment"},
 	{"--no-landlock", ARG_FLAG, NULL, "the kernel is not asked to hold jobs to that as well"},
-	{"--json", ARG_FLAG, NULL, "its log as JSON, one object a line"},
+	{"--log-format", ARG_WORD, "text|json",
+	 "json: its log, and those of its jobs, have one JSON object a line", .one_of = "text json"},
+	{"--json", ARG_FLAG, NULL, "the same as --log-format json"},
 	{0},
 };
 
 struct serve {
 	struct cli *cli;
+	struct log *log;
 	const char *dir;
 };
+
+static void log_ready(const struct serve *v, unsigned jobs, unsigned running, const char *url)
+{
+	log_line(v->log, LOG_INFO, "SERVING dir %s pid %ld, %u jobs, %u to run%s%s", v->dir,
+		 (long)getpid(), jobs, running, url ? ", page: " : "", url ? url : "");
+}
 
 static void on_ready(void *arg, unsigned jobs, unsigned running, const char *url)
 {
 	struct serve *v = arg;
 	const struct paint *p = &v->cli->err;
+	if (v->log->format == LOG_JSON) {
+		log_ready(v, jobs, running, url);
+		return;
+	}
 	fprintf(p->to, "%sweir%s  SERVING  dir %s  pid %ld", paint_on(p, PAINT_BOLD), paint_off(p),
 		v->dir, (long)getpid());
 	if (jobs)
@@ -86,16 +99,30 @@ static RC read_allow(struct allow *allow, struct mem *mem, const struct args *a,
 	return e->code;
 }
 
+static bool wants_json(const struct args *a)
+{
+	return args_has(a, "--json") || !strcmp(args_text(a, "--log-format", "text"), "json");
+}
+
+/* Exit code. */
+static int serve_fail(struct cli *c, struct log *log, const struct err *e)
+{
+	if (log->format == LOG_TEXT)
+		return cli_fail(c, e);
+	log_line(log, LOG_ERROR, "%s", e->text);
+	return err_exit_code(e->code);
+}
+
 static int serve(struct cli *c, const struct args *a)
 {
 	struct err e = {0};
 	struct mem *mem = c->env->mem;
 	const char *home = getenv("WEIR_DIR");
 	const char *dir = args_text(a, "--dir", home && *home ? home : REMOTE_DIR);
-	struct serve v = {.cli = c, .dir = dir};
-	struct log log = {.to = c->err.to, .format = args_has(a, "--json") ? LOG_JSON : LOG_TEXT,
+	struct log log = {.to = c->err.to, .format = wants_json(a) ? LOG_JSON : LOG_TEXT,
 			  .least = LOG_INFO, .clock = c->env->clock,
 			  .never_waits = true}; /* clients do not wait for who reads it */
+	struct serve v = {.cli = c, .log = &log, .dir = dir};
 	char *full = absolute(mem, dir);
 	struct server_options o = {.env = c->env, .log = &log, .dir = full,
 				   .config = args_text(a, "--config", NULL),
@@ -105,7 +132,7 @@ static int serve(struct cli *c, const struct args *a)
 					    .token_file = args_text(a, "--token-file", NULL),
 					    .tls_cert = args_text(a, "--tls-cert", NULL),
 					    .tls_key = args_text(a, "--tls-key", NULL)},
-				   .ready = args_has(a, "--json") ? NULL : on_ready, .arg = &v};
+				   .ready = on_ready, .arg = &v};
 	size_t hosts = args_texts(a, "--allow-host", o.door.hosts, DOOR_HOSTS_MAX);
 	o.door.n_hosts = (unsigned)(hosts < DOOR_HOSTS_MAX ? hosts : DOOR_HOSTS_MAX);
 	for (size_t n = full ? strlen(full) : 0; n > 1 && full[n - 1] == '/'; n--)
@@ -117,7 +144,7 @@ static int serve(struct cli *c, const struct args *a)
 		rc = full ? server_run(&o, &e) : ERR(&e, E_NO_MEMORY, "no memory for a path");
 	allow_close(&allow);
 	mem_put(mem, full);
-	return rc == OK ? 0 : cli_fail(c, &e);
+	return rc == OK ? 0 : serve_fail(c, &log, &e);
 }
 
 const struct verb verb_serve = {

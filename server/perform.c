@@ -36,7 +36,7 @@ static void forgot(void *arg, struct clerk_answer *a)
 	m->version = a->version;
 	m->forgetting = false;
 	if (a->error.code != OK)
-		log_line(m->s->o.log, LOG_WARN, "%s: %s", m->entry.name, a->error.text);
+		log_job(m->s->o.log, LOG_WARN, m->entry.name, "%s", a->error.text);
 	if (m->save_waits) {
 		m->save_waits = false;
 		put_save(m);
@@ -84,7 +84,7 @@ static void saved(void *arg, struct clerk_answer *a)
 		m->entry.erase = m->save->erase;
 		m->entry.since_wall_us = m->save_wall_us;
 		if (entry_set_error(&m->entry, why->code, why->code == OK ? NULL : why->text, &e) != OK)
-			log_line(m->s->o.log, LOG_WARN, "%s: %s", m->entry.name, e.text);
+			log_job(m->s->o.log, LOG_WARN, m->entry.name, "%s", e.text);
 	}
 	if (m->saving_next)
 		submit_saved(m, &a->error);
@@ -291,5 +291,5 @@ void managed_heard(struct managed *m, const struct life_event *ev)
 {
 	struct err refused = {0};
 	if (managed_event(m, ev, &refused) != OK)
-		log_line(m->s->o.log, LOG_WARN, "%s: %s", m->entry.name, refused.text);
+		log_job(m->s->o.log, LOG_WARN, m->entry.name, "%s", refused.text);
 }

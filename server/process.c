@@ -188,8 +188,8 @@ static void on_frame(void *arg, enum wire_kind kind, const char *body, size_t le
 	}
 	if (rc == OK)
 		return;
-	log_line(m->s->o.log, LOG_ERROR, "%s: its process says what cannot be understood: %s",
-		 m->entry.name, e.text);
+	log_job(m->s->o.log, LOG_ERROR, m->entry.name,
+		"its process says what cannot be understood: %s", e.text);
 	process_kill(m);
 }
 
@@ -259,6 +259,7 @@ static RC send_start(struct managed *m, const struct entry *en, uint64_t lock_wa
 	struct word_start start = {.entry = *en, .dir = dir, .log = log,
 				   .config_file = (char *)s->o.config, .config = s->config_text,
 				   .allow = s->allow, /* shown, not owned */
+				   .log_json = s->o.log->format == LOG_JSON,
 				   .restarts = m->spawn->restarts, .lock_wait_us = lock_wait_us};
 	bytes_init(&body, s->mem);
 	start_write(&start, &body);
@@ -311,7 +312,7 @@ void process_start(struct managed *m, const struct entry *en)
 	struct err odd = {0};
 	/* The process finds that out, and says it better. */
 	if (server_digest(m->s, en, &c, &odd) != OK)
-		log_line(m->s->o.log, LOG_WARN, "%s: %s", en->name, odd.text);
+		log_job(m->s->o.log, LOG_WARN, en->name, "%s", odd.text);
 	life_configure(m->life, &c);
 	m->configured = true;
 	m->stop_us = c.stop_us;

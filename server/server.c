@@ -35,7 +35,10 @@ static RC read_config(struct server *s, struct err *e)
 	if (ds.n && s->o.log->to) {
 		bytes_init(&text, s->mem);
 		diags_print(&ds, &text);
-		fputs(bytes_text(&text), s->o.log->to);
+		if (s->o.log->format == LOG_JSON)
+			log_line(s->o.log, rc == OK ? LOG_WARN : LOG_ERROR, "%s", bytes_text(&text));
+		else
+			fputs(bytes_text(&text), s->o.log->to);
 		bytes_close(&text);
 	}
 	if (rc == E_INVALID) {
@@ -191,8 +194,8 @@ static void on_found(void *arg, struct catalogue_found *f)
 	if (f->corrupt) {
 		m->entry.standing = STANDING_FAILED;
 		m->entry.code = E_CORRUPT;
-		log_line(s->o.log, LOG_ERROR, "%s: its entry cannot be read: %s", m->entry.name,
-			 m->entry.error);
+		log_job(s->o.log, LOG_ERROR, m->entry.name, "its entry cannot be read: %s",
+			m->entry.error);
 	}
 }
 

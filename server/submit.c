@@ -116,14 +116,14 @@ static void added(void *arg, struct clerk_answer *a)
 	if (a->error.code == OK) {
 		m->version = a->version;
 		if (managed_live(m, &a->error) != OK)
-			log_line(s->o.log, LOG_ERROR, "%s: %s", m->entry.name, a->error.text);
+			log_job(s->o.log, LOG_ERROR, m->entry.name, "%s", a->error.text);
 	}
 	submit_saved(m, &a->error);
 	if (a->error.code != OK && !m->version) {
 		server_take_out(m);
 		return;
 	}
-	log_line(s->o.log, LOG_INFO, "%s: submitted", m->entry.name);
+	log_job(s->o.log, LOG_INFO, m->entry.name, "submitted");
 	if (!m->life) /* no memory: it is in the catalogue, and the next start runs it */
 		return;
 	if (s->stopping)

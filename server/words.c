@@ -67,6 +67,8 @@ void start_write(const struct word_start *s, struct bytes *to)
 		allow_write(&s->allow, &o);
 	}
 	put_restarts(&o, &s->restarts);
+	if (s->log_json)
+		jout_kv_bool(&o, "log_json", true);
 	jout_kv_uint(&o, "lock_wait_us", s->lock_wait_us);
 	jout_object_end(&o);
 }
@@ -232,6 +234,12 @@ static bool take_bool(struct word *w, const char *key)
 	return m && json_bool(m);
 }
 
+/* One that is only said when it is so. */
+static bool take_flag(struct word *w, const char *key)
+{
+	return member(w->v, key, JSON_BOOL) && take_bool(w, key);
+}
+
 /* "" when it is not there, which only matters where w->bad is looked at. */
 static const char *take_text(struct word *w, const char *key)
 {
@@ -318,6 +326,7 @@ RC start_read(struct word_start *s, const char *body, size_t len, struct mem *me
 	s->config = copy_text(&w, "config", true);
 	take_allow(&w, &s->allow);
 	take_restarts(&w, &s->restarts);
+	s->log_json = take_flag(&w, "log_json");
 	s->lock_wait_us = take_uint(&w, w.v, "lock_wait_us");
 	return word_close(&w, "start", e);
 }

@@ -18,6 +18,7 @@ struct word_start {
 	char *config_file, *config;  /* defaults, as text; NULL: none */
 	struct allow allow;          /* what the job may touch */
 	struct restart_state restarts;
+	bool log_json;               /* the log has one JSON object a line */
 	uint64_t lock_wait_us;       /* how long the process before may take to let go of dir */
 };
 void start_write(const struct word_start *s, struct bytes *to);

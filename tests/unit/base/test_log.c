@@ -50,6 +50,39 @@ TEST(a_line_says_when_how_bad_and_what)
 		      "\"text\":\"checkpoint 7\"}\n");
 }
 
+/* What log_line, then log_job of the job "other", write to a log that is of this job. */
+static void expect_of_jobs(enum log_format format, const char *job, const char *want)
+{
+	struct clock c = {.mono_us = no_mono, .wall_us = fixed_wall};
+	char *out = NULL;
+	size_t len;
+	FILE *to = open_memstream(&out, &len);
+	EXPECT(to);
+	struct log l = {.to = to, .format = format, .least = LOG_INFO, .job = job, .clock = &c};
+	log_line(&l, LOG_INFO, "up");
+	log_job(&l, LOG_ERROR, "other", "%s", "down");
+	log_job(&l, LOG_DEBUG, "other", "noise");
+	EXPECT(fclose(to) == 0);
+	if (strcmp(out, want))
+		fail_msg("got  %swant %s", out, want);
+	free(out);
+}
+
+TEST(a_line_of_a_job_names_it)
+{
+	expect_of_jobs(LOG_TEXT, "one", "2026-01-31T23:59:59.123Z info  up\n"
+					"2026-01-31T23:59:59.123Z error other: down\n");
+	expect_of_jobs(LOG_JSON, "one",
+		       "{\"time\":\"2026-01-31T23:59:59.123Z\",\"level\":\"info\","
+		       "\"job\":\"one\",\"text\":\"up\"}\n"
+		       "{\"time\":\"2026-01-31T23:59:59.123Z\",\"level\":\"error\","
+		       "\"job\":\"other\",\"text\":\"down\"}\n");
+	expect_of_jobs(LOG_JSON, NULL,
+		       "{\"time\":\"2026-01-31T23:59:59.123Z\",\"level\":\"info\",\"text\":\"up\"}\n"
+		       "{\"time\":\"2026-01-31T23:59:59.123Z\",\"level\":\"error\","
+		       "\"job\":\"other\",\"text\":\"down\"}\n");
+}
+
 TEST(what_would_break_a_line_is_escaped)
 {
 	expect_logged(LOG_JSON, "a\"b\\c\nd\x01\x7F\xC3\xA4",
@@ -116,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_line_says_when_how_bad_and_what),
+		T(a_line_of_a_job_names_it),
 		T(what_would_break_a_line_is_escaped),
 		T(a_log_that_never_waits_leaves_out_what_nobody_reads_and_says_how_much),
 		T(a_level_below_the_least_and_a_log_to_nowhere_write_nothing),

@@ -51,7 +51,8 @@ TEST(a_start_arrives_as_it_was_sent)
 				  .allow = {.confines = true, .n[ALLOW_WRITE] = 2, .n[ALLOW_ENV] = 1,
 					    .item[ALLOW_WRITE] = {"/w/1", "/w/\"2"},
 					    .item[ALLOW_ENV] = {"HOME"}},
-				  .restarts = some_restarts(), .lock_wait_us = 30000000};
+				  .log_json = true, .restarts = some_restarts(),
+				  .lock_wait_us = 30000000};
 	open_fix(&f);
 	start_write(&sent, &f.b);
 	EXPECT_OK(start_read(&got, body(&f), f.b.len, &f.mem, &f.e), &f.e);
@@ -61,7 +62,7 @@ TEST(a_start_arrives_as_it_was_sent)
 	EXPECT(!strcmp(got.entry.set[1], "x=\n") && !strcmp(got.dir, sent.dir));
 	EXPECT(!strcmp(got.log, sent.log) && !strcmp(got.config, "{}"));
 	EXPECT(!memcmp(&got.restarts, &sent.restarts, sizeof sent.restarts));
-	EXPECT(got.lock_wait_us == 30000000);
+	EXPECT(got.lock_wait_us == 30000000 && got.log_json);
 	EXPECT(got.allow.confines && !got.allow.landlock);
 	EXPECT(got.allow.n[ALLOW_WRITE] == 2 && !strcmp(got.allow.item[ALLOW_WRITE][1], "/w/\"2"));
 	EXPECT(got.allow.n[ALLOW_ENV] == 1 && !got.allow.n[ALLOW_READ]);
@@ -78,6 +79,7 @@ TEST(what_may_be_absent_stays_absent)
 	start_write(&sent, &f.b);
 	EXPECT_OK(start_read(&got, body(&f), f.b.len, &f.mem, &f.e), &f.e);
 	EXPECT(!got.entry.file && !got.config && !got.config_file && !got.entry.n_sets);
+	EXPECT(!got.log_json);
 	start_close(&got, &f.mem);
 	close_fix(&f);
 }
