@@ -89,4 +89,8 @@ void schedule_draw(struct schedule_job *j, struct rng *r)
 	else if (strstr(j->s.job, "\"audit\":true") && !one_in(r, 3))
 		scenario_replace(&j->s, "\"audit\":true", "\"audit\":false");
 	j->letters = draw_letters(r);
+	/* With every letter late no checkpoint would be in time, the last one neither, and the job
+	 * would never end (seed 777000925). */
+	if (strstr(j->s.job, "\"timeout\":\"12ms\"") && j->letters.late_in && j->letters.late_in < 4)
+		j->letters.late_in = 4;
 }
