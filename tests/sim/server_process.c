@@ -81,11 +81,12 @@ INSTEAD(void, wire_send, struct wire *w, enum wire_kind kind, const struct bytes
 }
 
 INSTEAD(enum rc, loop_child_start, struct loop_child **c, struct loop *l, const char *file,
-	char *const argv[], const int *fd, unsigned n_fds,
+	char *const argv[], char *const envp[], const int *fd, unsigned n_fds,
 	void (*gone)(void *arg, int status, int signal), void *arg, struct err *e)
 {
 	(void)l;
 	(void)file;
+	(void)envp;
 	(void)fd;
 	(void)n_fds;
 	(void)e;

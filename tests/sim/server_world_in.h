@@ -11,9 +11,13 @@
 /* The linker's seam has no argument for the world: there is one at a time. */
 extern struct server_world *the_world;
 
-/* A function that stands in the place of `name` (see CMakeLists.txt). */
+/* A function that stands in the place of `name` (see CMakeLists.txt). The linker would take any:
+ * that it is of the same type is asked here. */
 #define INSTEAD(type, name, ...)                                                                   \
 	type __wrap_##name(__VA_ARGS__);                                                           \
+	_Static_assert(__builtin_types_compatible_p(__typeof__(&(name)),                           \
+						    __typeof__(&__wrap_##name)),                   \
+		       #name " has other arguments now");                                          \
 	type __wrap_##name(__VA_ARGS__)
 
 static inline void *server_world_get(size_t size)
