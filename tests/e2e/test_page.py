@@ -30,7 +30,7 @@ def clicks(name="clicks", rate=20000, **more):
     job = {
         "name": name,
         "parallelism": 2,
-        "checkpoint": {"interval": "300ms"},
+        "checkpoint": {"interval": "300ms", "retain": 300},
         "pipeline": [
             {"id": "clicks", "type": "generator_source", "rate": rate,
              "fields": {"n": "i", "visitor": "i * 7919 % 500"}},
