@@ -28,9 +28,9 @@ JOB = {
     "checkpoint": {"interval": "1s"},
     "pipeline": [
         {"id": "clicks", "type": "generator_source", "rate": 20000,
-         "fields": {"n": "i", "user": "i * 7919 % 5000"}},
-        {"id": "people", "type": "filter", "expr": "user >= 10"},
-        {"id": "views", "type": "keyed_sum", "key": "user", "value": "1", "as": "views"},
+         "fields": {"n": "i", "visitor": "i * 7919 % 5000"}},
+        {"id": "people", "type": "filter", "expr": "visitor >= 10"},
+        {"id": "views", "type": "keyed_sum", "key": "visitor", "value": "1", "as": "views"},
         {"id": "out", "type": "blackhole_sink"},
     ],
 }
