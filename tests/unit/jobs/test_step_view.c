@@ -1,9 +1,7 @@
 /* test_step_view.c - the picture of the step mode: it agrees with itself after every event, is the
  * same again after going back, and fails whole where there is no memory. */
-#include "base/rng.h"
-#include "jobs/job_text.h"
 #include "jobs/step_view.h"
-#include "tests/lib/test.h"
+#include "tests/unit/jobs/step_rig.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,34 +18,6 @@ static const char job[] =
 	"  { \"id\": \"count\", \"type\": \"keyed_sum\", \"key\": \"k\", \"as\": \"n\","
 	"    \"parallelism\": 2 },"
 	"  { \"id\": \"out\", \"type\": \"blackhole_sink\" } ] }";
-
-struct stage {
-	struct mem mem;
-	struct env env;
-	struct fs_real fs;
-	struct rng rng;
-	struct job_text text;
-	struct stepper *s;
-	struct err e;
-};
-
-static void stage_open(struct stage *x)
-{
-	struct job_text_source from = {.file = "/job.json", .text = job, .len = sizeof job - 1};
-	memset(x, 0, sizeof *x);
-	mem_init(&x->mem, 0);
-	fs_real_init(&x->fs, &x->mem);
-	x->env = (struct env){.clock = clock_real(), .fs = &x->fs.fs, .mem = &x->mem, .rng = &x->rng};
-	EXPECT_OK(job_text_parse(&x->text, &x->env, &from, &x->e), &x->e);
-	EXPECT_OK(stepper_open(&x->s, x->text.plan, x->env.fs, 3, &x->mem, &x->e), &x->e);
-}
-
-static void stage_close(struct stage *x)
-{
-	stepper_close(x->s);
-	job_text_close(&x->text);
-	EXPECT(x->mem.used_bytes == 0);
-}
 
 /* The whole picture as text. The caller's. */
 static char *picture(struct stage *x)
@@ -95,7 +65,7 @@ TEST(after_every_event_lanes_and_tasks_agree)
 	struct step_event ev;
 	struct step_view v;
 	uint64_t held = 0, parts = 0, n = 0;
-	stage_open(&x);
+	stage_open(&x, job, 3);
 	while (stepper_next(x.s, &ev)) {
 		EXPECT_OK(step_view_open(&v, x.s, &x.mem, &x.e), &x.e);
 		EXPECT(v.events == ev.n && v.process != STEP_KILLED && v.state);
@@ -122,7 +92,7 @@ TEST(back_the_picture_is_the_same_and_killed_there_are_no_tasks)
 	struct step_event ev;
 	char *was[400];
 	uint64_t n = 0;
-	stage_open(&x);
+	stage_open(&x, job, 3);
 	was[0] = picture(&x);
 	while (n < 399 && stepper_next(x.s, &ev))
 		was[++n] = picture(&x);
@@ -147,7 +117,7 @@ TEST(without_memory_there_is_no_picture_and_nothing_is_left)
 	struct stage x;
 	struct step_event ev;
 	struct step_view v;
-	stage_open(&x);
+	stage_open(&x, job, 3);
 	for (int i = 0; i < 50; i++)
 		EXPECT(stepper_next(x.s, &ev));
 	for (uint64_t nth = 1; nth <= 2; nth++) {

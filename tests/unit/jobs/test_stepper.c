@@ -1,11 +1,8 @@
 /* test_stepper.c - the step mode: played again it comes out the same, forwards and back; killed
  * anywhere it ends with the same output; what it shows of held inputs is what the rule says. */
 #include "base/hash.h"
-#include "base/rng.h"
-#include "jobs/job_text.h"
-#include "jobs/stepper.h"
 #include "runtime/task_look.h"
-#include "tests/lib/test.h"
+#include "tests/unit/jobs/step_rig.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,34 +17,6 @@ static const char job[] =
 	"  { \"id\": \"both\", \"type\": \"union\", \"inputs\": [\"quick\", \"slow\"] },"
 	"  { \"id\": \"count\", \"type\": \"keyed_sum\", \"key\": \"k\", \"as\": \"n\" },"
 	"  { \"id\": \"out\", \"type\": \"file_sink\", \"path\": \"/out\", \"format\": \"jsonl\" } ] }";
-
-struct stage {
-	struct mem mem;
-	struct env env;
-	struct fs_real fs;
-	struct rng rng;
-	struct job_text text;
-	struct stepper *s;
-	struct err e;
-};
-
-static void stage_open(struct stage *x)
-{
-	struct job_text_source from = {.file = "/job.json", .text = job, .len = sizeof job - 1};
-	memset(x, 0, sizeof *x);
-	mem_init(&x->mem, 0);
-	fs_real_init(&x->fs, &x->mem);
-	x->env = (struct env){.clock = clock_real(), .fs = &x->fs.fs, .mem = &x->mem, .rng = &x->rng};
-	EXPECT_OK(job_text_parse(&x->text, &x->env, &from, &x->e), &x->e);
-	EXPECT_OK(stepper_open(&x->s, x->text.plan, x->env.fs, 7, &x->mem, &x->e), &x->e);
-}
-
-static void stage_close(struct stage *x)
-{
-	stepper_close(x->s);
-	job_text_close(&x->text);
-	EXPECT(x->mem.used_bytes == 0);
-}
 
 static uint64_t event_hash(const struct step_event *e)
 {
@@ -95,7 +64,7 @@ TEST(inv38_back_and_forth_every_event_is_the_same)
 	struct step_event e;
 	struct rng r;
 	uint64_t n = 0;
-	stage_open(&x);
+	stage_open(&x, job, 7);
 	rng_seed(&r, 11);
 	while (n < MOST && stepper_next(x.s, &e)) {
 		EXPECT(e.n == n + 1 && e.who[0] && e.what[0]);
@@ -120,7 +89,7 @@ TEST(killed_anywhere_it_ends_with_the_same_output)
 	struct stage x;
 	struct step_event e;
 	uint64_t n = 0, lines, want_lines, want;
-	stage_open(&x);
+	stage_open(&x, job, 7);
 	while (stepper_next(x.s, &e))
 		n++;
 	want = output_of(&x, &want_lines);
@@ -149,7 +118,7 @@ TEST(a_held_input_is_one_whose_barrier_came_first)
 	struct stage x;
 	struct step_event e;
 	uint64_t held = 0, cuts = 0;
-	stage_open(&x);
+	stage_open(&x, job, 7);
 	stepper_checkpoint(x.s);
 	while (stepper_next(x.s, &e)) {
 		struct attempt *a = stepper_attempt(x.s);
