@@ -18,10 +18,10 @@
 #define SEED 4343
 #ifdef __SANITIZE_ADDRESS__
 #define ONE_IN 40
-#define PROOF_ONE_IN 8
+#define PROOF_ONE_IN 1
 #else
 #define ONE_IN 6
-#define PROOF_ONE_IN 1
+#define PROOF_ONE_IN 4 /* all of them are the sanitized build's */
 #endif
 #define AGAIN (CALL_OPEN | CALL_READ | CALL_WRITE | CALL_CUT | CALL_STAT | CALL_LOCK)
 #define ANY 0xffffu
