@@ -21,7 +21,7 @@ END = "<!-- end of proof, %s -->"
 TEST = re.compile(r"\d+/\d+ Testing: (?P<test>\S+)")
 LINE = re.compile(r"proof: (?P<what>.+): (?P<done>\d+) of (?P<all>\d+) \(seed (?P<seed>\d+)\)$")
 
-# What a whole proof does at least, without and with the sanitizers. Each part asserts its own number,
+# What a whole proof does at least, without and with the sanitizers. Each part asserts its own,
 # too.
 LEAST = (
     ("a crash", 15000, False),
