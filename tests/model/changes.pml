@@ -2,7 +2,7 @@
  * were at its barrier, whatever is changed while it is written, and whatever became of those before
  * it. Several are in writing at once; each is published or given up, in any order; the process dies
  * anywhere and goes on from the newest published one.
- * docs/TESTING.md, "Models". Invariants 4, 7, 9, 10. state/lists.c, state/snapshot.c,
+ * tests/model/README.md. Invariants 4, 7, 9, 10. state/lists.c, state/snapshot.c,
  * runtime/task_barrier.c, checkpoint/coordinator.c.
  *
  * Left out: several subtasks, merging of runs, and how a list is kept. One task, whose keys have a

@@ -4,7 +4,7 @@
  * one file and then dropped. The process dies anywhere, in a power cut that takes any of what was
  * not synced, or it is only paused and wakes beside its successor. Somebody damages the newest
  * checkpoint (a fallback) and mends it, goes back behind it (a rewind), or takes a final file away.
- * docs/TESTING.md, "Models". Invariants 1, 4, 12, 16, 17, 19, 26, 28. checkpoint/intent*.c,
+ * tests/model/README.md. Invariants 1, 4, 12, 16, 17, 19, 26, 28. checkpoint/intent*.c,
  * choose.c, moves, store.
  *
  * Left out: who owns the directory (takeover.pml), sweeping, and a paused owner of a single file.

@@ -2,7 +2,7 @@
  * still for as long as they like and wake, and die anywhere. What makes that safe is in the log of
  * slots alone: a slot is taken by link(2) (absent, or it fails), a start takes one for its fence,
  * a fence's slot is never unlinked, and no owner unlinks a name of a newer epoch.
- * docs/TESTING.md, "Models". Invariants 1, 7, 12, 13, 17, 25, 26, 27.
+ * tests/model/README.md. Invariants 1, 7, 12, 13, 17, 25, 26, 27.
  *
  * Left out: what a crash leaves of unsynced data (the simulated disk's task), several checkpoints
  * at once, more than one part file and one piece of output a checkpoint.
