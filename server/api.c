@@ -185,21 +185,19 @@ static RC take_query(struct api_call *c, const struct http_request *r, struct er
 	return OK;
 }
 
-static RC parse(struct api_call *c, const struct http_request *r, bool *method_wrong,
+static RC parse(struct api_call *c, const struct http_request *r, struct route_match *m,
 		struct err *e)
 {
 	const char *accept = http_header(r, "Accept");
-	struct route_match m;
 	memset(c, 0, sizeof *c);
-	enum rc rc = route_find(&m, http_method(r), http_path(r), e);
-	*method_wrong = m.method_wrong;
+	enum rc rc = route_find(m, http_method(r), http_path(r), e);
 	if (rc != OK)
 		return rc;
-	*c = (struct api_call){.route = m.route, .what = m.route->what, .kind = m.route->kind,
-			       .id = m.id};
-	memcpy(c->job, m.job, sizeof c->job);
-	memcpy(c->stage, m.stage, sizeof c->stage);
-	memcpy(c->file_name, m.file, sizeof c->file_name);
+	*c = (struct api_call){.route = m->route, .what = m->route->what, .kind = m->route->kind,
+			       .id = m->id};
+	memcpy(c->job, m->job, sizeof c->job);
+	memcpy(c->stage, m->stage, sizeof c->stage);
+	memcpy(c->file_name, m->file, sizeof c->file_name);
 	c->stream = accept && strstr(accept, "text/event-stream");
 	return take_query(c, r, e);
 }
@@ -207,10 +205,12 @@ static RC parse(struct api_call *c, const struct http_request *r, bool *method_w
 bool api_take(struct api_call *c, struct http_request *r)
 {
 	struct err e = {0};
-	bool method_wrong;
-	if (parse(c, r, &method_wrong, &e) == OK)
+	struct route_match m;
+	if (parse(c, r, &m, &e) == OK)
 		return true;
-	api_fail_with(r, method_wrong ? 405 : api_status(e.code), &e);
+	if (m.method_wrong)
+		http_set_header(r, "Allow", m.allow);
+	api_fail_with(r, m.method_wrong ? 405 : api_status(e.code), &e);
 	return false;
 }
 

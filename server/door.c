@@ -3,6 +3,7 @@
 
 #include "base/secret_file.h"
 #include "server/guard.h"
+#include "server/routes.h"
 
 #include <string.h>
 
@@ -126,8 +127,12 @@ static bool admit(void *arg, struct http_request *r)
 		return true;
 	if (v.challenge)
 		http_set_header(r, "WWW-Authenticate", "Bearer");
-	if (v.status == 405)
-		http_set_header(r, "Allow", "GET, HEAD, POST, DELETE");
+	struct route_match m;
+	struct err unused = {0};
+	if (v.status == 405) {
+		bool has_path = route_find(&m, asked.method, asked.path, &unused) != OK && m.method_wrong;
+		http_set_header(r, "Allow", has_path ? m.allow : "GET, HEAD, POST, DELETE");
+	}
 	http_turn_away(r, v.status, code_of(v.status), v.message, v.guessed ? DOOR_GUESS_US : 0);
 	return false;
 }

@@ -124,7 +124,8 @@ static void put_shape(struct json_out *o, const struct openapi_shape *s)
 
 /* ---- operations ---- */
 
-static void put_param(struct json_out *o, const struct openapi_param *p, bool in_path)
+static void put_param(struct json_out *o, const struct openapi_param *p, const struct route *r,
+		      bool in_path)
 {
 	char name[64];
 	size_t brace = p->name[0] == '{';
@@ -133,7 +134,7 @@ static void put_param(struct json_out *o, const struct openapi_param *p, bool in
 	jout_kv_string(o, "name", name);
 	jout_kv_string(o, "in", in_path ? "path" : "query");
 	jout_kv_string(o, "description", p->says);
-	if (in_path || p->is_needed)
+	if (in_path || openapi_is_needed(p, r))
 		jout_kv_bool(o, "required", true);
 	if (p->is_list) {
 		jout_key(o, "schema");
@@ -169,7 +170,7 @@ static void put_params(struct json_out *o, const struct route *r)
 		while (next_param(&at, &name, &len, in_path)) {
 			const struct openapi_param *p = openapi_param(name, len);
 			CHECK(p);
-			put_param(o, p, in_path);
+			put_param(o, p, r, in_path);
 		}
 	}
 	jout_array_end(o);
@@ -195,24 +196,32 @@ static void put_content(struct json_out *o, const char *type, const char *shape)
 	jout_object_end(o);
 }
 
+static void put_response(struct json_out *o, unsigned status, const char *says, const char *type,
+			 const char *shape)
+{
+	char key[16];
+	snprintf(key, sizeof key, "%u", status);
+	jout_key(o, key);
+	jout_object(o);
+	jout_kv_string(o, "description", says);
+	put_content(o, type, shape);
+	jout_object_end(o);
+}
+
+/* Each status by itself, no "default": one that is not written down is a fault (test_contract). */
 static void put_responses(struct json_out *o, const struct route *r)
 {
-	const struct openapi_answer *a = openapi_answer(r);
-	char status[16];
+	const struct openapi_answer *a = openapi_answer(r), *f = openapi_answer_followed(r);
+	const struct openapi_refusal *no;
 	CHECK(a);
-	snprintf(status, sizeof status, "%u", a->status);
 	jout_key(o, "responses");
 	jout_object(o);
-	jout_key(o, status);
-	jout_object(o);
-	jout_kv_string(o, "description", r->says);
-	put_content(o, a->type, a->schema);
-	jout_object_end(o);
-	jout_key(o, "default");
-	jout_object(o);
-	jout_kv_string(o, "description", "why not");
-	put_content(o, "application/json", "error");
-	jout_object_end(o);
+	put_response(o, a->status, r->says, a->type, a->schema);
+	if (f)
+		put_response(o, f->status, "with Accept: text/event-stream: its events", f->type,
+			     f->schema);
+	for (size_t i = 0; (no = openapi_refusal(r, i)); i++)
+		put_response(o, no->status, no->says, "application/json", "error");
 	jout_object_end(o);
 }
 
@@ -232,7 +241,7 @@ static void put_operation(struct json_out *o, const struct route *r)
 	jout_kv_string(o, "operationId", id);
 	jout_kv_string(o, "summary", r->says);
 	put_params(o, r);
-	if (r->what == API_SUBMIT || (r->what == API_STEP && r->step == STEP_DO_OPEN)) {
+	if (openapi_has_body(r)) {
 		jout_key(o, "requestBody");
 		jout_object(o);
 		jout_kv_bool(o, "required", r->what == API_SUBMIT);

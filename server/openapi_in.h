@@ -23,6 +23,19 @@ struct openapi_answer {
 };
 const struct openapi_answer *openapi_answer(const struct route *r);
 
+/* What a POST of an action answers who wants to follow it; NULL: it is none. */
+const struct openapi_answer *openapi_answer_followed(const struct route *r);
+
+/* What it answers when it does not: REST.md's table of errors. */
+struct openapi_refusal {
+	unsigned status;
+	const char *says;
+	bool of_bodies, of_rescale; /* only where a body is taken; and of that */
+};
+const struct openapi_refusal *openapi_refusal(const struct route *r, size_t i); /* NULL: the end */
+bool openapi_has_body(const struct route *r);
+bool openapi_is_needed(const struct openapi_param *p, const struct route *r); /* of its query */
+
 /* The i-th shape; NULL at the end. Its members, each "name:kind", are split by blanks; kind:
  * s(tring) i(nteger) n(umber) b(oolean) o(bject) x (anything), or #SHAPE; * behind it: a list of
  * these; ? at the end: or null; ~ before the name: may be absent. */

@@ -8,6 +8,8 @@
 #define FLAG "{\"type\":\"integer\",\"enum\":[0,1]}"
 #define NAME "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_-]{1,64}$\"}"
 #define TEXT "{\"type\":\"string\"}"
+#define LIKE(pattern) "{\"type\":\"string\",\"pattern\":\"" pattern "\"}"
+#define KEPT "(?![0-9]+$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}" /* of a savepoint: ask_name_check */
 #define NUMBER(least, most) "{\"type\":\"integer\",\"minimum\":" #least ",\"maximum\":" #most "}"
 #define ID "{\"type\":\"integer\",\"minimum\":0}"
 
@@ -15,12 +17,13 @@ static const struct openapi_param params[] = {
 	{"{name}", NAME, "of a job"},
 	{"{stage}", NAME, "of a stage"},
 	{"{id}", ID, "a number"},
-	{"at", TEXT, "a checkpoint's number or a savepoint's name; none: as it is now"},
-	{"claim", FLAG, "takes the directory of restore over"},
+	{"at", LIKE("^([0-9]{1,64}|" KEPT ")?$"),
+	 "a checkpoint's number or a savepoint's name; none: as it is now"},
+	{"claim", FLAG, "with restore, a path: takes that directory over"},
 	{"drain", FLAG, "the sources end first"},
 	{"dry_run", FLAG, "says what would go, and removes nothing"},
 	{"facts", FLAG, "with the facts of those that run"},
-	{"file", "{\"type\":\"string\",\"pattern\":\"^/\"}",
+	{"file", LIKE("^/"),
 	 "the absolute path of the job file: messages name it, and paths in it are relative to it"},
 	{"follow", FLAG, "and what comes, until the job is removed"},
 	{"full", FLAG, "everything is written, whatever the newest checkpoint holds"},
@@ -28,14 +31,14 @@ static const struct openapi_param params[] = {
 	{"key", TEXT, "a field of the key, in order; or once the whole key", .is_list = true},
 	{"limit", NUMBER(1, 1000), "so many rows at most, where no key is given (100)"},
 	{"n", NUMBER(1, 10000), "so many events"},
-	{"name", TEXT, "of a savepoint"},
+	{"name", LIKE("^" KEPT "$"), "of a savepoint; of a stop: with savepoint=1"},
 	{"parallelism", NUMBER(1, 32768), "of stages that do not say their own"},
 	{"replace", FLAG, "a running job of that name goes on under this description"},
-	{"restore", TEXT, "what it goes on from: an id, a name, or an absolute path"},
-	{"rewind", FLAG, "it may go back behind what is committed"},
+	{"restore", LIKE("^(/.*|[^/]+)$"), "what it goes on from: an id, a name, or an absolute path"},
+	{"rewind", FLAG, "with restore: it may go back behind what is committed"},
 	{"savepoint", FLAG, "with a savepoint"},
 	{"seed", NUMBER(0, 1000000000), "of the order in which things happen"},
-	{"set", "{\"type\":\"string\",\"pattern\":\"=\"}", "PATH=VALUE, as weir run --set",
+	{"set", LIKE("^[^=]+="), "PATH=VALUE, as weir run --set",
 	 .is_list = true},
 	{"tail", NUMBER(0, 1000000), "so many lines (100)"},
 	{"to", NUMBER(0, 100000), "which event", .is_needed = true},
@@ -66,14 +69,63 @@ static const struct openapi_answer answers[] = {
 	{API_PLAN, 200, JSON, "plan"},
 	{API_CONFIG, 200, JSON, "config"},
 	{API_STATE, 200, JSON, "state"},
-	{API_TAIL, 200, "text/event-stream", NULL},
+	{API_TAIL, 200, "text/event-stream", "event"},
 	{API_LOG, 200, "text/plain", NULL},
-	{API_EVENTS, 200, "text/event-stream", NULL},
+	{API_EVENTS, 200, "text/event-stream", "event"},
 	{API_ACT, 202, JSON, "action"},
 	{API_ACTION, 200, JSON, "action"},
 	{API_STEPS, 200, JSON, "steps"},
 	{API_STEP, 200, JSON, "picture"},
 };
+
+/* Asked with Accept: text/event-stream, an action is told to its end. */
+static const struct openapi_answer followed = {API_ACT, 200, "text/event-stream", "event"};
+
+const struct openapi_answer *openapi_answer_followed(const struct route *r)
+{
+	return r->what == API_ACT ? &followed : NULL;
+}
+
+static bool rescales(const struct route *r)
+{
+	return r->what == API_ACT && r->kind == ACTION_RESCALE;
+}
+
+bool openapi_has_body(const struct route *r)
+{
+	return r->what == API_SUBMIT || (r->what == API_STEP && r->step == STEP_DO_OPEN);
+}
+
+static const struct openapi_refusal refusals[] = {
+	{400, "it cannot be understood"},
+	{401, "over TCP, without the token"},
+	{403, "over TCP, under a foreign name or from another page"},
+	{404, "what it names is not there"},
+	{408, "its header or body did not come in time"},
+	{409, "not now, or not here; what is to be made is there"},
+	{413, "its body has over 1 MiB"},
+	{415, "over TCP, its body is not called JSON", .of_bodies = true},
+	{422, "the job has faults, or would have", .of_bodies = true, .of_rescale = true},
+	{431, "its header has over 16 KiB"},
+	{500, "anything else"},
+	{503, "a bound is reached, or no memory or space is left"},
+};
+
+const struct openapi_refusal *openapi_refusal(const struct route *r, size_t i)
+{
+	for (size_t k = 0; k < ARRAY_LEN(refusals); k++) {
+		const struct openapi_refusal *no = &refusals[k];
+		bool is = !no->of_bodies || openapi_has_body(r) || (no->of_rescale && rescales(r));
+		if (is && i-- == 0)
+			return no;
+	}
+	return NULL;
+}
+
+bool openapi_is_needed(const struct openapi_param *p, const struct route *r)
+{
+	return p->is_needed || rescales(r);
+}
 
 const struct openapi_answer *openapi_answer(const struct route *r)
 {
@@ -93,6 +145,7 @@ static const struct openapi_shape shapes[] = {
 	{"error", "code:s message:s at:#place? ~errors:o* ~text:s"},
 	{"place", "file:s line:i column:i"},
 	{"anything", "~id:x"},
+	{"event", "id:s event:s data:s"}, /* of a stream, each: data is a line of JSON */
 	{"about", "weir:s pid:i dir:s jobs:i running:i ~started_wall_us:i"},
 	{"jobs", "jobs:#job*"},
 	{"job", "name:s state:s attempt:i? pid:i? since_wall_us:i submitted_wall_us:i file:s? dir:s? "

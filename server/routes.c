@@ -225,6 +225,13 @@ static RC no_path(const char *path, struct err *e)
 	return ERR(e, E_NOT_FOUND, "no such path: a job has %s", some);
 }
 
+static void allow(struct route_match *m, const char *method)
+{
+	size_t n = strlen(m->allow);
+	snprintf(m->allow + n, sizeof m->allow - n, "%s%s%s", n ? ", " : "", method,
+		 strcmp(method, "GET") ? "" : ", HEAD");
+}
+
 RC route_find(struct route_match *m, const char *method, const char *path, struct err *e)
 {
 	char methods[64] = "";
@@ -240,6 +247,7 @@ RC route_find(struct route_match *m, const char *method, const char *path, struc
 			return OK;
 		size_t n = strlen(methods);
 		snprintf(methods + n, sizeof methods - n, "%s%s", n ? " or " : "", routes[i].method);
+		allow(m, routes[i].method);
 	}
 	if (!methods[0])
 		return no_path(path, e);

@@ -62,6 +62,7 @@ enum step_do {
 
 #define ROUTE_STAGE_MAX 64 /* SPEC_NAME_MAX */
 #define ROUTE_FILE_MAX 64  /* of a file of the page: by feel */
+#define ROUTE_ALLOW_MAX 40 /* "GET, HEAD, POST, DELETE" */
 
 struct route {
 	const char *method; /* GET serves HEAD too */
@@ -80,6 +81,7 @@ struct route_match {
 	char job[ENTRY_NAME_MAX + 1], stage[ROUTE_STAGE_MAX + 1], file[ROUTE_FILE_MAX + 1];
 	uint64_t id;
 	bool method_wrong; /* on E_USAGE: the path is there */
+	char allow[ROUTE_ALLOW_MAX]; /* then: the methods that it has, as a header says them */
 };
 
 /* path: as it was sent, still escaped (no name needs it); one '/' behind a path without {} is

@@ -150,6 +150,19 @@ class Rest(served.Case):
                 for part in value[key] if items else [value[key]]:
                     self.fits(shapes, ref.rsplit("/", 1)[1], part, where + " " + key)
 
+    def test_a_wrong_method_is_told_which_there_are(self):
+        for path, allowed in (("/v1/jobs", "GET, HEAD, POST"), (JOB, "GET, HEAD, DELETE"),
+                              (JOB + "/stop", "POST"), ("/metrics", "GET, HEAD")):
+            answer = self.server.call("PUT", path)
+            self.assertEqual((answer.status, answer.headers["Allow"]), (405, allowed), path)
+
+    def test_a_parallelism_that_the_job_cannot_have_is_a_described_answer(self):
+        answer = self.server.call("POST", JOB + "/rescale", parallelism=32767)
+        self.assertEqual((answer.status, answer.json()["code"]), (422, "E_INVALID"), str(answer))
+        said = self.server.get("/openapi.json")["paths"]["/v1/jobs/{name}/rescale"]["post"]
+        self.assertIn("422", said["responses"])
+        self.assertTrue(said["parameters"][1]["required"])
+
     # ---- checkpoints ----
 
     def test_a_checkpoint_is_told_with_its_timeline_and_where_the_time_went(self):

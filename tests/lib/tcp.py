@@ -71,11 +71,15 @@ class Door:
                 context.maximum_version = newest
         return context.wrap_socket(self.socket(timeout), server_hostname=self.host)
 
-    def ask(self, method, path, body=None, token=TOKEN, **headers):
-        """One question on a connection of its own. Headers by name, '_' for '-'."""
+    def connection(self):
         c = http.client.HTTPConnection(self.host, self.port, timeout=weir.TIMEOUT)
         if self.tls:
             c.sock = self.secure()
+        return c
+
+    def ask(self, method, path, body=None, token=TOKEN, **headers):
+        """One question on a connection of its own. Headers by name, '_' for '-'."""
+        c = self.connection()
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
             headers["Authorization"] = "Bearer " + token

@@ -52,6 +52,31 @@ TEST(each_route_of_the_table_is_described_and_nothing_else)
 	EXPECT(mem.used_bytes == 0);
 }
 
+static bool answers(const struct json *paths, const char *path, const char *method,
+		    const char *status)
+{
+	const struct json *said = json_get(json_get(json_get(paths, path), method), "responses");
+	return json_get(said, status) != NULL;
+}
+
+TEST(each_status_is_named_where_it_can_come)
+{
+	struct bytes text;
+	struct json_doc *doc = written(&text);
+	const struct json *paths = json_get(json_root(doc), "paths");
+	EXPECT(answers(paths, "/v1/jobs", "post", "422") && answers(paths, "/v1/jobs", "post", "415"));
+	EXPECT(answers(paths, "/v1/steps", "post", "503") && answers(paths, "/v1/jobs", "get", "400"));
+	EXPECT(answers(paths, "/v1/jobs/{name}/rescale", "post", "422"));
+	EXPECT(!answers(paths, "/v1/jobs/{name}/rescale", "post", "415"));
+	EXPECT(!answers(paths, "/v1/jobs/{name}", "get", "422"));
+	/* An action can be followed; nothing else says 200 beside 202. */
+	EXPECT(answers(paths, "/v1/jobs/{name}/stop", "post", "200"));
+	EXPECT(!answers(paths, "/v1/jobs", "post", "200"));
+	EXPECT(!answers(paths, "/v1/jobs", "get", "default"));
+	json_close(doc);
+	bytes_close(&text);
+}
+
 TEST(every_shape_that_is_pointed_to_is_there)
 {
 	static const char head[] = "\"$ref\":\"#/components/schemas/";
@@ -76,6 +101,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(each_route_of_the_table_is_described_and_nothing_else),
+		T(each_status_is_named_where_it_can_come),
 		T(every_shape_that_is_pointed_to_is_there),
 	};
 	mem_init(&mem, 0);

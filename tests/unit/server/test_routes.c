@@ -60,6 +60,16 @@ TEST(each_row_is_found_by_its_path_and_method)
 	}
 }
 
+TEST(a_wrong_method_hears_which_there_are)
+{
+	struct route_match m;
+	EXPECT(find(&m, "PUT", "/v1/jobs") == E_USAGE && !strcmp(m.allow, "GET, HEAD, POST"));
+	EXPECT(find(&m, "TRACE", "/metrics") == E_USAGE && !strcmp(m.allow, "GET, HEAD"));
+	EXPECT(find(&m, "GET", "/v1/jobs/a/stop") == E_USAGE && !strcmp(m.allow, "POST"));
+	EXPECT(find(&m, "POST", "/v1/jobs/a") == E_USAGE && !strcmp(m.allow, "GET, HEAD, DELETE"));
+	EXPECT(find(&m, "GET", "/v2") == E_NOT_FOUND && !m.allow[0]);
+}
+
 TEST(what_is_no_path_is_not_found)
 {
 	static const char *const none[] = {
@@ -93,6 +103,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(each_row_is_found_by_its_path_and_method),
+		T(a_wrong_method_hears_which_there_are),
 		T(what_is_no_path_is_not_found),
 		T(a_wrong_method_names_those_that_are_right),
 	};
