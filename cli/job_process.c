@@ -7,6 +7,9 @@
  * from the newest one. */
 #include "cli/job_process.h"
 
+#include "base/shared_memory.h"
+#include "jobs/progress.h"
+
 #include <unistd.h>
 
 #define LOCK_LOOK_US 2000
@@ -60,7 +63,7 @@ static RC open_job(struct process *p, struct err *e)
 		return e->code;
 	struct job_options o = {
 		.env = p->cli->env, .log = &p->log, .plan = p->text.file.plan, .dir = p->start.dir,
-		.pid = (uint64_t)getpid(), .started_us = p->cli->started_us,
+		.pid = (uint64_t)getpid(), .started_us = p->cli->started_us, .progress = p->progress,
 		.restart_attempts = s->restart.attempts_given ? s->restart.attempts : RESTART_UNLIMITED,
 		.want = p->restore.want, .import = p->restore.import, .rewind = en->rewind,
 		.restarts = p->start.restarts, .waker = &p->waker,
@@ -192,6 +195,8 @@ static int job_process(struct cli *c, const struct args *a)
 	if (!p)
 		return 1;
 	*p = (struct process){.cli = c, .mem = c->env->mem};
+	p->progress = shared_memory_map(SERVED_PROGRESS, sizeof *p->progress);
+	close(SERVED_PROGRESS);
 	pace_init(&p->pace, p->mem);
 	struct wire_config wc = {.mem = p->mem, .fd = SERVED_WIRE, .frame = talk_frame,
 				 .closed = talk_closed, .arg = p};

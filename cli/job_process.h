@@ -15,6 +15,7 @@ struct process {
 	struct wire *wire;
 	struct loop_timer *tick, *back, *tail_look;
 	struct word_start start;
+	struct progress *progress; /* the server's memory; NULL: none */
 	struct restore_arg restore;
 	bool started;
 	struct served_text text;

@@ -8,6 +8,7 @@
 #include "cli/run_socket.h"
 #include "cli/screen.h"
 #include "cli/step.h"
+#include "jobs/progress.h"
 #include "jobs/report.h"
 
 #include <inttypes.h>
@@ -49,6 +50,7 @@ struct run {
 	struct run_socket *socket; /* while it runs; NULL: it could not be had */
 	const char *drops[ARGS_MAX]; /* of --drop-state */
 	struct restore_arg restore;
+	struct progress progress; /* for its own restarts: the next process is not told */
 	char *dir;          /* the caller's of make_dir */
 	uint8_t *before;    /* the job's text of the run before, or NULL */
 	size_t before_len;
@@ -238,7 +240,7 @@ static RC open_job(struct run *r, struct err *e)
 		.env = r->cli->env, .log = &r->log, .plan = r->file.plan, .dir = r->dir,
 		.fresh = args_has(r->args, "--fresh"), .want = r->restore.want,
 		.import = r->restore.import, .rewind = args_has(r->args, "--rewind"),
-		.pid = (uint64_t)getpid(),
+		.pid = (uint64_t)getpid(), .progress = &r->progress,
 		.started_us = r->cli->started_us, .restart_attempts = s->restart.attempts,
 		.waker = &r->waker, .listen = {.checkpoint = on_checkpoint, .arg = r},
 		.failed = on_failed, .answered = on_answered};

@@ -8,7 +8,8 @@
 #include "jobs/job_text.h"
 #include "server/words.h"
 
-#define SERVED_WIRE 3 /* the descriptor */
+#define SERVED_WIRE 3     /* the descriptor */
+#define SERVED_PROGRESS 4 /* of jobs/progress.h; it may be none */
 
 /* E_USAGE: no server started this process. Does not return when that server has gone since. */
 RC served_begin(struct err *e);

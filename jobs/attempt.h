@@ -73,6 +73,7 @@ struct attempt_config {
 	const char *uuid;
 	uint32_t lineage, attempt;
 	uint64_t epoch, next_id;
+	struct progress *progress;   /* where sources count what they put out; NULL: nowhere */
 	const struct manifest *from; /* restored; NULL: a fresh start. Copied where it must last */
 	enum restore_mode restore;   /* how its keyed state comes back */
 	const struct begun *begun;

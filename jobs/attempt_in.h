@@ -7,6 +7,7 @@
 #include "jobs/backlog.h"
 #include "jobs/chain.h"
 #include "jobs/checks.h"
+#include "jobs/progress.h"
 #include "jobs/timeline.h"
 #include "jobs/when.h"
 #include "runtime/letters.h"

@@ -120,6 +120,7 @@ static RC build_task(struct attempt *a, const uint32_t *first, uint32_t stage, u
 		.io = a->c.io,
 		.packing = a->packing, .control = a->c.control, .clock = a->c.env->clock,
 		.waker = &a->group[p->thread[st->first_task + i]].waker,
+		.put_out = progress_place(a->c.progress, p, stage, i),
 	};
 	c.inputs = a->ins + *at_in;
 	c.edge_of_input = a->edge_of + *at_in;

@@ -108,8 +108,8 @@ RC job_begin_attempt(struct job *j, struct err *e)
 		.history = j->history, .spans = j->spans, .ledger = j->ledger,
 		.parts_dir = j->parts_dir, .uuid = j->start.uuid,
 		.lineage = j->start.lineage, .attempt = j->attempt_number, .epoch = j->start.epoch,
-		.next_id = j->next_id, .from = restore_from(j), .begun = &j->begun, .io = j->io,
-		.control = &j->control,
+		.progress = j->o.progress, .next_id = j->next_id, .from = restore_from(j),
+		.begun = &j->begun, .io = j->io, .control = &j->control,
 		.restore = j->recovery.mode,
 		.listen = {.checkpoint = job_heard_checkpoint, .committed = job_heard_committed,
 			   .print = job_heard_print, .answered = job_heard_answer,
@@ -176,6 +176,7 @@ RC job_start_attempt(struct job *j, struct err *e)
 	j->recovery.tables_us = job_now_us(j) - j->recovery.tables_us;
 	if (j->recovery.mode != RESTORE_LAZY && job_confirm_restore(j, e) != OK)
 		return e->code;
+	progress_begin(j->o.progress, j->o.plan, restore_from(j), j->start.lineage);
 	if (attempt_start(j->attempt, job_now_us(j), e) != OK)
 		return e->code;
 	job_move(j, JOB_RUNNING);

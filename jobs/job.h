@@ -51,6 +51,8 @@ struct job_options {
 	bool rewind;             /* also behind what was committed since: that is moved aside */
 	uint64_t pid;
 	uint64_t started_us;     /* monotonic time the process began, for recovery_ms */
+	struct progress *progress; /* of this job's process before, and from now on of this; borrowed
+				    * as long as the job; NULL: nobody counts what is replayed */
 	uint32_t restart_attempts; /* restarts in a row: spec's, or RESTART_UNLIMITED */
 	struct restart_state restarts; /* what happened before this process, as its supervisor knows */
 	struct waker *waker;     /* woken when a letter comes; borrowed; may be NULL (simulation) */
@@ -71,6 +73,8 @@ struct job_recovery {
 	uint64_t checkpoint;
 	int64_t checkpoint_wall_us, last_sign_wall_us; /* last_sign: of the process before, 0: none */
 	uint64_t previous_pid;
+	bool knows_replays;
+	uint64_t replays;               /* records put out after it, at least; are put out again */
 	uint32_t sections, files;
 	uint64_t bytes;                 /* verified */
 	uint32_t intents_done, intents_committed; /* settled now: were done, were still to do */

@@ -3,6 +3,7 @@
  * know) only. */
 #pragma once
 #include "jobs/job.h"
+#include "jobs/progress.h"
 
 #include "base/check.h"
 #include "base/planted.h"

@@ -80,6 +80,7 @@ void job_recovery_of(struct job *j, const struct manifest *m)
 	r->rewound = j->start.rewinds;
 	r->bad_id = j->start.bad_id;
 	memcpy(r->bad_why, j->start.bad_why, sizeof r->bad_why);
+	r->knows_replays = m && progress_beyond(j->o.progress, m, &r->replays);
 	if (!m)
 		return;
 	r->checkpoint = m->id;

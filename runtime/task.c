@@ -504,6 +504,8 @@ enum task_did task_step(struct task *t, uint64_t now_us, uint64_t *wake_at_us)
 		task_tell(t);
 	}
 	atomic_store_explicit(&t->stats.records_out, t->outlet.records, memory_order_relaxed);
+	if (t->c.put_out)
+		atomic_store_explicit(t->c.put_out, t->outlet.records, memory_order_relaxed);
 	atomic_store_explicit(&t->stats.records_skipped, t->ctx.skipped, memory_order_relaxed);
 	atomic_store_explicit(&t->stats.work_done, t->ctx.work_done, memory_order_relaxed);
 	atomic_store_explicit(&t->stats.work_total, t->ctx.work_total, memory_order_relaxed);

@@ -95,6 +95,8 @@ struct task_config {
 	struct mailbox *control;
 	struct clock *clock;         /* for created_as, latency_of, and what snapshots cost */
 	struct waker *waker;         /* of the group it shares a thread with; NULL: its own */
+	_Atomic uint64_t *put_out;   /* stats.records_out once more, for who comes after this process;
+				      * NULL: for nobody */
 };
 
 struct task;

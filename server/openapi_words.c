@@ -175,7 +175,7 @@ static const struct openapi_shape shapes[] = {
 	{"savepoint", "name:s dir:s ~checkpoint:i ~wall_us:i ~keys:i ~bytes:i ~error:s"},
 	{"recoveries", "recoveries:#recovery*"},
 	{"recovery", "cause:s? wall_us:i attempt:i checkpoint:i checkpoint_wall_us:i recovery_us:i "
-		     "gone_us:i keys:i bytes_read:i fell_back:b rewound:b lines:s"},
+		     "gone_us:i keys:i bytes_read:i replays:i? fell_back:b rewound:b lines:s"},
 	{"plan", "name:s bounded:b tasks:i stages:o* edges:o*"},
 	{"config", "file:s? description:o set:s* parallelism:i? defaults:o?"},
 	{"state", "stage:s live:b at:i? wall_us:i rows:o* more:b ~note:s"},

@@ -3,7 +3,9 @@
  * A process that talks nonsense is killed: it is one more failed attempt. */
 #include "server/server_in.h"
 
+#include "base/shared_memory.h"
 #include "jobs/job_text.h"
+#include "jobs/progress.h"
 #include "jobs/report.h"
 #include "server/log_open.h"
 
@@ -278,6 +280,17 @@ static RC send_start(struct managed *m, const struct entry *en, uint64_t lock_wa
 	return rc;
 }
 
+/* What the job's processes count in, one after the other; -1: without, nobody knows what a crash
+ * has cost. */
+static int progress_of(struct managed *m)
+{
+	struct err ignored = {0};
+	int fd;
+	if (!m->progress && shared_memory_make(&fd, sizeof(struct progress), &ignored) == OK)
+		m->progress = fd;
+	return m->progress ? m->progress : -1;
+}
+
 static RC spawn(struct managed *m, const char *log, struct err *e)
 {
 	struct server *s = m->s;
@@ -289,8 +302,8 @@ static RC spawn(struct managed *m, const char *log, struct err *e)
 		close(log_fd);
 		return e->code;
 	}
-	int fds[] = {-1, log_fd, log_fd, pair[1]};
-	_Static_assert(ARRAY_LEN(fds) == WIRE_FD + 1, "the process looks for its wire there");
+	int fds[] = {-1, log_fd, log_fd, pair[1], progress_of(m)};
+	_Static_assert(ARRAY_LEN(fds) == WIRE_FD + 2, "the process looks for its wire there");
 	struct wire_config c = {.loop = s->loop, .mem = s->mem, .fd = pair[0], .frame = on_frame,
 				.closed = on_closed, .arg = m};
 	enum rc rc = wire_open(&m->wire, &c, e);

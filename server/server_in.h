@@ -57,6 +57,7 @@ struct managed {
 	struct job_ask stop;       /* how the stop under way was asked for; request 0: there is none */
 	struct loop_child *child;
 	struct wire *wire;
+	int progress;              /* a descriptor (jobs/progress.h); 0: none yet */
 	bool up;
 	int exit;                  /* what its last process said to exit with */
 	uint64_t checkpoint;       /* the newest one heard of */

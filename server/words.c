@@ -156,6 +156,7 @@ void recovery_take(struct word_recovery *w, const struct job *j, struct clock *c
 		.lines = lines, .wall_us = clock_wall_us(clock), .attempt = job_attempt_number(j),
 		.checkpoint = r->checkpoint, .checkpoint_wall_us = r->checkpoint_wall_us,
 		.recovery_us = job_recovery_us(j), .keys = r->keys, .bytes_read = r->bytes_read,
+		.knows_replays = r->knows_replays, .replays = r->replays,
 		.fell_back = r->fell_back, .rewound = r->rewound};
 	int64_t began = w->wall_us - (int64_t)(now_us - r->began_us);
 	if (w->attempt == 1 && r->last_sign_wall_us && began > r->last_sign_wall_us)
@@ -174,6 +175,8 @@ void recovery_write(const struct word_recovery *w, struct bytes *to)
 	jout_kv_uint(&o, "gone_us", w->gone_us);
 	jout_kv_uint(&o, "keys", w->keys);
 	jout_kv_uint(&o, "bytes_read", w->bytes_read);
+	jout_key(&o, "replays");
+	w->knows_replays ? jout_uint(&o, w->replays) : jout_null(&o);
 	jout_kv_bool(&o, "fell_back", w->fell_back);
 	jout_kv_bool(&o, "rewound", w->rewound);
 	jout_kv_string(&o, "lines", w->lines);

@@ -85,6 +85,8 @@ struct word_recovery {
 	uint64_t gone_us;           /* from the last sign of life of the process before to this one's
 				     * beginning; 0: not known, or the same process */
 	uint64_t keys, bytes_read;
+	bool knows_replays;         /* replays: records that were put out after the checkpoint, at */
+	uint64_t replays;           /* least, and are put out again */
 	bool fell_back, rewound;
 };
 /* Of a job that restored. */

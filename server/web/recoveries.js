@@ -6,7 +6,8 @@ function sentence(r) {
 	const took = num(r.recovery_us) ? ` in ${span(r.recovery_us)}` : ' (it ended before the first new record)';
 	const why = r.cause ? r.cause[0].toUpperCase() + r.cause.slice(1) : 'It was interrupted';
 	const from = num(r.checkpoint) ? `restored checkpoint ${count(r.checkpoint)}${took}` : `began anew${took}`;
-	return `${why}: ${from}` + (num(r.keys) ? `, ${count(r.keys)} keys` : '') +
+	return `${why}: ${from}` + (num(r.replays) ? `, replayed at least ${count(r.replays)} records` : '') +
+		(num(r.keys) ? `, ${count(r.keys)} keys` : '') +
 		(r.fell_back ? '; a newer checkpoint could not be read' : '') + (r.rewound ? '; rewound on purpose' : '');
 }
 

@@ -204,6 +204,27 @@ class Rest(served.Case):
         self.assertGreater(one["gone_us"], 0)
         self.assertGreater(one["keys"], 0)
 
+    def test_a_recovery_says_how_much_is_replayed(self):
+        self.server.act("words", "stop")
+        self.server.act("words", "remove")
+        job = served.ticking("words", rate=2000, checkpoint={"interval": "1h"})
+        self.server.submit(job)
+        at = self.until_checkpoint("words")
+        stage = lambda: (self.get("")["facts"] or {"stages": [{"records_out": 0}]})["stages"][0]
+        weir.until("rows", lambda: stage()["records_out"] > 500)
+        seen = stage()["records_out"]
+        serve.kill(self.server.pid("words"))
+        weir.until("a recovery", lambda: self.get("/recoveries")["recoveries"])
+        (one,) = self.get("/recoveries")["recoveries"]
+        self.assertEqual(one["checkpoint"], at)  # of the start, when nothing had been put out
+        self.assertGreaterEqual(one["replays"], seen)
+        self.assertRegex(one["lines"], "replays +at least [0-9,]+ records put out after checkpoint")
+        self.server.act("words", "restart")  # in order: nothing is left to be replayed
+        weir.until("another", lambda: len(self.get("/recoveries")["recoveries"]) == 2)
+        last = self.get("/recoveries")["recoveries"][1]
+        self.assertEqual(last["replays"], 0)
+        self.assertNotIn("replays", last["lines"])
+
     # ---- the state ----
 
     def test_the_state_at_a_checkpoint_is_what_the_oracle_and_the_verb_say(self):

@@ -3,6 +3,7 @@
  * devices and pipes. */
 #include "base/fs.h"
 #include "base/roots.h"
+#include "tests/lib/lacking.h"
 #include "tests/lib/test.h"
 
 #include <fcntl.h>
@@ -326,6 +327,25 @@ TEST(a_root_is_a_folder_that_exists)
 	end(&w);
 }
 
+static int refuses(void *arg)
+{
+	struct err e = {0};
+	(void)arg;
+	if (!kernel_lacks(SYS_openat2))
+		return 77;
+	bool says = roots_supported(&e) == E_REFUSED && strstr(e.text, "openat2") &&
+		    strstr(e.text, "without --http and --allow-");
+	return says ? 0 : 1;
+}
+
+TEST(a_kernel_without_openat2_is_refused_with_what_can_be_done)
+{
+	struct err e = {0};
+	int said = in_child(refuses, NULL);
+	EXPECT(said == 0 || said == 77);
+	EXPECT_OK(roots_supported(&e), &e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +361,7 @@ int main(void)
 		T(a_secret_is_read_as_a_secret_and_only_if_it_is_its_owners_alone),
 		T(a_link_swapped_in_meanwhile_never_leads_out),
 		T(a_root_is_a_folder_that_exists),
+		T(a_kernel_without_openat2_is_refused_with_what_can_be_done),
 	};
 	struct err e = {0};
 	if (roots_supported(&e) != OK) {

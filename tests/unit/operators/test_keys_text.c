@@ -106,6 +106,42 @@ TEST(several_fields_are_written_as_in_a_line_of_csv)
 	rig_close(&r);
 }
 
+static enum rc make_of(struct rig *r, unsigned n, const char *first, const char *second)
+{
+	const char *const texts[] = {first, second, "more"};
+	bytes_clear(&r->made);
+	err_clear(&r->e);
+	return key_from_texts(&r->key, texts, n, &r->made, &r->e);
+}
+
+TEST(a_text_for_each_field_is_the_same_key_without_quotes)
+{
+	struct rig r;
+	rig_open(&r);
+	field(&r, "country", T_STRING, true);
+	field(&r, "n", T_INT64, true);
+#define IS(first, second, bytes)                                                                   \
+	do {                                                                                       \
+		EXPECT_OK(make_of(&r, 2, first, second), &r.e);                                    \
+		EXPECT(r.made.len == sizeof bytes - 1 && !memcmp(r.made.data, bytes, r.made.len)); \
+	} while (0)
+	IS("de", "1", "\1\2\0\0\0de\1\1\0\0\0\0\0\0\0");
+	IS("a,\"b\"", "", "\1\5\0\0\0a,\"b\"\0");
+	IS("", "", "\1\0\0\0\0\0"); /* the empty string, and null */
+	EXPECT_OK(make_of(&r, 1, "de,1", NULL), &r.e); /* all in one */
+	EXPECT(r.made.len == 16);
+	EXPECT(make_of(&r, 2, "de", "one") == E_USAGE && strstr(r.e.text, "'n'"));
+	EXPECT(make_of(&r, 3, "de", "1") == E_USAGE && strstr(r.e.text, "3 texts for a key of 2 fields"));
+	EXPECT(make_of(&r, 0, NULL, NULL) == E_USAGE);
+	rig_close(&r);
+	rig_open(&r);
+	field(&r, "word", T_STRING, false);
+	EXPECT_OK(make_of(&r, 1, "a,b", NULL), &r.e);
+	EXPECT(r.made.len == 3 && !memcmp(r.made.data, "a,b", 3));
+	EXPECT(make_of(&r, 2, "a", "b") == E_USAGE && strstr(r.e.text, "1 field:"));
+	rig_close(&r);
+}
+
 TEST(a_null_needs_a_field_that_may_be_null)
 {
 	struct rig r;
@@ -165,6 +201,7 @@ int main(void)
 		T(one_string_is_its_bytes_whatever_stands_in_it),
 		T(one_number_is_its_eight_bytes),
 		T(several_fields_are_written_as_in_a_line_of_csv),
+		T(a_text_for_each_field_is_the_same_key_without_quotes),
 		T(a_null_needs_a_field_that_may_be_null),
 		T(a_sum_of_everything_has_an_empty_key),
 		T(a_typed_key_is_the_key_of_a_record),
