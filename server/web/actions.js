@@ -4,7 +4,7 @@ import {h} from './dom.js';
 import {jobPath} from './api.js';
 
 const LIVE = ['RUNNING'], UP = ['STARTING', 'RUNNING', 'WAITING'];
-const FINAL = ['STOPPED', 'CANCELLED', 'FINISHED', 'FAILED'];
+export const FINAL = ['STOPPED', 'CANCELLED', 'FINISHED', 'FAILED'];
 
 const check = (name, text) =>
 	h('label', {class: 'check'}, h('input', {type: 'checkbox', name, value: '1'}), text);
@@ -55,7 +55,7 @@ async function act(a, job, ctx) {
 // The buttons of a job; update(job) shows those that make sense in its state.
 export function actions(ctx) {
 	let job = null;
-	const buttons = all.map(a => ({a, node: h('button', {hidden: true, 'data-act': a.kind,
+	const buttons = all.map(a => ({a, node: h('button', {hidden: true, 'data-act': a.kind, class: a.danger && 'risky',
 		onclick: () => act(a, job, ctx)}, a.label)}));
 	const node = h('div', {class: 'row', role: 'group', 'aria-label': 'What can be done'},
 		buttons.map(b => b.node));

@@ -93,6 +93,10 @@ export async function api(path, options = {}) {
 	return answer.json();
 }
 
+// The same for what is plain text.
+export const text = async (path, options = {}) =>
+	(await send(path, {accept: 'text/plain', ...options})).text();
+
 async function read(path, accept, signal, onText) {
 	const answer = await send(path, {accept, signal});
 	const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

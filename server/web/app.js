@@ -1,7 +1,7 @@
 // app.js - the frame: which view stands in it, keys, theme, dialogs, and what is said at the bottom.
 // A view is a module with `async function view(root, params, ctx)` that fills root and returns how
-// to leave it. ctx: api, stream, followText (api.js); go(hash), say(text), confirm(...), signal.
-import {api, stream, followText, begin} from './api.js';
+// to leave it. ctx: api, text, stream, followText (api.js); go(hash), say(text), confirm(...), signal.
+import {api, text, stream, followText, begin} from './api.js';
 import {h, show, put, fault, nothing} from './dom.js';
 
 const routes = [
@@ -95,8 +95,9 @@ async function route() {
 		if (was && was !== hash)
 			main.focus({preventScroll: true});
 		was = hash;
-		const ctx = {api: (path, o) => api(path, {signal: stop.signal, ...o}), stream, followText, go, say,
-			dialog, signal: stop.signal};
+		const ask = of => (path, o) => of(path, {signal: stop.signal, ...o});
+		const ctx = {api: ask(api), text: ask(text), stream, followText, go, say, dialog,
+			signal: stop.signal};
 		const ended = await view.view(root, params, ctx);
 		over = ended || over;
 		if (mine !== turn)
@@ -125,7 +126,7 @@ function theme(next) {
 // ---- keys ----
 
 const keys = [['j, k', 'the next row, the one before'], ['Enter', 'open it'],
-	['1 to 7', 'the tabs of a job'], ['g j', 'all jobs'], ['g s', 'submit a job'],
+	['1 to 8', 'the tabs of a job'], ['g j', 'all jobs'], ['g s', 'submit a job'],
 	['g t', 'the step view'], ['t', 'dark or light'], ['/', 'the field to search in'],
 	['u', 'up: from a checkpoint to its job, from a job to all'], ['Esc', 'close a dialog'],
 	['?', 'this list']];

@@ -46,7 +46,8 @@ function row(c, base) {
 	const href = `${base}/checkpoints/${c.id}`;
 	return h('tr', {'data-href': href, tabindex: 0},
 		h('th', {scope: 'row', class: 'n'}, h('a', {href, tabindex: -1}, count(c.id))),
-		h('td', null, time(c.wall_us).slice(5)), h('td', {class: 'wide'}, c.kind + (c.full ? ', full' : '')),
+		h('td', null, h('span', {class: 'wide'}, time(c.wall_us).slice(5, 11)), time(c.wall_us).slice(11)),
+		h('td', {class: 'wide'}, c.kind + (c.full ? ', full' : '')),
 		h('td', {class: 'n'}, span(took(c))), h('td', {class: 'n'}, bytes(c.bytes_written)),
 		h('td', {class: 'n wide'}, count(c.keys_changed)),
 		h('td', null, pill(c.state || 'completed'),

@@ -121,12 +121,17 @@ export function span(us) {
 
 export const percent = part => Math.round(part * 100) + ' %';
 
-// How long ago, on this machine's clock; the server's may differ a little.
+// How long something lasts already, or is ago, on this machine's clock; the server's may differ a little.
+export function lasted(wall_us) {
+	const us = Math.max(0, Date.now() * 1000 - num(wall_us));
+	return span(Math.floor(us / 1e6) * 1e6).replace(/^0 us/, '0 s').replace(/\.0+ s/, ' s');
+}
+
 export function ago(wall_us) {
 	if (!wall_us)
 		return DASH;
-	const us = Math.max(0, Date.now() * 1000 - num(wall_us));
-	return us < 1e6 ? 'now' : span(Math.floor(us / 1e6) * 1e6).replace(/\.0+ s/, ' s') + ' ago';
+	const long = lasted(wall_us);
+	return long === '0 s' ? 'now' : long + ' ago';
 }
 
 export const time = wall_us => wall_us
@@ -142,20 +147,17 @@ export function repill(node, state) {
 	put(node, state.toLowerCase());
 }
 
-// A line of the last values, the newest at the right. update(values) redraws it.
+// A line of the last minute, now at the right: update([[at_s, value], ...]) redraws it.
 export function spark(width = 96, height = 22, label = 'records per second, the last minute') {
 	const area = s('path', {class: 'area'}), line = s('path', {class: 'line'});
 	const node = s('svg', {class: 'spark', viewBox: `0 0 ${width} ${height}`, width, height,
 		role: 'img', 'aria-label': label}, area, line);
 	node.update = values => {
-		const most = Math.max(...values, 1e-9), step = width / 59;
-		const at = values.map((v, i) => {
-			const x = width - (values.length - 1 - i) * step;
-			return x.toFixed(1) + ' ' + (height - 1.5 - v / most * (height - 4)).toFixed(1);
-		});
+		const most = Math.max(...values.map(v => v[1]), 1e-9), now = values.length && values[values.length - 1][0];
+		const x = at => (width - (now - at) / 60 * width).toFixed(1);
+		const at = values.map(([when, v]) => x(when) + ' ' + (height - 1.5 - v / most * (height - 4)).toFixed(1));
 		attr(line, 'd', at.length > 1 ? 'M' + at.join('L') : '');
-		const left = (width - (values.length - 1) * step).toFixed(1);
-		attr(area, 'd', at.length > 1 ? `M${left} ${height}L${at.join('L')}L${width} ${height}Z` : '');
+		attr(area, 'd', at.length > 1 ? `M${x(values[0][0])} ${height}L${at.join('L')}L${width} ${height}Z` : '');
 	};
 	return node;
 }

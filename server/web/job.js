@@ -1,26 +1,17 @@
 // job.js - one job: its name, state and actions above, one of its tabs below. The tabs are modules
 // with `async function panel(root, job, ctx)` that returns {onJob, onEvent, close}, each optional;
 // the job and its events come from one stream, whichever tab is open.
-import {h, show, put, attr, repill, pill, ago, count, fault, nothing} from './dom.js';
+import {h, show, put, attr, repill, pill, lasted, count, fault, nothing} from './dom.js';
 import {jobPath} from './api.js';
 import {actions, ended} from './actions.js';
-import {Rates} from './rates.js';
+import {ratesOf} from './rates.js';
 
 const tabs = [['', 'Overview', 'overview'], ['checkpoints', 'Checkpoints', 'checkpoints'],
 	['recoveries', 'Recoveries', 'recoveries'], ['state', 'State', 'state'], ['tail', 'Tail', 'tail'],
-	['log', 'Log', 'log'], ['config', 'Configuration', 'config']];
-
-// Rates outlive a change of tabs: the last minute is still there when one comes back.
-const kept = new Map();
-
-function ratesOf(name) {
-	if (!kept.has(name))
-		kept.set(name, new Rates());
-	return kept.get(name);
-}
+	['log', 'Log', 'log'], ['errors', 'Errors', 'errors'], ['config', 'Configuration', 'config']];
 
 const meta = job => [job.pid && 'pid ' + job.pid, job.attempt > 1 && 'attempt ' + job.attempt,
-	job.parallelism && 'rescaled to ' + job.parallelism, 'since ' + ago(job.since_wall_us),
+	job.parallelism && 'rescaled to ' + job.parallelism, 'for ' + lasted(job.since_wall_us),
 	job.checkpoint && 'checkpoint ' + count(job.checkpoint), job.file].filter(Boolean).join(' · ');
 
 export async function view(root, {name, tab = '', id}, ctx) {

@@ -3,12 +3,12 @@
 import {h, show, put, attr, num, rate, ago, count, pill, repill, spark, nothing, fault, DASH}
 	from './dom.js';
 import {jobPath} from './api.js';
-import {Rates} from './rates.js';
+import {ratesOf} from './rates.js';
 
 const EVERY_MS = 2000, ASKED_AT_ONCE = 40;
 
 function newRow(name) {
-	const row = {rates: new Rates(), spark: spark(), state: pill('starting'), rate: h('td', {class: 'n'}),
+	const row = {rates: ratesOf(name), spark: spark(), state: pill('starting'), rate: h('td', {class: 'n'}),
 		age: h('td', {class: 'n'}), id: h('td', {class: 'n wide'}), since: h('td', {class: 'n wide'}),
 		error: h('span', {class: 'error-line'}), out: h('td', {class: 'n wide'})};
 	const href = '#/jobs/' + encodeURIComponent(name);
@@ -38,7 +38,7 @@ function updateFacts(row, facts) {
 	const last = facts.last || facts.checkpoint;
 	put(row.age, last && num(last.id) ? ago(last.wall_us) : DASH);
 	row.spark.update(row.rates.history);
-	attr(row.spark, 'aria-label', 'records per second: ' + row.rates.history.map(Math.round).join(' '));
+	attr(row.spark, 'aria-label', 'records per second: ' + row.rates.history.map(([, n]) => Math.round(n)).join(' '));
 }
 
 const inSight = node => {

@@ -1,7 +1,9 @@
 // overview.js - what a stranger should see at once: what runs, what is slow, what the last checkpoint
 // cost; and the graph.
-import {h, show, put, num, rate, ago, span, bytes, count, percent, spark, figures, nothing, short, DASH}
+import {h, show, put, num, rate, ago, span, bytes, count, percent, spark, figures, nothing, short, time,
+	DASH}
 	from './dom.js';
+import {FINAL} from './actions.js';
 import {Graph, inputsOf} from './graph.js';
 
 const SUBTASKS_SHOWN = 64;
@@ -13,6 +15,7 @@ function stageTable(pick) {
 	const node = h('table', null, h('thead', null, h('tr', null, names.map((n, i) =>
 		h('th', {scope: 'col', class: (i > 1 ? 'n' : '') + (wide(i) ? ' wide' : '')}, n)))), body);
 	node.update = (facts, rates) => {
+		const read = new Set(facts.stages.flatMap(inputsOf)); /* the others' Out is nobody's In */
 		if (rows.length !== facts.stages.length || rows.some((r, i) => r.id !== facts.stages[i].id)) {
 			rows.length = 0;
 			show(body, facts.stages.map((st, i) => {
@@ -26,7 +29,7 @@ function stageTable(pick) {
 		facts.stages.forEach((st, i) => {
 			const r = rates.stage[i] || {}, known = r.known;
 			[st.type + (st.parallelism > 1 ? ' ×' + st.parallelism : ''),
-				inputsOf(st).length ? rate(r.in) : DASH, rate(r.out), known ? percent(r.busy) : DASH,
+				inputsOf(st).length ? rate(r.in) : DASH, read.has(i) ? rate(r.out) : DASH, known ? percent(r.busy) : DASH,
 				known ? percent(r.back) : DASH, num(st.records_skipped) ? count(st.records_skipped) : DASH,
 				st.keyed ? count(st.keys) : DASH, st.keyed ? bytes(st.state_bytes) : DASH,
 			].forEach((text, k) => put(rows[i].cell[k], text));
@@ -57,7 +60,7 @@ export async function panel(root, job, ctx) {
 	const cell = () => [document.createTextNode(DASH), h('small')];
 	const read = cell(), wrote = cell(), last = cell(), state = cell(), line = spark(150, 30);
 	const says = h('div'), chosen = {at: -1, node: h('div')}, place = h('div', {class: 'scroll'});
-	let shown = null;
+	let shown = null, rested = '';
 	const pick = i => {
 		chosen.at = chosen.at === i ? -1 : i;
 		update(ctx.current());
@@ -78,7 +81,8 @@ export async function panel(root, job, ctx) {
 		if (says.dataset.key === key)
 			return;
 		says.dataset.key = key;
-		show(says, slow && h('p', {class: 'sentence slow', id: 'bottleneck'}, slow),
+		show(says, slow && h('p', {class: /^no bottleneck/.test(slow) ? 'sentence' : 'sentence slow', id: 'bottleneck'},
+			slow),
 			will.map(one => h('p', {class: 'sentence'}, one)));
 	};
 	const numbers = facts => {
@@ -96,9 +100,9 @@ export async function panel(root, job, ctx) {
 			`${count(c.keys_changed)} keys changed` : '');
 		put(state[0], bytes(total));
 		put(state[1], count(facts.stages.reduce((n, st) => n + (st.keyed ? num(st.keys) : 0), 0)) + ' keys');
-		line.update(r.history.map(n => n || 0));
+		line.update(r.history);
 		line.setAttribute('aria-label', 'records per second, the last minute, at most ' +
-			short(Math.max(0, ...r.history)));
+			short(Math.max(0, ...r.history.map(one => one[1]))));
 	};
 	const stage = facts => {
 		const st = facts.stages[chosen.at];
@@ -108,15 +112,41 @@ export async function panel(root, job, ctx) {
 			st.subtasks && st.subtasks.length > SUBTASKS_SHOWN &&
 			h('p', {class: 'quiet'}, `the first ${SUBTASKS_SHOWN} of ${st.subtasks.length}`)));
 	};
+	// Of a job without a process: its stages, and what it came to.
+	const rest = async now => {
+		const [plan, history] = await Promise.all([ctx.api(ctx.path('/plan')).catch(() => null),
+			ctx.api(ctx.path('/checkpoints')).catch(() => ({checkpoints: []}))]);
+		const c = history.checkpoints.filter(one => one.id && one.state !== 'failed').pop();
+		if (shown || ctx.signal.aborted)
+			return;
+		show(root, nothing(`The job is ${now.state.toLowerCase()}: there is nothing to measure.`),
+			FINAL.includes(now.state) && figures([['It ended', time(now.since_wall_us), h('small', null,
+				now.exit === null ? '' : 'exit ' + now.exit)], ['Its last checkpoint', c ? count(c.id) : 'none',
+			h('small', null, c ? `${c.kind}, ${time(c.wall_us)}` : '')]]),
+			plan && h('div', {class: 'card'}, h('h2', null, 'Graph'), place));
+		if (!plan)
+			return;
+		const at = new Map(plan.stages.map((st, i) => [st.id, i]));
+		show(place, graph.node);
+		graph.update({stages: plan.stages.map(({id, type, parallelism, inputs}) =>
+			({id, type, parallelism, inputs: inputs.map(one => at.get(one))}))}, {stage: [], edge: []},
+		place.clientWidth || 600, -1);
+	};
 	const update = now => {
+		if (FINAL.includes(now.state))
+			shown = null; /* rates of what has ended would lie */
 		const facts = now.facts || (now.state === 'RUNNING' ? shown : null);
 		if (!facts) {
-			if (!shown)
-				show(root, nothing(`The job is ${now.state.toLowerCase()}: there is nothing to measure.`));
+			if (!shown && rested !== now.state && !/^REMOV/.test(now.state))
+				rest(now);
+			rested = now.state;
 			return;
 		}
-		if (!shown)
+		rested = '';
+		if (!shown) {
+			card.append(place);
 			show(root, board);
+		}
 		shown = facts;
 		if (!place.firstChild)
 			show(place, graph.node);

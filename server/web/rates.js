@@ -2,12 +2,20 @@
 // a recovery the totals begin anew: then the first facts give no rate.
 import {num} from './dom.js';
 
-const KEPT = 60;
+const KEPT_S = 60;
+const all = new Map();
+
+// Those of a job by this name, wherever they are shown: the last minute is still there when one comes back.
+export function ratesOf(name) {
+	if (!all.has(name))
+		all.set(name, new Rates());
+	return all.get(name);
+}
 
 export class Rates {
 	constructor() {
 		this.before = null;
-		this.history = []; // records/s into the job, each time facts came
+		this.history = []; // [seconds on the server's clock, records/s into the job] of the last minute
 		this.in = this.out = null;
 		this.stage = [];   // per stage: in, out (records/s), busy, idle, back (parts of 1)
 		this.edge = [];    // per edge: records/s
@@ -39,9 +47,8 @@ export class Rates {
 		this.in = sum(reads, 'out');
 		this.out = sum((st, i) => !fed.has(i), 'in');
 		if (us > 0) {
-			this.history.push(this.in);
-			if (this.history.length > KEPT)
-				this.history.shift();
+			const now = num(facts.now_us) / 1e6;
+			this.history = [...this.history.filter(([at]) => at > now - KEPT_S && at < now), [now, this.in]];
 		}
 	}
 }

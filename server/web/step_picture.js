@@ -25,7 +25,8 @@ function depths(stages) {
 // Without a process the tasks are known by name only.
 function tasksOf(now) {
 	return now.tasks.length ? now.tasks : now.stages.flatMap((st, stage) =>
-		Array.from({length: st.parallelism}, (_, k) => ({name: `${st.id}/${k}`, stage, ghost: true})));
+		Array.from({length: st.parallelism}, (_, k) => ({name: `${st.id}/${k}`, stage,
+			ghost: now.events ? 'gone' : 'not begun'})));
 }
 
 function layout(now, tasks, width) {
@@ -94,7 +95,7 @@ function drawLane(lane, from, x, y) {
 
 function line(t) {
 	if (t.ghost)
-		return 'gone';
+		return t.ghost;
 	if (t.aligning)
 		return `aligning barrier ${t.aligning}`;
 	return t.preparing ? 'empties what it holds' : t.slicing ? 'hands over frozen rows' : t.phase;

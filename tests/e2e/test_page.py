@@ -13,82 +13,17 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import browser
+import paged
 import serve
-import served
 import tcp
 import weir
 
-PICTURES = os.environ.get("WEIR_PICTURES")
 PAGE_BYTES = 60000  # all of it, as it is served
-VIEWS = ["", "/checkpoints", "/recoveries", "/state", "/tail", "/log", "/config"]
+VIEWS = ["", "/checkpoints", "/recoveries", "/state", "/tail", "/log", "/errors", "/config"]
 HOSTILE = "<img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>&amp;'"
 
 
-def clicks(name="clicks", rate=20000, **more):
-    """Four stages, state under 500 keys, each key counted again and again."""
-    job = {
-        "name": name,
-        "parallelism": 2,
-        "checkpoint": {"interval": "300ms", "retain": 300},
-        "pipeline": [
-            {"id": "clicks", "type": "generator_source", "rate": rate,
-             "fields": {"n": "i", "visitor": "i * 7919 % 500"}},
-            {"id": "people", "type": "filter", "expr": "visitor >= 10"},
-            {"id": "views", "type": "keyed_sum", "key": "visitor", "value": "1", "as": "views"},
-            {"id": "out", "type": "blackhole_sink"},
-        ],
-    }
-    job.update(more)
-    return job
-
-
-class Page(served.Case):
-    @classmethod
-    def setUpClass(cls):
-        lacks = browser.missing()
-        if lacks:
-            raise unittest.SkipTest("no %s here" % lacks)
-        cls.b = browser.Browser()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.b.close()
-
-    def begin(self, *jobs, path=""):
-        """A server with these jobs running, and the browser on its page."""
-        self.serve(*tcp.options(self))
-        self.url = tcp.Door(self.server).url
-        for job in jobs:
-            self.server.submit(job)
-        for job in jobs:
-            self.server.until_state(job["name"], "RUNNING")
-        self.b.complaints()  # those of the test before
-        self.b.console.clear()
-        self.b.open("about:blank")  # else a new fragment is no new page
-        self.b.open(self.url + "/#token=" + tcp.TOKEN + ("&" + path[1:] if path else ""))
-        self.b.size(1280, 860)
-        self.b.prefers("light")
-
-    def go(self, hash):
-        self.b.run("location.hash = arguments[0]", hash)
-
-    def picture(self, name):
-        if PICTURES:
-            self.b.until("nothing said any more",
-                         "return !document.getElementById('says').childElementCount")
-            if name != "phone":
-                self.b.size(1000, 680)
-            self.b.screenshot(os.path.join(PICTURES, name + ".png"))
-            if name != "phone":
-                self.b.size(1280, 860)
-
-    def quiet(self):
-        self.assertEqual(self.b.complaints(), [])
-
-    def confirm(self):
-        self.b.click("dialog button[value=yes]")
-
+class Page(paged.Case):
     # ---- one job's life ----
 
     def submit_on_the_page(self, job):
@@ -187,7 +122,7 @@ class Page(served.Case):
         self.begin()
         self.b.until_text("Nothing runs here yet")
         self.assertEqual(self.b.run("return location.href"), self.url + "/")
-        self.submit_on_the_page(clicks())
+        self.submit_on_the_page(paged.clicks())
         self.watch_it()
         self.open_a_timeline()
         self.query_a_key()
@@ -207,7 +142,7 @@ class Page(served.Case):
     # ---- what others wrote ----
 
     def test_hostile_texts_stay_texts(self):
-        job = clicks("hostile", rate=50)
+        job = paged.clicks("hostile", rate=50)
         job["pipeline"] = [
             {"id": "rows", "type": "generator_source", "rate": 50,
              "fields": {"row": "'%s' || i" % HOSTILE.replace("'", "''")}},
@@ -234,7 +169,7 @@ class Page(served.Case):
     # ---- token ----
 
     def test_without_the_token_it_asks_for_it(self):
-        self.begin(clicks())
+        self.begin(paged.clicks())
         self.b.run("sessionStorage.clear()")
         self.b.open("about:blank")
         self.b.open(self.url + "/")
@@ -296,7 +231,7 @@ class Page(served.Case):
             self.assertLessEqual(wide, 390, view)
 
     def test_keys_phones_dark_and_light(self):
-        self.begin(clicks(), clicks("more", rate=900))
+        self.begin(paged.clicks(), paged.clicks("more", rate=900))
         self.keys()
         self.colours()
         self.phone()

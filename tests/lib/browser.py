@@ -27,9 +27,9 @@ import weir
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's key of an element
 ARGS = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
         "--no-first-run", "--disable-extensions", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync", "--mute-audio"]
+        "--disable-component-update", "--disable-sync", "--mute-audio", "--no-proxy-server"]
 START_S = 300  # a loaded machine: a minute and more was seen
-KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "Tab": "\ue004"}
+KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "Tab": "\ue004", "Space": " "}
 
 
 def missing():
@@ -45,7 +45,9 @@ class Failed(AssertionError):
 
 
 class Browser:
-    def __init__(self, width=1280, height=860):
+    def __init__(self, width=1280, height=860, network=False):
+        """network: addresses() can be asked."""
+        self.logs = {"browser": "ALL", **({"performance": "ALL"} if network else {})}
         self.folder = tempfile.mkdtemp(prefix="weir-browser-")
         self.log = open(os.path.join(self.folder, "driver.log"), "w+")
         self.console = []
@@ -88,7 +90,7 @@ class Browser:
             try:
                 return self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
                     "browserName": "chrome", "goog:chromeOptions": {"args": args},
-                    "goog:loggingPrefs": {"browser": "ALL"}}}})
+                    "goog:loggingPrefs": self.logs}}})
             except Failed:
                 self.end_browsers()
                 if not left:
@@ -196,6 +198,13 @@ class Browser:
         self.console += self.ask("/se/log", {"type": "browser"})
         return ["%s: %s" % (c["level"], c["message"]) for c in self.console
                 if c["level"] in ("SEVERE", "WARNING")]
+
+    def addresses(self):
+        """Of whatever the browser's own log of its network says that pages asked for since."""
+        said = self.ask("/se/log", {"type": "performance"})
+        events = [json.loads(one["message"])["message"] for one in said]
+        return [e["params"]["request"]["url"] for e in events
+                if e["method"] == "Network.requestWillBeSent"]
 
     def screenshot(self, path):
         said = self.call("GET", self.session + "/screenshot")
