@@ -2,7 +2,8 @@
 
     python3 bench/suite.py [ROW...] [--seconds S] [--rounds N] [--peers [NAME...]] [--publish]
 
-Rows: w1 w1s w2 w2k w3 w4 w5 w6 w7 w8 w9 w10 w11 (all), and by name only: state server profile.
+Rows: w1 w1s w2 w2k w3 w4 w5 w6 w7 w8 w9 w10 w11 (all), and by name only: state server
+asked page profile.
 Writes build/bench/results.json and results.md; --publish puts the table and the picture into docs/.
 Exits with 1 if a checksum is wrong or a run failed; never for a figure. What a run needs and this
 machine has not is skipped by name. For a quick look: --seconds 2 --rounds 1.
@@ -46,6 +47,7 @@ PARTS = {  # for themselves
     "state": "state.py",
     "server": "serve.py",
     "asked": "asked.py",
+    "page": "page.py",
     "profile": "nanoseconds.py",
 }
 PEER_ROWS = ("w1", "w2", "w3", "w5", "w6")
@@ -133,7 +135,7 @@ def keep(results, chosen):
 
 def main():
     o = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    o.add_argument("rows", nargs="*", help="w1 .. w11, state, server, profile")
+    o.add_argument("rows", nargs="*", help="w1 .. w11, or a part: state, page")
     o.add_argument("--seconds", type=float, default=15, help="of steady work a run (15)")
     o.add_argument("--rounds", type=int, help="how often each is run, in turn (w1, w2: 2, else 1)")
     o.add_argument("--words", type=int, default=works.WORDS, help="in the text")
