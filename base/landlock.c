@@ -18,10 +18,17 @@
 /* Not named by headers as old as Debian 12's are: of ABI 2 and 3. */
 #define REFERS (UINT64_C(1) << 13)
 #define TRUNCATES (UINT64_C(1) << 14)
+/* Likewise of ABI 6: abstract Unix sockets, and processes that hear signals. */
+#define SCOPES ((UINT64_C(1) << 0) | (UINT64_C(1) << 1))
 #define ABI_1 ((UINT64_C(1) << 13) - 1) /* everything its kernel knew */
 #define OF_FILES                                                                                   \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |                              \
 	 LANDLOCK_ACCESS_FS_READ_FILE | TRUNCATES)
+
+/* struct landlock_ruleset_attr as it grew: what a kernel does not know must be absent. */
+struct ruleset {
+	uint64_t files, network, scoped;
+};
 
 static const struct landlock_path system_paths[] = {
 	{"/usr", ROOT_RUN}, {"/bin", ROOT_RUN}, {"/sbin", ROOT_RUN}, {"/lib", ROOT_RUN},
@@ -61,16 +68,17 @@ RC landlock_enter(const struct landlock_path *p, size_t n, bool *is_on, struct e
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (abi < 2)
 		return OK;
-	struct landlock_ruleset_attr attr = {
-		.handled_access_fs = ABI_1 | REFERS | (abi >= 3 ? TRUNCATES : 0)};
-	int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+	const struct ruleset attr = {.files = ABI_1 | REFERS | (abi >= 3 ? TRUNCATES : 0),
+				     .scoped = abi >= 6 ? SCOPES : 0};
+	size_t size = abi >= 6 ? sizeof attr : sizeof attr.files;
+	int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
 	if (rules < 0)
 		return err_errno(e, errno, "Landlock");
 	enum rc rc = OK;
 	for (size_t i = 0; i < ARRAY_LEN(system_paths) && rc == OK; i++)
-		rc = add(rules, &system_paths[i], attr.handled_access_fs, e);
+		rc = add(rules, &system_paths[i], attr.files, e);
 	for (size_t i = 0; i < n && rc == OK; i++)
-		rc = add(rules, &p[i], attr.handled_access_fs, e);
+		rc = add(rules, &p[i], attr.files, e);
 	if (rc == OK && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 			 syscall(SYS_landlock_restrict_self, rules, 0)))
 		rc = err_errno(e, errno, "Landlock");

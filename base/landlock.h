@@ -15,6 +15,8 @@ struct landlock_path {
 
 /* From here on files are opened, made, removed and run beneath these only, and beneath the folders
  * that programs and libraries come from (to read and run) and /etc, /proc, /sys, /dev (to read).
+ * Signals reach, and abstract Unix sockets are found of, this process and what it starts only
+ * (Linux 6.12; before that everybody's). The network is not restricted (adr/0024).
  * *is_on: false where the kernel has no Landlock, or one that cannot tell a rename within a folder
  * (before Linux 5.19); nothing is changed then. The process can gain no privileges afterwards. */
 RC landlock_enter(const struct landlock_path *p, size_t n, bool *is_on, struct err *e);

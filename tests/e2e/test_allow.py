@@ -4,11 +4,13 @@ nowhere; Landlock holds its programs too."""
 
 import hashlib
 import os
+import subprocess
 import sys
 import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import lacking
 import serve
 import tcp
 import weir
@@ -309,9 +311,54 @@ class Landlock(Allow):
         self.assertEqual(os.listdir(self.path("away")), ["b.txt"])
         self.assertFalse(os.path.exists(self.path("out/copy")))
 
+    def test_the_server_still_kills_its_jobs_and_their_programs_nobody_else(self):
+        path = self.write("bin/kills.sh", "#!/bin/sh\nkill -0 %d && echo could > %s\n"
+                          "echo tried > %s\n" % (os.getpid(), self.path("out/could"),
+                                                 self.path("out/tried")))
+        os.chmod(path, 0o755)
+        s = self.server("--allow-run", self.path("bin"))
+        s.submit(self.job(rate=50, on_complete=path))
+        s.until_state("j", "RUNNING")
+        weir.until("its program", lambda: os.path.exists(self.path("out/tried")))
+        pid = s.pid("j")
+        s.act("j", "kill")
+        weir.until("its next process", lambda: s.pid("j") not in (pid, None))
+        s.act("j", "cancel")
+        s.stop()
+        if "Landlock holds them" in s.process.result().err and release() >= (6, 12):
+            self.assertFalse(os.path.exists(self.path("out/could")))
+
     def test_it_can_be_switched_off(self):
         self.assertIn("Landlock is off", self.run_it("--no-landlock"))
         self.assertIn("new", os.listdir(self.path("away")))
+
+
+def release():
+    """Of the kernel: (6, 12)."""
+    return tuple(int(n) for n in os.uname().release.split(".")[:2])
+
+
+class OldKernel(Allow):
+    def under(self, number, *args):
+        command = [sys.executable, lacking.__file__, str(number), weir.BINARY, *args]
+        done = subprocess.run(command, cwd=self.dir, capture_output=True, text=True,
+                              timeout=weir.TIMEOUT)
+        if done.returncode == 77:
+            self.skipTest("no filter for system calls can be set here")
+        return weir.Result(command, done.returncode, done.stdout, done.stderr)
+
+    def test_without_openat2_a_confined_server_does_not_begin_and_says_what_can_be_done(self):
+        door = ("--http", "0", "--token-file", tcp.token_file(self))
+        for options in (("--allow-read", self.path("in")), door):
+            said = self.under(lacking.OPENAT2, "serve", "--dir", "d", *options)
+            self.assertEqual(said.code, 5, str(said))
+            self.assertRegex(said.err, "openat2 is of Linux 5.6.*without --http and --allow-")
+
+    def test_without_openat2_a_run_goes_on_as_ever(self):
+        job = self.write("job.json", self.job())
+        said = self.under(lacking.OPENAT2, "run", job, "--dir", self.path("d"))
+        self.assertEqual(said.code, 0, str(said))
+        self.assertTrue(os.listdir(self.path("out/o")))
 
 
 if __name__ == "__main__":

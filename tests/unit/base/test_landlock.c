@@ -8,6 +8,7 @@
 #include "tests/lib/test.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -149,6 +150,37 @@ static int without(void *arg)
 	return 0;
 }
 
+static int signals(void *arg)
+{
+	const struct world *w = arg;
+	bool is_on;
+	NEED(enter(w, &is_on));
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
+	if (!is_on || abi < 6)
+		return SKIPPED;
+	NEED(kill(getppid(), 0) == -1 && errno == EPERM);
+	pid_t child = fork();
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	int status;
+	NEED(child > 0 && !kill(child, SIGKILL) && waitpid(child, &status, 0) == child);
+	NEED(WIFSIGNALED(status) && !kill(getpid(), 0));
+	return 0;
+}
+
+TEST(others_are_not_signalled_and_ones_own_children_are)
+{
+	struct world w;
+	begin(&w);
+	int said = in_child(signals, &w);
+	if (said == SKIPPED)
+		printf("skipped: this kernel has no Landlock of ABI 6\n");
+	EXPECT(said == 0 || said == SKIPPED);
+	end(&w);
+}
+
 TEST(a_kernel_without_it_changes_nothing_and_says_so)
 {
 	struct world w;
@@ -162,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(what_is_not_allowed_is_given_up_and_the_rest_works),
+		T(others_are_not_signalled_and_ones_own_children_are),
 		T(a_kernel_without_it_changes_nothing_and_says_so),
 	};
 	return RUN(tests);

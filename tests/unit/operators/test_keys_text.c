@@ -131,7 +131,7 @@ TEST(a_text_for_each_field_is_the_same_key_without_quotes)
 	EXPECT_OK(make_of(&r, 1, "de,1", NULL), &r.e); /* all in one */
 	EXPECT(r.made.len == 16);
 	EXPECT(make_of(&r, 2, "de", "one") == E_USAGE && strstr(r.e.text, "'n'"));
-	EXPECT(make_of(&r, 3, "de", "1") == E_USAGE && strstr(r.e.text, "3 texts for a key of 2 fields"));
+	EXPECT(make_of(&r, 3, "de", "1") == E_USAGE && strstr(r.e.text, "3 texts for a key of 2"));
 	EXPECT(make_of(&r, 0, NULL, NULL) == E_USAGE);
 	rig_close(&r);
 	rig_open(&r);
