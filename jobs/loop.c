@@ -19,6 +19,8 @@ struct loop {
 	struct mem *mem;
 	uv_loop_t uv;
 	uv_async_t alive;      /* open as long as the loop: without any handle libuv would not run */
+	uv_idle_t hurry;       /* started while somebody's `after` is due: then a turn does not wait */
+	unsigned n_due;
 	unsigned open;         /* handles not closed yet */
 	bool running;
 };
@@ -38,6 +40,13 @@ struct loop_watch {
 
 struct loop_waker {
 	uv_async_t uv;
+	void (*on)(void *arg);
+	void *arg;
+};
+
+struct loop_after {
+	uv_check_t uv;
+	bool due;
 	void (*on)(void *arg);
 	void *arg;
 };
@@ -128,6 +137,7 @@ RC loop_open(struct loop **out, struct mem *mem, struct err *e)
 		(void)uv_loop_close(&l->uv);
 		goto fail;
 	}
+	CHECK(uv_idle_init(&l->uv, &l->hurry) == 0);
 	signal(SIGPIPE, SIG_IGN);
 	return OK;
 fail:
@@ -154,6 +164,7 @@ void loop_close(struct loop *l)
 	uv_walk(&l->uv, close_forgotten, l);
 	CHECK(l->open == 0);
 	uv_close((uv_handle_t *)&l->alive, NULL);
+	uv_close((uv_handle_t *)&l->hurry, NULL);
 	while (uv_loop_close(&l->uv) == UV_EBUSY)
 		uv_run(&l->uv, UV_RUN_NOWAIT);
 	mem_put(l->mem, l);
@@ -321,6 +332,64 @@ void loop_waker_close(struct loop_waker **w)
 	if (*w)
 		handle_close((uv_handle_t *)&(*w)->uv);
 	*w = NULL;
+}
+
+/* ---- after the others ---- */
+
+RC loop_after_open(struct loop_after **out, struct loop *l, void (*on)(void *arg), void *arg,
+		   struct err *e)
+{
+	struct loop_after *a = *out = handle_get(l, sizeof *a, e);
+	if (!a)
+		return e->code;
+	a->on = on;
+	a->arg = arg;
+	CHECK(uv_check_init(&l->uv, &a->uv) == 0);
+	handle_is_open(l, (uv_handle_t *)&a->uv, a);
+	return OK;
+}
+
+static void on_hurry(uv_idle_t *uv)
+{
+	(void)uv;
+}
+
+static void after_off(struct loop_after *a)
+{
+	struct loop *l = a->uv.loop->data;
+	if (!a->due)
+		return;
+	a->due = false;
+	uv_check_stop(&a->uv);
+	if (--l->n_due == 0)
+		uv_idle_stop(&l->hurry);
+}
+
+static void on_check(uv_check_t *uv)
+{
+	struct loop_after *a = uv->data;
+	after_off(a);
+	a->on(a->arg);
+}
+
+void loop_after_set(struct loop_after *a)
+{
+	struct loop *l = a->uv.loop->data;
+	if (a->due)
+		return;
+	a->due = true;
+	CHECK(uv_check_start(&a->uv, on_check) == 0);
+	if (l->n_due++ == 0)
+		CHECK(uv_idle_start(&l->hurry, on_hurry) == 0);
+}
+
+void loop_after_close(struct loop_after **a)
+{
+	if (*a) {
+		after_off(*a);
+		handle_close((uv_handle_t *)&(*a)->uv);
+	}
+	*a = NULL;
 }
 
 /* ---- signals ---- */

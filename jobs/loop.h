@@ -50,6 +50,15 @@ RC loop_waker_open(struct loop_waker **w, struct loop *l, void (*on)(void *arg),
 void loop_wake(struct loop_waker *w); /* any thread */
 void loop_waker_close(struct loop_waker **w);
 
+/* What is to follow the events of a turn: once for all of them, without a wake-up. */
+struct loop_after;
+RC loop_after_open(struct loop_after **a, struct loop *l, void (*on)(void *arg), void *arg,
+		   struct err *e);
+/* on runs when all that is ready was served: in this turn, if a descriptor's event asks; else in
+ * the next, which does not wait. Asked by on itself, it looks at descriptors in between. */
+void loop_after_set(struct loop_after *a);
+void loop_after_close(struct loop_after **a);
+
 struct loop_signal;
 RC loop_signal_open(struct loop_signal **s, struct loop *l, int number,
 		    void (*on)(void *arg, int number), void *arg, struct err *e);

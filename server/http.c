@@ -1,8 +1,8 @@
 /* http.c - the library's life in our loop: its turns, and requests from their first line to the
  * handler. See http.h and http_in.h.
- * The library runs without threads and without a listening socket. Its epoll descriptor is watched;
- * a turn of it (MHD_run) performs all callbacks; whoever changes something outside of a callback
- * asks for another turn. */
+ * The library runs without threads and without a listening socket. When one of its connections has
+ * something for it (inv 2), it has a turn: MHD_run performs all callbacks. Whoever changes
+ * something outside of a callback asks for another turn. */
 #include "server/http_in.h"
 
 #include "base/library.h"
@@ -28,19 +28,17 @@
 
 void http_turn_soon(struct http *h)
 {
-	if (h->kicked)
-		return;
-	h->kicked = true;
-	loop_wake(h->turn);
+	loop_after_set(h->turn);
 }
 
 /* Whether it wants to be run again, whatever comes. */
 static bool run(struct http *h)
 {
 	h->running = true;
-	h->kicked = false;
+	h->turn_us = clock_mono_us(h->config.clock);
 	h->mhd.run(h->daemon);
 	h->running = false;
+	conn_watch_inner(h);
 	MHD_UNSIGNED_LONG_LONG after_ms;
 	return h->mhd.get_timeout(h->daemon, &after_ms) == MHD_YES && after_ms == 0;
 }
@@ -64,7 +62,7 @@ static void on_epoll(void *arg, int events, int error)
 {
 	(void)events;
 	(void)error; /* whatever it is, the library looks for itself */
-	on_turn(arg);
+	http_turn_soon(arg);
 }
 
 /* ---- requests ---- */
@@ -248,8 +246,11 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
 	c->request = NULL;
 	c->served = true;
 	conn_deadline(c, h->config.header_deadline_us);
+	conn_direct(c, !c->broken);
 	if (c->broken)
 		http_turn_soon(h);
+	if (r && r->state == REQUEST_ANSWERED)
+		h->n_sending--;
 	if (!r)
 		return;
 	if (r->stream)
@@ -339,7 +340,6 @@ RC http_start_library(struct http *h, struct err *e)
 		h->daemon = NULL;
 		return e->code;
 	}
-	loop_watch_for(h->watch, LOOP_READ);
 	return OK;
 }
 
@@ -351,7 +351,7 @@ static RC start(struct http *h, struct err *e)
 	if (h->hup_fd < 0)
 		return err_errno(e, errno, "HTTP: epoll");
 	if ((rc = loop_watch_open(&h->hup_watch, l, h->hup_fd, conn_on_hup, h, e)) != OK ||
-	    (rc = loop_waker_open(&h->turn, l, on_turn, h, e)) != OK ||
+	    (rc = loop_after_open(&h->turn, l, on_turn, h, e)) != OK ||
 	    (rc = loop_timer_open(&h->turn_later, l, on_turn, h, e)) != OK ||
 	    (rc = loop_timer_open(&h->deadline, l, conn_on_deadline, h, e)) != OK)
 		return rc;
@@ -407,7 +407,7 @@ void http_close(struct http *h)
 	loop_watch_close(&h->hup_watch);
 	if (h->daemon)
 		stop(h);
-	loop_waker_close(&h->turn);
+	loop_after_close(&h->turn);
 	loop_timer_close(&h->turn_later);
 	loop_timer_close(&h->deadline);
 	if (h->hup_fd >= 0)

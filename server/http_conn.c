@@ -1,9 +1,10 @@
 /* http_conn.c - connections: in and out of the library, asleep and awake, hung up, too slow.
  * Why deadlines of our own: the library's begin anew with every byte, so that who dribbles is never
  * too slow for it. Why an epoll descriptor of our own: the library does not look at
- * connections that are suspended. */
+ * connections that are suspended. Who is watched how: inv 2. */
 #include "server/http_in.h"
 
+#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -11,6 +12,9 @@
 
 #define HUPS_A_TURN 64
 #define NEVER_S 1000000u
+/* Events that the library makes nothing of: pieces of a header, or what it does not read now. Few,
+ * for each costs a turn, and who sends on without reading has as many with each answer. */
+#define VAIN_MAX 8
 
 /* ---- deadlines ---- */
 
@@ -27,9 +31,10 @@ void conn_deadline(struct conn *c, uint64_t after_us)
 	c->deadline_us = UINT64_MAX;
 	if (!after_us)
 		return;
-	uint64_t now_us = clock_mono_us(c->http->config.clock);
+	struct http *h = c->http;
+	uint64_t now_us = h->running ? h->turn_us : clock_mono_us(h->config.clock);
 	c->deadline_us = now_us + after_us;
-	deadline_set(c->http, now_us, c->deadline_us);
+	deadline_set(h, now_us, c->deadline_us);
 }
 
 /* The library sends nothing while it receives, so a word to the client does not get mixed up. */
@@ -65,21 +70,75 @@ void conn_on_deadline(void *arg)
 		deadline_set(h, now_us, next_us);
 }
 
+/* ---- who is watched ---- */
+
+void conn_direct(struct conn *c, bool direct)
+{
+	if (!c->watch || direct == c->direct)
+		return;
+	c->direct = direct;
+	c->http->n_direct += direct ? 1 : -1u;
+	loop_watch_for(c->watch, direct ? LOOP_READ : 0);
+}
+
+/* What the library does not read now would be told of again and again; its own descriptor tells of
+ * each change once. */
+static void on_ready(void *arg, int events, int error)
+{
+	struct conn *c = arg;
+	(void)events;
+	if (error || ++c->vain > VAIN_MAX)
+		conn_direct(c, false);
+	http_turn_soon(c->http);
+}
+
+void conn_watch_inner(struct http *h)
+{
+	bool inner = h->n_sending || h->counts.connections > h->n_direct + h->n_suspended;
+	if (h->closing)
+		return;
+	if (inner != h->inner)
+		loop_watch_for(h->watch, inner ? LOOP_READ : 0);
+	h->inner = inner;
+}
+
 /* ---- connections ---- */
+
+static void conn_free(struct conn *c)
+{
+	if (!c)
+		return;
+	loop_watch_close(&c->watch);
+	mem_put(c->http->mem, c);
+}
+
+static RC conn_open(struct conn **out, struct http *h, int fd, struct err *e)
+{
+	struct conn *c = *out = mem_get(h->mem, sizeof *c);
+	if (!c)
+		return ERR(e, E_NO_MEMORY, "no memory for a connection");
+	*c = (struct conn){.http = h, .fd = fd, .deadline_us = UINT64_MAX, .known = !h->config.tcp};
+	/* Hang-ups are always reported; nothing else is asked for. */
+	struct epoll_event hup = {.events = EPOLLET, .data.ptr = c};
+	bool tls = h->config.tcp && h->config.tcp->cert;
+	if (!tls && loop_watch_open(&c->watch, h->config.loop, fd, on_ready, c, e) != OK)
+		return e->code;
+	if (epoll_ctl(h->hup_fd, EPOLL_CTL_ADD, fd, &hup))
+		return err_errno(e, errno, "cannot watch a connection");
+	return OK;
+}
 
 void conn_add(struct http *h, int fd)
 {
-	struct conn *c = mem_get(h->mem, sizeof *c);
-	/* Hang-ups are always reported; nothing else is asked for. */
-	struct epoll_event hup = {.events = EPOLLET, .data.ptr = c};
-	if (!c || epoll_ctl(h->hup_fd, EPOLL_CTL_ADD, fd, &hup)) {
-		mem_put(h->mem, c);
+	struct conn *c;
+	struct err e = {0};
+	if (conn_open(&c, h, fd, &e) != OK) {
+		conn_free(c);
 		h->counts.refused++;
 		http_raw(h, fd, "503 Service Unavailable", "E_LIMIT", "no memory for another client");
 		close(fd);
 		return;
 	}
-	*c = (struct conn){.http = h, .fd = fd, .deadline_us = UINT64_MAX, .known = !h->config.tcp};
 	/* Whose address it is does not matter to anybody; what kind does, to the library. */
 	struct sockaddr_un from = {.sun_family = AF_UNIX};
 	const struct address *at = h->config.tcp ? h->config.tcp->at : NULL;
@@ -88,7 +147,7 @@ void conn_add(struct http *h, int fd)
 	/* It takes fd, and closes it too when it fails. It has told us of the connection, or not. */
 	if (h->mhd.add(h->daemon, fd, name, at ? at->len : sizeof from.sun_family) != MHD_YES) {
 		h->counts.refused++;
-		mem_put(h->mem, h->adding);
+		conn_free(h->adding);
 	}
 	h->adding = NULL;
 }
@@ -123,17 +182,20 @@ void conn_notified(void *arg, struct MHD_Connection *mhd, void **context,
 		h->first = c;
 		h->counts.connections++;
 		conn_deadline(c, h->config.header_deadline_us);
+		conn_direct(c, true);
+		conn_watch_inner(h);
 		return;
 	}
 	struct conn *c = *context;
 	CHECK(!c->request);
+	conn_direct(c, false);
 	epoll_ctl(h->hup_fd, EPOLL_CTL_DEL, c->fd, NULL);
 	*(c->prev ? &c->prev->next : &h->first) = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
 	h->counts.connections--;
 	h->n_broken -= c->broken;
-	mem_put(h->mem, c);
+	conn_free(c);
 	*context = NULL;
 }
 
@@ -141,6 +203,9 @@ void request_suspend(struct http_request *r)
 {
 	CHECK(!r->suspended);
 	r->suspended = true;
+	r->http->n_suspended++;
+	r->http->n_sending -= r->state == REQUEST_ANSWERED;
+	conn_direct(r->conn, false);
 	r->http->mhd.suspend(r->conn->mhd);
 	if (r->conn->hung_up)
 		conn_break(r->conn);
@@ -151,6 +216,8 @@ void request_resume(struct http_request *r)
 	if (!r->suspended)
 		return;
 	r->suspended = false;
+	r->http->n_suspended--;
+	r->http->n_sending += r->state == REQUEST_ANSWERED;
 	r->http->mhd.resume(r->conn->mhd);
 	http_turn_soon(r->http);
 }
@@ -161,6 +228,7 @@ void conn_break(struct conn *c)
 		return;
 	c->broken = true;
 	c->http->n_broken++;
+	conn_direct(c, false);
 	shutdown(c->fd, SHUT_RDWR);
 	/* The library forgets to clean up a connection that was closed while its stream had nothing to
 	 * send: nothing happens to it any more. Those with a timeout of their own it looks at in each
@@ -190,5 +258,8 @@ void conn_on_hup(void *arg, int events, int error)
 
 struct conn *conn_of(struct http *h, struct MHD_Connection *mhd)
 {
-	return h->mhd.connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	struct conn *c =
+		h->mhd.connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	c->vain = 0;
+	return c;
 }

@@ -7,7 +7,13 @@
  *
  * inv 1  the library holds a connection suspended exactly while its request is kept, or its stream
  *        has nothing to send; a suspended one is not in its epoll set, so hang-ups are seen in ours
- * inv 2  a request lives until the library says it is completed: only there is `gone` called */
+ * inv 2  a connection that is not suspended is watched by our loop itself (`direct`), as long as
+ *        what it reads leads somewhere. Those that are not, with TLS or on their way out, and those
+ *        that cannot be sent more, the library's epoll descriptor tells of; that is watched only
+ *        while there is such a one. Why: a wake-up through an epoll within an epoll comes without
+ *        the kernel's hint that who wakes us is about to sleep, and so goes to another processor,
+ *        which takes longer than all the rest of a request
+ * inv 3  a request lives until the library says it is completed: only there is `gone` called */
 #pragma once
 #include "server/http.h"
 
@@ -83,6 +89,9 @@ struct conn {
 	struct conn *prev, *next;
 	struct MHD_Connection *mhd;
 	int fd;                       /* the library's: it closes it */
+	struct loop_watch *watch;     /* NULL with TLS */
+	bool direct;                  /* it is watched (inv 2) */
+	unsigned vain;                /* events since the library's last callback for it */
 	bool broken;                  /* to be closed by the library as soon as it looks */
 	bool served;                  /* a request was answered before */
 	bool hung_up;                 /* by its client; the library knows, or is told later */
@@ -139,7 +148,8 @@ struct http {
 	struct MHD_Daemon *daemon;
 	struct acceptor acceptor;
 	struct loop_watch *watch;     /* of the library's epoll descriptor */
-	struct loop_waker *turn;      /* the library's next turn: not a timer, which libuv would serve
+	bool inner;                   /* it is watched (inv 2) */
+	struct loop_after *turn;      /* the library's next turn: not a timer, which libuv would serve
 				       * again and again before it looks at anything else */
 	struct loop_timer *turn_later;
 	struct loop_timer *deadline;  /* at or before the earliest of a connection */
@@ -150,14 +160,17 @@ struct http {
 	struct conn *adding;
 	struct http_counts counts;
 	unsigned n_broken;            /* of the connections: on their way out */
+	unsigned n_direct, n_suspended, n_sending; /* of them; with an answer, and not suspended */
 	char complaint[256];          /* the library's, while it starts */
 	uint64_t progress, progress_seen; /* callbacks so far */
 	unsigned idle_turns;
-	bool running, kicked, closing;
+	uint64_t turn_us;             /* when the library's turn began */
+	bool running, closing;
 };
 
 /* --- http.c --- */
 
+/* All that is asked for before it is one turn. */
 void http_turn_soon(struct http *h);
 /* Opens the library, if that was not done. It can be tried again. */
 RC http_start_library(struct http *h, struct err *e);
@@ -169,7 +182,12 @@ void conn_notified(void *arg, struct MHD_Connection *mhd, void **context,
 		   enum MHD_ConnectionNotificationCode what);
 void conn_on_hup(void *arg, int events, int error);
 void conn_on_deadline(void *arg);
+/* From a callback of the library. */
 struct conn *conn_of(struct http *h, struct MHD_Connection *mhd);
+/* Whether the library's descriptor is watched from now on (inv 2). */
+void conn_watch_inner(struct http *h);
+/* Whether our loop watches it from now on. */
+void conn_direct(struct conn *c, bool direct);
 void conn_add(struct http *h, int fd); /* takes fd */
 /* Whether there is room for one more: the oldest whose client is not known goes, if it must. */
 bool conn_make_room(struct http *h);

@@ -268,6 +268,78 @@ TEST(a_watch_closed_by_itself_is_not_heard_of_again)
 	world_close(&w);
 }
 
+/* ---- after the others ---- */
+
+struct line {
+	struct loop *l;
+	struct loop_watch *watch[2];
+	struct loop_after *after;
+	unsigned seen, after_seen, calls, again;
+};
+
+static void on_ready(void *arg, int events, int error)
+{
+	struct line *q = arg;
+	EXPECT(events == LOOP_WRITE && !error);
+	q->seen++;
+	loop_after_set(q->after);
+	loop_after_set(q->after);
+}
+
+/* Asked by itself, it does not come before the descriptors had their turn again. */
+static void on_after(void *arg)
+{
+	struct line *q = arg;
+	EXPECT(q->seen == q->after_seen + 2);
+	q->after_seen = q->seen;
+	if (++q->calls == 3)
+		loop_stop(q->l);
+	else
+		loop_after_set(q->after);
+}
+
+static void on_after_late(void *arg)
+{
+	struct line *q = arg;
+	loop_stop(q->l);
+	q->calls++;
+}
+
+static void ask_late(void *arg)
+{
+	struct line *q = arg;
+	loop_after_set(q->after);
+}
+
+TEST(what_follows_comes_once_a_turn_behind_all_that_is_ready)
+{
+	struct world w;
+	struct err e = {0};
+	struct line q = {0};
+	world_open(&w);
+	q.l = w.l;
+	EXPECT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w.fd) == 0);
+	EXPECT_OK(loop_after_open(&q.after, w.l, on_after, &q, &e), &e);
+	for (int i = 0; i < 2; i++) {
+		EXPECT_OK(loop_watch_open(&q.watch[i], w.l, w.fd[i], on_ready, &q, &e), &e);
+		loop_watch_for(q.watch[i], LOOP_WRITE);
+	}
+	loop_run(w.l);
+	EXPECT(q.calls == 3 && q.seen == 6);
+	for (int i = 0; i < 2; i++)
+		loop_watch_close(&q.watch[i]);
+	loop_after_set(q.after);
+	loop_after_close(&q.after); /* due, and not heard of again */
+	/* Asked by a timer: the turn does not wait for anything else. */
+	EXPECT_OK(loop_after_open(&q.after, w.l, on_after_late, &q, &e), &e);
+	EXPECT_OK(loop_timer_open(&w.timer, w.l, ask_late, &q, &e), &e);
+	loop_timer_set(w.timer, 1000);
+	loop_run(w.l);
+	EXPECT(q.calls == 4);
+	loop_after_close(&q.after);
+	world_close(&w);
+}
+
 /* ---- wake-ups and signals ---- */
 
 enum { WAKES = 1000 };
@@ -469,6 +541,8 @@ TEST(each_open_survives_a_lack_of_memory)
 	EXPECT(loop_timer_open(&w.timer, w.l, on_call, &w, &e) == E_NO_MEMORY && !w.timer);
 	EXPECT(loop_watch_open(&w.watch, w.l, w.fd[0], on_watch, &w, &e) == E_NO_MEMORY && !w.watch);
 	EXPECT(loop_waker_open(&w.waker, w.l, on_call, &w, &e) == E_NO_MEMORY && !w.waker);
+	struct loop_after *after;
+	EXPECT(loop_after_open(&after, w.l, on_call, &w, &e) == E_NO_MEMORY && !after);
 	EXPECT(loop_signal_open(&w.signal, w.l, SIGUSR1, on_signal, &w, &e) == E_NO_MEMORY);
 	EXPECT(loop_child_start(&w.child, w.l, "/bin/true", argv, NULL, fd, 1, on_gone, &w, &e) ==
 	       E_NO_MEMORY);
@@ -489,6 +563,7 @@ int main(void)
 		T(a_pipe_without_a_reader_is_writable_and_says_so_when_written),
 		T(a_regular_file_cannot_be_watched),
 		T(a_watch_closed_by_itself_is_not_heard_of_again),
+		T(what_follows_comes_once_a_turn_behind_all_that_is_ready),
 		T(the_last_wake_of_a_thread_is_never_lost),
 		T(a_signal_is_told_once_and_may_close_itself),
 		T(how_a_child_ended_is_told),
