@@ -1,9 +1,6 @@
 /* history.c - see history.h. */
 #include "server/history.h"
 
-#include "base/json.h"
-#include "server/api.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -79,24 +76,16 @@ RC history_find(struct env *env, const char *dir, uint64_t id, struct bytes *to,
 	return bytes_ok(to) ? OK : ERR(e, E_NO_MEMORY, "no memory for a checkpoint's line");
 }
 
-void history_answer(struct http_request *r, struct env *env, const char *dir)
+RC history_list(struct env *env, const char *dir, struct json_out *o, struct err *e)
 {
 	uint8_t *text;
 	size_t len;
-	struct err e = {0};
-	struct bytes body;
-	struct json_out o;
-	if (history_read(env, dir, &text, &len, &e) != OK) {
-		api_fail(r, &e);
-		return;
-	}
-	bytes_init(&body, env->mem);
-	jout_begin(&o, &body, false);
-	jout_object(&o);
-	jout_key(&o, "checkpoints");
-	history_write(text ? (const char *)text : "", len, &o, env->mem);
-	jout_object_end(&o);
-	api_answer(r, 200, &body);
-	bytes_close(&body);
+	if (history_read(env, dir, &text, &len, e) != OK)
+		return e->code;
+	jout_object(o);
+	jout_key(o, "checkpoints");
+	history_write(text ? (const char *)text : "", len, o, env->mem);
+	jout_object_end(o);
 	mem_put(env->mem, text);
+	return OK;
 }

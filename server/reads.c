@@ -2,6 +2,7 @@
 #include "server/reads.h"
 
 #include "server/asker.h"
+#include "server/history.h"
 #include "server/reads_in.h"
 
 #include <stdio.h>
@@ -9,7 +10,8 @@
 
 bool reads_is(const struct api_call *c)
 {
-	return c->what == API_CHECKPOINT || c->what == API_SAVEPOINTS || c->what == API_STATE;
+	return c->what == API_CHECKPOINTS || c->what == API_CHECKPOINT ||
+	       c->what == API_SAVEPOINTS || c->what == API_STATE;
 }
 
 /* ---- aside ---- */
@@ -21,6 +23,9 @@ static void work(void *arg)
 	enum rc rc;
 	jout_begin(&o, &x->body, false);
 	switch (x->what) {
+	case API_CHECKPOINTS:
+		rc = history_list(x->env, x->dir, &o, &x->error);
+		break;
 	case API_CHECKPOINT:
 		rc = read_checkpoint(x, &o, &x->error);
 		break;

@@ -1,5 +1,6 @@
-/* reads.h - what is told of a job from its directory, by who is not its owner: one checkpoint and
- * its timeline, the savepoints, the keyed state as of a checkpoint. Both hosts answer with it.
+/* reads.h - what is told of a job from its directory, by who is not its owner: its checkpoints, one
+ * of them and its timeline, the savepoints, the keyed state as of a checkpoint. Both hosts answer
+ * with it.
  * Nothing is changed and nothing locked: what retention took away meanwhile is not found.
  * Bounds: READS_ROWS_MAX rows or READS_BYTES_MAX of them, whichever comes first; as much memory as
  * the answer takes, and what runtime/inspect.h needs.

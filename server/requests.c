@@ -284,8 +284,6 @@ static void do_job(struct server *s, struct http_request *r, const struct api_ca
 		server_show(m, r);
 		return;
 	case API_CHECKPOINTS:
-		server_checkpoints(m, r);
-		return;
 	case API_CHECKPOINT:
 	case API_SAVEPOINTS:
 	case API_STATE:

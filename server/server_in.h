@@ -178,7 +178,6 @@ void server_list(struct server *s, struct http_request *r, bool facts);
 void server_about(struct server *s, struct http_request *r);
 void server_show(struct managed *m, struct http_request *r);
 void managed_facts_came(struct managed *m); /* those who waited for them are answered */
-void server_checkpoints(struct managed *m, struct http_request *r);
 /* What reads.h answers. */
 void server_read(struct managed *m, struct http_request *r, const struct api_call *c);
 void server_recoveries(struct managed *m, struct http_request *r);

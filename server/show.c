@@ -1,8 +1,7 @@
-/* show.c - jobs as clients see them (docs/REST.md): one, all, and what became of their
- * checkpoints. */
+/* show.c - jobs as clients see them (docs/REST.md): one, all, and what is read of their
+ * directories. */
 #include "server/server_in.h"
 
-#include "server/history.h"
 #include "server/shown_job.h"
 
 #include <string.h>
@@ -209,19 +208,7 @@ void server_about(struct server *s, struct http_request *r)
 	bytes_close(&body);
 }
 
-/* ---- checkpoints ---- */
-
-void server_checkpoints(struct managed *m, struct http_request *r)
-{
-	char dir[SERVER_PATH_MAX];
-	struct err e = {0};
-	if (catalogue_job_dir(m->s->o.dir, m->entry.name, dir, sizeof dir)) {
-		history_answer(r, m->s->env, dir);
-		return;
-	}
-	ERR(&e, E_INVALID, "the path of '%s' is too long", m->entry.name);
-	api_fail(r, &e);
-}
+/* ---- what others read or know ---- */
 
 void server_read(struct managed *m, struct http_request *r, const struct api_call *c)
 {

@@ -5,7 +5,6 @@
 #include "jobs/report.h"
 #include "server/actions.h"
 #include "server/asker.h"
-#include "server/history.h"
 #include "server/metrics.h"
 #include "server/reads.h"
 #include "server/recoveries.h"
@@ -198,14 +197,12 @@ static RC answer_job(struct solo *s, struct http_request *r, const struct api_ca
 	case API_SHOW:
 		answer_one(s, r, false, true);
 		return OK;
-	case API_CHECKPOINTS:
-		history_answer(r, s->c.env, s->c.dir);
-		return OK;
 	case API_EVENTS:
 		if (feed_add(&s->feed, r, 0, e) == OK)
 			tell_job(s, feed_tell_newest);
 		err_clear(e);
 		return OK;
+	case API_CHECKPOINTS:
 	case API_CHECKPOINT:
 	case API_SAVEPOINTS:
 	case API_STATE:
