@@ -1,27 +1,32 @@
-#!/usr/bin/env python3
 """asked.py - what a server costs that is asked: its resident memory, and its CPU a request.
 
     WEIR=build/release/weir python3 bench/asked.py [--requests 20000] [--json]
 
 In lockstep, on one kept connection: a client sends a request, reads the answer, sends the next. So
 each request pays for the server's wake-up, which is the dear case. And on eight, of which each has
-asked before the first is read. CPU is the server's alone, all its threads, from
-/proc/PID/task/*/schedstat (ns), in rounds: their middle and their least, for other work on the
-machine only ever makes a request dearer."""
+asked before the first is read. The client is a C program (asking.c), and so is the floor: a server
+that waits, reads and sends as many bytes, asked in turn with weir. What the floor takes is the
+kernel's; where a wake-up goes to another processor it can be most of all.
+
+CPU is the server's alone, all its threads, from /proc/PID/task/*/schedstat (ns), in rounds: their
+middle and their least, for other work on the machine only ever makes a request dearer."""
 
 import argparse
 import glob
 import json
 import os
 import statistics
+import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "lib"))
-import serve
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "tests", "lib"))
 import served
 import tcp
+import weir
 
 WARM, AT_ONCE, ROUNDS = 400, 8, 20
+PATHS = ("/v1", "/v1/jobs/over", "/v1/jobs/runs")
 
 
 def cpu_us(pid):
@@ -32,37 +37,58 @@ def cpu_us(pid):
     return total / 1e3
 
 
-def read_answer(s, got):
-    """Reads one answer with a length; its status, and what is behind it."""
-    while b"\r\n\r\n" not in got:
-        got += s.recv(65536)
-    head, _, rest = got.partition(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length:")[2].split()[0])
-    while len(rest) < length:
-        rest += s.recv(65536)
-    return int(head[9:12]), rest[length:]
+def asking(*words):
+    """A process of asking.c, which stands beside weir."""
+    path = os.path.join(os.path.dirname(os.path.abspath(weir.BINARY)), "bench", "asking")
+    pipe = subprocess.PIPE
+    return subprocess.Popen([path, *map(str, words)], stdin=pipe, stdout=pipe, text=True)
 
 
-def ask_many(sockets, path, n):
-    request = "GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n"
-    request = (request % (path, tcp.TOKEN)).encode()
-    for _ in range(n // len(sockets)):
-        for s in sockets:
-            s.sendall(request)
-        for s in sockets:
-            status, more = read_answer(s, b"")
-            if status != 200 or more:
-                raise AssertionError("%s: %d" % (path, status))
+class Asker:
+    """Connections to one place, and what each request costs who answers there."""
+
+    def __init__(self, pid, place, n):
+        self.pid, self.n, self.client = pid, n, asking("ask", place, n, tcp.TOKEN)
+
+    def ask(self, path, requests):
+        """CPU a request in us, and an answer's length."""
+        requests -= requests % self.n
+        before = cpu_us(self.pid)
+        self.client.stdin.write("%d %s\n" % (requests, path))
+        self.client.stdin.flush()
+        length = int(self.client.stdout.readline())
+        return (cpu_us(self.pid) - before) / requests, length
+
+    def close(self):
+        self.client.communicate()
+
+
+class Floor:
+    def __init__(self, path, length):
+        self.path, self.process = path, asking("answer", path, length)
+        self.port = int(self.process.stdout.readline())
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
+        os.unlink(self.path)
 
 
 class Bench(served.Case):
     def runTest(self):
         pass
 
-    def unix(self):
-        connection = serve.Connection(self.server.socket)
-        connection.connect()
-        return connection.sock
+    def in_turn(self, at, n, path, each, pid):
+        """Of weir and of the floor: the middle and the least of the rounds."""
+        mine = Asker(pid, at, n)
+        length = mine.ask(path, WARM)[1]
+        floor = Floor(self.path("floor.sock"), length)
+        other = Asker(floor.process.pid, floor.path if "/" in str(at) else floor.port, n)
+        other.ask(path, WARM)
+        rounds = [(mine.ask(path, each)[0], other.ask(path, each)[0]) for _ in range(ROUNDS)]
+        for it in (mine, other, floor):
+            it.close()
+        return [f(times) for times in zip(*rounds) for f in (statistics.median, min)]
 
     def measure(self, requests):
         self.serve(*tcp.options(self))
@@ -76,20 +102,12 @@ class Bench(served.Case):
         self.server.submit(served.ticking("runs", rate=10))
         self.server.until_state("runs", "RUNNING")
         found["cpu_us"] = {}
-        for kind, connect in (("unix socket", self.unix), ("tcp", door.socket)):
+        for kind, at in (("unix socket", self.server.socket), ("tcp", door.port)):
             for n in (1, AT_ONCE):
-                sockets = [connect() for _ in range(n)]
-                for path in ("/v1", "/v1/jobs/over", "/v1/jobs/runs"):
-                    ask_many(sockets, path, WARM)
-                    rounds, each = [], requests // ROUNDS // n * n
-                    for _ in range(ROUNDS):
-                        before = cpu_us(pid)
-                        ask_many(sockets, path, each)
-                        rounds.append((cpu_us(pid) - before) / each)
+                for path in PATHS:
                     what = "%s, %d at once, GET %s" % (kind, n, path)
-                    found["cpu_us"][what] = [statistics.median(rounds), min(rounds)]
-                for s in sockets:
-                    s.close()
+                    times = self.in_turn(at, n, path, requests // ROUNDS, pid)
+                    found["cpu_us"][what] = times
         found["resident_after_kb"] = served.resident_kb(pid)
         return found
 
@@ -111,8 +129,10 @@ def main():
         print(json.dumps(found))
         return
     print("idle, after the page was served: %.1f MB resident" % (found["resident_kb"] / 1e3))
-    for what, (middle, least) in found["cpu_us"].items():
-        print("%-40s %5.1f us of CPU a request, least %5.1f" % (what, middle, least))
+    print("%-40s %18s %18s" % ("us of CPU a request: median, least", "weir", "floor"))
+    for what, times in found["cpu_us"].items():
+        ratio = times[0] / times[2]
+        print("%-40s %9.1f %8.1f %9.1f %8.1f  x %.1f" % (what, *times, ratio))
     print("after %d requests each: %.1f MB" % (given.requests, found["resident_after_kb"] / 1e3))
 
 
