@@ -119,7 +119,9 @@ RC secrets_open(struct secrets *s, const struct spec *spec, struct fs *fs, struc
 			secrets_close(s);
 			return err_in(e, "secret '%s'", json_key(spec->secrets, i));
 		}
-	return make_environment(s, e);
+	if (make_environment(s, e) != OK)
+		secrets_close(s);
+	return e->code;
 }
 
 void secrets_close(struct secrets *s)
