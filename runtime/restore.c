@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "base/waker.h"
-#include "runtime/walk.h"
+#include "runtime/walk_ahead.h"
 #include "state/pages.h"
 
 #include <stdatomic.h>
@@ -29,6 +29,12 @@ struct restore {
 	struct err error;
 };
 
+static RC rows_put(struct restore *r, const struct merge_span *x, struct err *e)
+{
+	return r->fill ? keyed_fill_rows(r->fill, x->block, x->from, x->to, e)
+		       : keyed_restore_rows(r->k, x->block, x->from, x->to, e);
+}
+
 static RC restore_rows(struct restore *r, struct walk *w, struct err *e)
 {
 	struct merge_span x;
@@ -37,19 +43,23 @@ static RC restore_rows(struct restore *r, struct walk *w, struct err *e)
 			return e->code;
 		if (!x.block)
 			return OK;
-		if ((r->fill ? keyed_fill_rows(r->fill, x.block, x.from, x.to, e)
-			     : keyed_restore_rows(r->k, x.block, x.from, x.to, e)) != OK)
+		if (rows_put(r, &x, e) != OK)
 			return e->code;
 	}
+}
+
+static struct walk_options options_of(const struct restore *r)
+{
+	return (struct walk_options){.fs = r->fs, .mem = r->mem, .parts_dir = r->parts_dir,
+				     .m = r->m, .state = r->s, .shape = r->shape,
+				     .hash_first = r->lo, .hash_last = r->hi};
 }
 
 static void restore_main(void *arg)
 {
 	struct restore *r = arg;
 	struct walk *w;
-	struct walk_options o = {.fs = r->fs, .mem = r->mem, .parts_dir = r->parts_dir, .m = r->m,
-				 .state = r->s, .shape = r->shape, .hash_first = r->lo,
-				 .hash_last = r->hi};
+	struct walk_options o = options_of(r);
 	r->rc = walk_open(&w, &o, &r->error);
 	if (r->rc != OK)
 		return;
@@ -103,33 +113,73 @@ static RC restore_split(const struct restore *whole, uint32_t parts, bool thread
 	return rc;
 }
 
-/* One thread fills the table; what it would wait for most is memory. */
-struct ahead {
+/* One thread fills the table, one reads ahead of it; and the table's memory, of which each would
+ * otherwise wait for the most, is asked for by whoever has to wait for the other anyway. */
+struct touch {
 	struct keyed_pages pages;
-	_Atomic bool over;
+	_Atomic uint32_t next; /* piece that nobody has begun to ask for */
+	_Atomic bool there[PAGES_PIECES_MAX];
 };
 
-static void ahead_main(void *arg)
+static bool touch_next(void *arg)
 {
-	struct ahead *a = arg;
-	while (!atomic_load_explicit(&a->over, memory_order_relaxed) && keyed_pages_step(&a->pages))
+	struct touch *t = arg;
+	if (atomic_load_explicit(&t->next, memory_order_relaxed) >= t->pages.pieces)
+		return false;
+	uint32_t i = atomic_fetch_add(&t->next, 1);
+	if (i >= t->pages.pieces)
+		return false;
+	if (!keyed_pages_ask(&t->pages, i)) { /* this system does not: not by anybody */
+		atomic_store(&t->next, t->pages.pieces);
+		return false;
+	}
+	atomic_store(&t->there[i], true);
+	return true;
+}
+
+/* Rows up to this hash are about to be put. While their memory is asked for by the other thread,
+ * this one asks for what comes after it: both would clear the same page. */
+static void touch_up_to(struct touch *t, uint64_t hash)
+{
+	uint32_t i = keyed_pages_of(&t->pages, hash);
+	while (i < t->pages.pieces && !atomic_load(&t->there[i]) && touch_next(t))
 		;
+}
+
+static RC rows_ahead(struct restore *r, struct walk_ahead *w, struct touch *t, struct err *e)
+{
+	struct merge_span x;
+	for (;;) {
+		if (walk_ahead_next(w, &x, e) != OK)
+			return e->code;
+		if (!x.block)
+			return OK;
+		touch_up_to(t, x.block->hash[x.to - 1]);
+		if (rows_put(r, &x, e) != OK)
+			return e->code;
+	}
+}
+
+/* Whether it could be done that way; else nothing has happened. */
+static bool restore_ahead(struct restore *r)
+{
+	struct touch t = {.next = 0};
+	struct walk_ahead *w;
+	struct walk_options o = options_of(r);
+	struct err none = {0};
+	keyed_pages_begin(r->k, &t.pages);
+	if (walk_ahead_open(&w, &o, touch_next, &t, &none) != OK)
+		return false;
+	r->rc = rows_ahead(r, w, &t, &r->error);
+	walk_ahead_close(w, &r->out.rows_read, &r->out.bytes_read);
+	return true;
 }
 
 static void restore_whole(struct restore *r, bool threads, uint64_t expected)
 {
-	struct ahead a = {.over = false};
-	struct thread thread;
-	struct err ignored = {0};
-	bool started = false;
-	if (threads && expected >= SPLIT_KEYS) {
-		keyed_pages_begin(r->k, &a.pages);
-		started = thread_start(&thread, ahead_main, &a, "weir-pages", &ignored) == OK;
-	}
-	restore_main(r);
-	atomic_store_explicit(&a.over, true, memory_order_relaxed);
-	if (started)
-		thread_join(&thread);
+	if (!threads || expected < SPLIT_KEYS || r->shape->form != KEY_FIX8 ||
+	    thread_cores() < 2 || !restore_ahead(r))
+		restore_main(r);
 }
 
 RC restore_stretches(uint32_t stretches, bool threads, struct fs *fs, struct mem *mem,

@@ -4,8 +4,9 @@
  * run of one chain, however many old subtasks' chains stand side by side.
  * Threads: blocking; a thread of its own for each subtask in production (they share nothing), one
  * after the other in simulation. A million number keys and more are restored by several threads, a
- * stretch of hashes each, if there are more cores than subtasks. One that reads so many alone has
- * its memory asked for by a second (state/pages.h). Before the task's first step. */
+ * stretch of hashes each, if there are more cores than subtasks. Where one thread fills a table of
+ * so many, another one reads, verifies and merges ahead of it (walk_ahead.h), and both ask for its
+ * memory when they would wait (state/pages.h). Before the task's first step. */
 #pragma once
 #include "checkpoint/manifest.h"
 #include "state/keyed.h"

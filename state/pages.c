@@ -6,35 +6,46 @@
 #include <sys/mman.h>
 
 #define PAGE_BYTES ((uintptr_t)4096)
-#define STEP_BYTES ((size_t)4 << 20) /* by feel: less than a millisecond, so an end is heard soon */
+#define PIECE_BYTES ((size_t)2 << 20) /* a huge page: the kernel clears no less at once */
+
+static size_t share(size_t bytes, size_t of)
+{
+	return (bytes + of - 1) / of;
+}
 
 void keyed_pages_begin(const struct keyed *k, struct keyed_pages *p)
 {
 	const struct table *t = &k->t;
-	*p = (struct keyed_pages){.slots = t->slots, .tags = t->tags,
-				  .slots_left = t->cap * t->slot_bytes, .tags_left = t->cap};
+	size_t slots = t->cap * t->slot_bytes;
+	size_t piece = share(share(slots, PAGES_PIECES_MAX), PIECE_BYTES) * PIECE_BYTES;
+	*p = (struct keyed_pages){.t = *t, .slot_bytes = piece,
+				  .pieces = (uint32_t)share(slots, piece)};
+	p->tag_bytes = p->pieces ? share(t->cap, p->pieces) : 0;
 }
 
-static bool ask(uint8_t **at, size_t *left, size_t bytes)
+/* Piece i of `bytes` at `from`, by whole pages that are in no other piece. */
+static bool ask(uint8_t *from, size_t bytes, size_t piece_bytes, uint32_t i)
 {
-	size_t n = *left < bytes ? *left : bytes;
-	uintptr_t from = (uintptr_t)*at / PAGE_BYTES * PAGE_BYTES;
-	uintptr_t to = ((uintptr_t)*at + n) / PAGE_BYTES * PAGE_BYTES;
-	*at += n;
-	*left -= n;
+	size_t at = i * piece_bytes, end = at + piece_bytes;
+	at = at < bytes ? at : bytes;
+	end = end < bytes ? end : bytes;
+	uintptr_t first = ((uintptr_t)from + at) / PAGE_BYTES * PAGE_BYTES;
+	uintptr_t last = ((uintptr_t)from + end) / PAGE_BYTES * PAGE_BYTES;
 #ifdef MADV_POPULATE_WRITE
-	return to <= from || madvise((void *)from, to - from, MADV_POPULATE_WRITE) == 0;
+	return last <= first || madvise((void *)first, last - first, MADV_POPULATE_WRITE) == 0;
 #else
 	return false;
 #endif
 }
 
-/* Tags in step with their slots. */
-bool keyed_pages_step(struct keyed_pages *p)
+bool keyed_pages_ask(const struct keyed_pages *p, uint32_t piece)
 {
-	if (!p->slots_left)
-		return false;
-	double share = (double)STEP_BYTES / (double)p->slots_left;
-	size_t tags = share < 1 ? (size_t)((double)p->tags_left * share) : p->tags_left;
-	return ask(&p->tags, &p->tags_left, tags) && ask(&p->slots, &p->slots_left, STEP_BYTES);
+	return ask(p->t.tags, p->t.cap, p->tag_bytes, piece) &&
+	       ask(p->t.slots, p->t.cap * p->t.slot_bytes, p->slot_bytes, piece);
+}
+
+uint32_t keyed_pages_of(const struct keyed_pages *p, uint64_t hash)
+{
+	uint64_t slot = table_home(&p->t, hash);
+	return (uint32_t)(slot * p->t.slot_bytes / p->slot_bytes);
 }
