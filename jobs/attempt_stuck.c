@@ -4,6 +4,7 @@
 #include "jobs/attempt_in.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define NAMED_MAX 3 /* of those that are missing; by feel, a line stays readable */
 
@@ -35,16 +36,31 @@ static uint64_t load_64(const _Atomic uint64_t *v)
 	return atomic_load_explicit((_Atomic uint64_t *)v, memory_order_relaxed);
 }
 
-/* Its barrier has not come to it. */
-static const char *words_of_doing(uint32_t doing)
+/* What a sink has given away and not got back. */
+static const char *words_of_sink(const char *type)
 {
-	switch (doing) {
+	return !strcmp(type, "print_sink")  ? "waits for standard output to be read"
+	       : !strcmp(type, "file_sink") ? "waits for the disk"
+					    : "waits for what it writes to";
+}
+
+/* Its barrier has not come to it. */
+static void say_doing(const struct plan_stage *st, const struct task_stats *s, char *to,
+		      size_t size)
+{
+	switch (load_32(&s->doing)) {
 	case TASK_BUSY:
-		return "is busy, and has not come to the barrier";
+		snprintf(to, size, "is busy, and has not come to the barrier");
+		return;
 	case TASK_BACKPRESSURED:
-		return "waits for room downstream, and has not come to the barrier";
+		snprintf(to, size, "waits for room downstream, and has not come to the barrier");
+		return;
 	default:
-		return "has nothing to do, and no barrier has come to it";
+		if (st->ops->role == OP_SINK && load_32(&s->holds))
+			snprintf(to, size, "%s, and has not come to the barrier",
+				 words_of_sink(st->ops->name));
+		else
+			snprintf(to, size, "has nothing to do, and no barrier has come to it");
 	}
 }
 
@@ -62,8 +78,8 @@ static void say_align(const struct attempt *a, uint32_t stage, uint32_t subtask,
 		snprintf(to, size, "waits for the barrier from its inputs");
 }
 
-static void say_task(const struct attempt *a, uint64_t id, uint32_t stage, uint32_t subtask,
-		     struct bytes *to)
+static void say_phase(const struct attempt *a, uint32_t stage, uint32_t subtask,
+		      enum snap_phase phase, char *to, size_t size)
 {
 	static const char *const words[] = {
 		[SNAP_PREPARE] = "empties what it had still to emit",
@@ -72,17 +88,26 @@ static void say_task(const struct attempt *a, uint64_t id, uint32_t stage, uint3
 		[SNAP_SYNC] = "waits for what it wrote to be synced",
 	};
 	const struct plan_stage *st = &a->c.plan->stage[stage];
+	if (phase == SNAP_ALIGN)
+		say_align(a, stage, subtask, task_stats(a->task[st->first_task + subtask]), to, size);
+	else if (phase == SNAP_SYNC && !strcmp(st->ops->name, "print_sink"))
+		snprintf(to, size, "%s", words_of_sink(st->ops->name));
+	else
+		snprintf(to, size, "%s", words[phase]);
+}
+
+static void say_task(const struct attempt *a, uint64_t id, uint32_t stage, uint32_t subtask,
+		     struct bytes *to)
+{
+	const struct plan_stage *st = &a->c.plan->stage[stage];
 	const struct task_stats *s = task_stats(a->task[st->first_task + subtask]);
 	uint32_t phase = load_64(&s->snap_id) == id ? load_32(&s->snap_phase) : SNAP_NONE;
-	uint64_t since = load_64(&s->doing_since_us);
-	char aligning[160];
-	const char *what = words_of_doing(load_32(&s->doing));
-	if (phase == SNAP_ALIGN) {
-		say_align(a, stage, subtask, s, aligning, sizeof aligning);
-		what = aligning;
-	} else if (phase != SNAP_NONE && phase < ARRAY_LEN(words)) {
-		what = words[phase];
-	}
+	uint64_t since = load_64(phase == SNAP_NONE ? &s->doing_since_us : &s->snap_since_us);
+	char what[160];
+	if (phase == SNAP_NONE)
+		say_doing(st, s, what, sizeof what);
+	else
+		say_phase(a, stage, subtask, phase, what, sizeof what);
 	bytes_printf(to, "stage '%s'[%u] %s", st->spec->id, subtask, what);
 	if (since && since < a->now_us)
 		bytes_printf(to, ", for %.1f s", (double)(a->now_us - since) / 1e6);

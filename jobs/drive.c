@@ -17,6 +17,8 @@
 
 #define SIGNAL_TWICE_US 100000 /* nobody presses a key twice within this */
 
+#define CLOSE_TELL_US 1000000u /* by feel: until then nobody wonders */
+
 struct lane_thread {
 	struct thread thread;
 	struct ioqueue *q;
@@ -58,6 +60,7 @@ struct drive {
 	uint64_t stop_by_us;      /* 0: no stop was asked for */
 	bool dropped;             /* unread output of the attempt that is closing */
 	uint64_t close_by_us;     /* 0: no attempt is closing */
+	uint64_t close_tell_us;   /* when to say that it takes long; 0: that was said */
 	enum drive_end end;
 };
 
@@ -248,6 +251,20 @@ static void drive_limit(struct drive *d)
 	d->stop_by_us = clock_mono_us(d->clock) + d->o.stop_limit_us;
 }
 
+/* It has failed, and nobody was told: what it waits for shows in no other line. */
+static void tell_closing(struct drive *d, const struct attempt *a, uint64_t now)
+{
+	const struct err *e = attempt_error(a);
+	if (!d->close_tell_us || now < d->close_tell_us)
+		return;
+	d->close_tell_us = 0;
+	if (e->code != OK && job_log(d->job))
+		log_line(job_log(d->job), LOG_WARN,
+			 "attempt %u fails: %s; what it has under way is waited for, at most %.0f s "
+			 "(limits.stop)", job_attempt_number(d->job), e->text,
+			 (double)d->o.stop_limit_us / 1e6);
+}
+
 /* The same for an attempt that closes by itself: one that failed is not held up for ever by a pipe
  * that nobody reads. What it drops was in no checkpoint; the next attempt prints it again. */
 static void drive_close_limit(struct drive *d)
@@ -260,12 +277,15 @@ static void drive_close_limit(struct drive *d)
 	} else if (!d->close_by_us) {
 		out_end_line(d->out);
 		d->close_by_us = now + d->o.stop_limit_us;
+		d->close_tell_us = now + CLOSE_TELL_US;
 	} else if (now >= d->close_by_us && d->dropped) {
 		drive_end(d, DRIVE_ABANDONED);
 	} else if (now >= d->close_by_us) {
 		out_drop(d->out);
 		d->dropped = true;
 		d->close_by_us = now + d->o.stop_limit_us;
+	} else {
+		tell_closing(d, a, now);
 	}
 }
 
@@ -305,6 +325,8 @@ static void drive_go(struct drive *d)
 	drive_close_limit(d);
 	if (d->close_by_us && d->close_by_us < wake_at)
 		wake_at = d->close_by_us;
+	if (d->close_by_us && d->close_tell_us && d->close_tell_us < wake_at)
+		wake_at = d->close_tell_us;
 	if (is_final(job_state(d->job))) {
 		drive_listen(d);
 		return;

@@ -52,6 +52,9 @@ struct task_stats {
 	_Atomic uint64_t doing_since_us; /* since when it is that, monotonic */
 	_Atomic uint64_t snap_id;    /* the checkpoint snap_phase is of; 0: none */
 	_Atomic uint32_t snap_phase; /* enum snap_phase */
+	_Atomic uint64_t snap_since_us;  /* since when it is that, monotonic */
+	_Atomic uint32_t holds;      /* records in hand, which its operator cannot take now: a sink
+				      * whose buffers are out, mostly */
 	_Atomic uint32_t waits_input, waits_inputs; /* SNAP_ALIGN: the first one, and how many */
 	/* With wants_changed: keyed state changed since the newest completed checkpoint; bytes are
 	 * about what its rows take, by the average key. keys and state_bytes are then of now, not of

@@ -42,6 +42,9 @@ static void tell_phase(struct task *t)
 		tell_32(&t->stats.waits_inputs, aligner_missing(&t->gate.aligner, &first, 1));
 		tell_32(&t->stats.waits_input, first);
 	}
+	if (phase != atomic_load_explicit(&t->stats.snap_phase, memory_order_relaxed) ||
+	    id != atomic_load_explicit(&t->stats.snap_id, memory_order_relaxed))
+		tell(&t->stats.snap_since_us, t->ctx.now_us);
 	tell_32(&t->stats.snap_phase, phase);
 	tell(&t->stats.snap_id, id);
 }
@@ -75,6 +78,7 @@ static void tell_sums(struct task *t)
 void task_tell(struct task *t)
 {
 	tell_phase(t);
+	tell_32(&t->stats.holds, t->batch ? batch_count(t->batch) : 0);
 	if (!t->c.wants_changed || !t->keyed)
 		return;
 	tell_changed(t);

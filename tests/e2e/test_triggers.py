@@ -216,7 +216,11 @@ class Triggers(weir.Case):
             },
         )
         process = self.start("run", job, "--dir", self.path("d"), stdout=writer)
-        told = r"not acknowledged within 0\.200 s .*stage 'show'\[0\] \w+.*, for \d+\.\d s"
+        told = (
+            r"not acknowledged within 0\.200 s .*"
+            r"stage 'rows'\[0\] waits for room downstream.*, for \d+\.\d s; "
+            r"stage 'show'\[0\] waits for standard output to be read.*, for \d+\.\d s"
+        )
         weir.until(
             "a name", lambda: not process.running() or re.search(told, process.result().err)
         )
