@@ -4,7 +4,9 @@ first sweep takes; and, in turn with that, over the same directory without it. P
 the checkpoints' time of each run, and of all runs together, and the ratio. --sweep makes the
 deletion last as long as a run (else it takes a second, and touches that second's checkpoints).
 
-    WEIR=build/weir python3 -B bench/sweep.py [--pairs 5] [--dir FOLDER] [--sweep 200MB]
+    WEIR=build/weir python3 -B bench/sweep.py [--pairs 5] [--dir FOLDER] [--sweep 200MB] [--keep F]
+
+--keep adds this piece to the runs of earlier ones.
 """
 
 import argparse
@@ -15,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import pieces
 
 WEIR = os.environ.get("WEIR", "build/weir")
 
@@ -65,26 +69,14 @@ def litter(folder, size):
 
 
 def times(folder, first, last):
-    """Milliseconds of the checkpoints that were taken between, as the history has them."""
+    """Microseconds of the checkpoints that were taken between, as the history has them."""
     found = []
     with open(os.path.join(folder, "history.jsonl"), encoding="utf-8") as f:
         for line in f:
             r = json.loads(line)
             if "total_us" in r and first <= r["wall_us"] / 1e6 <= last:
-                found.append(r["total_us"] / 1e3)
-    return sorted(found)
-
-
-def p(sorted_times, q):
-    return sorted_times[min(len(sorted_times) - 1, int(len(sorted_times) * q))]
-
-
-def say(taken):
-    without, beside = taken["without"], taken["beside"]
-    print("p99 of %d checkpoints without: %.2f ms, of %d beside: %.2f ms, ratio %.2f; "
-          "p50 %.2f and %.2f"
-          % (len(without), p(without, 0.99), len(beside), p(beside, 0.99),
-             p(beside, 0.99) / p(without, 0.99), p(without, 0.5), p(beside, 0.5)))
+                found.append(r["total_us"])
+    return found
 
 
 def main():
@@ -94,29 +86,25 @@ def main():
     args.add_argument("--seconds", type=float, default=6)
     args.add_argument("--sweep")
     args.add_argument("--dir")
+    args.add_argument("--keep")
     a = args.parse_args()
     top = tempfile.mkdtemp(dir=a.dir)
     folder = os.path.join(top, "d")
     try:
         path = job(top, a.sweep)
         run(path, folder, 1)
-        pooled = {"without": [], "beside": []}
+        keep = a.keep or os.path.join(top, "runs")
         for n in range(a.pairs):
-            taken = {}
             for kind in ("without", "beside") if n % 2 else ("beside", "without"):
                 orphan = litter(folder, int(a.gb * (1 << 30))) if kind == "beside" else None
                 began = time.time()
                 gone = run(path, folder, a.seconds, orphan)
                 if kind == "beside" and gone is None:
                     sys.exit("the gigabyte still stands: give it more --seconds")
-                taken[kind] = times(folder, began, began + a.seconds)
+                pieces.keep(keep, kind=kind, times=times(folder, began, began + a.seconds))
                 if gone:
-                    print("deleted within %.2f s of the start" % (gone - began), end="; ")
-            say(taken)
-            for kind in pooled:
-                pooled[kind] = sorted(pooled[kind] + taken[kind])
-        print("all: ", end="")
-        say(pooled)
+                    print("deleted within %.2f s of the start" % (gone - began))
+        pieces.compare(pieces.by_kind(pieces.kept(keep), "times"), "without", "beside", "us")
     finally:
         shutil.rmtree(top, ignore_errors=True)
 
