@@ -1,6 +1,7 @@
 /* server_world_in.h - shared by server_world.c (loop, server), server_http.c (the client's side)
  * and server_process.c (the wire and the job's process) only. */
 #pragma once
+#include "tests/lib/instead.h"
 #include "tests/sim/server_world.h"
 
 #include "base/check.h"
@@ -10,15 +11,6 @@
 
 /* The linker's seam has no argument for the world: there is one at a time. */
 extern struct server_world *the_world;
-
-/* A function that stands in the place of `name` (see CMakeLists.txt). The linker would take any:
- * that it is of the same type is asked here. */
-#define INSTEAD(type, name, ...)                                                                   \
-	type __wrap_##name(__VA_ARGS__);                                                           \
-	_Static_assert(__builtin_types_compatible_p(__typeof__(&(name)),                           \
-						    __typeof__(&__wrap_##name)),                   \
-		       #name " has other arguments now");                                          \
-	type __wrap_##name(__VA_ARGS__)
 
 static inline void *server_world_get(size_t size)
 {
