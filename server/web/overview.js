@@ -119,7 +119,7 @@ export async function panel(root, job, ctx) {
 		const c = history.checkpoints.filter(one => one.id && one.state !== 'failed').pop();
 		if (shown || ctx.signal.aborted)
 			return;
-		show(root, nothing(`The job is ${now.state.toLowerCase()}: there is nothing to measure.`),
+		show(root, nothing('The job does not run: there is nothing to measure.'),
 			FINAL.includes(now.state) && figures([['It ended', time(now.since_wall_us), h('small', null,
 				now.exit === null ? '' : 'exit ' + now.exit)], ['Its last checkpoint', c ? count(c.id) : 'none',
 			h('small', null, c ? `${c.kind}, ${time(c.wall_us)}` : '')]]),

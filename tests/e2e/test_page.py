@@ -122,7 +122,9 @@ class Page(paged.Case):
         self.begin()
         self.b.until_text("Nothing runs here yet")
         self.assertEqual(self.b.run("return location.href"), self.url + "/")
-        self.submit_on_the_page(paged.clicks())
+        # Of the page's 60 rows one must be there for longer than a slow browser takes.
+        slowly = {"interval": "1s", "retain": 300}
+        self.submit_on_the_page(paged.clicks(checkpoint=slowly))
         self.watch_it()
         self.open_a_timeline()
         self.query_a_key()

@@ -54,6 +54,7 @@ class Case(served.Case):
 
     def begin(self, *jobs, path=""):
         """A server with these jobs running, and the browser on its page."""
+        self.b.open("about:blank")  # the page of the test before asks for a server that is gone
         self.serve(*tcp.options(self))
         self.url = tcp.Door(self.server).url
         for job in jobs:
@@ -62,7 +63,6 @@ class Case(served.Case):
             self.server.until_state(job["name"], "RUNNING")
         self.b.complaints()  # those of the test before
         self.b.console.clear()
-        self.b.open("about:blank")  # else a new fragment is no new page
         self.b.open(self.url + "/#token=" + tcp.TOKEN + ("&" + path[1:] if path else ""))
         self.b.size(1280, 860)
         self.b.prefers("light")
