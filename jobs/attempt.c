@@ -11,6 +11,13 @@
 
 /* ---- opening ---- */
 
+/* One before the first record fixes the splits (COORDINATOR 7), and is of a changed plan. With no
+ * record to come there is nothing to fix: the final one is the first. */
+static bool begins_with_checkpoint(const struct attempt_config *c)
+{
+	return c->from ? c->from->job_hash != c->plan->job_hash : !begun_is_empty(c->begun, c->plan);
+}
+
 RC attempt_open(struct attempt **out, const struct attempt_config *c, struct err *e)
 {
 	struct attempt *a = *out = mem_get(c->env->mem, sizeof *a);
@@ -52,7 +59,7 @@ RC attempt_open(struct attempt **out, const struct attempt_config *c, struct err
 		.violation_fails = s->checkpoint.violation_fails_job,
 		.subtasks = c->plan->n_tasks, .epoch = c->epoch, .attempt = c->attempt,
 		.next_id = c->next_id, .base_id = c->from ? c->from->id : 0,
-		.initial = !c->from || c->from->job_hash != c->plan->job_hash,
+		.initial = begins_with_checkpoint(c),
 		.resend_us = 10000000, .backlog_max = BACKLOG_FEW,
 		.hold = c->from && c->restore == RESTORE_LAZY,
 	};

@@ -155,9 +155,11 @@ static RC begin_stage(struct begun *b, uint32_t i, struct env *env, const struct
 	ob->max_parallelism = st->p.max_parallelism;
 	ob->fresh = bs->state;
 	ob->says[0] = '\0';
+	ob->reads_nothing = false;
 	if (rc == OK && st->ops->begin)
 		rc = st->ops->begin(st->p.conf, ob, e);
 	memcpy(bs->says, ob->says, sizeof bs->says);
+	bs->reads_nothing = ob->reads_nothing;
 	bytes_close_all(old, ob->n_old, b->mem);
 	return rc == OK ? OK : err_in(e, "stage '%s'", st->spec->id);
 }
@@ -198,6 +200,14 @@ void begun_close(struct begun *b)
 	mem_put(b->mem, b->stage);
 	bytes_close(&b->orphans);
 	*b = (struct begun){0};
+}
+
+bool begun_is_empty(const struct begun *b, const struct plan *p)
+{
+	for (uint32_t i = 0; i < b->n; i++)
+		if (p->stage[i].ops->role == OP_SOURCE && !b->stage[i].reads_nothing)
+			return false;
+	return true;
 }
 
 /* ---- what changed in the job file ---- */

@@ -9,6 +9,7 @@
 struct begun_stage {
 	struct bytes *state; /* one a subtask */
 	uint32_t n;
+	bool reads_nothing;  /* a source, and its input is known to have no record */
 	char says[512];      /* for the recovery report */
 };
 
@@ -41,6 +42,8 @@ struct begin_line {
 RC begin_stages(struct begun *b, struct env *env, const struct plan *p, const struct manifest *m,
 		const char *parts_dir, const struct begin_line *line, struct err *e);
 void begun_close(struct begun *b); /* legal on the empty value */
+/* Whether no source of p has a record to read: then the last checkpoint is the first one too. */
+bool begun_is_empty(const struct begun *b, const struct plan *p);
 /* What a line-by-line reader would say changed between two job texts; empty: nothing. */
 void job_difference(const char *before, size_t before_len, const char *after, size_t after_len,
 		    struct bytes *to);

@@ -153,6 +153,7 @@ RC file_source_begin(const void *conf, struct op_begin *b, struct err *e)
 			rc = ERR(e, E_NO_MEMORY, "no memory for a list of files");
 		splits_close(&share);
 	}
+	b->reads_nothing = rc == OK && !all.n_runs;
 	if (rc == OK)
 		says(c, &all, b);
 	splits_close(&all);

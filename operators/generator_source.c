@@ -135,6 +135,7 @@ static RC generator_begin(const void *conf, struct op_begin *b, struct err *e)
 		if (!bytes_ok(&b->fresh[i]))
 			rc = ERR(e, E_NO_MEMORY, "no memory for the positions of a generator");
 	}
+	b->reads_nothing = rc == OK && c->bounded && !c->rows;
 	if (rc == OK)
 		generator_says(c, &all, b);
 	positions_close(&all);

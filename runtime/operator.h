@@ -100,6 +100,7 @@ struct op_begin {
 	const struct manifest_todo *todo; /* what a fence before ours promised, which is done before
 	                                 * the first task exists; or NULL */
 	struct bytes moves;             /* out of later(): op_move_put, in the order of moving */
+	bool reads_nothing;             /* out: of a source: its input is known to have no record */
 	char says[512];                 /* out: for the recovery report: "words.txt from byte 81,402" */
 };
 

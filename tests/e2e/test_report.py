@@ -116,6 +116,29 @@ class Report(weir.Case):
         self.assertEqual(sink["records"], 6000)
         self.assertTrue(sink["checksum"])
 
+    def test_a_job_with_nothing_to_read_takes_one_checkpoint_its_last(self):
+        """The first one fixes what the sources read: here there is nothing to fix. The total that
+        comes with the end of the input is committed as any other."""
+        rows = {"id": "rows", "type": "generator_source", "fields": {"k": "i"}}
+        self.write("nothing.txt", "")
+        for name, source, kinds in (
+            ("none", {**rows, "rows": 0}, ["final"]),
+            ("one", {**rows, "rows": 1}, ["initial", "final"]),
+            ("file", {"id": "rows", "type": "file_source", "path": "nothing.txt"}, ["final"]),
+        ):
+            total = {"id": "total", "type": "keyed_sum", "emit": "end"}
+            out = {"id": "out", "type": "file_sink", "path": "out-" + name, "format": "csv"}
+            job = {"name": "nothing", "pipeline": [source, total, out]}
+            report = self.path(name + ".json")
+            args = ["run", self.write("job.json", job), "--dir", self.path(name)]
+            self.ok(*args, "--report", report)
+            r = self.report(report)
+            with self.subTest(source=name):
+                self.assertEqual([c["kind"] for c in r["checkpoints"]["history"]], kinds)
+                self.assertEqual(r["sinks"][0]["records"], r["operators"][1]["records_out"])
+                self.assertEqual(r["state"], "FINISHED")
+                self.ok(*args)  # a finished job stays finished
+
     def test_latencies_are_reported_where_they_are_asked_for(self):
         source = {"id": "rows", "type": "generator_source", "rows": 3000, "rate": 10000}
         source.update({"fields": {"k": "i % 7"}, "created_as": "made"})
