@@ -63,6 +63,7 @@ struct fs_ops {
 	RC (*list)(struct fs *fs, const char *path, struct fs_names *l, struct err *e);
 	RC (*lock)(struct fs *fs, const char *path, int *fd, struct err *e);
 	uint64_t (*room)(struct fs *fs, const char *path); /* NULL: nobody knows */
+	bool gains_together; /* what waits for the disk waits less side by side (together.h) */
 };
 
 struct fs {

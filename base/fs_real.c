@@ -471,6 +471,7 @@ static const struct fs_ops real_ops = {
 	.list = real_list,
 	.lock = real_lock,
 	.room = real_room,
+	.gains_together = true,
 };
 
 void fs_real_init(struct fs_real *r, struct mem *mem)

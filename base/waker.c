@@ -96,29 +96,13 @@ void waker_wake_slow(struct waker *w)
 		syscall(SYS_futex, &w->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-/* What a new thread needs to begin; on the starter's stack, which waits until it is read. */
-struct boot {
-	void (*run)(void *arg);
-	void *arg;
-	const char *name;
-	uv_sem_t begun;
-};
-
 static void thread_main(void *arg)
 {
-	struct boot *b = arg;
-	void (*run)(void *) = b->run;
-	void *run_arg = b->arg;
-	char name[16]; /* the kernel's limit; longer names are cut for it */
-	unsigned n = 0;
-	for (; b->name[n] && n + 1 < sizeof name; n++)
-		name[n] = b->name[n];
-	name[n] = '\0';
-	uv_sem_post(&b->begun);
-	pthread_setname_np(pthread_self(), name); /* for top and gdb; a failure harms nobody */
+	const struct thread *t = arg;
+	pthread_setname_np(pthread_self(), t->name); /* for top and gdb; a failure harms nobody */
 	/* The kernel may be late by this much, 50 us unless said: longer than a record's whole way. */
 	(void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-	run(run_arg);
+	t->run(t->arg);
 }
 
 _Static_assert(sizeof(uv_thread_t) <= sizeof(void *), "a thread's handle fits its pointer");
@@ -126,18 +110,14 @@ _Static_assert(sizeof(uv_thread_t) <= sizeof(void *), "a thread's handle fits it
 enum rc thread_start(struct thread *t, void (*run)(void *arg), void *arg, const char *name,
 		     struct err *e)
 {
-	t->handle = NULL;
-	struct boot b = {.run = run, .arg = arg, .name = name};
-	CHECK(uv_sem_init(&b.begun, 0) == 0);
+	*t = (struct thread){.run = run, .arg = arg};
+	for (unsigned n = 0; name[n] && n + 1 < sizeof t->name; n++)
+		t->name[n] = name[n];
 	uv_thread_t id;
-	int failed = uv_thread_create(&id, thread_main, &b);
-	if (!failed) {
-		uv_sem_wait(&b.begun);
-		t->handle = (void *)id;
-	}
-	uv_sem_destroy(&b.begun);
+	int failed = uv_thread_create(&id, thread_main, t);
 	if (failed)
 		return ERR(e, E_LIMIT, "thread '%s': %s", name, uv_strerror(failed));
+	t->handle = (void *)id;
 	return OK;
 }
 

@@ -42,9 +42,13 @@ static inline void waker_wake(struct waker *w)
 		waker_wake_slow(w);
 }
 
-/* Threads. */
+/* Threads. One stands where it is until it was joined: what it needs to begin is in it, so that
+ * who starts it goes on at once. */
 struct thread {
 	void *handle;
+	void (*run)(void *arg);
+	void *arg;
+	char name[16]; /* the kernel's limit; longer names are cut for it */
 };
 RC thread_start(struct thread *t, void (*run)(void *arg), void *arg, const char *name,
 		struct err *e);

@@ -3,6 +3,7 @@
  * look.c. */
 #include "base/check.h"
 #include "base/planted.h"
+#include "base/together.h"
 #include "checkpoint/store_parts.h"
 
 #include <inttypes.h>
@@ -116,46 +117,114 @@ static enum rc make_fence(struct store *s, const struct manifest *chosen, struct
 	return rc;
 }
 
-/* Both in s->dir, whose own name was made durable before: one sync for the two. */
+/* Both in s->dir, and durable before the fence stands in one of them. */
 static enum rc make_dirs(struct store *s, struct err *e)
 {
 	enum rc rc = fs_mkdir(s->fs, s->manifest_dir, NULL, e);
-	if (rc == OK)
-		rc = fs_mkdir(s->fs, s->parts_dir, NULL, e);
-	if (rc == OK)
-		rc = fs_sync_dir(s->fs, s->dir, e);
-	return rc == OK ? store_make_durable(s, e) : rc;
+	return rc == OK ? fs_mkdir(s->fs, s->parts_dir, NULL, e) : rc;
 }
 
-/* Puts the job's text into job.json; not for moves back, after which the look is taken once more.
- * Missing for a moment when it is replaced: the next start then has no text of before, which is all
- * that is lost. */
+/* Not for moves back, after which the look is taken once more. */
+static bool writes_job(const struct store *s)
+{
+	return s->o.job_text && s->promise != TODO_BACK &&
+	       !(s->job_before && s->job_before_len == s->o.job_len &&
+		 !memcmp(s->job_before, s->o.job_text, s->o.job_len));
+}
+
+/* The job's text under a name that is nobody's yet, durable: whoever owns gives it its own. */
 static enum rc write_job(struct store *s, struct err *e)
 {
-	char path[LAYOUT_PATH_MAX], temporary[LAYOUT_PATH_MAX], name[LAYOUT_NAME_MAX + 1];
-	if (!s->o.job_text || s->promise == TODO_BACK ||
-	    (s->job_before && s->job_before_len == s->o.job_len &&
-	     !memcmp(s->job_before, s->o.job_text, s->o.job_len)))
-		return OK;
+	char name[LAYOUT_NAME_MAX + 1], path[LAYOUT_PATH_MAX];
 	enum rc rc;
 	struct err why;
 	do { /* whoever lost the race for our slot may have left a name like ours */
 		err_clear(&why);
-		layout_temporary(name, s->epoch, s->seq++);
-		if (!layout_path(path, s->dir, NULL, "job.json") ||
-		    !layout_path(temporary, s->manifest_dir, NULL, name))
+		layout_temporary(name, s->top_slot + 1, s->seq++);
+		if (!layout_path(path, s->manifest_dir, NULL, name))
 			return ERR(e, E_INVALID, "the path of '%s' is too long", s->dir);
-		rc = fs_write_new(s->fs, temporary, s->o.job_text, s->o.job_len, &why);
+		rc = fs_write_new(s->fs, path, s->o.job_text, s->o.job_len, &why);
 	} while (rc == E_EXISTS && s->seq < 1000);
 	if (rc != OK)
 		return ERR(e, rc, "%s", why.text);
+	memcpy(s->job_temporary, path, sizeof path);
+	return OK;
+}
+
+/* Missing for a moment when it is replaced: the next start then has no text of before, which is all
+ * that is lost. */
+static enum rc name_job(struct store *s, struct err *e)
+{
+	char path[LAYOUT_PATH_MAX];
+	enum rc rc = OK;
+	if (!*s->job_temporary)
+		return OK;
+	if (!layout_path(path, s->dir, NULL, "job.json"))
+		return ERR(e, E_INVALID, "the path of '%s' is too long", s->dir);
 	if (s->job_before)
 		rc = fs_unlink(s->fs, path, e);
 	if (rc == OK)
-		rc = fs_rename_new(s->fs, temporary, path, e);
-	if (rc == OK)
-		rc = fs_sync_dir(s->fs, s->dir, e);
-	return rc;
+		rc = fs_rename_new(s->fs, s->job_temporary, path, e);
+	*s->job_temporary = '\0';
+	return rc == OK ? fs_sync_dir(s->fs, s->dir, e) : rc;
+}
+
+/* A parent that must not be opened holds nothing that we made. */
+static enum rc parent_durable(struct store *s, struct err *e)
+{
+	struct err why = {OK};
+	enum rc rc = fs_sync_dir(s->fs, s->parent, &why);
+	return rc == OK || (rc == E_PERMISSION && !s->made) ? OK : ERR(e, rc, "%s", why.text);
+}
+
+/* What is believed, or stood on, from now on; the order among these does not matter. */
+enum durable { DURABLE_PARENT, DURABLE_SLOT, DURABLE_SLOTS, DURABLE_PARTS, DURABLE_DIR,
+	       DURABLE_JOB };
+struct durables {
+	struct store *s;
+	enum durable what[DURABLE_JOB + 1];
+	size_t n;
+};
+
+static void add_durable(struct durables *d, enum durable what, bool needed)
+{
+	if (needed)
+		d->what[d->n++] = what;
+}
+
+static enum rc make_one_durable(void *arg, size_t i, struct err *e)
+{
+	const struct durables *d = arg;
+	struct store *s = d->s;
+	switch (d->what[i]) {
+	case DURABLE_PARENT:
+		return parent_durable(s, e);
+	case DURABLE_SLOT:
+		return slots_harden(s->slots, s->top_slot, e);
+	case DURABLE_SLOTS:
+		return storage_settle(s->slots, e);
+	case DURABLE_PARTS:
+		return storage_settle(s->parts, e);
+	case DURABLE_DIR:
+		return fs_sync_dir(s->fs, s->dir, e);
+	case DURABLE_JOB:
+		return write_job(s, e);
+	}
+	CHECK(!"one more to make durable");
+	return OK;
+}
+
+static enum rc make_durable(struct store *s, bool owns, struct err *e)
+{
+	struct durables d = {.s = s};
+	bool stands = s->top_slot != SLOT_NONE, named = strcmp(s->dir, "/") && strcmp(s->dir, ".");
+	add_durable(&d, DURABLE_PARENT, named);
+	add_durable(&d, DURABLE_SLOT, stands);
+	add_durable(&d, DURABLE_SLOTS, stands);
+	add_durable(&d, DURABLE_PARTS, stands);
+	add_durable(&d, DURABLE_DIR, owns);
+	add_durable(&d, DURABLE_JOB, owns && writes_job(s));
+	return together(s->fs, make_one_durable, &d, d.n, e);
 }
 
 /* Somebody was faster. Nothing of ours is visible: look again, and let the caller check again. */
@@ -171,9 +240,7 @@ static enum rc lost_race(struct store *s, struct store_start *out, const struct 
 enum rc store_make_durable(struct store *s, struct err *e)
 {
 	enum rc rc = store_dead(s, e);
-	if (rc != OK || s->top_slot == SLOT_NONE)
-		return rc;
-	return slots_durable(s->slots, s->parts, s->top_slot, e);
+	return rc == OK ? make_durable(s, false, e) : rc;
 }
 
 /* A slot may also be free because it was filled and swept while we looked: by an owner who is
@@ -205,7 +272,10 @@ enum rc store_own(struct store *s, struct store_start *out, struct err *e)
 	struct manifest fence;
 	struct err why = {OK};
 	manifest_init(&fence, s->mem);
+	*s->job_temporary = '\0';
 	rc = make_dirs(s, &why);
+	if (rc == OK)
+		rc = make_durable(s, true, &why);
 	if (rc == OK)
 		rc = make_fence(s, out->chosen, &fence, &why);
 	if (rc == OK)
@@ -224,10 +294,12 @@ enum rc store_own(struct store *s, struct store_start *out, struct err *e)
 			 s->dir, why.text);
 	else if (rc != OK)
 		rc = store_died(s, rc, &why, e);
+	if (rc != OK && s->dead == OK && *s->job_temporary)
+		(void)!fs_unlink(s->fs, s->job_temporary, NULL); /* ours, and never to be named */
 	if (rc != OK)
 		goto done;
 	s->epoch = out->epoch = s->top->epoch;
-	rc = write_job(s, e);
+	rc = name_job(s, e);
 done:
 	manifest_close(&fence);
 	return rc;

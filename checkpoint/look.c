@@ -229,6 +229,23 @@ enum rc store_look(struct store *s, struct store_start *out, struct err *e)
 	}
 }
 
+/* The directory, whose own name is made durable with all else that must be before the fence: as
+ * fs_mkdir_all does it, but for the last step. */
+static enum rc make_dir(struct store *s, struct err *e)
+{
+	struct fs_stat st;
+	struct err why = {OK};
+	fs_dirname(s->dir, s->parent, sizeof s->parent);
+	enum rc rc = fs_stat(s->fs, s->dir, &st, &why);
+	if (rc == OK)
+		return st.kind == FS_DIR ? OK : ERR(e, E_EXISTS, "'%s' is not a directory", s->dir);
+	if (rc != E_NOT_FOUND)
+		return ERR(e, rc, "%s", why.text);
+	s->made = true;
+	rc = strcmp(s->parent, ".") ? fs_mkdir_all(s->fs, s->parent, e) : OK;
+	return rc == OK ? fs_mkdir(s->fs, s->dir, NULL, e) : rc;
+}
+
 enum rc store_open(struct store **out_s, struct fs *fs, struct mem *mem,
 		   const struct store_options *o, struct store_start *out, struct err *e)
 {
@@ -252,7 +269,7 @@ enum rc store_open(struct store **out_s, struct fs *fs, struct mem *mem,
 	    !layout_path(s->manifest_dir, o->dir, NULL, LAYOUT_MANIFEST) ||
 	    !layout_path(s->parts_dir, o->dir, NULL, LAYOUT_PARTS))
 		rc = ERR(e, E_INVALID, "the path of '%s' is too long", o->dir);
-	if (rc == OK && !o->looks && (rc = fs_mkdir_all(fs, s->dir, e)) != OK)
+	if (rc == OK && !o->looks && (rc = make_dir(s, e)) != OK)
 		err_in(e, "the directory '%s' cannot be used", s->dir);
 	if (rc == OK)
 		rc = store_take_lock(s, e);

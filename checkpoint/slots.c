@@ -48,14 +48,11 @@ enum rc slots_read(struct storage st, struct mem *mem, uint64_t slot, struct man
 	return rc == OK ? OK : err_in(e, "'%s/%s/%s'", st.dir, st.folder, name);
 }
 
-enum rc slots_durable(struct storage st, struct storage parts, uint64_t slot, struct err *e)
+enum rc slots_harden(struct storage st, uint64_t slot, struct err *e)
 {
 	char name[LAYOUT_NAME_MAX + 1];
 	layout_slot(name, slot);
-	enum rc rc = storage_harden(st, name, e);
-	if (rc == OK)
-		rc = storage_settle(st, e);
-	return rc == OK ? storage_settle(parts, e) : rc;
+	return storage_harden(st, name, e);
 }
 
 enum rc slots_publish(struct storage st, uint64_t slot, uint64_t epoch, const void *data,

@@ -23,9 +23,9 @@ void slot_list_close(struct slot_list *l); /* legal on the empty value */
  * version. *m is closed on error. */
 RC slots_read(struct storage st, struct mem *mem, uint64_t slot, struct manifest *m, struct err *e);
 
-/* Makes the slot and the names in the log and in parts durable: a start does so before it believes
- * the top. */
-RC slots_durable(struct storage st, struct storage parts, uint64_t slot, struct err *e);
+/* Makes what stands in the slot durable; its name is by storage_settle. A start does both, and
+ * settles parts, before it believes the top. */
+RC slots_harden(struct storage st, uint64_t slot, struct err *e);
 
 /* Puts data (an encoded manifest) into slot; epoch and *seq name what a crash may leave behind.
  *   OK                 visible and durable

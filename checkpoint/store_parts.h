@@ -50,6 +50,9 @@ struct store {
 	struct store_options o; /* job_text borrowed until store_own is done */
 	struct storage slots, parts; /* the log and the part files; in dir unless asked otherwise */
 	char dir[LAYOUT_PATH_MAX], manifest_dir[LAYOUT_PATH_MAX], parts_dir[LAYOUT_PATH_MAX];
+	char parent[LAYOUT_PATH_MAX]; /* of dir */
+	bool made;                    /* dir is of this start */
+	char job_temporary[LAYOUT_PATH_MAX]; /* job.json on its way, durable; "": none */
 	char new_uuid[UUID_TEXT];
 	int lock_fd;
 	uint64_t previous_pid;
