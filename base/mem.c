@@ -2,7 +2,6 @@
 #include "base/mem.h"
 
 #include <malloc.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +77,19 @@ char *mem_string(struct mem *m, const char *text)
 	if (s)
 		memcpy(s, text, n);
 	return s;
+}
+
+bool mem_claim(struct mem *m, size_t size_bytes)
+{
+	if (!mem_may(m, size_bytes))
+		return false;
+	mem_count(m, size_bytes);
+	return true;
+}
+
+void mem_unclaim(struct mem *m, size_t size_bytes)
+{
+	mem_uncount(m, size_bytes);
 }
 
 void mem_put(struct mem *m, void *p)

@@ -4,6 +4,7 @@
  * Threads: any thread may get and put; the counters are atomic. */
 #pragma once
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,11 @@ void *mem_resize(struct mem *m, void *p, size_t size_bytes);
 
 /* A copy of a NUL-terminated string. */
 char *mem_string(struct mem *m, const char *text);
+
+/* For memory that is not the allocator's (room.c): counted and refused like any other. Given back
+ * in the same amounts, in any order. */
+bool mem_claim(struct mem *m, size_t size_bytes);
+void mem_unclaim(struct mem *m, size_t size_bytes);
 
 /* p may be NULL. */
 void mem_put(struct mem *m, void *p);
