@@ -1,6 +1,6 @@
 /* room.h - an array that grows where it stands.
  * Why: a large array that is allocated anew to grow has to be copied, and all of it is touched for
- * the first time once more, which on a virtual machine costs far more than the copying (adr/0024).
+ * the first time once more, which on a virtual machine costs far more than the copying (adr/0026).
  * Here only what is added is new: a small array is copied, a large one has address space ahead of
  * it; where that is used up, pages change their addresses, not their memory.
  * Owns its memory, which counts for the budget when it is asked for. One owner; what is not new

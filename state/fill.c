@@ -6,7 +6,7 @@
 
 void keyed_fill_begin(struct keyed *k, uint32_t part, uint32_t parts, struct keyed_fill *f)
 {
-	CHECK(k->restoring && k->t.block && k->shape.form == KEY_FIX8 && part < parts);
+	CHECK(k->restoring && k->t.slots && k->shape.form == KEY_FIX8 && part < parts);
 	uint64_t groups = k->t.cap / GROUP_SLOTS;
 	uint64_t to = groups * (part + 1) / parts * GROUP_SLOTS, after;
 	*f = (struct keyed_fill){.k = k, .lo = k->lo, .hi = k->hi};
@@ -78,7 +78,7 @@ static RC late_put(struct keyed *k, const uint8_t *row, struct err *e)
 		return E_NO_MEMORY;
 	uint64_t s = table_empty_from(t, table_home(t, shape_hash(&k->shape, row, 8)));
 	while (s >= t->total)
-		if (!table_extend(t, k->hi))
+		if (!table_extend(t))
 			return ERR(e, E_NO_MEMORY, "no memory for overflow slots");
 	memcpy(table_slot(t, s), row, 8);
 	memcpy(slot_value(table_slot(t, s), &k->shape), row + 8, k->shape.value_bytes);

@@ -18,7 +18,7 @@ static RC insert(struct keyed *k, struct table *t, const struct probe *p, uint64
 			return ERR(e, E_NO_MEMORY, "no memory for a key of %u bytes", p->len);
 	}
 	while (slot >= t->total)
-		if (!table_extend(t, k->hi))
+		if (!table_extend(t))
 			return ERR(e, E_NO_MEMORY, "no memory for overflow slots");
 	if (t->total - t->cap > k->overflow)
 		k->overflow = t->total - t->cap;
@@ -48,7 +48,7 @@ RC insert_one(struct keyed *k, const struct probe *p, void **value, struct err *
 	if (p->len > KEY_MAX_BYTES)
 		return ERR(e, E_LIMIT, "a key of %u bytes, at most %u are possible", p->len,
 			   KEY_MAX_BYTES);
-	struct table *t = keyed_table(k, p->hash);
+	struct table *t = &k->t;
 	uint64_t empty = 0, reuse, s = probe_slot(k, t, p, &empty, &reuse);
 	if (s == UINT64_MAX) {
 		s = reuse != UINT64_MAX ? reuse : empty;

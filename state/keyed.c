@@ -35,7 +35,6 @@ void keyed_close(struct keyed *k)
 	keyed_abort(k);
 	keyed_lazy_close(k);
 	table_close(&k->t);
-	table_close(&k->old);
 	arena_close(&k->texts);
 	if (k->copy_texts)
 		arena_close(&k->old_texts);
@@ -44,30 +43,27 @@ void keyed_close(struct keyed *k)
 
 /* Slots for a group of rows, fetched into the cache. */
 static void find_fetch(const struct keyed *k, const struct key_rows *r, uint32_t base, uint32_t m,
-		       uint64_t *slots, bool growing)
+		       uint64_t *slots)
 {
 	for (uint32_t i = 0; i < m; i++) {
 		uint64_t h = r->hashes[r->sel ? r->sel[base + i] : base + i];
-		const struct table *t = growing && h >= k->moved_hash ? &k->old : &k->t;
 		CHECK(h - k->lo <= k->hi - k->lo);
-		slots[i] = table_home(t, h);
-		__builtin_prefetch(table_slot(t, slots[i]));
-		__builtin_prefetch(t->tags + slots[i]);
+		slots[i] = table_home(&k->t, h);
+		__builtin_prefetch(table_slot(&k->t, slots[i]));
+		__builtin_prefetch(k->t.tags + slots[i]);
 	}
 }
 
 INLINE void find_rows(const struct keyed *k, const struct key_rows *r, const void **values,
 		      enum key_form form)
 {
-	bool growing = keyed_growing(k);
+	const struct table *t = &k->t;
 	uint64_t slots[FIND_GROUP];
 	for (uint32_t base = 0; base < r->n; base += FIND_GROUP) {
 		uint32_t m = r->n - base < FIND_GROUP ? r->n - base : FIND_GROUP;
-		find_fetch(k, r, base, m, slots, growing);
+		find_fetch(k, r, base, m, slots);
 		for (uint32_t i = 0; i < m; i++) {
 			struct probe p = probe_of(r, r->sel ? r->sel[base + i] : base + i, form);
-			const struct table *t =
-				growing && p.hash >= k->moved_hash ? &k->old : &k->t;
 			uint64_t s = slots[i];
 			while (t->tags[s] != TAG_EMPTY && !slot_holds(table_slot(t, s), &p, form))
 				s++;
@@ -79,7 +75,7 @@ INLINE void find_rows(const struct keyed *k, const struct key_rows *r, const voi
 
 void keyed_find(const struct keyed *k, const struct key_rows *r, const void **values)
 {
-	if (!k->t.block)
+	if (!k->t.slots)
 		memset(values, 0, r->n * sizeof *values);
 	else if (k->shape.form == KEY_FIX8)
 		find_rows(k, r, values, KEY_FIX8);
@@ -93,10 +89,10 @@ RC keyed_delete(struct keyed *k, const struct key_rows *r, uint64_t *deleted, st
 	enum rc rc = OK;
 	if (k->lazy)
 		keyed_lazy_check(k, r);
-	for (uint32_t i = 0; i < r->n && k->t.block; i++) {
+	for (uint32_t i = 0; i < r->n && k->t.slots; i++) {
 		struct probe p = probe_of(r, r->sel ? r->sel[i] : i, k->shape.form);
 		CHECK(p.hash - k->lo <= k->hi - k->lo);
-		struct table *t = keyed_table(k, p.hash);
+		struct table *t = &k->t;
 		uint64_t empty, reuse, s = probe_slot(k, t, &p, &empty, &reuse);
 		if (s == UINT64_MAX || !(t->tags[s] & TAG_LIVE))
 			continue;
@@ -137,6 +133,5 @@ uint64_t keyed_live_bytes(const struct keyed *k)
 
 uint64_t keyed_memory_bytes(const struct keyed *k)
 {
-	return k->t.block_bytes + k->old.block_bytes - k->old.released_bytes +
-	       k->texts.memory_bytes + k->old_texts.memory_bytes;
+	return table_bytes(&k->t) + k->texts.memory_bytes + k->old_texts.memory_bytes;
 }

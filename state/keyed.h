@@ -183,7 +183,6 @@ void keyed_restore_end(struct keyed *k, uint64_t checkpoint);
 /* Zero is the beginning. Broken by upsert, delete and reserve; freezes and slices do no harm. */
 struct keyed_iter {
 	uint64_t slot;
-	uint32_t table;
 };
 
 struct keyed_entry {

@@ -22,10 +22,10 @@ static const char *check_slot(const struct keyed *k, const struct table *t, uint
 		return "a tag is neither live nor dead";
 	if (hash < k->lo || hash > k->hi)
 		return "a hash is out of range";
-	if (keyed_growing(k) && (t == &k->t) != (hash < k->moved_hash))
-		return "K1: an entry stands in the wrong table";
 	uint64_t home = table_home(t, hash);
-	if (home > s || (t == &k->old && home < k->moved_slot))
+	if (keyed_growing(k) && (home < t->unmoved) != (hash <= t->old_last))
+		return "K1: a home is on the wrong side of what has moved";
+	if (home > s)
 		return "K2: an entry stands before its home";
 	for (uint64_t i = home; i < s; i++)
 		if (t->tags[i] == TAG_EMPTY)
@@ -58,7 +58,7 @@ static const char *check_slot(const struct keyed *k, const struct table *t, uint
 static const char *check_table(const struct keyed *k, const struct table *t, struct recount *r)
 {
 	uint64_t used = 0;
-	if (!t->block)
+	if (!t->slots)
 		return NULL;
 	for (uint64_t s = 0; s < t->total; s++) {
 		if (t->tags[s] == TAG_EMPTY) {
@@ -66,8 +66,6 @@ static const char *check_table(const struct keyed *k, const struct table *t, str
 				return "K5: an empty slot is marked";
 			continue;
 		}
-		if (t == &k->old && s < k->moved_slot)
-			return "K1: an entry stayed behind in the old table";
 		if (s >= t->tail)
 			return "an entry stands behind the tail";
 		used++;
@@ -114,8 +112,6 @@ bool keyed_check(const struct keyed *k, const char **broken)
 {
 	struct recount r = {0};
 	*broken = check_table(k, &k->t, &r);
-	if (!*broken)
-		*broken = check_table(k, &k->old, &r);
 	if (!*broken)
 		*broken = check_lists(k, &r);
 	if (!*broken && (r.live != k->live || r.dead != k->dead))

@@ -2,10 +2,10 @@
  * and lazy.c share.
  *
  * Invariants (keyed_check verifies them):
- *  K1. While growing, an entry stands in t iff its hash < moved_hash, else in old, at or after
- *      old's moved_slot. Otherwise all stand in t.
+ *  K1. home() is monotone in the hash, while the table grows, too: hashes up to old_last are at
+ *      home by the old scale, below `unmoved`, and all others by the new one, at or after it.
  *  K2. An entry stands at or after home(hash), with no empty slot between. Nothing is removed in
- *      place: slots become empty only by moving to another table.
+ *      place: slots become empty only where a whole cluster moves.
  *  K3. A tag names a list that is not free; count[l] and dead[l] are the exact numbers of entries
  *      and of deleted entries whose tag names l; a group's sum has bit l for each l in it.
  *  K4. list[l].id ascends with age: every frozen list after a base b holds exactly changes made
@@ -81,9 +81,8 @@ struct keyed {
 	struct chunk_pool *pool;
 	enum simd simd; /* which of upsert.c's levels; what the processor has */
 
-	struct table t, old; /* old.block: growing */
-	uint64_t moved_slot, moved_hash;
-	uint64_t overflow; /* slots beyond cap for the next table */
+	struct table t;
+	uint64_t overflow; /* slots beyond cap that were needed: a larger table begins with as many */
 	struct arena texts, old_texts;
 	bool copy_texts;   /* this growth copies texts from old_texts to texts */
 
@@ -111,13 +110,7 @@ struct keyed {
 
 static inline bool keyed_growing(const struct keyed *k)
 {
-	return k->old.block != NULL;
-}
-
-/* The table that holds, or would hold, this hash. */
-static inline struct table *keyed_table(struct keyed *k, uint64_t hash)
-{
-	return keyed_growing(k) && hash >= k->moved_hash ? &k->old : &k->t;
+	return k->t.growing;
 }
 
 static inline uint64_t keyed_slot_hash(const struct keyed *k, const uint8_t *slot)
@@ -198,15 +191,13 @@ static inline void lists_tidy(struct keyed *k, uint64_t bytes)
 {
 	if (k->t.marks_tidy < k->t.marks_words)
 		table_marks_tidy(&k->t, bytes);
-	if (k->old.marks_tidy < k->old.marks_words)
-		table_marks_tidy(&k->old, bytes);
 }
 
 /* --- grow.c --- */
 /* Room for n more keys; moves a bounded number of entries of a growing table. The only place where
  * entries change slots, so pointers to values hold until the next call. */
 RC grow_for(struct keyed *k, uint64_t n, struct err *e);
-/* Makes a table of this capacity and moves everything at once. */
+/* Makes the table one of this capacity, not less than it has, and moves everything at once. */
 RC grow_to(struct keyed *k, uint64_t cap, struct err *e);
 uint64_t grow_cap_for(uint64_t keys); /* a capacity that holds this many keys without growing */
 

@@ -125,19 +125,19 @@ static RC check_block(const struct keyed *k, const struct run_block *b, uint32_t
 	return OK;
 }
 
-/* Where a row of this hash goes; next: behind the row before it, in the same table. Extends the
- * table if need be: UINT64_MAX: no memory. */
-static uint64_t place(struct keyed *k, struct table *t, uint64_t hash, uint64_t next)
+/* Where a row of this hash goes; next: behind the row before it. Extends the table if need be:
+ * UINT64_MAX: no memory. */
+static uint64_t place(struct table *t, uint64_t hash, uint64_t next)
 {
 	uint64_t s = table_home(t, hash);
 	s = table_empty_from(t, s < next ? next : s);
 	while (s >= t->total)
-		if (!table_extend(t, k->hi))
+		if (!table_extend(t))
 			return UINT64_MAX;
 	return s;
 }
 
-/* Numbers into a table that does not grow, while nothing is special: the row where something is. */
+/* Numbers, while nothing is special: the row where something is. */
 static inline __attribute__((always_inline)) uint32_t load_fast(struct keyed *k,
 								const struct run_block *b,
 								uint32_t from, uint32_t to,
@@ -177,25 +177,20 @@ RC keyed_load_rows(struct keyed *k, const struct run_block *b, uint32_t from, ui
 		return E_NO_MEMORY;
 	if (k->watch.words)
 		totals_add_rows(k, b, from, to, k->watch.sum);
-	const struct table *last = NULL;
 	uint64_t next = 0;
 	for (uint32_t row = from; row < to; row++) {
-		if (k->shape.form == KEY_FIX8 && !keyed_growing(k)) {
+		if (k->shape.form == KEY_FIX8)
 			row = k->shape.value_bytes == 8 ? load_fast(k, b, row, to, &next, 1)
 							: load_fast(k, b, row, to, &next, 2);
-			last = &k->t;
-		}
 		if (row == to)
 			break;
 		if (b->op[row] == ROW_DELETE)
 			continue;
-		struct table *t = keyed_table(k, b->hash[row]);
-		uint64_t s = place(k, t, b->hash[row], t == last ? next : 0);
+		uint64_t s = place(&k->t, b->hash[row], next);
 		if (s == UINT64_MAX)
 			return ERR(e, E_NO_MEMORY, "no memory for overflow slots");
-		if (restore_put(k, t, s, b, row, e) != OK)
+		if (restore_put(k, &k->t, s, b, row, e) != OK)
 			return E_NO_MEMORY;
-		last = t;
 		next = s + 1;
 	}
 	return OK;

@@ -113,10 +113,8 @@ void lists_tell_group(struct keyed *k, struct table *t, uint64_t group)
 /* Every tag is told; only after an aborted freeze is there anything left to tell. */
 static void lists_tell_all(struct keyed *k)
 {
-	struct table *tables[] = {&k->t, &k->old};
-	for (int i = 0; i < 2 && !k->before_told; i++)
-		for (uint64_t g = 0; g < tables[i]->total / GROUP_SLOTS; g++)
-			lists_tell(k, tables[i], g);
+	for (uint64_t g = 0; g < k->t.total / GROUP_SLOTS && !k->before_told; g++)
+		lists_tell(k, &k->t, g);
 	k->before_told = true;
 }
 
@@ -124,13 +122,9 @@ static void lists_tell_all(struct keyed *k)
 static void lists_clean_all(struct keyed *k)
 {
 	uint16_t numbers = lists_clearing(k);
-	struct table *tables[] = {&k->t, &k->old};
-	for (int i = 0; i < 2; i++)
-		for (uint64_t g = 0; g < tables[i]->total / GROUP_SLOTS; g++) {
-			if (!(tables[i]->sums[g] & numbers))
-				continue;
-			lists_clean_group(k, tables[i], g, numbers);
-		}
+	for (uint64_t g = 0; g < k->t.total / GROUP_SLOTS; g++)
+		if (k->t.sums[g] & numbers)
+			lists_clean_group(k, &k->t, g, numbers);
 	lists_cleared(k, numbers);
 }
 
@@ -228,7 +222,6 @@ uint64_t lists_freeze(struct keyed *k, uint64_t id, uint64_t base, uint16_t *owe
 		k->list[next].state = LIST_OPEN;
 	}
 	table_marks_turn(&k->t); /* of an idle table: to none, lest a list dropped now is believed */
-	table_marks_turn(&k->old);
 	k->before_told = false;
 	*owed = 0;
 	for (unsigned l = 1; l < LISTS; l++)

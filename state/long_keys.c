@@ -14,15 +14,10 @@ bool long_keys_are_many(const struct key_rows *r)
 	return n > looked / 4;
 }
 
-static inline const struct table *table_at(const struct keyed *k, uint64_t hash)
-{
-	return keyed_growing(k) && hash >= k->moved_hash ? &k->old : &k->t;
-}
-
 /* Begins to fetch all that says where a row's entry stands. */
 INLINE void fetch_home(const struct keyed *k, uint64_t hash, uint32_t slot_bytes)
 {
-	const struct table *t = table_at(k, hash);
+	const struct table *t = &k->t;
 	uint64_t s = table_home(t, hash);
 	const uint8_t *at = t->slots + home_offset(s, slot_bytes);
 	__builtin_prefetch(at, 1);
@@ -36,7 +31,7 @@ INLINE void look_at_home(const struct keyed *k, const struct long_rows *r, uint3
 			 struct key_place *to, uint32_t slot_bytes)
 {
 	const struct key_view *v = &r->view[i];
-	const struct table *t = table_at(k, r->hash[i]);
+	const struct table *t = &k->t;
 	const uint64_t s = table_home(t, r->hash[i]);
 	const uint8_t *at = t->slots + home_offset(s, slot_bytes);
 	const bool is_long = v->len > KEY_INLINE_BYTES;

@@ -6,17 +6,6 @@
 
 #define MARKS_CACHED (64u << 10) /* bytes of marks that stay in the cache, measured */
 
-/* The two tables, or the one, as they are while nothing is inserted. */
-struct sight {
-	struct table t, old;
-	uint64_t moved_hash;
-};
-
-INLINE const struct table *sight_of(const struct sight *x, uint64_t hash, bool growing)
-{
-	return growing && hash >= x->moved_hash ? &x->old : &x->t;
-}
-
 /* What comes along with a row's slots: the mark where marks are too many to stay in the cache by
  * themselves; where many rows are first changes, whether it was marked before; where that does not
  * tell of most of them, the tag and its group's sum, too. */
@@ -47,9 +36,9 @@ static enum beside beside_of(const struct keyed *k)
 	return k->t.marks_words * sizeof *k->t.marks > MARKS_CACHED ? MARKS : NOTHING;
 }
 
-/* Homes of the block's rows, and of those after it that come next. Returns how many. */
-INLINE uint32_t homes_of(const struct keyed *k, const struct sight *x, const struct rows *r,
-			 uint64_t *home, bool growing)
+/* Homes of the block's rows, and of those after it that come next. */
+INLINE void homes_of(const struct keyed *k, const struct table *t, const struct rows *r,
+			 uint64_t *home)
 {
 	const uint64_t lo = k->lo, span = k->hi - k->lo;
 	uint32_t known = r->last < r->n + AHEAD - 1 ? r->last + 1 : r->n + AHEAD;
@@ -57,12 +46,11 @@ INLINE uint32_t homes_of(const struct keyed *k, const struct sight *x, const str
 	for (uint32_t i = 0; i < known; i++) {
 		uint64_t hash = r->hash[i];
 		outside |= hash - lo > span;
-		home[i] = table_home(sight_of(x, hash, growing), hash);
+		home[i] = table_home(t, hash);
 	}
 	CHECK(!outside);
 	for (uint32_t i = known; i < r->n + AHEAD; i++)
 		home[i] = home[known - 1]; /* fetched once more: nothing to ask in the loop */
-	return known;
 }
 
 /* Marks that of the four slots from s on, if any, that is one of `found` and need not be looked up.
@@ -81,13 +69,12 @@ INLINE uint32_t remark(const struct table *t, uint64_t s, uint32_t found, bool k
 
 /* *n_marked: entries that it marked; their lists' counts are the caller's (lists_marked). */
 INLINE void look_alike(const struct keyed *k, struct rows *r, struct late *late, uint64_t *n_marked,
-		       enum key_form form, uint32_t value_bytes, bool growing, enum act act,
-		       enum simd level)
+		       enum key_form form, uint32_t value_bytes, enum act act, enum simd level)
 {
 	const bool freezing = k->f.running;
 	const uint64_t cursor = k->f.cursor;
 	uint64_t n_new = 0;
-	const struct sight x = {k->t, k->old, k->moved_hash};
+	const struct table t = k->t; /* as it is while nothing is inserted */
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
 	const uint32_t step = slot_bytes == LINED_BYTES ? 8 : slot_bytes;
 	const enum beside beside = beside_of(k);
@@ -95,19 +82,15 @@ INLINE void look_alike(const struct keyed *k, struct rows *r, struct late *late,
 	/* A late row's number goes unchanged to where its sum is to stand: it may stand there, too. */
 	uint64_t spare[2] = {act == ADD_F64 ? 1ull << 63 : 0}; /* -0.0 + x is x, whatever x is */
 	uint32_t n_late = 0, bad = UINT32_MAX;
-	uint32_t known = homes_of(k, &x, r, home, growing);
+	homes_of(k, &t, r, home);
 	for (uint32_t i = 0; i < AHEAD; i++)
-		fetch(sight_of(&x, r->hash[i < known ? i : known - 1], growing), home[i],
-		      slot_bytes, beside);
+		fetch(&t, home[i], slot_bytes, beside);
 	for (uint32_t i = 0; i < r->n; i++) {
-		uint32_t next = i + AHEAD < known ? i + AHEAD : known - 1;
-		fetch(sight_of(&x, growing ? r->hash[next] : 0, growing), home[i + AHEAD], slot_bytes,
-		      beside);
+		fetch(&t, home[i + AHEAD], slot_bytes, beside);
 		uint64_t s = home[i];
-		const struct table *t = sight_of(&x, growing ? r->hash[i] : 0, growing);
-		uint8_t *at = t->slots + home_offset(s, slot_bytes);
+		uint8_t *at = t.slots + home_offset(s, slot_bytes);
 		uint32_t found = slots_match(at, r, i, form, slot_bytes, level);
-		uint32_t same = remark(t, s, found, !freezing | (r->hash[i] < cursor), &n_new);
+		uint32_t same = remark(&t, s, found, !freezing | (r->hash[i] < cursor), &n_new);
 		uint8_t *value = at + value_offset(form, value_bytes);
 		value += (uint32_t)__builtin_ctz(same | 1u << LINE_SLOTS) * step;
 		late->row[n_late] = (uint16_t)(i | found << FOUND_SHIFT);

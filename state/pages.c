@@ -3,9 +3,6 @@
 
 #include "state/keyed_in.h"
 
-#include <sys/mman.h>
-
-#define PAGE_BYTES ((uintptr_t)4096)
 #define PIECE_BYTES ((size_t)2 << 20) /* a huge page: the kernel clears no less at once */
 
 static size_t share(size_t bytes, size_t of)
@@ -29,13 +26,7 @@ static bool ask(uint8_t *from, size_t bytes, size_t piece_bytes, uint32_t i)
 	size_t at = i * piece_bytes, end = at + piece_bytes;
 	at = at < bytes ? at : bytes;
 	end = end < bytes ? end : bytes;
-	uintptr_t first = ((uintptr_t)from + at) / PAGE_BYTES * PAGE_BYTES;
-	uintptr_t last = ((uintptr_t)from + end) / PAGE_BYTES * PAGE_BYTES;
-#ifdef MADV_POPULATE_WRITE
-	return last <= first || madvise((void *)first, last - first, MADV_POPULATE_WRITE) == 0;
-#else
-	return false;
-#endif
+	return room_touch(from + at, end - at);
 }
 
 bool keyed_pages_ask(const struct keyed_pages *p, uint32_t piece)

@@ -81,9 +81,9 @@ INLINE bool slot_holds(const uint8_t *slot, const struct probe *p, enum key_form
 static inline uint64_t probe_slot(const struct keyed *k, const struct table *t,
 				  const struct probe *p, uint64_t *empty, uint64_t *reuse)
 {
-	uint64_t s = t->block ? table_home(t, p->hash) : 0;
+	uint64_t s = t->slots ? table_home(t, p->hash) : 0;
 	*reuse = UINT64_MAX;
-	if (!t->block)
+	if (!t->slots)
 		return UINT64_MAX;
 	for (; t->tags[s] != TAG_EMPTY; s++) {
 		if (slot_holds(table_slot(t, s), p, k->shape.form))

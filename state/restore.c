@@ -69,7 +69,7 @@ static RC restore_one(struct keyed *k, const struct run_block *b, uint32_t row, 
 	if (s < k->restore_next)
 		s = k->restore_next;
 	while (s >= k->t.total)
-		if (!table_extend(&k->t, k->hi))
+		if (!table_extend(&k->t))
 			return ERR(e, E_NO_MEMORY, "no memory for overflow slots");
 	if (restore_put(k, &k->t, s, b, row, e) != OK)
 		return E_NO_MEMORY;
@@ -147,21 +147,13 @@ uint32_t keyed_next(const struct keyed *k, struct keyed_iter *it, struct keyed_e
 		    uint32_t max)
 {
 	uint32_t n = 0;
-	/* While growing, all hashes of the new table are below those of the old one. */
-	for (; it->table < 2 && n < max; it->table++, it->slot = 0) {
-		const struct table *t = it->table ? &k->old : &k->t;
-		if (it->table && it->slot < k->moved_slot)
-			it->slot = k->moved_slot;
-		for (; it->slot < t->total && n < max; it->slot++) {
-			if (!(t->tags[it->slot] & TAG_LIVE))
-				continue;
-			uint8_t *slot = table_slot(t, it->slot);
-			out[n].key = slot_key(slot, k->shape.form, &out[n].key_len);
-			out[n].value = slot_value(slot, &k->shape);
-			n++;
-		}
-		if (it->slot < t->total)
-			break;
+	for (; it->slot < k->t.total && n < max; it->slot++) {
+		if (!(k->t.tags[it->slot] & TAG_LIVE))
+			continue;
+		uint8_t *slot = table_slot(&k->t, it->slot);
+		out[n].key = slot_key(slot, k->shape.form, &out[n].key_len);
+		out[n].value = slot_value(slot, &k->shape);
+		n++;
 	}
 	return n;
 }

@@ -210,7 +210,6 @@ static void group_visit(struct keyed *k, struct table *t, uint64_t group)
 struct scan {
 	struct table *t;
 	uint64_t at, end;      /* slots still to look at now */
-	uint64_t region_end;   /* where the entries of this table end, an empty slot or total */
 	uint64_t begin;        /* where this scan began: home of the cursor */
 	uint64_t checked_from; /* entries from here on have hash >= cursor: no need to look */
 };
@@ -308,18 +307,13 @@ static bool cursor_to(struct keyed *k, const struct scan *s, uint64_t slot)
 	return true;
 }
 
-/* The table and slots where the cursor stands. While growing, the new table ends for this purpose
- * at the first empty slot at or after home(moved_hash): so a cut before it never lies above
- * moved_hash. */
+/* Where the cursor stands. */
 static void scan_begin(struct keyed *k, struct scan *s)
 {
-	s->t = keyed_table(k, k->f.cursor);
+	s->t = &k->t;
 	s->begin = s->at = table_home(s->t, k->f.cursor);
 	s->checked_from = table_empty_from(s->t, s->at);
-	s->region_end = s->t->total;
-	if (keyed_growing(k) && s->t == &k->t)
-		s->region_end = table_empty_from(s->t, table_home(s->t, k->moved_hash));
-	s->end = s->region_end;
+	s->end = s->t->total;
 }
 
 /* The slots of a group that must be written, hashes not yet looked at: a bit each. The group was
@@ -505,7 +499,7 @@ RC keyed_slice(struct keyed *k, uint32_t max_rows, enum keyed_slice *at, struct 
 	if (!k->f.running)
 		return OK;
 	lists_tidy(k, TIDY_BYTES);
-	if (!k->t.block) {
+	if (!k->t.slots) {
 		freeze_end(k);
 		return OK;
 	}
@@ -524,14 +518,8 @@ RC keyed_slice(struct keyed *k, uint32_t max_rows, enum keyed_slice *at, struct 
 			s.end = table_empty_from(s.t, s.at);
 		if (s.at < s.end)
 			continue;
-		if (s.end < s.region_end) {
-			if (!cursor_to(k, &s, s.end))
-				break;
-		} else {
-			if (!keyed_growing(k) || s.t == &k->old)
-				break;
-			k->f.cursor = k->moved_hash;
-		}
+		if (s.end == s.t->total || !cursor_to(k, &s, s.end))
+			break;
 		if (work >= max_rows) {
 			*at = KEYED_MORE;
 			return OK;

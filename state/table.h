@@ -1,12 +1,19 @@
 /* table.h - one array of slots in hash order, linear probing; a tag a slot, a sum and a word of
  * marks a group.
- * Why in hash order: home() is monotone in the hash at every capacity, so table order, run order
- * and key group order are one (DESIGN 6): snapshots come out almost sorted, restores write
- * forward, and while a table grows one comparison of hashes tells which of two tables holds a
- * key.
+ * Why in hash order: home() is monotone in the hash, so table order, run order and key group order
+ * are one (DESIGN 6): snapshots come out almost sorted and restores write forward.
  *
  *      0            home(h)                        cap          total
  *      |--- slots ----|--------------------------- | - overflow - |
+ *
+ * A table grows where it stands (adr/0026): slots are added behind the others, and entries are
+ * moved to their new homes from the highest down, a few at a time (grow.c). Homes only become
+ * higher, so what has moved lies above what has not. Meanwhile hashes up to old_last are at home
+ * by old_mult, the others by mult; taken together home() is monotone at every moment, so nobody
+ * but grow.c need know that a table is growing.
+ *
+ *      |--- old homes ---| free |------ new homes, wider apart -------|
+ *      0              unmoved                                         cap
  *
  * Homes are quartets: most keys stand in one of the four slots from their home on, which are
  * compared at once and lie in as few cache lines as they can. Slots of 16 bytes (a number and a
@@ -18,8 +25,8 @@
  * at a multiple of 32 bytes and lies in two lines. Nobody else computes addresses: table_slot is
  * where the key is, slot_value where the value is.
  *
- * There is no wrap-around: what runs over stands in the overflow slots, which are extended when
- * they run out. The tag at [total] is always empty, so every probe ends.
+ * There is no wrap-around: what runs over stands in the overflow slots, of which more are added
+ * when they run out. The tag at [total] is always empty, so every probe ends.
  *
  * Marks say of which slots nothing need be looked up in their tags: live, and on the open list. So
  * the common update touches its slot and one bit, and the bits of a million slots stay in the
@@ -27,11 +34,11 @@
  * (table_marks_turn). Those that fell last stay readable, because what changed between two freezes
  * is mostly what changes between the next two: then a first change, too, touches two bits and no
  * tag. Those that fell before are put aside and zeroed in steps (table_marks_tidy).
- * Owns: one block of memory with slots, tags, sums and marks. One owner. Not here: what tags mean
- * for snapshots (lists.c), when to grow (grow.c). */
+ * Owns: slots, tags, sums and marks, a room each. One owner. Not here: what tags mean for
+ * snapshots (lists.c), when to grow (grow.c). */
 #pragma once
 #include "base/check.h"
-#include "base/mem.h"
+#include "base/room.h"
 #include "state/shape.h"
 
 #include <string.h>
@@ -47,10 +54,15 @@ enum {
 #define LINED_BYTES 16u /* slots of this size stand in lines */
 #define LINE_SLOTS 4u
 
+enum table_room {
+	ROOM_SLOTS, ROOM_TAGS, ROOM_SUMS,
+	ROOM_MARKS, ROOM_BEFORE, ROOM_PUT,
+	TABLE_ROOMS,
+};
+
 struct table {
-	struct mem *mem;
-	uint8_t *block; /* NULL: there is no table */
-	uint8_t *slots;
+	struct room room[TABLE_ROOMS]; /* what the pointers below point at */
+	uint8_t *slots; /* NULL: there is no table */
 	uint8_t *tags;  /* total + 1 */
 	uint16_t *sums; /* one a group of 64 slots: bit l set if some tag of it may name list l */
 	uint64_t *marks;     /* bit s % 64 of word s / 64; always 0 from total on */
@@ -62,8 +74,11 @@ struct table {
 	uint64_t lo, mult;
 	uint32_t shift;
 	uint32_t slot_bytes;
-	size_t block_bytes;
-	size_t released_bytes; /* of slots, given back to the system from the front */
+	bool growing;
+	uint64_t old_mult; /* not growing: mult */
+	uint64_t old_last; /* hashes up to this one are at home by old_mult */
+	uint64_t old_cap;
+	uint64_t unmoved;  /* entries at home by old_mult have homes below this slot */
 };
 
 /* A key as a slot holds it (KEY_BYTES). Of a long one the first 8 bytes are key_word: keys of one
@@ -87,10 +102,17 @@ static inline uint64_t long_key_word(uint32_t len, uint64_t hash)
 bool table_open(struct table *t, struct mem *mem, uint32_t slot_bytes, uint64_t lo, uint64_t hi,
 		uint64_t cap, uint64_t overflow);
 void table_close(struct table *t); /* legal on the zeroed one */
-/* Doubles the overflow slots; every entry keeps its slot number, pointers change. */
-bool table_extend(struct table *t, uint64_t hi);
-/* The slots before this one are no longer needed: returns their pages to the system. */
-void table_release(struct table *t, uint64_t slot);
+/* At least this many slots; every entry keeps its slot number, pointers change. */
+bool table_widen(struct table *t, uint64_t total);
+/* Doubles the overflow slots. */
+bool table_extend(struct table *t);
+/* Begins to grow to cap, which is not less than it was (it may be the same: a rebuild), with these
+ * overflow slots: widened, and no entry has moved. False: as it was. */
+bool table_grow(struct table *t, uint64_t hi, uint64_t cap, uint64_t overflow);
+/* All entries with homes at or after this slot (by old_mult) have moved, the others have not. At 0:
+ * it grows no more. */
+void table_moved(struct table *t, uint64_t hi, uint64_t slot);
+size_t table_bytes(const struct table *t); /* its memory */
 /* Every mark falls, and is one of `before`. Takes as long as zeroing what of the bitmap put aside
  * was not tidied. */
 void table_marks_turn(struct table *t);
@@ -99,10 +121,14 @@ void table_marks_tidy(struct table *t, uint64_t bytes);
 /* The lowest hash whose home is at or after slot; false when there is none up to hi. */
 bool table_hash_at(const struct table *t, uint64_t hi, uint64_t slot, uint64_t *hash);
 
+static inline uint64_t table_home_by(const struct table *t, uint64_t mult, uint64_t hash)
+{
+	return (uint64_t)(((unsigned __int128)((hash - t->lo) << t->shift) * mult) >> 64) * LINE_SLOTS;
+}
+
 static inline uint64_t table_home(const struct table *t, uint64_t hash)
 {
-	return (uint64_t)(((unsigned __int128)((hash - t->lo) << t->shift) * t->mult) >> 64) *
-	       LINE_SLOTS;
+	return table_home_by(t, hash <= t->old_last ? t->old_mult : t->mult, hash);
 }
 
 /* Where a slot's key stands, from the first one. */

@@ -104,7 +104,7 @@ INLINE RC upsert_mark(struct keyed *k, struct table *t, uint64_t s, uint64_t has
 static RC upsert_slow(struct keyed *k, const struct rows *r, const struct probe *p, void **value,
 		      bool places, struct err *e)
 {
-	struct table *t = keyed_table(k, p->hash), was = *t;
+	struct table *t = &k->t, was = *t;
 	enum rc rc = insert_one(k, p, value, e);
 	if (t->slots != was.slots && places)
 		values_move(r->place - r->before, r->before + r->n, &was, t);
@@ -113,11 +113,10 @@ static RC upsert_slow(struct keyed *k, const struct rows *r, const struct probe 
 }
 
 INLINE RC settle(struct keyed *k, const struct rows *r, uint32_t i, uint64_t from, bool found,
-		 void **value, struct err *e, enum key_form form, uint32_t value_bytes, bool growing,
-		 bool places)
+		 void **value, struct err *e, enum key_form form, uint32_t value_bytes, bool places)
 {
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
-	struct table *t = growing ? keyed_table(k, r->hash[i]) : &k->t;
+	struct table *t = &k->t;
 	struct probe p = probe_of_key(r->hash[i], form == KEY_FIX8 ? r->key + i : NULL,
 				      form == KEY_BYTES ? r->view + i : NULL, r->bases);
 	bool marked = false;
@@ -136,12 +135,12 @@ INLINE RC settle(struct keyed *k, const struct rows *r, uint32_t i, uint64_t fro
 }
 
 INLINE RC settle_late(struct keyed *k, struct rows *r, struct late *late, struct err *e,
-		      enum key_form form, uint32_t value_bytes, bool growing, enum act act)
+		      enum key_form form, uint32_t value_bytes, enum act act)
 {
 	const uint32_t slot_bytes = (form == KEY_FIX8 ? 8 : 16) + value_bytes;
+	struct table *t = &k->t;
 	for (uint32_t l = 0; l < late->n; l++) {
 		uint32_t i = late->row[l] % BLOCK, found = late->row[l] >> FOUND_SHIFT;
-		struct table *t = growing ? keyed_table(k, r->hash[i]) : &k->t;
 		if (found)
 			late->slot[l] += (uint32_t)__builtin_ctz(found);
 		if (!found)
@@ -153,7 +152,7 @@ INLINE RC settle_late(struct keyed *k, struct rows *r, struct late *late, struct
 		uint32_t i = late->row[l] % BLOCK;
 		bool found = late->row[l] >> FOUND_SHIFT;
 		void *value = NULL;
-		if (settle(k, r, i, late->slot[l], found, &value, e, form, value_bytes, growing,
+		if (settle(k, r, i, late->slot[l], found, &value, e, form, value_bytes,
 			   act == PLACES) != OK)
 			return e->code;
 		if (!act_on(r, i, value, value, act) && i < r->bad)
@@ -223,8 +222,7 @@ static void block_of(const struct order *o, uint32_t base, uint32_t most, struct
 }
 
 INLINE RC upsert_rows(struct keyed *k, const struct order *o, uint32_t *bad, struct err *e,
-		      enum key_form form, uint32_t value_bytes, bool growing, enum act act,
-		       enum simd level)
+		      enum key_form form, uint32_t value_bytes, enum act act, enum simd level)
 {
 	const struct key_rows *r = o->r;
 	struct chosen chosen;
@@ -238,13 +236,13 @@ INLINE RC upsert_rows(struct keyed *k, const struct order *o, uint32_t *bad, str
 		uint64_t n_marked = 0;
 		if (many_long)
 			look_long(k, &rows, &late, act);
-		else if (growing || k->marking || k->remarking)
-			look_alike(k, &rows, &late, &n_marked, form, value_bytes, growing, act, level);
+		else if (keyed_growing(k) || k->marking || k->remarking)
+			look_alike(k, &rows, &late, &n_marked, form, value_bytes, act, level);
 		else
 			look_calm(k, &rows, &late, form, value_bytes, act, level);
 		lists_marked(k, n_marked);
 		k->remarked_rows += n_marked;
-		enum rc rc = settle_late(k, &rows, &late, e, form, value_bytes, growing, act);
+		enum rc rc = settle_late(k, &rows, &late, e, form, value_bytes, act);
 		if (rc != OK)
 			return rc;
 		for (uint32_t i = 0; act != PLACES && r->sel && o->sum && i < rows.n; i++)
@@ -263,9 +261,7 @@ INLINE RC upsert_rows(struct keyed *k, const struct order *o, uint32_t *bad, str
 	target static RC name##_##level(struct keyed *k, const struct order *o, uint32_t *bad,     \
 					struct err *e)                                             \
 	{                                                                                          \
-		if (keyed_growing(k))                                                              \
-			return upsert_rows(k, o, bad, e, form, value_bytes, true, act, simd);      \
-		return upsert_rows(k, o, bad, e, form, value_bytes, false, act, simd);             \
+		return upsert_rows(k, o, bad, e, form, value_bytes, act, simd);                    \
 	}
 #define WAYS(name, form, value_bytes, act)                                                         \
 	WAY(name, base, SIMD_BASE, , form, value_bytes, act)                                       \

@@ -292,7 +292,7 @@ TEST(a_growing_table_costs_less_than_40_bytes_a_number)
 	add_numbers(&w, 0, 262144, 1);
 	for (uint64_t n = 262144; n < 1000000; n += 4096) { /* below, tables are half empty */
 		add_numbers(&w, n, n + 4096, 1);
-		/* While it grows, a part of both tables may be there. */
+		/* A table that has just begun to grow has all of its new size. */
 		EXPECT(keyed_memory_bytes(w.k) < 64 * keyed_count(w.k));
 		struct keyed_iter it = {0};
 		struct keyed_entry x;
