@@ -242,6 +242,36 @@ static void on_request(struct process *p, const char *body, size_t len)
 	say_answer(p, a.request, 0, NULL, &e);
 }
 
+static void say_found(void *arg, const struct job_found *f)
+{
+	struct process *p = arg;
+	struct word_found w;
+	struct bytes body;
+	found_take(&w, f);
+	bytes_init(&body, p->mem);
+	found_write(&w, &body);
+	say(p, WIRE_FOUND, &body);
+}
+
+static void on_lookup(struct process *p, const char *body, size_t len)
+{
+	struct word_lookup l;
+	struct job_found none = {0};
+	struct err *e = &none.error;
+	if (lookup_read(&l, body, len, p->mem, e) != OK)
+		return;
+	none.request = l.request;
+	const struct job_lookup want = {.request = l.request, .stage = l.stage, .key = l.key,
+					.n_keys = l.n_keys, .found = say_found, .arg = p};
+	if (!p->drive)
+		ERR(e, E_REFUSED, "the job is only starting");
+	else if (drive_look_up(p->drive, &want, e) == OK)
+		e = NULL;
+	lookup_close(&l);
+	if (e)
+		say_found(p, &none);
+}
+
 static void on_tail(struct process *p, const char *body, size_t len)
 {
 	struct err e = {0};
@@ -278,6 +308,9 @@ void talk_frame(void *arg, enum wire_kind kind, const char *body, size_t len)
 	case WIRE_ASK:
 		if (p->job)
 			say_facts(p);
+		break;
+	case WIRE_LOOKUP:
+		on_lookup(p, body, len);
 		break;
 	case WIRE_TAIL:
 		on_tail(p, body, len);

@@ -54,6 +54,22 @@ static RC ask(void *arg, const struct job_ask *a, struct err *e)
 	return drive_ask(s->drive, a, e);
 }
 
+static void on_found(void *arg, const struct job_found *f)
+{
+	const struct run_socket *s = arg;
+	struct word_found w;
+	found_take(&w, f);
+	solo_found(s->solo, &w);
+}
+
+static RC look_up(void *arg, const struct word_lookup *l, struct err *e)
+{
+	const struct run_socket *s = arg;
+	const struct job_lookup want = {.request = l->request, .stage = l->stage, .key = l->key,
+					.n_keys = l->n_keys, .found = on_found, .arg = arg};
+	return drive_look_up(s->drive, &want, e);
+}
+
 static void on_tick(void *arg)
 {
 	const struct run_socket *s = arg;
@@ -65,7 +81,8 @@ static RC begin(struct run_socket *s, struct loop *l, const char *dir, struct er
 	const struct solo_config c = {
 		.loop = l, .env = s->cli->env, .dir = dir, .name = job_plan(s->job)->spec->name,
 		.version = WEIR_VERSION, .file = s->file, .state = state, .attempt = attempt,
-		.plan = job_plan(s->job), .facts = facts, .ask = ask, .arg = s};
+		.plan = job_plan(s->job), .facts = facts, .ask = ask, .look_up = look_up,
+		.arg = s};
 	if (solo_open(&s->solo, &c, e) != OK || loop_timer_open(&s->tick, l, on_tick, s, e) != OK)
 		return e->code;
 	loop_timer_every(s->tick, TELL_EVERY_US);

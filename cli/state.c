@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/schema.h"
 #include "cli/job_dir.h"
+#include "cli/remote.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -19,6 +20,12 @@ static const struct arg_def options[] = {
 	{"--limit", ARG_NUMBER, "N", "scan, export, diff: so many rows at most", 0, INT64_MAX,
 	 .letter = 'n'},
 	{"--after", ARG_TEXT, "KEY", "scan, export: only what comes behind this key"},
+	{"--live", ARG_FLAG, NULL, "get: as the running job has it now; JOB at a server, or the DIR of "
+				   "a `weir run`"},
+	{"--dir", ARG_TEXT, "DIR", "of the server (default: $WEIR_DIR, else " REMOTE_DIR ")"},
+	{"--server", ARG_TEXT, "URL", "http://HOST:PORT or https://HOST:PORT instead"},
+	{"--token-file", ARG_TEXT, "FILE", "its token (default: $WEIR_TOKEN_FILE); mode 600"},
+	{"--tls-ca", ARG_TEXT, "FILE", "PEM: whose certificates to believe for https"},
 	{"--json", ARG_FLAG, NULL, "the same as JSON: an object of `ls`, else one a row"},
 	{0},
 };
@@ -166,7 +173,8 @@ static const struct word {
 	const char *options; /* that mean something here, each between blanks */
 } words[] = {
 	{"ls", "ls DIR [--at ID]", 2, ls, " --at "},
-	{"get", "get DIR KEY [--at ID] [--stage ID]", 3, state_get, " --at --stage --format "},
+	{"get", "get DIR KEY [--at ID | --live] [--stage ID]", 3, state_get,
+	 " --at --stage --format --live --dir --server --token-file --tls-ca "},
 	{"scan", "scan DIR [--after KEY] [--limit N]", 2, state_scan,
 	 " --at --stage --format --limit --after "},
 	{"export", "export DIR FILE.csv|FILE.jsonl", 3, state_export,
@@ -176,11 +184,15 @@ static const struct word {
 
 static RC word_check(const struct word *w, const struct args *a, struct err *e)
 {
+	static const char *const asks[] = {"--dir", "--server", "--token-file", "--tls-ca"};
 	if (a->n_places < w->places)
 		return ERR(e, E_USAGE, "needs more: weir state %s", w->use);
 	if (a->n_places > w->places)
 		return ERR(e, E_USAGE, "'%s' is one argument too many: weir state %s (a key of several "
 			   "fields is one argument: a,b)", a->place[w->places], w->use);
+	for (unsigned i = 0; i < ARRAY_LEN(asks) && !args_has(a, "--live"); i++)
+		if (args_has(a, asks[i]))
+			return ERR(e, E_USAGE, "%s says whom to ask, which is for --live", asks[i]);
 	for (unsigned o = 0; o < a->n_options; o++) {
 		char name[64];
 		snprintf(name, sizeof name, " %s ", a->option[o].def->name);
@@ -222,6 +234,7 @@ const struct verb verb_state = {
 		"\n"
 		"    weir run examples/word-count.json\n"
 		"    weir state get weir-data/word-count the\n"
+		"    weir state get word-count the --live     of the job as it runs, at a server\n"
 		"\n"
 		"--at takes a checkpoint's number (weir checkpoints DIR lists them) or a savepoint's\n"
 		"name. A key of one text is written as it is; anything else as in a line of csv: a,b\n"
@@ -231,6 +244,8 @@ const struct verb verb_state = {
 		"of the state that is called like one of the key has a _ behind it. `sum` is null\n"
 		"where nothing but nulls came (`count` is 0). diff says added, removed or changed, and\n"
 		"was_sum before sum.\n"
+		"get --live asks the running job instead: JOB at a server, or the directory of a `weir\n"
+		"run`. What it says is ahead of the newest checkpoint by what came since.\n"
 		"Exit code 4 if there is no such key or checkpoint, 6 if a block that was read is\n"
 		"corrupt.",
 	.least = 2,

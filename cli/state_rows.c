@@ -95,7 +95,7 @@ static int with_checkpoint(struct cli *c, const struct args *a,
 
 int state_get(struct cli *c, const struct args *a)
 {
-	return with_checkpoint(c, a, get);
+	return args_has(a, "--live") ? state_live(c, a) : with_checkpoint(c, a, get);
 }
 
 /* --- scan, export --- */

@@ -443,6 +443,16 @@ RC drive_ask(struct drive *d, const struct job_ask *a, struct err *e)
 	return OK;
 }
 
+RC drive_look_up(struct drive *d, const struct job_lookup *l, struct err *e)
+{
+	if (d->over)
+		return ERR(e, E_REFUSED, "the job is over");
+	if (job_look_up(d->job, l, e) != OK)
+		return e->code;
+	loop_wake(d->waker); /* which sets the timer of its patience */
+	return OK;
+}
+
 /* ---- from the beginning to the end ---- */
 
 static RC watch_signals(struct drive *d, struct err *e)

@@ -3,7 +3,7 @@
  * loop meanwhile: a socket that asks how it goes, the pipe of a server.
  * Threads: all calls on the control thread; drive_run joins all it started. */
 #pragma once
-#include "jobs/job.h"
+#include "jobs/lookups.h"
 #include "jobs/loop.h"
 
 struct drive_options {
@@ -49,3 +49,5 @@ void drive_stop(struct drive *d);
 /* As job_ask. A stop that was accepted is drive_stop, as it says; while one is under way only a
  * plain one changes nothing, the others are refused. */
 RC drive_ask(struct drive *d, const struct job_ask *a, struct err *e);
+/* As job_look_up. */
+RC drive_look_up(struct drive *d, const struct job_lookup *l, struct err *e);

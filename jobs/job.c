@@ -243,6 +243,7 @@ void job_attempt_broken(struct job *j, const struct err *e)
 	/* Nothing ran: no thread, no letter but those the attempt itself put into task mailboxes. */
 	attempt_close(j->attempt);
 	j->attempt = NULL;
+	lookups_attempt_over(j);
 	decide_restart(j, e);
 }
 
@@ -273,6 +274,7 @@ void job_step(struct job *j, uint64_t *wake_at_us)
 		job_move(j, j->after_export);
 	if (j->attempt && attempt_is_closing(j->attempt))
 		job_export_drop(j);
+	lookups_step(j, wake_at_us);
 }
 
 bool job_attempt_is_over(const struct job *j)
@@ -344,6 +346,7 @@ void job_end_attempt(struct job *j)
 	j->next_id = attempt_next_id(j->attempt);
 	attempt_close(j->attempt);
 	j->attempt = NULL;
+	lookups_attempt_over(j);
 	switch (end) {
 	case ATTEMPT_FINISHED:
 		ended_in_order(j, JOB_FINISHED);

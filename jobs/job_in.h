@@ -1,6 +1,6 @@
 /* job_in.h - the inside of a job: shared by job_open.c (look, own, settle), job.c (attempts and the
- * moves between states), job_requests.c (checkpoints asked for) and job_facts.c (what others may
- * know) only. */
+ * moves between states), job_requests.c (checkpoints asked for), lookups.c (keys looked up) and
+ * job_facts.c (what others may know) only. */
 #pragma once
 #include "jobs/job.h"
 #include "jobs/progress.h"
@@ -64,6 +64,7 @@ struct job {
 	void (*print)(void *arg, struct print_letter *l);
 	void *print_arg;
 	struct job_hearer hearer;
+	struct lookups *lookups;     /* NULL: nobody has looked anything up */
 	struct job_task_totals *totals; /* of attempts that are over */
 };
 
@@ -103,6 +104,13 @@ void job_heard_answer(void *job, uint64_t request, const struct checkpoint_recor
 		      const char *found, const struct err *why);
 /* There is no attempt any more: whoever waits is told, and why (code OK: it ended in order). */
 void job_answer_all(struct job *j, const struct err *why);
+
+/* lookups.c */
+/* What has come back is answered, what is late too. */
+void lookups_step(struct job *j, uint64_t *wake_at_us);
+/* Its tasks are closed: whoever waits is told. */
+void lookups_attempt_over(struct job *j);
+void lookups_close(struct job *j); /* nobody is told */
 
 /* job_drop.c */
 /* What an attempt goes on from when the checkpoint is *m (NULL: from nothing): itself, or

@@ -236,6 +236,7 @@ void job_close(struct job *j)
 	if (!j)
 		return;
 	attempt_close(j->attempt);
+	lookups_close(j);
 	job_export_close(j);
 	ioqueue_close(j->io);
 	history_close(j->history);

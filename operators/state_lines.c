@@ -26,28 +26,34 @@ static RC add_field(struct schema *s, const char *head, const char *name, enum t
 	return schema_add(s, full, type, nullable, e);
 }
 
-static RC add_values(struct state_lines *l, const char *head, struct err *e)
+static RC add_fields(struct schema *to, const char *head, const struct schema *from, bool nullable,
+		     struct err *e)
 {
-	const struct schema *v = &l->s.keyed->value;
-	for (uint32_t f = 0; f < v->n; f++)
-		if (add_field(&l->out, head, v->field[f].name, v->field[f].type,
-			      l->diff || v->field[f].nullable, e) != OK)
+	for (uint32_t f = 0; f < from->n; f++)
+		if (add_field(to, head, from->field[f].name, from->field[f].type,
+			      nullable || from->field[f].nullable, e) != OK)
 			return e->code;
 	return OK;
 }
 
 static RC make_schema(struct state_lines *l, struct err *e)
 {
-	const struct schema *k = &l->s.keyed->key;
 	if (l->diff && add_field(&l->out, "", "change", T_STRING, false, e) != OK)
 		return e->code;
-	for (uint32_t f = 0; f < k->n; f++)
-		if (add_field(&l->out, "", k->field[f].name, k->field[f].type, k->field[f].nullable, e) !=
-		    OK)
-			return e->code;
-	if (l->diff && add_values(l, "was_", e) != OK)
+	if (add_fields(&l->out, "", &l->s.keyed->key, false, e) != OK)
 		return e->code;
-	return add_values(l, "", e);
+	if (l->diff && add_fields(&l->out, "was_", &l->s.keyed->value, true, e) != OK)
+		return e->code;
+	return add_fields(&l->out, "", &l->s.keyed->value, l->diff, e);
+}
+
+RC state_row_schema(struct schema *out, const struct schema *key, const struct schema *value,
+		    struct err *e)
+{
+	*out = (struct schema){0};
+	if (add_fields(out, "", key, false, e) != OK)
+		return e->code;
+	return add_fields(out, "", value, false, e);
 }
 
 static RC put_header(struct state_lines *l, struct err *e)

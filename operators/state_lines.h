@@ -7,6 +7,11 @@
 #include "runtime/inspect.h"
 #include "runtime/pool.h"
 
+/* The fields of a row: the key's and the state's, of which one that is called like another gets a
+ * _. */
+RC state_row_schema(struct schema *out, const struct schema *key, const struct schema *value,
+		    struct err *e);
+
 /* Where lines go; `to` is what was given to state_lines_open. */
 typedef enum rc line_write(void *to, const void *data, size_t len, struct err *e);
 

@@ -13,6 +13,7 @@ enum letter_kind {
 	LETTER_DRAIN,       /* sources: that is the end of the input, as if there were no more */
 	LETTER_RESTORED,    /* the restore of barrier.id is confirmed; old_parallelism */
 	LETTER_CLOSE,       /* end: finish what is under way, close the operator, say CLOSED */
+	LETTER_LOOKUP,      /* struct lookup, the asker's: a key's value is wanted, and that back */
 	/* lane -> task */
 	LETTER_PACKED,      /* struct pack_done */
 	LETTER_STRETCH,     /* rows of a lazy restore, or why there are none */

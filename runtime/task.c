@@ -398,6 +398,7 @@ static enum task_did task_work(struct task *t)
 
 static enum task_did task_closing(struct task *t)
 {
+	task_lookups_again(t);
 	for (uint32_t i = 0; i < t->n_snapping; i++)
 		task_abort(t, t->snapping[i].snap->barrier.id);
 	for (uint32_t i = 0; i < t->n_snapping; i++)

@@ -1,6 +1,6 @@
 /* task_in.h - the inside of a task, shared by task.c (steps), task_letters.c (what letters do),
- * task_barrier.c (snapshots), task_lazy.c (a state that comes meanwhile), task_tell.c (what it says
- * of itself) only. */
+ * task_barrier.c (snapshots), task_lazy.c (a state that comes meanwhile), task_lookup.c (a key that
+ * somebody asks for), task_tell.c (what it says of itself) only. */
 #pragma once
 #include "base/env.h"
 #include "runtime/sync_meter.h"
@@ -45,6 +45,7 @@ struct task {
 	struct keyed *keyed;
 	struct task_lazy *lazy;   /* NULL: its keyed state is all there */
 	struct restored loaded_what;
+	struct mail *parked;      /* look-ups of keys that it has not read yet */
 	struct chunk_pool chunks;
 
 	struct batch *batch;      /* being worked on */
@@ -79,7 +80,12 @@ struct task {
 /* task_letters.c */
 void task_letters(struct task *t);
 
-/* task_lazy.c: with t->lazy only, but for the last two */
+/* task_lookup.c */
+void task_lookup(struct task *t, struct mail *m);
+/* State has come, or the task is closing: those that waited. */
+void task_lookups_again(struct task *t);
+
+/* task_lazy.c: with t->lazy only, but for the last four */
 void task_lazy_begin(struct task *t); /* at the first step */
 void task_stretch(struct task *t, struct mail *m);
 /* Cuts t->batch down to the rows that are ready; false: not even the first is. */
@@ -90,6 +96,10 @@ bool task_is_loading(const struct task *t);
 /* It is to be closed: whether nothing is under way any more. */
 bool task_lazy_closing(struct task *t);
 void task_lazy_close(struct task *t);
+/* Rows of what t->batch was cut from that are not in it. */
+uint32_t task_lazy_owed(const struct task *t);
+/* Whether keys of this hash are there; those that are not are asked for. */
+bool task_lazy_has(struct task *t, uint64_t hash);
 
 /* task_tell.c */
 /* Now and then: what has no statistic of its own a step. */

@@ -109,6 +109,21 @@ bool task_lazy_cut(struct task *t)
 	return true;
 }
 
+uint32_t task_lazy_owed(const struct task *t)
+{
+	return t->lazy && t->lazy->cut ? t->lazy->n_rest : 0;
+}
+
+bool task_lazy_has(struct task *t, uint64_t hash)
+{
+	struct key_rows row = {.n = 1, .hashes = &hash};
+	uint32_t missing = 0;
+	if (!task_is_loading(t) || keyed_ready(t->keyed, &row, 0, &missing) == 1)
+		return true;
+	(void)lazy_want(t->lazy->loads, missing);
+	return false;
+}
+
 bool task_lazy_rest(struct task *t)
 {
 	struct task_lazy *z = t->lazy;

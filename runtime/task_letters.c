@@ -73,6 +73,9 @@ void task_letters(struct task *t)
 			task_packed(t, CONTAINER_OF(m, struct pack_done, mail));
 		} else if (m->kind == LETTER_STRETCH) {
 			task_stretch(t, m);
+			task_lookups_again(t);
+		} else if (m->kind == LETTER_LOOKUP) {
+			task_lookup(t, m);
 		} else {
 			struct task_letter *l = CONTAINER_OF(m, struct task_letter, mail);
 			command(t, l);

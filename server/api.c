@@ -129,6 +129,22 @@ static RC take_step(struct api_call *c, const struct http_request *r, struct err
 	return OK;
 }
 
+/* After at and key. */
+static RC take_live(struct api_call *c, const struct http_request *r, struct err *e)
+{
+	const char *live = http_query(r, "live", 0);
+	if (!live)
+		return OK;
+	c->live = !strcmp(live, "only") ? LIVE_ONLY : LIVE_NO;
+	if (c->live == LIVE_NO && strcmp(live, "no") != 0)
+		return ERR(e, E_USAGE, "live=%.40s: only or no is expected", live);
+	if (c->live == LIVE_ONLY && c->at)
+		return ERR(e, E_USAGE, "live=only is as it is now, at= a checkpoint: one of them");
+	if (c->live == LIVE_ONLY && !c->n_keys)
+		return ERR(e, E_USAGE, "live=only is for one key; a list is read from a checkpoint");
+	return OK;
+}
+
 /* at= of nothing is none: a form sends it so. */
 static RC take_state(struct api_call *c, const struct http_request *r, struct err *e)
 {
@@ -150,6 +166,8 @@ static RC take_state(struct api_call *c, const struct http_request *r, struct er
 	if (at && strlen(at) > ASK_NAME_MAX)
 		return ERR(e, E_USAGE, "at=: no checkpoint has so long a number");
 	c->at = at && *at ? at : NULL;
+	if (take_live(c, r, e) != OK)
+		return e->code;
 	return take_number(r, "limit", 1, API_ROWS_MAX, &c->limit, e);
 }
 

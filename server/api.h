@@ -19,6 +19,8 @@ static inline bool action_is_ask(enum action_kind k)
 #define API_KEYS_MAX 16      /* KEY_FIELDS_MAX */
 #define API_ROWS_MAX 1000
 
+enum api_live { LIVE_IF_IT_CAN, LIVE_ONLY, LIVE_NO };
+
 struct api_call {
 	const struct route *route;
 	enum api_what what;       /* the route's */
@@ -42,6 +44,7 @@ struct api_call {
 	const char *key[API_KEYS_MAX]; /* of a look at the state: one a field, or one for all */
 	unsigned n_keys, limit;
 	const char *at;           /* a checkpoint's id or a savepoint's name; NULL: as it is now */
+	enum api_live live;       /* of such a look at one key, whom to ask */
 };
 
 /* False: there is no such path, method or parameter, and r was answered. */

@@ -85,6 +85,7 @@ void managed_free(struct managed *m)
 	if (m->progress)
 		close(m->progress);
 	tailing_close(&m->tailings, mem);
+	live_close(&m->live);
 	while (asker_take(&m->submitter, mem) || asker_take(&m->showers, mem))
 		;
 	mem_put(mem, m);

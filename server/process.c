@@ -154,12 +154,22 @@ static RC heard_answer(struct managed *m, const char *body, size_t len, struct e
 	return OK;
 }
 
+static RC heard_found(struct managed *m, const char *body, size_t len, struct err *e)
+{
+	struct word_found f;
+	if (found_read(&f, body, len, m->s->mem, e) != OK)
+		return e->code;
+	live_heard(m->live, &f);
+	found_close(&f);
+	return OK;
+}
+
 static void on_frame(void *arg, enum wire_kind kind, const char *body, size_t len)
 {
 	struct managed *m = arg;
 	struct err e = {0};
 	enum rc rc = OK;
-	m->facts_us = 0;
+	m->facts_us = kind == WIRE_FOUND ? m->facts_us : 0; /* which changes nothing */
 	switch (kind) {
 	case WIRE_UP:
 		m->up = true;
@@ -175,6 +185,9 @@ static void on_frame(void *arg, enum wire_kind kind, const char *body, size_t le
 		break;
 	case WIRE_ANSWER:
 		rc = heard_answer(m, body, len, &e);
+		break;
+	case WIRE_FOUND:
+		rc = heard_found(m, body, len, &e);
 		break;
 	case WIRE_ROWS:
 		rc = tailing_heard(m, body, len, &e);
@@ -233,6 +246,7 @@ static void on_gone(void *arg, int status, int number)
 	m->facts = NULL;
 	m->outlook = NULL;
 	fail_asks(m);
+	live_gone(m->live, "the job's process has just ended");
 	managed_facts_came(m); /* who waited for them gets what there is */
 	answer_kills(m);
 	managed_heard(m, &(struct life_event){.kind = LIFE_EV_GONE, .status = status, .signal = number,

@@ -104,7 +104,7 @@ void reads_answer(struct reads *rs, struct http_request *r, const struct api_cal
 		return;
 	}
 	x->env = rs->env;
-	x->note = note;
+	snprintf(x->note, sizeof x->note, "%s", note ? note : "");
 	bytes_init(&x->body, rs->env->mem);
 	if (begin(rs, x, r, c, dir, &e) == OK)
 		return;

@@ -12,7 +12,7 @@ struct one_read {
 	char stage[ROUTE_STAGE_MAX + 1], at[ASK_NAME_MAX + 1];
 	char *key[API_KEYS_MAX]; /* owned */
 	unsigned n_keys, limit;
-	const char *note;
+	char note[256]; /* "": none */
 	/* out */
 	struct bytes body;
 	struct err error;

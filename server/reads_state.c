@@ -104,7 +104,7 @@ static RC answer(const struct one_read *x, struct inspect *i, struct json_out *o
 		jout_key(o, "rows");
 		put_rows(&l->text, o);
 		jout_kv_bool(o, "more", l->more);
-		if (x->note)
+		if (x->note[0])
 			jout_kv_string(o, "note", x->note);
 		jout_object_end(o);
 	}

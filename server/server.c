@@ -309,6 +309,7 @@ static void server_close(struct server *s)
 	for (size_t i = 0; i < s->n_jobs; i++) {
 		submit_saved(s->job[i], &e);
 		managed_facts_came(s->job[i]);
+		live_close(&s->job[i]->live);
 	}
 	steps_close(s, &e);
 	round_close(s);

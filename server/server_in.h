@@ -14,6 +14,7 @@
 #include "server/feed.h"
 #include "server/http.h"
 #include "server/life.h"
+#include "server/live.h"
 #include "server/log_tail.h"
 #include "server/reads.h"
 #include "server/recoveries.h"
@@ -70,6 +71,7 @@ struct managed {
 	struct feed feed;
 	struct recoveries recoveries; /* that this server has heard of */
 	struct tailing *tailings;  /* whose print_sinks somebody reads */
+	struct live *live;         /* who waits for a key of its state; NULL: nobody ever did */
 };
 
 struct server {
@@ -178,7 +180,7 @@ void server_list(struct server *s, struct http_request *r, bool facts);
 void server_about(struct server *s, struct http_request *r);
 void server_show(struct managed *m, struct http_request *r);
 void managed_facts_came(struct managed *m); /* those who waited for them are answered */
-/* What reads.h answers. */
+/* What reads.h and live.h answer. */
 void server_read(struct managed *m, struct http_request *r, const struct api_call *c);
 void server_recoveries(struct managed *m, struct http_request *r);
 /* The last failure, of the life if there is one; NULL or "": none. */

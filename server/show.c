@@ -210,11 +210,39 @@ void server_about(struct server *s, struct http_request *r)
 
 /* ---- what others read or know ---- */
 
+static RC ask_for_key(void *arg, const struct word_lookup *l, struct err *e)
+{
+	struct managed *m = arg;
+	struct bytes body;
+	if (!m->wire || !m->up)
+		return ERR(e, E_REFUSED, "the job is %s", life_state_name(managed_state(m)));
+	bytes_init(&body, m->s->mem);
+	lookup_write(l, &body);
+	if (bytes_ok(&body))
+		wire_send(m->wire, WIRE_LOOKUP, &body);
+	else
+		ERR(e, E_NO_MEMORY, "no memory for a request");
+	bytes_close(&body);
+	return e->code;
+}
+
+static bool dir_of(void *arg, char *to, size_t size)
+{
+	const struct managed *m = arg;
+	return catalogue_job_dir(m->s->o.dir, m->entry.name, to, size);
+}
+
 void server_read(struct managed *m, struct http_request *r, const struct api_call *c)
 {
 	char dir[SERVER_PATH_MAX];
 	struct err e = {0};
-	if (catalogue_job_dir(m->s->o.dir, m->entry.name, dir, sizeof dir)) {
+	if (live_is(c)) {
+		live_answer(&m->live, &(struct live_config){.loop = m->s->loop, .env = m->s->env,
+							    .reads = &m->s->reads, .ask = ask_for_key,
+							    .dir = dir_of, .arg = m}, r, c);
+		return;
+	}
+	if (dir_of(m, dir, sizeof dir)) {
 		reads_answer(&m->s->reads, r, c, dir, NULL);
 		return;
 	}

@@ -5,6 +5,7 @@
 #include "jobs/report.h"
 #include "server/actions.h"
 #include "server/asker.h"
+#include "server/live.h"
 #include "server/metrics.h"
 #include "server/reads.h"
 #include "server/recoveries.h"
@@ -24,6 +25,7 @@ struct solo {
 	struct loop_timer *beat;
 	struct actions actions;
 	struct reads reads;
+	struct live *live;
 	struct recoveries recoveries;
 	uint64_t event_id;
 	uint64_t checkpoint;
@@ -188,6 +190,35 @@ static RC act(struct solo *s, struct http_request *r, const struct api_call *c, 
 	return OK;
 }
 
+static RC ask_for_key(void *arg, const struct word_lookup *l, struct err *e)
+{
+	const struct solo *s = arg;
+	if (s->exit >= 0)
+		return ERR(e, E_REFUSED, "the job is over");
+	return s->c.look_up(s->c.arg, l, e);
+}
+
+static bool dir_of(void *arg, char *to, size_t size)
+{
+	const struct solo *s = arg;
+	return (size_t)snprintf(to, size, "%s", s->c.dir) < size;
+}
+
+static void answer_state(struct solo *s, struct http_request *r, const struct api_call *c)
+{
+	const struct live_config with = {.loop = s->c.loop, .env = s->c.env, .reads = &s->reads,
+					 .ask = ask_for_key, .dir = dir_of, .arg = s};
+	if (live_is(c))
+		live_answer(&s->live, &with, r, c);
+	else
+		reads_answer(&s->reads, r, c, s->c.dir, NULL);
+}
+
+void solo_found(struct solo *s, const struct word_found *f)
+{
+	live_heard(s->live, f);
+}
+
 static RC answer_job(struct solo *s, struct http_request *r, const struct api_call *c,
 		     struct err *e)
 {
@@ -205,8 +236,10 @@ static RC answer_job(struct solo *s, struct http_request *r, const struct api_ca
 	case API_CHECKPOINTS:
 	case API_CHECKPOINT:
 	case API_SAVEPOINTS:
-	case API_STATE:
 		reads_answer(&s->reads, r, c, s->c.dir, NULL);
+		return OK;
+	case API_STATE:
+		answer_state(s, r, c);
 		return OK;
 	case API_RECOVERIES:
 	case API_PLAN:
@@ -377,6 +410,7 @@ void solo_ended(struct solo *s, int exit, const struct err *error)
 	while ((a = actions_open(&s->actions, s->c.name, ACTION_STOP)))
 		actions_over(&s->actions, &s->feed, a->id, error, s->checkpoint, NULL);
 	feed_close(&s->feed);
+	live_gone(s->live, "the job is over");
 	if (anybody && loop_timer_open(&limit, s->c.loop, on_last_words, s, &e) == OK &&
 	    loop_timer_open(&look, s->c.loop, on_look, s, &e) == OK) {
 		loop_timer_set(limit, LAST_WORDS_US);
@@ -391,6 +425,7 @@ void solo_close(struct solo *s)
 {
 	if (!s)
 		return;
+	live_close(&s->live);
 	reads_close(&s->reads);
 	http_close(s->http);
 	loop_timer_close(&s->beat);

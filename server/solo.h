@@ -24,6 +24,8 @@ struct solo_config {
 	/* The caller closes *f. False: none now. */
 	bool (*facts)(void *arg, struct facts *f, struct outlook *look);
 	RC (*ask)(void *arg, const struct job_ask *a, struct err *e);
+	/* A key of its state is wanted: solo_found, later. */
+	RC (*look_up)(void *arg, const struct word_lookup *l, struct err *e);
 	void *arg;
 };
 
@@ -37,6 +39,7 @@ void solo_record(struct solo *s, const struct checkpoint_record *r);
 void solo_recovered(struct solo *s, const struct word_recovery *w);
 void solo_answered(struct solo *s, uint64_t request, const struct checkpoint_record *r,
 		   const char *found, const struct err *why);
+void solo_found(struct solo *s, const struct word_found *f);
 /* The job is over: those who asked for a stop are told (error code OK: done), and what was said is
  * sent, for half a second at most. */
 void solo_ended(struct solo *s, int exit, const struct err *error);

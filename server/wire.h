@@ -24,6 +24,7 @@ enum wire_kind {
 	WIRE_WATCH,      /* on: facts each second, and records, until off */
 	WIRE_STEP,       /* of a step session's process, after its START: what is done */
 	WIRE_TAIL,       /* on: what print_sinks write, until off; some of it is left out */
+	WIRE_LOOKUP,     /* a key of its state is wanted */
 	/* to the server */
 	WIRE_UP,         /* it owns the job's directory, or runs again */
 	WIRE_RECOVERY,   /* lines: the recovery report */
@@ -35,6 +36,7 @@ enum wire_kind {
 	WIRE_RECORD,     /* a checkpoint was completed or failed; some are left out */
 	WIRE_ANSWER,     /* to a WIRE_REQUEST; a stop's is WIRE_ENDED. To a WIRE_STEP: an error */
 	WIRE_STEPPED,    /* to a WIRE_STEP: how everything stands */
+	WIRE_FOUND,      /* to a WIRE_LOOKUP, once each: its row, or why there is none */
 	WIRE_KINDS,
 };
 

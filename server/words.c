@@ -192,6 +192,42 @@ void step_write(const struct word_step *s, struct bytes *to)
 	jout_object_end(&o);
 }
 
+void lookup_write(const struct word_lookup *l, struct bytes *to)
+{
+	struct json_out o;
+	begin(&o, to);
+	jout_kv_uint(&o, "request", l->request);
+	jout_kv_string(&o, "stage", l->stage);
+	jout_key(&o, "key");
+	jout_array(&o);
+	for (unsigned i = 0; i < l->n_keys; i++)
+		jout_string(&o, l->key[i]);
+	jout_array_end(&o);
+	jout_object_end(&o);
+}
+
+void found_take(struct word_found *w, const struct job_found *f)
+{
+	*w = (struct word_found){.request = f->request, .error = f->error,
+				 .row = f->error.code == OK ? f->row : NULL,
+				 .subtask = f->subtask, .records = f->records, .barrier = f->barrier,
+				 .wall_us = f->wall_us};
+}
+
+void found_write(const struct word_found *f, struct bytes *to)
+{
+	struct json_out o;
+	begin(&o, to);
+	jout_kv_uint(&o, "request", f->request);
+	put_error(&o, &f->error);
+	put_optional(&o, "row", f->row);
+	jout_kv_uint(&o, "subtask", f->subtask);
+	jout_kv_uint(&o, "records", f->records);
+	jout_kv_uint(&o, "barrier", f->barrier);
+	jout_kv_int(&o, "wall_us", f->wall_us);
+	jout_object_end(&o);
+}
+
 /* ---- reading ---- */
 
 /* One body being read; the first thing that is wrong makes all of it wrong. */
@@ -214,6 +250,15 @@ static RC word_close(struct word *w, const char *what, struct err *e)
 {
 	json_close(w->doc);
 	return w->bad ? ERR(e, E_INVALID, "a '%s' that cannot be understood", what) : OK;
+}
+
+/* The same of one whose texts are borrowed as long as *doc is open. */
+static RC word_keep(struct word *w, struct json_doc **doc, const char *what, struct err *e)
+{
+	if (!w->bad)
+		return OK;
+	*doc = NULL;
+	return word_close(w, what, e);
 }
 
 /* The member, NULL when it is not there or of another kind. */
@@ -451,4 +496,61 @@ RC step_read(struct word_step *s, const char *body, size_t len, struct mem *mem,
 	w.bad |= what >= STEP_DO_END;
 	s->what = (enum step_do)what;
 	return word_close(&w, "step", e);
+}
+
+RC lookup_read(struct word_lookup *l, const char *body, size_t len, struct mem *mem, struct err *e)
+{
+	struct word w;
+	size_t ignored;
+	word_open(&w, body, len, mem);
+	*l = (struct word_lookup){.request = take_uint(&w, w.v, "request"), .doc = w.doc};
+	const char *stage = take_text(&w, "stage");
+	w.bad |= strlen(stage) > ROUTE_STAGE_MAX;
+	snprintf(l->stage, sizeof l->stage, "%s", stage);
+	const struct json *list = member(w.v, "key", JSON_ARRAY);
+	w.bad |= !list || json_count(list) > KEY_FIELDS_MAX;
+	for (size_t i = 0; !w.bad && i < json_count(list); i++) {
+		const struct json *v = json_item(list, i);
+		w.bad |= json_kind(v) != JSON_STRING;
+		l->key[l->n_keys++] = w.bad ? "" : json_string(v, &ignored);
+	}
+	return word_keep(&w, &l->doc, "lookup", e);
+}
+
+void lookup_close(struct word_lookup *l)
+{
+	json_close(l->doc);
+	l->doc = NULL;
+}
+
+static bool is_object(const char *text, struct mem *mem)
+{
+	struct json_doc *doc = NULL;
+	struct err ignored = {0};
+	bool is = json_parse(&doc, text, strlen(text), mem, NULL, &ignored) == OK &&
+		  json_kind(json_root(doc)) == JSON_OBJECT;
+	json_close(doc);
+	return is;
+}
+
+RC found_read(struct word_found *f, const char *body, size_t len, struct mem *mem, struct err *e)
+{
+	struct word w;
+	word_open(&w, body, len, mem);
+	*f = (struct word_found){.request = take_uint(&w, w.v, "request"), .doc = w.doc,
+				 .subtask = (uint32_t)take_uint(&w, w.v, "subtask"),
+				 .records = take_uint(&w, w.v, "records"),
+				 .barrier = take_uint(&w, w.v, "barrier"),
+				 .wall_us = (int64_t)take_uint(&w, w.v, "wall_us")};
+	take_error(&w, &f->error);
+	if (f->error.code == OK)
+		f->row = take_text(&w, "row");
+	w.bad |= f->row && !is_object(f->row, mem);
+	return word_keep(&w, &f->doc, "found", e);
+}
+
+void found_close(struct word_found *f)
+{
+	json_close(f->doc);
+	f->doc = NULL;
 }

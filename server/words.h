@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "jobs/allow.h"
 #include "jobs/job.h"
+#include "jobs/lookups.h"
+#include "runtime/keys.h"
 #include "server/entry.h"
 #include "server/life.h"
 #include "server/routes.h"
@@ -72,6 +74,35 @@ struct word_step {
 };
 void step_write(const struct word_step *s, struct bytes *to);
 RC step_read(struct word_step *s, const char *body, size_t len, struct mem *mem, struct err *e);
+
+/* WIRE_LOOKUP: a key as its texts, one a field or one for all */
+struct word_lookup {
+	uint64_t request;
+	char stage[ROUTE_STAGE_MAX + 1];
+	const char *key[KEY_FIELDS_MAX];
+	unsigned n_keys;
+	struct json_doc *doc;        /* of lookup_read: what key borrows from */
+};
+void lookup_write(const struct word_lookup *l, struct bytes *to);
+RC lookup_read(struct word_lookup *l, const char *body, size_t len, struct mem *mem, struct err *e);
+void lookup_close(struct word_lookup *l); /* what lookup_read made */
+
+/* WIRE_FOUND: job_found (jobs/lookups.h) */
+struct word_found {
+	uint64_t request;
+	struct err error;            /* code OK: it is there */
+	const char *row;             /* a JSON object; NULL with an error */
+	uint32_t subtask;
+	uint64_t records, barrier;
+	int64_t wall_us;
+	struct json_doc *doc;        /* of found_read: what row borrows from */
+};
+/* As a job says it; borrows from f. */
+void found_take(struct word_found *w, const struct job_found *f);
+void found_write(const struct word_found *f, struct bytes *to);
+/* E_INVALID too where the row is no JSON object. */
+RC found_read(struct word_found *f, const char *body, size_t len, struct mem *mem, struct err *e);
+void found_close(struct word_found *f); /* what found_read made */
 
 /* WIRE_RECORD is report_checkpoint's object, WIRE_FACTS facts_write's. WIRE_RECOVERY: */
 struct word_recovery {

@@ -13,6 +13,8 @@ WORLD = json.loads(os.environ["WEIR_CONTRACT"])
 # A 400 or 422 to what each parameter alone may be: what the document says in words only.
 IN_WORDS = (
     "limit= is for a list, key= asks for one key",
+    "live=only is for one key",
+    "live=only is as it is now, at= a checkpoint",
     " is for savepoint=1",
     " is for restore=",
     "claim=1 takes a directory over",

@@ -43,7 +43,7 @@ static bool sender_of(const struct mail *m, uint32_t to, uint32_t *from)
 {
 	*from = CONTROL;
 	if (to != CONTROL)
-		return m->kind >= LETTER_TRIGGER && m->kind <= LETTER_CLOSE;
+		return m->kind >= LETTER_TRIGGER && m->kind <= LETTER_LOOKUP;
 	switch (m->kind) {
 	case LETTER_ACK:
 		*from = CONTAINER_OF(m, struct snap, mail)->task;

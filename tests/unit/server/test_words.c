@@ -191,6 +191,59 @@ TEST(whatever_may_be_asked_arrives_as_it_was_asked)
 	close_fix(&f);
 }
 
+TEST(a_key_that_is_wanted_and_its_row_arrive)
+{
+	struct fix f;
+	struct word_lookup l, asked = {.request = 9, .stage = "count", .n_keys = 3,
+				       .key = {"a \"b\"", "", "\xC3\xA9\n"}};
+	struct word_found w, said = {.request = 9, .row = "{\"k\":\"a \\\"\",\"sum\":0.1}",
+				     .subtask = 3, .records = 1u << 31, .barrier = 41, .wall_us = 1790000000000000};
+	open_fix(&f);
+	lookup_write(&asked, &f.b);
+	EXPECT_OK(lookup_read(&l, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+	EXPECT(l.request == 9 && !strcmp(l.stage, "count") && l.n_keys == 3);
+	for (unsigned i = 0; i < 3; i++)
+		EXPECT(!strcmp(l.key[i], asked.key[i]));
+	lookup_close(&l);
+	bytes_clear(&f.b);
+	found_write(&said, &f.b);
+	EXPECT_OK(found_read(&w, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+	EXPECT(w.request == 9 && w.error.code == OK && !strcmp(w.row, said.row) && w.subtask == 3);
+	EXPECT(w.records == said.records && w.barrier == 41 && w.wall_us == said.wall_us);
+	found_close(&w);
+	said.row = NULL;
+	ERR(&said.error, E_TIMEOUT, "busy");
+	bytes_clear(&f.b);
+	found_write(&said, &f.b);
+	EXPECT_OK(found_read(&w, body(&f), f.b.len, &f.mem, &f.e), &f.e);
+	EXPECT(w.error.code == E_TIMEOUT && !strcmp(w.error.text, "busy") && !w.row);
+	found_close(&w);
+	close_fix(&f);
+}
+
+TEST(a_row_that_is_no_object_and_a_key_of_too_many_texts_are_no_words)
+{
+	struct fix f;
+	struct word_found w, said = {.request = 9};
+	struct word_lookup l;
+	const char *const rows[] = {"", "[1]", "{", "1"};
+	open_fix(&f);
+	for (unsigned i = 0; i < 4; i++) {
+		said.row = rows[i];
+		bytes_clear(&f.b);
+		found_write(&said, &f.b);
+		EXPECT(found_read(&w, body(&f), f.b.len, &f.mem, &f.e) == E_INVALID);
+		err_clear(&f.e);
+	}
+	bytes_clear(&f.b);
+	bytes_put_text(&f.b, "{\"request\":1,\"stage\":\"s\",\"key\":[");
+	for (unsigned i = 0; i <= KEY_FIELDS_MAX; i++)
+		bytes_put_text(&f.b, i ? ",\"k\"" : "\"k\"");
+	bytes_put_text(&f.b, "]}");
+	EXPECT(lookup_read(&l, body(&f), f.b.len, &f.mem, &f.e) == E_INVALID);
+	close_fix(&f);
+}
+
 TEST(a_name_longer_than_a_savepoint_has_is_no_word)
 {
 	struct fix f;
@@ -240,6 +293,8 @@ int main(void)
 		T(small_words_arrive),
 		T(a_step_is_one_that_its_process_knows),
 		T(whatever_may_be_asked_arrives_as_it_was_asked),
+		T(a_key_that_is_wanted_and_its_row_arrive),
+		T(a_row_that_is_no_object_and_a_key_of_too_many_texts_are_no_words),
 		T(a_name_longer_than_a_savepoint_has_is_no_word),
 		T(what_is_no_word_is_refused_as_a_whole),
 	};
