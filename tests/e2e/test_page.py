@@ -113,6 +113,13 @@ class Page(paged.Case):
         b.click("form button.main")
         views = int(b.until_text(r"77\s+([\d,]+)", ".view table tbody").group(1).replace(",", ""))
         self.assertGreater(views, 0)
+        b.until_text(r"as subtask \d+ has it now", ".view .scroll")
+        # The list of checkpoints goes on with the job: it has the newest 20 of those that are kept.
+        newest = "return Number(document.querySelector('select[name=at]').options[2].value)"
+        first = b.run(newest)
+        b.until("a later checkpoint to choose", newest + " > arguments[0] + 3", first)
+        b.until("of the others the newest", "return document.querySelector('select[name=at]')"
+                ".options.length <= 22")
         b.run("const s = document.querySelector('select[name=at]'); s.value = s.options[1].value;")
         b.click("form button.main")
         b.until_text(r"as of checkpoint", ".view .scroll")
