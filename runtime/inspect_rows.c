@@ -38,6 +38,8 @@ RC inspect_get(struct inspect *i, const struct inspect_state *s, const void *key
 {
 	struct err why = {OK};
 	*found = false;
+	if (!key)
+		key = ""; /* one without bytes: of a state without key fields */
 	enum rc rc = get(i, s, shape_hash(&s->shape, key, len), key, len, value, found, &why);
 	return inspect_verdict(i, rc, &why, e);
 }

@@ -167,7 +167,9 @@ class Rest(served.Case):
 
     def test_a_checkpoint_is_told_with_its_timeline_and_where_the_time_went(self):
         at = self.until_counted()
-        weir.until("its timeline", lambda: self.get("/checkpoints/%d" % at).get("timeline"))
+        # Published is before told: its line in the history comes after.
+        weir.until("its timeline", lambda: self.server.call(
+            "GET", JOB + "/checkpoints/%d" % at).json().get("timeline"))
         said = self.get("/checkpoints/%d" % at)
         self.assertEqual(said["checkpoint"]["id"], at)
         self.assertEqual(said["checkpoint"]["state"], "completed")

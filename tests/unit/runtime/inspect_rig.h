@@ -42,6 +42,8 @@ struct rig_row {
 static inline uint32_t rig_key(const struct rig *r, uint32_t key, uint8_t to[32])
 {
 	uint64_t number = splitmix64(key) >> 1;
+	if (r->text && !key)
+		return 0; /* one without bytes, as states without key fields have it */
 	if (r->text)
 		return (uint32_t)snprintf((char *)to, 32, "key-%u-%.*s", key, (int)(key % 12),
 					  "abcdefghijkl");

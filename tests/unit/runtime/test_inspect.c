@@ -13,7 +13,7 @@ static void ask_each(struct rig *r, uint64_t id)
 		uint64_t value[2];
 		bool found;
 		uint32_t len = rig_key(r, k, key);
-		EXPECT_OK(inspect_get(i, &s, key, len, value, &found, &r->e), &r->e);
+		EXPECT_OK(inspect_get(i, &s, len ? key : NULL, len, value, &found, &r->e), &r->e);
 		EXPECT(found == (r->at[id][k] != RIG_ABSENT));
 		EXPECT(!found || (int64_t)value[0] == r->at[id][k]);
 	}
