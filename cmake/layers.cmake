@@ -1,8 +1,8 @@
 # One object library a folder. Its unit tests (tests/unit/<folder>/test_*.c, one program each) are
 # linked with it and the folders below it only: a call upward is an undefined reference.
-# OPTIMIZE: a folder in which nothing runs a record, so that the binary need not hold it at -O3.
+# OPT: a folder in which nothing runs a record, so that the binary need not hold it at -O3.
 function(weir_layer name)
-  cmake_parse_arguments(L "" "OPTIMIZE" "CALLS;LIBS" ${ARGN})
+  cmake_parse_arguments(L "" "OPT" "CALLS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/*.c)
   list(FILTER sources EXCLUDE REGEX "/main\\.c$")
   set_property(GLOBAL PROPERTY ${name}_calls "${L_CALLS}")
@@ -12,8 +12,8 @@ function(weir_layer name)
     return()
   endif()
   add_library(${name} OBJECT ${sources})
-  if(L_OPTIMIZE AND CMAKE_BUILD_TYPE STREQUAL "Release")
-    target_compile_options(${name} PRIVATE ${L_OPTIMIZE})
+  if(L_OPT AND CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(${name} PRIVATE ${L_OPT})
   endif()
 endfunction()
 
