@@ -117,11 +117,15 @@ static enum rc make_fence(struct store *s, const struct manifest *chosen, struct
 	return rc;
 }
 
-/* Both in s->dir, and durable before the fence stands in one of them. */
+/* Both in s->dir, and durable before the fence stands in one of them. E_REFUSED: a file has the
+ * name (E_EXISTS would say that the log has moved). */
 static enum rc make_dirs(struct store *s, struct err *e)
 {
-	enum rc rc = fs_mkdir(s->fs, s->manifest_dir, NULL, e);
-	return rc == OK ? fs_mkdir(s->fs, s->parts_dir, NULL, e) : rc;
+	struct err why = {OK};
+	enum rc rc = fs_mkdir(s->fs, s->manifest_dir, NULL, &why);
+	if (rc == OK)
+		rc = fs_mkdir(s->fs, s->parts_dir, NULL, &why);
+	return rc == OK ? OK : ERR(e, rc == E_EXISTS ? E_REFUSED : rc, "%s", why.text);
 }
 
 /* Not for moves back, after which the look is taken once more. */
@@ -146,27 +150,9 @@ static enum rc write_job(struct store *s, struct err *e)
 		rc = fs_write_new(s->fs, path, s->o.job_text, s->o.job_len, &why);
 	} while (rc == E_EXISTS && s->seq < 1000);
 	if (rc != OK)
-		return ERR(e, rc, "%s", why.text);
+		return ERR(e, rc == E_EXISTS ? E_LIMIT : rc, "%s", why.text);
 	memcpy(s->job_temporary, path, sizeof path);
 	return OK;
-}
-
-/* Missing for a moment when it is replaced: the next start then has no text of before, which is all
- * that is lost. */
-static enum rc name_job(struct store *s, struct err *e)
-{
-	char path[LAYOUT_PATH_MAX];
-	enum rc rc = OK;
-	if (!*s->job_temporary)
-		return OK;
-	if (!layout_path(path, s->dir, NULL, "job.json"))
-		return ERR(e, E_INVALID, "the path of '%s' is too long", s->dir);
-	if (s->job_before)
-		rc = fs_unlink(s->fs, path, e);
-	if (rc == OK)
-		rc = fs_rename_new(s->fs, s->job_temporary, path, e);
-	*s->job_temporary = '\0';
-	return rc == OK ? fs_sync_dir(s->fs, s->dir, e) : rc;
 }
 
 /* A parent that must not be opened holds nothing that we made. */
@@ -263,6 +249,44 @@ static enum rc is_above_all(struct store *s, struct err *e)
 	return rc;
 }
 
+/* Missing for a moment when it is replaced: the next start then has no text of before, which is all
+ * that is lost. */
+static enum rc replace_job(struct store *s, const char *path, bool stands, struct err *e)
+{
+	struct err gone = {OK};
+	enum rc rc = stands ? fs_unlink(s->fs, path, &gone) : OK;
+	if (rc != OK && rc != E_NOT_FOUND)
+		return ERR(e, rc, "%s", gone.text);
+	return fs_rename_new(s->fs, s->job_temporary, path, e);
+}
+
+/* Where the lock does not hold, an owner of before us may name his text after our look: ours takes
+ * its place. And one after us may have named his, and swept ours: then the log tells. */
+static enum rc name_job(struct store *s, struct err *e)
+{
+	char path[LAYOUT_PATH_MAX];
+	enum rc rc = OK;
+	struct err why = {OK};
+	if (!*s->job_temporary)
+		return OK;
+	if (!layout_path(path, s->dir, NULL, "job.json"))
+		return ERR(e, E_INVALID, "the path of '%s' is too long", s->dir);
+	rc = replace_job(s, path, s->job_before, &why);
+	if (rc == E_EXISTS || rc == E_NOT_FOUND) {
+		struct err log = {OK};
+		if (is_above_all(s, &log) != OK)
+			return store_died(s, log.code, &log, e);
+	}
+	if (rc == E_EXISTS) {
+		err_clear(&why);
+		rc = replace_job(s, path, true, &why);
+	}
+	*s->job_temporary = '\0';
+	if (rc == OK)
+		return fs_sync_dir(s->fs, s->dir, e);
+	return ERR(e, rc == E_EXISTS ? E_REFUSED : rc, "%s", why.text);
+}
+
 enum rc store_own(struct store *s, struct store_start *out, struct err *e)
 {
 	enum rc rc = store_dead(s, e);
@@ -278,6 +302,7 @@ enum rc store_own(struct store *s, struct store_start *out, struct err *e)
 		rc = make_durable(s, true, &why);
 	if (rc == OK)
 		rc = make_fence(s, out->chosen, &fence, &why);
+	bool links = rc == OK;
 	if (rc == OK)
 		rc = store_link(s, &fence, &why);
 	if (rc == OK)
@@ -288,7 +313,7 @@ enum rc store_own(struct store *s, struct store_start *out, struct err *e)
 	}
 	/* What was tried just before in the same folder worked: only links are refused. fs_real says so
 	 * in its text for the codes that have no class of their own. */
-	if (rc == E_PERMISSION || (rc != OK && strstr(why.text, "without hard links")))
+	if ((links && rc == E_PERMISSION) || (rc != OK && strstr(why.text, "without hard links")))
 		rc = ERR(e, E_REFUSED, "'%s' cannot hold checkpoints: its file system makes no hard "
 			 "links (%s); use --dir on a local Linux file system (ext4, xfs, btrfs, tmpfs)",
 			 s->dir, why.text);

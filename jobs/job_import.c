@@ -105,7 +105,7 @@ static RC look_here(struct job *j, struct store_options *so, struct err *e)
 			rc = bring_back(j, e);
 			if (rc == OK)
 				break;
-			if (rc == E_EXISTS) { /* the log has moved: *start says what stands there now */
+			if (rc == E_EXISTS && !j->start.epoch) { /* the log has moved: *start is new */
 				err_clear(e);
 				rc = OK;
 			}

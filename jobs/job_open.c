@@ -101,9 +101,7 @@ static RC own(struct job *j, struct err *e)
 			return e->code;
 		enum rc rc = store_own(j->store, &j->start, e);
 		if (rc == OK)
-			rc = job_fulfil(j, e);
-		if (rc == OK)
-			rc = job_import_do(j, e);
+			return job_fulfil(j, e) == OK ? job_import_do(j, e) : e->code;
 		if (rc != E_EXISTS)
 			return rc;
 		/* The log moved between the look and the fence: look at what stands there now. */

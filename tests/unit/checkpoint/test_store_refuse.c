@@ -192,6 +192,27 @@ TEST(a_file_system_without_hard_links_is_refused_with_a_cure)
 	EXPECT(!system(cmd));
 }
 
+/* E_EXISTS would say that the log has moved: a start would look again for ever. */
+TEST(a_file_where_a_folder_belongs_is_refused_and_named)
+{
+	static const char *const folders[] = {DIR "/manifest", DIR "/parts"};
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+		struct disk d;
+		struct store *s;
+		struct store_start start;
+		struct err e = {OK};
+		disk_open(&d);
+		EXPECT_OK(fs_mkdir_all(d.fs, DIR, &d.e), &d.e);
+		EXPECT_OK(fs_write_new(d.fs, folders[i], "", 0, &d.e), &d.e);
+		enum rc rc = look_at(&d, false, &s, &start, &e);
+		if (rc == OK)
+			rc = store_own(s, &start, &e);
+		EXPECT(rc != OK && rc != E_EXISTS && strstr(e.text, folders[i]));
+		store_close(s);
+		disk_close(&d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +222,7 @@ int main(void)
 		T(inv24_parts_without_manifests_are_no_fresh_start),
 		T(inv15_a_read_error_is_never_a_fresh_start),
 		T(a_file_system_without_hard_links_is_refused_with_a_cure),
+		T(a_file_where_a_folder_belongs_is_refused_and_named),
 	};
 	return RUN(tests);
 }

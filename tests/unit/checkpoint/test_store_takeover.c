@@ -321,6 +321,78 @@ TEST(two_starts_race_for_one_slot_and_one_wins)
 	EXPECT(again > 5);
 }
 
+static void expect_job(struct hosts *h, const char *text)
+{
+	uint8_t *data;
+	size_t len;
+	EXPECT_OK(fs_read_all(fs_sim_fs(h->sim), DIR "/job.json", 99, &data, &len, &h->e), &h->e);
+	EXPECT(len == strlen(text) && !memcmp(data, text, len));
+	mem_put(&h->mem, data);
+}
+
+static struct store_options first_options(void)
+{
+	struct store_options so = store_options_of(DIR);
+	so.job_text = "{ }"; /* the second's has no space */
+	so.job_len = 3;
+	return so;
+}
+
+/* Neither found a text. E_EXISTS is never the answer of one who has linked a fence. */
+TEST(inv26_of_two_first_starts_each_learns_who_owns)
+{
+	uint64_t again = 0, fenced = 0;
+	for (uint64_t n = 1, more = 1; more; n++) {
+		struct hosts h;
+		struct store_options so = first_options();
+		struct store *s;
+		struct store_start start;
+		struct err e = {OK};
+		hosts_open(&h);
+		h.checkpoints = 2;
+		EXPECT_OK(store_open(&s, &h.first.fs, &h.mem, &so, &start, &h.e), &h.e);
+		h.first.left = n;
+		enum rc rc = store_own(s, &start, &e);
+		more = h.first.left == 0;
+		if (more && rc == E_EXISTS && !start.epoch) {
+			again++;
+			err_clear(&e);
+			EXPECT_OK(rc = store_own(s, &start, &e), &e);
+			expect_job(&h, "{ }");
+			EXPECT(owner_checkpoint(&h.second, &h.w2, &e) == E_FENCED);
+		} else if (more && rc == E_FENCED) {
+			fenced++;
+			expect_job(&h, "{}");
+			EXPECT_OK(owner_checkpoint(&h.second, &h.w2, &h.e), &h.e);
+		} else if (more) {
+			EXPECT_OK(rc, &e);
+			EXPECT_OK(owner_checkpoint(&h.second, &h.w2, &h.e), &h.e);
+		}
+		store_close(s);
+		owner_close(&h.second);
+		if (more)
+			expect_sound(fs_sim_fs(h.sim), &h.mem, &h.w2);
+		hosts_close(&h);
+	}
+	EXPECT(again > 5 && fenced > 0);
+}
+
+/* Of an owner on another host, who was slow between his fence and its name. */
+TEST(a_text_that_came_after_the_look_is_replaced)
+{
+	struct hosts h;
+	struct store_options so = first_options();
+	struct store *s;
+	struct store_start start;
+	hosts_open(&h);
+	EXPECT_OK(store_open(&s, fs_sim_fs(h.sim), &h.mem, &so, &start, &h.e), &h.e);
+	EXPECT_OK(fs_write_new(fs_sim_fs(h.sim), DIR "/job.json", "{}", 2, &h.e), &h.e);
+	EXPECT_OK(store_own(s, &start, &h.e), &h.e);
+	expect_job(&h, "{ }");
+	store_close(s);
+	hosts_close(&h);
+}
+
 /* Looking is paused: slots are retired under the reader's eyes. Never a verdict, never a lie. */
 TEST(a_look_sees_one_state_or_the_other)
 {
@@ -436,6 +508,8 @@ int main(void)
 		T(inv27_a_sweep_that_finds_a_successor_removes_nothing),
 		T(inv12_a_sweep_paused_anywhere_leaves_what_a_successor_brought),
 		T(two_starts_race_for_one_slot_and_one_wins),
+		T(inv26_of_two_first_starts_each_learns_who_owns),
+		T(a_text_that_came_after_the_look_is_replaced),
 		T(a_look_sees_one_state_or_the_other),
 		T(inv26_a_fence_in_a_swept_slot_takes_nothing),
 		T(a_start_that_always_loses_gives_up),
