@@ -260,9 +260,9 @@ static void tell_closing(struct drive *d, const struct attempt *a, uint64_t now)
 	d->close_tell_us = 0;
 	if (e->code != OK && job_log(d->job))
 		log_line(job_log(d->job), LOG_WARN,
-			 "attempt %u fails: %s; what it has under way is waited for, at most %.0f s "
-			 "(limits.stop)", job_attempt_number(d->job), e->text,
-			 (double)d->o.stop_limit_us / 1e6);
+			 "attempt %u fails: %s; what it has under way is waited for, at most %.1f s "
+			 "(limits.stop, twice)", job_attempt_number(d->job), e->text,
+			 (double)d->o.stop_limit_us * 2 / 1e6);
 }
 
 /* The same for an attempt that closes by itself: one that failed is not held up for ever by a pipe
