@@ -1,14 +1,20 @@
 /* room.c - see room.h. Large rooms are mapped with address space for sixteen times as much, which
- * costs nothing; where so much is refused, with none. Huge pages are a wish: without them it is
- * only slower. */
+ * costs nothing, for nobody may write there yet: it counts for no limit (overcommit_memory 2,
+ * ulimit -d) but that of addresses. Where there is such a one (ulimit -v), or so much is refused,
+ * none is kept. Huge pages are a wish: without them it is only slower. */
 #include "base/room.h"
 
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define LARGE_BYTES ((size_t)128 << 10)   /* from here on copying takes too long at once, by feel */
 #define LARGE_HUGE_BYTES ((size_t)1 << 20) /* and from here on a huge page pays */
 #define AHEAD 16u
+/* At least. Pages can be moved once: what is added behind moved ones is a mapping of its own, which
+ * Linux before 6.17 does not move together with them. No table moves twice below 64 times this. */
+#define AHEAD_BYTES ((size_t)4 << 30)
+#define MOST_BYTES ((size_t)1 << 46) /* no system has more; 16 times as much is a size still */
 #define PAGE_BYTES ((uintptr_t)4096)
 
 static size_t round_up(size_t n, size_t to)
@@ -32,12 +38,21 @@ void room_close(struct room *r)
 	room_init(r, r->mem, r->huge);
 }
 
-/* Address space that begins where a huge page may, or NULL. */
+/* How much address space to ask for. */
+static size_t ahead_of(size_t bytes)
+{
+	struct rlimit r;
+	if (getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_cur != RLIM_INFINITY)
+		return bytes;
+	return bytes * AHEAD > AHEAD_BYTES ? bytes * AHEAD : AHEAD_BYTES;
+}
+
+/* Address space that begins where a huge page may, or NULL. Nothing may be written there. */
 static uint8_t *reserve(size_t bytes, bool huge)
 {
 	size_t all = bytes + ROOM_HUGE_BYTES;
-	uint8_t *p = mmap(NULL, all, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *p =
+		mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return NULL;
 	size_t before = round_up((uintptr_t)p, ROOM_HUGE_BYTES) - (uintptr_t)p;
@@ -49,31 +64,49 @@ static uint8_t *reserve(size_t bytes, bool huge)
 	return p + before;
 }
 
-/* Pages of the old place come to the new one with all that stands in them. */
-static void pages_move(const struct room *r, uint8_t *to)
+static bool make_writable(uint8_t *from, size_t bytes)
 {
-	if (mremap(r->at, r->bytes, r->bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) {
-		memcpy(to, r->at, r->bytes);
-		(void)munmap(r->at, r->reserved);
-	} else if (r->reserved > r->bytes) {
-		(void)munmap(r->at + r->bytes, r->reserved - r->bytes);
+	return mprotect(from, bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+/* Pages of the old place come to the new one with all that stands in them, and are `bytes` there.
+ * False: nothing moved, but what was mapped there may be gone. */
+static bool pages_move(const struct room *r, uint8_t *to, size_t bytes)
+{
+	size_t left = r->reserved - r->bytes;
+	if (mremap(r->at, r->bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to) {
+		if (left)
+			(void)munmap(r->at + r->bytes, left);
+		return true;
 	}
+	/* More than one mapping, perhaps: copied. */
+	if (mmap(to, bytes, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != to)
+		return false;
+	if (r->huge)
+		(void)madvise(to, bytes, MADV_HUGEPAGE);
+	memcpy(to, r->at, r->bytes);
+	(void)munmap(r->at, r->reserved);
+	return true;
 }
 
 static bool reserve_more(struct room *r, size_t bytes)
 {
-	size_t reserved = bytes * AHEAD;
+	size_t reserved = ahead_of(bytes);
 	uint8_t *to = reserve(reserved, r->huge);
 	if (!to)
 		to = reserve(reserved = bytes, r->huge);
 	if (!to)
 		return false;
-	if (r->reserved) {
-		pages_move(r, to);
-	} else if (r->at) {
+	if (!(r->reserved ? pages_move(r, to, bytes) : make_writable(to, bytes))) {
+		/* The first `bytes` may be another's by now, where pages_move failed. */
+		size_t keep = r->reserved ? bytes : 0;
+		(void)munmap(to + keep, reserved - keep);
+		return false;
+	}
+	if (!r->reserved && r->at) {
 		memcpy(to, r->at, r->bytes);
 		mem_put(r->mem, r->at);
-		r->bytes = 0; /* of what is claimed */
 	}
 	r->at = to;
 	r->reserved = reserved;
@@ -101,11 +134,14 @@ bool room_grow(struct room *r, size_t bytes)
 		return true;
 	if (bytes < (r->huge ? LARGE_HUGE_BYTES : LARGE_BYTES))
 		return grow_small(r, bytes);
+	if (bytes > MOST_BYTES)
+		return false;
 	bytes = round_up(bytes, r->huge ? ROOM_HUGE_BYTES : PAGE_BYTES);
 	size_t more = bytes - (r->reserved ? r->bytes : 0);
 	if (!mem_claim(r->mem, more))
 		return false;
-	if (bytes > r->reserved && !reserve_more(r, bytes)) {
+	if (!(bytes > r->reserved ? reserve_more(r, bytes)
+				  : make_writable(r->at + r->bytes, more))) {
 		mem_unclaim(r->mem, more);
 		return false;
 	}

@@ -4,7 +4,10 @@
 #include "base/room.h"
 #include "tests/lib/test.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #define MEGA ((size_t)1 << 20)
 
@@ -86,6 +89,107 @@ TEST(inv31_inv35_a_refused_room_is_as_it_was)
 	EXPECT(atomic_load(&m.used_bytes) == 0);
 }
 
+/* Whether all of it is one mapping: else Linux before 6.17 does not move it. */
+static bool is_one_mapping(const struct room *r)
+{
+	char line[512];
+	FILE *f = fopen("/proc/self/maps", "re");
+	bool one = false;
+	while (f && fgets(line, sizeof line, f)) {
+		unsigned long from, to;
+		if (sscanf(line, "%lx-%lx", &from, &to) == 2)
+			one |= from <= (uintptr_t)r->at && to >= (uintptr_t)r->at + r->bytes;
+	}
+	EXPECT(f && !fclose(f));
+	return one;
+}
+
+TEST(whatever_its_size_a_large_room_is_one_mapping_so_that_it_can_be_moved)
+{
+	struct mem m;
+	struct room r;
+	mem_init(&m, 0);
+	for (int huge = 0; huge < 2; huge++) {
+		room_init(&r, &m, huge);
+		for (size_t bytes = MEGA; bytes < 2000 * MEGA; bytes += bytes / 2) {
+			EXPECT(room_grow(&r, bytes) && is_one_mapping(&r));
+			r.at[0] = r.at[bytes - 1] = 1;
+		}
+		room_close(&r);
+	}
+}
+
+/* How much this process has of what `limit` is of, in bytes: all addresses, or data. */
+static rlim_t has_of(int limit)
+{
+	unsigned long all, data;
+	FILE *f = fopen("/proc/self/statm", "re");
+	EXPECT(f && fscanf(f, "%lu %*u %*u %*u %*u %lu", &all, &data) == 2 && !fclose(f));
+	return (limit == RLIMIT_AS ? all : data) * (rlim_t)4096;
+}
+
+TEST(a_room_leaves_others_what_a_limit_of_the_system_allows)
+{
+	const int limit[] = {RLIMIT_AS, RLIMIT_DATA};
+	const size_t other_bytes = 1536 * MEGA;
+	for (size_t i = 0; i < ARRAY_LEN(limit); i++) {
+		struct mem m;
+		struct room r;
+		struct rlimit was, now;
+		mem_init(&m, 0);
+		room_init(&r, &m, true);
+		EXPECT(getrlimit(limit[i], &was) == 0);
+		now = (struct rlimit){has_of(limit[i]) + 2048 * MEGA, was.rlim_max};
+		EXPECT(setrlimit(limit[i], &now) == 0);
+		for (size_t bytes = MEGA; bytes <= 64 * MEGA; bytes *= 2)
+			EXPECT(room_grow(&r, bytes));
+		r.at[64 * MEGA - 1] = 1;
+		void *other = mmap(NULL, other_bytes, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		EXPECT(setrlimit(limit[i], &was) == 0);
+		EXPECT(other != MAP_FAILED && munmap(other, other_bytes) == 0);
+		room_close(&r);
+	}
+}
+
+TEST(pages_that_do_not_move_are_copied)
+{
+	struct mem m;
+	struct room r;
+	struct rlimit was, now = {(rlim_t)1 << 60, RLIM_INFINITY};
+	mem_init(&m, 0);
+	EXPECT(getrlimit(RLIMIT_AS, &was) == 0);
+	now.rlim_max = was.rlim_max;
+	if (setrlimit(RLIMIT_AS, &now)) {
+		print_message("addresses are limited already\n");
+		return;
+	}
+	for (int huge = 0; huge < 2; huge++) {
+		room_init(&r, &m, huge);
+		EXPECT(room_grow(&r, 4 * MEGA));
+		memset(r.at, 7, 4 * MEGA);
+		EXPECT(madvise(r.at + MEGA, 4096, MADV_DONTFORK) == 0 && !is_one_mapping(&r));
+		EXPECT(room_grow(&r, 9 * MEGA) && is_one_mapping(&r));
+		EXPECT(r.at[0] == 7 && r.at[4 * MEGA - 1] == 7 && r.at[4 * MEGA] == 0);
+		r.at[9 * MEGA - 1] = 1;
+		room_close(&r);
+	}
+	EXPECT(setrlimit(RLIMIT_AS, &was) == 0 && atomic_load(&m.used_bytes) == 0);
+}
+
+TEST(inv34_a_size_that_no_system_has_is_refused)
+{
+	struct mem m;
+	struct room r;
+	mem_init(&m, 0);
+	for (int huge = 0; huge < 2; huge++)
+		for (unsigned bit = 47; bit < 64; bit++) {
+			room_init(&r, &m, huge);
+			EXPECT(!room_grow(&r, (size_t)1 << bit) && !r.at);
+			EXPECT(!room_grow(&r, SIZE_MAX - bit) && atomic_load(&m.used_bytes) == 0);
+		}
+}
+
 TEST(touching_ahead_changes_nothing)
 {
 	struct mem m;
@@ -106,6 +210,10 @@ int main(void)
 		T(whatever_its_size_a_room_keeps_what_it_had_and_the_rest_is_zero),
 		T(a_large_room_stays_where_it_is_until_its_addresses_are_used_up),
 		T(inv31_inv35_a_refused_room_is_as_it_was),
+		T(whatever_its_size_a_large_room_is_one_mapping_so_that_it_can_be_moved),
+		T(a_room_leaves_others_what_a_limit_of_the_system_allows),
+		T(pages_that_do_not_move_are_copied),
+		T(inv34_a_size_that_no_system_has_is_refused),
 		T(touching_ahead_changes_nothing),
 	};
 	return RUN(tests);

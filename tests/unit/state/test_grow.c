@@ -219,12 +219,27 @@ TEST(a_large_table_grows_in_place_and_never_takes_more_than_it_has_in_the_end)
 	world_close(&w);
 }
 
+TEST(inv34_no_table_is_made_for_more_keys_than_any_system_holds)
+{
+	struct world w;
+	const uint16_t key = 3;
+	world_open(&w, model_shape(KEY_FIX8, 8, MODEL_FROZEN), 16);
+	add_one_each(&w, &key, 1);
+	for (unsigned bit = 47; bit < 64; bit++) {
+		EXPECT(keyed_reserve(w.k, 1ull << bit, &w.e) == E_NO_MEMORY);
+		EXPECT(keyed_reserve(w.k, (1ull << bit) / 7 * 5, &w.e) == E_NO_MEMORY);
+		sound(&w);
+	}
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(inv4_at_each_step_of_a_growth_a_snapshot_is_the_state_it_began_with),
 		T(home_ascends_with_the_hash_at_each_step_and_hash_at_is_the_first_of_a_home),
 		T(a_large_table_grows_in_place_and_never_takes_more_than_it_has_in_the_end),
+		T(inv34_no_table_is_made_for_more_keys_than_any_system_holds),
 	};
 	return RUN(tests);
 }
