@@ -16,6 +16,7 @@
 #define AHEAD_BYTES ((size_t)4 << 30)
 #define MOST_BYTES ((size_t)1 << 46) /* no system has more; 16 times as much is a size still */
 #define PAGE_BYTES ((uintptr_t)4096)
+#define PAGE_MOST_BYTES ((size_t)64 << 10) /* of arm64: where a mapping may change on any kernel */
 
 static size_t round_up(size_t n, size_t to)
 {
@@ -136,7 +137,7 @@ bool room_grow(struct room *r, size_t bytes)
 		return grow_small(r, bytes);
 	if (bytes > MOST_BYTES)
 		return false;
-	bytes = round_up(bytes, r->huge ? ROOM_HUGE_BYTES : PAGE_BYTES);
+	bytes = round_up(bytes, r->huge ? ROOM_HUGE_BYTES : PAGE_MOST_BYTES);
 	size_t more = bytes - (r->reserved ? r->bytes : 0);
 	if (!mem_claim(r->mem, more))
 		return false;
