@@ -83,6 +83,7 @@ static void *on_target(void *arg, const char *raw, struct MHD_Connection *mhd)
 	bytes_init(&r->body, h->mem);
 	r->fault = http_target_parse(&r->target, raw, h->mem);
 	c->request = r;
+	h->n_busy++;
 	return r;
 }
 
@@ -249,10 +250,9 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
 	conn_direct(c, !c->broken);
 	if (c->broken)
 		http_turn_soon(h);
-	if (r && r->state == REQUEST_ANSWERED)
-		h->n_sending--;
 	if (!r)
 		return;
+	h->n_busy--;
 	if (r->stream)
 		stream_over(r->stream);
 	else if (r->state == REQUEST_KEPT && h->config.gone)

@@ -135,7 +135,6 @@ static void queue(struct http_request *r, unsigned status, const char *type,
 	struct http_library *m = &r->http->mhd;
 	CHECK(r->state != REQUEST_ANSWERED);
 	r->state = REQUEST_ANSWERED;
-	r->http->n_sending += !r->suspended;
 	bytes_close(&r->body);
 	/* A broken one is on its way out; it hears of nothing any more. */
 	bool done = response && !r->conn->broken && put_headers(r, type, response) &&

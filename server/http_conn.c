@@ -94,7 +94,7 @@ static void on_ready(void *arg, int events, int error)
 
 void conn_watch_inner(struct http *h)
 {
-	bool inner = h->n_sending || h->counts.connections > h->n_direct + h->n_suspended;
+	bool inner = h->n_busy || h->counts.connections > h->n_direct + h->n_suspended;
 	if (h->closing)
 		return;
 	if (inner != h->inner)
@@ -204,7 +204,7 @@ void request_suspend(struct http_request *r)
 	CHECK(!r->suspended);
 	r->suspended = true;
 	r->http->n_suspended++;
-	r->http->n_sending -= r->state == REQUEST_ANSWERED;
+	r->http->n_busy--;
 	conn_direct(r->conn, false);
 	r->http->mhd.suspend(r->conn->mhd);
 	if (r->conn->hung_up)
@@ -217,7 +217,7 @@ void request_resume(struct http_request *r)
 		return;
 	r->suspended = false;
 	r->http->n_suspended--;
-	r->http->n_sending += r->state == REQUEST_ANSWERED;
+	r->http->n_busy++;
 	r->http->mhd.resume(r->conn->mhd);
 	http_turn_soon(r->http);
 }

@@ -9,8 +9,9 @@
  *        has nothing to send; a suspended one is not in its epoll set, so hang-ups are seen in ours
  * inv 2  a connection that is not suspended is watched by our loop itself (`direct`), as long as
  *        what it reads leads somewhere. Those that are not, with TLS or on their way out, and those
- *        that cannot be sent more, the library's epoll descriptor tells of; that is watched only
- *        while there is such a one. Why: a wake-up through an epoll within an epoll comes without
+ *        in the midst of a request, which may have no room for what they are sent (an answer, or
+ *        the word to continue), the library's epoll descriptor tells of; that is watched only while
+ *        there is such a one. Why: a wake-up through an epoll within an epoll comes without
  *        the kernel's hint that who wakes us is about to sleep, and so goes to another processor,
  *        which takes longer than all the rest of a request
  * inv 3  a request lives until the library says it is completed: only there is `gone` called */
@@ -160,7 +161,7 @@ struct http {
 	struct conn *adding;
 	struct http_counts counts;
 	unsigned n_broken;            /* of the connections: on their way out */
-	unsigned n_direct, n_suspended, n_sending; /* of them; with an answer, and not suspended */
+	unsigned n_direct, n_suspended, n_busy; /* of them; with a request, and not suspended */
 	char complaint[256];          /* the library's, while it starts */
 	uint64_t progress, progress_seen; /* callbacks so far */
 	unsigned idle_turns;

@@ -166,6 +166,39 @@ TEST(an_answer_of_8_mib_arrives_whole)
 }
 
 /* The head of GET's answer, and not a byte of its body: what follows is the next answer. */
+static bool client_may_continue(void *arg)
+{
+	struct client *c = arg;
+	client_listen(c);
+	return c->len && !strcmp(c->text, "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+/* It waits for the word to go on, which has no room before it reads; and then nobody else's request
+ * gives the library a turn. */
+TEST(a_client_whose_queue_is_full_is_told_to_continue_once_it_reads)
+{
+	struct rig g;
+	struct client c;
+	char path[8001], request[9000], a[9000];
+	memset(path, 'x', sizeof path - 1);
+	path[sizeof path - 1] = '\0';
+	int n = snprintf(request, sizeof request, "GET /echo/%s HTTP/1.1\r\nHost: w\r\n\r\n", path);
+	rig_open(&g);
+	for (unsigned full = 1; full <= 40; full++) { /* for one of these, all of a queue */
+		client_open(&c, &g);
+		for (unsigned i = 0; i < full; i++)
+			client_say_n(&g, &c, request, (size_t)n);
+		client_say(&g, &c, "POST /echo HTTP/1.1\r\nHost: w\r\nExpect: 100-continue\r\n"
+				   "Content-Length: 1\r\n\r\n");
+		rig_turns(&g, 5);
+		for (unsigned i = 0; i < full; i++)
+			assert_int_equal(client_hear(&g, &c, a, sizeof a), 200);
+		EXPECT(rig_wait(&g, client_may_continue, &c));
+		client_close(&c);
+	}
+	rig_close(&g);
+}
+
 TEST(head_is_get_without_the_body)
 {
 	struct rig g;
@@ -347,6 +380,7 @@ int main(void)
 		T(a_client_that_goes_while_its_request_is_kept_is_noticed_once),
 		T(a_hundred_kept_requests_are_answered_in_any_order),
 		T(an_answer_of_8_mib_arrives_whole),
+		T(a_client_whose_queue_is_full_is_told_to_continue_once_it_reads),
 		T(head_is_get_without_the_body),
 		T(paths_are_passed_on_as_they_were_sent),
 		T(methods_are_the_handlers_to_judge),
