@@ -192,6 +192,22 @@ void step_write(const struct word_step *s, struct bytes *to)
 	jout_object_end(&o);
 }
 
+/* JSON holds characters, a key any bytes: each as the character of its number. */
+static void put_any(struct json_out *o, const char *text)
+{
+	struct bytes chars;
+	bytes_init(&chars, o->to->mem);
+	for (; *text; text++) {
+		uint8_t c = (uint8_t)*text;
+		if (c >= 0x80)
+			bytes_put_u8(&chars, (uint8_t)(0xC0 | c >> 6));
+		bytes_put_u8(&chars, c < 0x80 ? c : (uint8_t)(0x80 | (c & 0x3F)));
+	}
+	jout_string(o, bytes_text(&chars));
+	o->to->failed |= chars.failed;
+	bytes_close(&chars);
+}
+
 void lookup_write(const struct word_lookup *l, struct bytes *to)
 {
 	struct json_out o;
@@ -201,7 +217,7 @@ void lookup_write(const struct word_lookup *l, struct bytes *to)
 	jout_key(&o, "key");
 	jout_array(&o);
 	for (unsigned i = 0; i < l->n_keys; i++)
-		jout_string(&o, l->key[i]);
+		put_any(&o, l->key[i]);
 	jout_array_end(&o);
 	jout_object_end(&o);
 }
@@ -498,29 +514,47 @@ RC step_read(struct word_step *s, const char *body, size_t len, struct mem *mem,
 	return word_close(&w, "step", e);
 }
 
+/* put_any's other side, NUL behind it. False: a character that is no byte. */
+static bool take_any(const char *text, struct bytes *to)
+{
+	for (; *text; text++) {
+		uint8_t c = (uint8_t)*text;
+		if (c > 0xC3)
+			return false;
+		if (c >= 0x80)
+			c = (uint8_t)(c << 6 | (*++text & 0x3F));
+		bytes_put_u8(to, c);
+	}
+	bytes_put_u8(to, 0);
+	return true;
+}
+
 RC lookup_read(struct word_lookup *l, const char *body, size_t len, struct mem *mem, struct err *e)
 {
 	struct word w;
 	size_t ignored;
 	word_open(&w, body, len, mem);
-	*l = (struct word_lookup){.request = take_uint(&w, w.v, "request"), .doc = w.doc};
+	*l = (struct word_lookup){.request = take_uint(&w, w.v, "request")};
+	bytes_init(&l->texts, mem);
 	const char *stage = take_text(&w, "stage");
 	w.bad |= strlen(stage) > ROUTE_STAGE_MAX;
 	snprintf(l->stage, sizeof l->stage, "%s", stage);
 	const struct json *list = member(w.v, "key", JSON_ARRAY);
 	w.bad |= !list || json_count(list) > KEY_FIELDS_MAX;
+	w.bad |= !bytes_reserve(&l->texts, len); /* they do not move */
 	for (size_t i = 0; !w.bad && i < json_count(list); i++) {
 		const struct json *v = json_item(list, i);
-		w.bad |= json_kind(v) != JSON_STRING;
-		l->key[l->n_keys++] = w.bad ? "" : json_string(v, &ignored);
+		l->key[l->n_keys++] = (const char *)l->texts.data + l->texts.len;
+		w.bad |= json_kind(v) != JSON_STRING || !take_any(json_string(v, &ignored), &l->texts);
 	}
-	return word_keep(&w, &l->doc, "lookup", e);
+	if (word_close(&w, "lookup", e) != OK)
+		lookup_close(l);
+	return e->code;
 }
 
 void lookup_close(struct word_lookup *l)
 {
-	json_close(l->doc);
-	l->doc = NULL;
+	bytes_close(&l->texts);
 }
 
 static bool is_object(const char *text, struct mem *mem)

@@ -75,13 +75,13 @@ struct word_step {
 void step_write(const struct word_step *s, struct bytes *to);
 RC step_read(struct word_step *s, const char *body, size_t len, struct mem *mem, struct err *e);
 
-/* WIRE_LOOKUP: a key as its texts, one a field or one for all */
+/* WIRE_LOOKUP: a key as its texts, one a field or one for all; any bytes but NUL */
 struct word_lookup {
 	uint64_t request;
 	char stage[ROUTE_STAGE_MAX + 1];
 	const char *key[KEY_FIELDS_MAX];
 	unsigned n_keys;
-	struct json_doc *doc;        /* of lookup_read: what key borrows from */
+	struct bytes texts;          /* of lookup_read: what key borrows from */
 };
 void lookup_write(const struct word_lookup *l, struct bytes *to);
 RC lookup_read(struct word_lookup *l, const char *body, size_t len, struct mem *mem, struct err *e);

@@ -158,6 +158,25 @@ class Live(served.Case):
         # A list is a checkpoint's.
         self.assertFalse(self.look(limit=3).json()["live"])
 
+    def test_a_key_may_be_any_bytes(self):
+        with open(self.path("rows.txt"), "wb") as f:
+            f.write(b"\xff\xfe\n" * 3 + b"caf\xe9\n" * 2 + "caf\u00e9\n".encode())
+        self.job["pipeline"] = [
+            {"id": "rows", "type": "file_source", "path": self.path("rows.txt")},
+            {"id": "slow", "type": "generator_source", "rate": 3, "fields": {"line": "'slow'"}},
+            {"id": "all", "type": "union", "inputs": ["rows", "slow"]},
+            {"id": "sum", "type": "keyed_sum", "key": "line", "value": "1"},
+            {"id": "out", "type": "blackhole_sink"},
+        ]
+        self.running()
+        for key, sum in ((b"\xff\xfe", 3), (b"caf\xe9", 2), ("caf\u00e9", 1)):
+            said = []
+
+            def counted():
+                said[:] = [self.look(key=key, live="only")]
+                return said[0].status == 200 and said[0].json()["rows"][0]["sum"] == sum
+            weir.until("all of %r" % key, counted)
+
     def test_a_job_that_stands_still_is_waited_for_a_second_and_no_longer(self):
         self.running()
         self.until_live()

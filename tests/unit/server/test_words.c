@@ -194,15 +194,15 @@ TEST(whatever_may_be_asked_arrives_as_it_was_asked)
 TEST(a_key_that_is_wanted_and_its_row_arrive)
 {
 	struct fix f;
-	struct word_lookup l, asked = {.request = 9, .stage = "count", .n_keys = 3,
-				       .key = {"a \"b\"", "", "\xC3\xA9\n"}};
+	struct word_lookup l, asked = {.request = 9, .stage = "count", .n_keys = 4,
+				       .key = {"a \"b\"", "", "\xC3\xA9\n", "\x7F\x80\xFE\xFF\xC3"}};
 	struct word_found w, said = {.request = 9, .row = "{\"k\":\"a \\\"\",\"sum\":0.1}",
 				     .subtask = 3, .records = 1u << 31, .barrier = 41, .wall_us = 1790000000000000};
 	open_fix(&f);
 	lookup_write(&asked, &f.b);
 	EXPECT_OK(lookup_read(&l, body(&f), f.b.len, &f.mem, &f.e), &f.e);
-	EXPECT(l.request == 9 && !strcmp(l.stage, "count") && l.n_keys == 3);
-	for (unsigned i = 0; i < 3; i++)
+	EXPECT(l.request == 9 && !strcmp(l.stage, "count") && l.n_keys == 4);
+	for (unsigned i = 0; i < 4; i++)
 		EXPECT(!strcmp(l.key[i], asked.key[i]));
 	lookup_close(&l);
 	bytes_clear(&f.b);
@@ -241,6 +241,13 @@ TEST(a_row_that_is_no_object_and_a_key_of_too_many_texts_are_no_words)
 		bytes_put_text(&f.b, i ? ",\"k\"" : "\"k\"");
 	bytes_put_text(&f.b, "]}");
 	EXPECT(lookup_read(&l, body(&f), f.b.len, &f.mem, &f.e) == E_INVALID);
+	static const char *const odd[] = {"1", "\"\xE2\x82\xAC\"", "\"\xC4\x80\"", "[\"k\"]"};
+	for (unsigned i = 0; i < 4; i++) {
+		bytes_clear(&f.b);
+		bytes_printf(&f.b, "{\"request\":1,\"stage\":\"s\",\"key\":[\"k\",%s]}", odd[i]);
+		err_clear(&f.e);
+		EXPECT(lookup_read(&l, body(&f), f.b.len, &f.mem, &f.e) == E_INVALID);
+	}
 	close_fix(&f);
 }
 
