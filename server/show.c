@@ -216,6 +216,9 @@ static RC ask_for_key(void *arg, const struct word_lookup *l, struct err *e)
 	struct bytes body;
 	if (!m->wire || !m->up)
 		return ERR(e, E_REFUSED, "the job is %s", life_state_name(managed_state(m)));
+	/* Else what it is told would pile up, until the wire is given up and the job with it. */
+	if (!wire_is_idle(m->wire))
+		return ERR(e, E_TIMEOUT, "the job's process does not read what it is told");
 	bytes_init(&body, m->s->mem);
 	lookup_write(l, &body);
 	if (bytes_ok(&body))

@@ -206,9 +206,22 @@ class Live(served.Case):
             self.assertEqual({a.status for a in answers}, {503})
             self.assertEqual(set(codes), {"E_TIMEOUT", "E_LIMIT"})
             self.assertEqual(len(codes), 40)
+            # What it is told does not pile up: the job would be killed for it in the end.
+            answers.clear()
+
+            def ask_long():
+                answers.append(self.look(key="\x01" * 4000, live="only"))
+            threads = [threading.Thread(target=ask_long) for _ in range(30)]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+            self.assertEqual({a.json()["code"] for a in answers}, {"E_TIMEOUT"})
+            self.assertTrue([a for a in answers if "does not read" in a.json()["message"]])
         finally:
             os.kill(pid, signal.SIGCONT)
         self.until_live()
+        self.assertEqual(self.server.pid("count"), pid)
 
     def test_too_many_are_refused_and_the_job_goes_on(self):
         self.running()
