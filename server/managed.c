@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The place where name stands or belongs. */
 static size_t place(const struct server *s, const char *name)
@@ -82,8 +81,7 @@ void managed_free(struct managed *m)
 	mem_put(mem, m->facts);
 	mem_put(mem, m->outlook);
 	recoveries_close(&m->recoveries, mem);
-	if (m->progress)
-		close(m->progress);
+	process_forget(m);
 	tailing_close(&m->tailings, mem);
 	live_close(&m->live);
 	while (asker_take(&m->submitter, mem) || asker_take(&m->showers, mem))

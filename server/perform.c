@@ -83,6 +83,8 @@ static void saved(void *arg, struct clerk_answer *a)
 		m->entry.standing = m->save->standing;
 		m->entry.erase = m->save->erase;
 		m->entry.since_wall_us = m->save_wall_us;
+		if (m->entry.standing == STANDING_FINISHED || m->entry.standing == STANDING_CANCELLED)
+			process_forget(m);
 		if (entry_set_error(&m->entry, why->code, why->code == OK ? NULL : why->text, &e) != OK)
 			log_job(m->s->o.log, LOG_WARN, m->entry.name, "%s", e.text);
 	}

@@ -305,6 +305,13 @@ static int progress_of(struct managed *m)
 	return m->progress ? m->progress : -1;
 }
 
+void process_forget(struct managed *m)
+{
+	if (m->progress)
+		close(m->progress);
+	m->progress = 0;
+}
+
 static RC spawn(struct managed *m, const char *log, struct err *e)
 {
 	struct server *s = m->s;

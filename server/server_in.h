@@ -140,6 +140,8 @@ void process_start(struct managed *m, const struct entry *en);
 void process_tell_stop(struct managed *m);
 void process_kill(struct managed *m);
 void process_close(struct managed *m); /* of a server that ends at once */
+/* Nothing of it will ever be put out again. */
+void process_forget(struct managed *m);
 /* Reads what a description says of a job's life, with the defaults. */
 RC server_digest(struct server *s, const struct entry *en, struct life_config *c, struct err *e);
 /* The sources of a job's text as job_text wants them; sets has room for ENTRY_SETS_MAX + 1. */

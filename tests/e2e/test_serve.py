@@ -291,10 +291,12 @@ class Costs(served.Case):
             server.submit(served.bounded("one%d" % i))
         for i in range(20):
             server.until_state("one%d" % i, "FINISHED")
-            server.act("one%d" % i, "remove")
         weir.until(
             "the processes' end", lambda: served.descriptors(server.process.pid) <= before
         )
+        for i in range(20):
+            server.act("one%d" % i, "remove")
+        weir.until("as few again", lambda: served.descriptors(server.process.pid) <= before)
         self.assertEqual(list(server.jobs()), ["short"])
 
 
