@@ -78,6 +78,8 @@ static RC put_field(const struct field *f, const struct typed *t, bool tagged, s
 	const char *s = t->text.len ? (const char *)t->text.data : "";
 	bool null = !t->text.len && !t->quoted;
 	uint64_t bits;
+	if (!bytes_ok(&t->text)) /* which looks like an empty one */
+		return ERR(e, E_NO_MEMORY, "no memory for a key");
 	if (null && f->nullable) {
 		bytes_put_u8(to, 0);
 		return OK;

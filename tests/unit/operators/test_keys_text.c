@@ -153,6 +153,31 @@ TEST(a_null_needs_a_field_that_may_be_null)
 	rig_close(&r);
 }
 
+/* Not that of another key, and not a complaint about what was typed. */
+TEST(a_key_survives_the_loss_of_one_allocation)
+{
+	struct rig r;
+	static const char *const texts[] = {"some text of the first field", "7"};
+	bool more = true;
+	rig_open(&r);
+	field(&r, "s", T_STRING, true);
+	field(&r, "n", T_INT64, false);
+	for (uint64_t n = 1; more; n++) {
+		for (int as_line = 0; as_line < 2; as_line++) {
+			bytes_close(&r.made);
+			err_clear(&r.e);
+			r.mem.fail_at = r.mem.calls + n;
+			enum rc rc = as_line ? make(&r, "some text of the first field,7")
+					     : key_from_texts(&r.key, texts, 2, &r.made, &r.e);
+			more = r.mem.calls >= r.mem.fail_at;
+			r.mem.fail_at = 0;
+			EXPECT(rc == (more ? E_NO_MEMORY : OK));
+		}
+	}
+	EXPECT(r.made.len == 1 + 4 + strlen(texts[0]) + 1 + 8);
+	rig_close(&r);
+}
+
 TEST(a_sum_of_everything_has_an_empty_key)
 {
 	struct rig r;
@@ -203,6 +228,7 @@ int main(void)
 		T(several_fields_are_written_as_in_a_line_of_csv),
 		T(a_text_for_each_field_is_the_same_key_without_quotes),
 		T(a_null_needs_a_field_that_may_be_null),
+		T(a_key_survives_the_loss_of_one_allocation),
 		T(a_sum_of_everything_has_an_empty_key),
 		T(a_typed_key_is_the_key_of_a_record),
 	};
