@@ -2,8 +2,9 @@
  * late, while it is killed, cut from power, stopped and started again, eagerly and lazily: each
  * question that was accepted is answered exactly once; what is said is never more than the
  * oracle's, never goes back within an attempt, and a restore never loses what was said before its
- * checkpoint (so a key whose stretch is still to be read is not absent). SIM_SEED=n runs one
- * seed. */
+ * checkpoint (so a key whose stretch is still to be read is not absent). Now and then an allocation
+ * of asking or answering fails, which its asker is told. SIM_SEED=n runs one seed. */
+#include "jobs/job_in.h"
 #include "jobs/lookups.h"
 #include "tests/sim/post.h"
 #include "tests/sim/scenario.h"
@@ -19,8 +20,8 @@
 #define ASKED_MAX 65536 /* of one seed, by feel */
 
 struct totals {
-	uint64_t asked, refused, limited, found, absent, ended, late, while_loading, crashes, lazy,
-		letters_late;
+	uint64_t asked, refused, limited, no_memory, found, absent, ended, late, while_loading,
+		crashes, lazy, letters_late;
 };
 
 /* What was said of one key. */
@@ -42,7 +43,7 @@ struct seed {
 	uint64_t open;        /* accepted and not answered */
 	bool said[ASKED_MAX];
 	uint32_t key_of[ASKED_MAX];
-	bool asking;
+	bool asking, failing;
 };
 
 /* ---- what is said ---- */
@@ -85,6 +86,8 @@ static void on_found(void *arg, const struct job_found *f)
 	x->answered++;
 	x->t->ended += f->error.code == E_REFUSED;
 	x->t->late += f->error.code == E_TIMEOUT;
+	x->t->no_memory += f->error.code == E_NO_MEMORY;
+	WORLD_CHECK(w, f->error.code != E_NO_MEMORY || x->failing);
 	if (f->error.code == E_REFUSED || f->error.code == E_TIMEOUT || f->error.code == E_NO_MEMORY)
 		return;
 	WORLD_CHECK(w, f->error.code == OK || f->error.code == E_NOT_FOUND);
@@ -112,6 +115,20 @@ static void on_found(void *arg, const struct job_found *f)
 	k->barrier = f->barrier;
 }
 
+/* One of the next allocations fails, now and then; until mem_is_back. */
+static void mem_may_fail(struct seed *x)
+{
+	struct mem *mem = x->w.env.mem;
+	x->failing = !rng_below(&x->w.rng, 20);
+	mem->fail_at = x->failing ? mem->calls + 1 + rng_below(&x->w.rng, 4) : 0;
+}
+
+static void mem_is_back(struct seed *x)
+{
+	x->w.env.mem->fail_at = 0;
+	x->failing = false;
+}
+
 static void ask(struct seed *x)
 {
 	struct err e = {0};
@@ -124,10 +141,14 @@ static void ask(struct seed *x)
 				     .found = on_found, .arg = x};
 	x->key_of[x->asked] = key;
 	x->asking = true;
+	mem_may_fail(x);
 	enum rc rc = job_look_up(x->w.job, &l, &e);
+	WORLD_CHECK(&x->w, rc == OK || rc == E_REFUSED || rc == E_LIMIT || rc == E_TIMEOUT ||
+		    (rc == E_NO_MEMORY && x->failing));
+	mem_is_back(x);
 	x->asking = false;
-	WORLD_CHECK(&x->w, rc == OK || rc == E_REFUSED || rc == E_LIMIT || rc == E_TIMEOUT);
 	x->t->asked++;
+	x->t->no_memory += rc == E_NO_MEMORY;
 	x->t->refused += rc == E_REFUSED;
 	x->t->limited += rc == E_LIMIT;
 	x->open += rc == OK;
@@ -142,6 +163,12 @@ static void before_step(struct world *w, uint32_t thread)
 	/* Now and then many at once. */
 	for (uint64_t n = rng_below(&w->rng, 300) ? !rng_below(&w->rng, 8) : 100; n; n--)
 		ask(x);
+	if (!rng_below(&w->rng, 20)) { /* as the control thread would */
+		uint64_t wake_at_us = UINT64_MAX;
+		mem_may_fail(x);
+		lookups_step(w->job, &wake_at_us);
+		mem_is_back(x);
+	}
 	post_before_step(x->post, thread);
 }
 
@@ -249,12 +276,13 @@ TEST(each_look_up_is_answered_once_and_truly_whatever_happens_to_the_job)
 	for (uint64_t seed = 1; seed <= SEEDS; seed++)
 		run_seed(seed, &t);
 	printf("%" PRIu64 " questions: %" PRIu64 " found, %" PRIu64 " absent, %" PRIu64 " ended, "
-	       "%" PRIu64 " late, %" PRIu64 " refused, %" PRIu64 " too many; %" PRIu64 " while state "
-	       "was loaded; %" PRIu64 " crashes, %" PRIu64 " lazy starts, %" PRIu64 " late letters\n",
-	       t.asked, t.found, t.absent, t.ended, t.late, t.refused, t.limited, t.while_loading,
-	       t.crashes, t.lazy, t.letters_late);
+	       "%" PRIu64 " late, %" PRIu64 " refused, %" PRIu64 " too many, %" PRIu64 " without "
+	       "memory; %" PRIu64 " while state was loaded; %" PRIu64 " crashes, %" PRIu64 " lazy "
+	       "starts, %" PRIu64 " late letters\n",
+	       t.asked, t.found, t.absent, t.ended, t.late, t.refused, t.limited, t.no_memory,
+	       t.while_loading, t.crashes, t.lazy, t.letters_late);
 	EXPECT(t.found > 1000 && t.absent > 1000 && t.ended > 20 && t.refused > 20 && t.limited > 20);
-	EXPECT(t.while_loading > 20 && t.lazy > 20 && t.letters_late > 1000);
+	EXPECT(t.while_loading > 20 && t.lazy > 20 && t.letters_late > 1000 && t.no_memory > 100);
 }
 
 int main(void)

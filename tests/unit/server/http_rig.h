@@ -120,7 +120,8 @@ static inline void rig_turns(struct rig *g, unsigned ticks)
 	EXPECT(rig_wait(g, rig_count_down, &ticks));
 }
 
-/* `more` says what the rig does not: deadlines, late, tcp, admit. */
+/* `more` says what the rig does not: deadlines, late, tcp, admit; and gone, for a test whose
+ * requests have a context of their own. */
 static inline void rig_open_with(struct rig *g, const char *below, const struct http_config *more)
 {
 	struct err e = {0};
@@ -140,7 +141,7 @@ static inline void rig_open_with(struct rig *g, const char *below, const struct 
 	c.dir = g->dir;
 	c.name = "weir.sock";
 	c.handler = rig_handle;
-	c.gone = rig_gone;
+	c.gone = more->gone ? more->gone : rig_gone;
 	c.arg = c.admit_arg = g;
 	EXPECT_OK(http_open(&g->http, &c, &e), &e);
 }
