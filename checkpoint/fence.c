@@ -148,7 +148,7 @@ static enum rc write_job(struct store *s, struct err *e)
 		if (!layout_path(path, s->manifest_dir, NULL, name))
 			return ERR(e, E_INVALID, "the path of '%s' is too long", s->dir);
 		rc = fs_write_new(s->fs, path, s->o.job_text, s->o.job_len, &why);
-	} while (rc == E_EXISTS && s->seq < 1000);
+	} while (rc == E_EXISTS && s->seq < STORE_OWN_SEQ / 2);
 	if (rc != OK)
 		return ERR(e, rc == E_EXISTS ? E_LIMIT : rc, "%s", why.text);
 	memcpy(s->job_temporary, path, sizeof path);
@@ -297,6 +297,7 @@ enum rc store_own(struct store *s, struct store_start *out, struct err *e)
 	struct err why = {OK};
 	manifest_init(&fence, s->mem);
 	*s->job_temporary = '\0';
+	s->seq = 0;
 	rc = make_dirs(s, &why);
 	if (rc == OK)
 		rc = make_durable(s, true, &why);
@@ -324,6 +325,7 @@ enum rc store_own(struct store *s, struct store_start *out, struct err *e)
 	if (rc != OK)
 		goto done;
 	s->epoch = out->epoch = s->top->epoch;
+	s->seq = STORE_OWN_SEQ;
 	rc = name_job(s, e);
 done:
 	manifest_close(&fence);

@@ -32,12 +32,10 @@ static enum rc copy_file(struct store *s, const char *from, const char *to, uint
 	enum rc rc = fs_open(s->fs, from, FS_READ, &in, e);
 	if (rc != OK)
 		return rc;
-	do { /* a name that whoever lost the race for our fence may have left */
-		err_clear(&why);
-		layout_temporary(name, s->epoch, s->seq++);
-		CHECK(layout_path(temporary, s->manifest_dir, NULL, name));
-		rc = fs_open(s->fs, temporary, FS_CREATE, &out, &why);
-	} while (rc == E_EXISTS && s->seq < 1000);
+	layout_temporary(name, s->epoch, s->seq++);
+	CHECK(layout_path(temporary, s->manifest_dir, NULL, name));
+	err_clear(&why);
+	rc = fs_open(s->fs, temporary, FS_CREATE, &out, &why);
 	if (rc != OK)
 		ERR(e, rc, "%s", why.text);
 	if (rc == OK && (rc = copy_range(s->fs, in, 0, out, 0, length, e)) != OK)

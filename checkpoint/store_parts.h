@@ -44,6 +44,10 @@ struct sweep {
 	uint64_t cutting;             /* what the file at i held before it was cut; 0: it was not */
 };
 
+/* Temporaries of a try for a slot are numbered below this, an owner's from here on: who tried, and
+ * wakes when the slot is another's, unlinks no name of its owner (inv 11). */
+#define STORE_OWN_SEQ 4096
+
 struct store {
 	struct fs *fs;
 	struct mem *mem;
@@ -88,7 +92,7 @@ struct store {
 	uint64_t epoch; /* 0: not the owner */
 	uint32_t lineage;
 	char uuid[UUID_TEXT];
-	uint64_t seq; /* of temporaries */
+	uint64_t seq; /* of temporaries: the next one's */
 	int lost;     /* races for a slot */
 
 	char **dropped; /* names in parts/ that may go (retention.h); owned; ascending */
