@@ -196,7 +196,8 @@ static int job_process(struct cli *c, const struct args *a)
 		return 1;
 	*p = (struct process){.cli = c, .mem = c->env->mem};
 	p->progress = shared_memory_map(SERVED_PROGRESS, sizeof *p->progress);
-	close(SERVED_PROGRESS);
+	if (p->progress) /* else that number may be somebody else's by now */
+		close(SERVED_PROGRESS);
 	pace_init(&p->pace, p->mem);
 	struct wire_config wc = {.mem = p->mem, .fd = SERVED_WIRE, .frame = talk_frame,
 				 .closed = talk_closed, .arg = p};

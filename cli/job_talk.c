@@ -250,7 +250,10 @@ static void say_found(void *arg, const struct job_found *f)
 	found_take(&w, f);
 	bytes_init(&body, p->mem);
 	found_write(&w, &body);
-	say(p, WIRE_FOUND, &body);
+	/* One that is not said costs its asker a second; a wire without memory, the job. */
+	if (bytes_ok(&body))
+		say(p, WIRE_FOUND, &body);
+	bytes_close(&body);
 }
 
 static void on_lookup(struct process *p, const char *body, size_t len)
