@@ -20,17 +20,35 @@ INLINE struct calm calm_of(const struct keyed *k)
 	return (struct calm){k->t.slots, (const uint8_t *)k->t.marks};
 }
 
+#define COLUMN_LINE 8u /* numbers of a column in a line of the cache */
+
+/* Columns come out of another processor's cache: they are on their way while homes are worked out,
+ * not when the table's lines are. */
+INLINE void calm_fetch_rows(const struct rows *r, uint32_t i, enum key_form form, enum act act)
+{
+	if (form != KEY_FIX8) /* of views nothing was gained */
+		return;
+	__builtin_prefetch(r->key + i);
+	if (act != PLACES)
+		__builtin_prefetch(r->add_i64 + i);
+}
+
 /* The quartets of the block's rows, and of those after it that come next. */
-INLINE void calm_homes(const struct keyed *k, const struct rows *r, uint64_t *home)
+INLINE void calm_homes(const struct keyed *k, const struct rows *r, uint64_t *home,
+		       enum key_form form, enum act act)
 {
 	const uint64_t lo = k->lo, span = k->hi - k->lo, mult = k->t.mult;
 	const uint32_t shift = k->t.shift, ahead = r->n + AHEAD;
 	const uint32_t known = r->last < ahead - 1 ? r->last + 1 : ahead;
 	bool outside = false;
-	for (uint32_t i = 0; i < known; i++) {
-		uint64_t hash = r->hash[i] - lo;
-		outside |= hash > span;
-		home[i] = (uint64_t)((unsigned __int128)(hash << shift) * mult >> 64);
+	for (uint32_t from = 0, to; from < known; from = to) {
+		to = known - from < COLUMN_LINE ? known : from + COLUMN_LINE;
+		calm_fetch_rows(r, from, form, act);
+		for (uint32_t i = from; i < to; i++) {
+			uint64_t hash = r->hash[i] - lo;
+			outside |= hash > span;
+			home[i] = (uint64_t)((unsigned __int128)(hash << shift) * mult >> 64);
+		}
 	}
 	CHECK(!outside);
 	for (uint32_t i = known; i < ahead; i++)
@@ -91,7 +109,7 @@ INLINE void look_calm(const struct keyed *k, struct rows *r, struct late *late, 
 	const struct calm c = calm_of(k);
 	uint64_t home[BLOCK + AHEAD];
 	uint32_t n_late = 0, bad = UINT32_MAX;
-	calm_homes(k, r, home);
+	calm_homes(k, r, home, form, act);
 	for (uint32_t i = 0; i < AHEAD; i++)
 		calm_fetch(&c, home[i], quartet_bytes);
 	for (uint32_t i = 0; i < r->n; i++) {
