@@ -108,6 +108,19 @@ static void read_interval(struct spec_checkpoint *c, const struct json *v, struc
 			  "'max_replay' means nothing beside this interval");
 }
 
+/* Two wishes of which only one can be kept. */
+static void compare_pause(const struct spec_checkpoint *c, const struct json *v, struct diags *ds)
+{
+	struct diag_report dr;
+	struct opt_report *r = diag_report(&dr, ds, "checkpoint");
+	const struct json *pause = opt_json(v, "min_pause");
+	dr.level = DIAG_WARNING;
+	if (c->is_auto && c->max_replay_us && pause && !spec_is_inherited(pause) &&
+	    c->min_pause_us >= c->max_replay_us)
+		opt_error(r, pause, "a fraction of it", "'min_pause' is no shorter than 'max_replay': "
+			  "a crash repeats more than that");
+}
+
 static void read_trigger(struct spec_checkpoint *c, const struct json *v, struct diags *ds)
 {
 	const struct json *o = inner(v, "trigger", trigger_opts, ds);
@@ -221,6 +234,7 @@ void spec_read_checkpoint(struct spec *s, const struct json *root, struct diags 
 	struct diag_report dr;
 	struct opt_report *r = diag_report(&dr, ds, "checkpoint");
 	read_interval(c, v, r);
+	compare_pause(c, v, ds);
 	read_trigger(c, v, ds);
 	read_how(c, v, r);
 	read_retain(c, v, ds);
