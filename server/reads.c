@@ -8,12 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool reads_is(const struct api_call *c)
-{
-	return c->what == API_CHECKPOINTS || c->what == API_CHECKPOINT ||
-	       c->what == API_SAVEPOINTS || c->what == API_STATE;
-}
-
 /* ---- aside ---- */
 
 static void work(void *arg)

@@ -19,8 +19,6 @@ struct reads {
 	struct aside *aside; /* opened for the first */
 };
 
-/* Whether the call is one of those above. */
-bool reads_is(const struct api_call *c);
 /* Answers r, later. dir: the job's directory. note: why the state is of a checkpoint where it was
  * asked for as of now, or NULL. Both are copied, as is what c borrows. */
 void reads_answer(struct reads *rs, struct http_request *r, const struct api_call *c,
